@@ -1,0 +1,41 @@
+# `make demo` audits a built-in checkpoint; `make test` lints, type-checks and tests.
+# Both need only Python 3.11 or newer and make.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# A pyenv shim answers to `command -v` even where its Python is missing, so each is really run.
+PYTHON ?= $(shell for python in python3.11 python3; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	then echo $$python; break; fi; done)
+# pyproject.toml holds lower bounds; these two are known to fit each other.
+TORCH ?= torch==2.14.1 torchvision==0.29.1
+
+.DELETE_ON_ERROR:
+.PHONY: demo test clean
+
+demo: $(VENV)/.installed
+	$(BIN)/t2i-audit audit builtin:patchy --suite world-relations --seeds 2 --out runs/demo
+	@echo "The run lies in $(CURDIR)/runs/demo"
+
+test: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+# The stamps carry the date of the last complete installation: a new pyproject.toml renews it,
+# an interrupted one leaves none.
+$(VENV)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; give PYTHON=/path/to/python" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group test
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,116 @@
+"""What a prompt is: its text together with the structure every later stage reads.
+
+A `Prompt` names its constituents by slot (``object_1.colour``, ``relation``), says where in the
+text each stands, and carries its minimal foils. Nothing downstream parses text again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+Split = Literal["seen", "held_out"]
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Constituent:
+    """One part of a prompt: a word or phrase that fills a slot."""
+
+    slot: str
+    """Which role it fills in this prompt, e.g. ``object_1.colour`` or ``relation``."""
+    kind: str
+    """The vocabulary it is drawn from, e.g. ``colour``; slots of one kind share their values."""
+    value: str
+    """Canonical value, e.g. ``red`` or ``left of``, whatever the wording in the text."""
+    start: int
+    """First character in the prompt's text."""
+    end: int
+    """One past the last character."""
+    entities: tuple[str, ...]
+    """What it belongs to: one entity for an attribute or noun, both arguments for a relation."""
+
+    @property
+    def key(self) -> str:
+        """Kind and value together, the identity that presence and pairs are counted by."""
+        return f"{self.kind}:{self.value}"
+
+
+@dataclass(frozen=True)
+class Foil:
+    """A minimally different prompt that is false of every picture the prompt is true of."""
+
+    text: str
+    change: str
+    """What was changed, e.g. ``colours_swapped``."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt with its structure."""
+
+    id: str
+    text: str
+    type: str
+    """Prompt type, e.g. ``one_object`` or ``relation``; permutation tests stay within it."""
+    template: str
+    constituents: tuple[Constituent, ...]
+    foils: tuple[Foil, ...] = ()
+    split: Split | None = None
+    """Whether its compositions were in the training support of the rendered-world checkpoints."""
+
+    def constituent(self, slot: str) -> Constituent | None:
+        """The constituent that fills `slot`, or None."""
+        return next((part for part in self.constituents if part.slot == slot), None)
+
+    def partners(self, slot: str) -> tuple[Constituent, ...]:
+        """Where else `slot` could be read: the other parts of its object, or a relation's nouns.
+
+        For an attribute these are the other constituents of the same entity; for a relation (more
+        than one entity) the parts of the entities it relates.
+        """
+        target = self.constituent(slot)
+        if target is None:
+            return ()
+        return tuple(
+            part
+            for part in self.constituents
+            if part.slot != slot
+            and len(part.entities) == 1
+            and part.entities[0] in target.entities
+        )
+
+    def pairs_of(self, slot: str) -> frozenset[Pair]:
+        """The compositions that decoding `slot` depends on.
+
+        The pairs of values bound together within each of the slot's entities. An entity with a
+        single part contributes its pair with the relation it stands in; a prompt of one part
+        contributes that part paired with itself.
+        """
+        target = self.constituent(slot)
+        if target is None:
+            return frozenset()
+        pairs: set[Pair] = set()
+        for entity in target.entities:
+            parts = [part for part in self.constituents if part.entities == (entity,)]
+            keys = sorted(part.key for part in parts)
+            if len(keys) == 1:
+                links = [
+                    part.key
+                    for part in self.constituents
+                    if len(part.entities) > 1 and entity in part.entities
+                ]
+                keys = sorted(keys + links) if links else keys * 2
+            pairs.update(combinations(keys, 2))
+        return frozenset(pairs)
+
+    @property
+    def pairs(self) -> frozenset[Pair]:
+        """Every composition in the prompt."""
+        return frozenset().union(*(self.pairs_of(part.slot) for part in self.constituents))
+
+    @property
+    def composition(self) -> str:
+        """The prompt's content without its wording: clusters of the bootstrap are made of it."""
+        return " ".join(f"{part.slot}={part.value}" for part in self.constituents)

@@ -1,0 +1,1 @@
+"""How the built-in checkpoints are trained; `scripts/train_builtin.py` is the entry point."""

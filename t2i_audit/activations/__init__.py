@@ -1,0 +1,1 @@
+"""What networks hold of a prompt: hidden states of text encoders and of the denoiser."""

@@ -1,0 +1,148 @@
+"""The text-encoder station: what every layer of every text encoder holds of a suite's prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from t2i_audit.activations.hooks import (
+    Call,
+    TextEncoder,
+    encode_prompts,
+    pooled_is_used,
+    recording,
+    text_encoders,
+)
+from t2i_audit.activations.positions import PromptTokens, locate
+from t2i_audit.activations.store import Features, FeatureWriter
+from t2i_audit.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+    from prompts.structure import Prompt
+    from t2i_audit.models.load import LoadedModel
+
+EOS, MEAN, POOLED = "eos", "mean", "pooled"
+BATCH_SIZE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedSuite:
+    """A suite as a pipeline's text encoders see it."""
+
+    features: tuple[Features, ...]
+    """One for each encoder, layer and position."""
+    tokens: dict[str, tuple[PromptTokens, ...]]
+    """Encoder -> where each prompt lies in its input, in the suite's order."""
+
+    @property
+    def truncated(self) -> np.ndarray:
+        """``(n,)`` bool: prompts that do not fit the window of at least one encoder."""
+        flags = [[each.truncated for each in tokens] for tokens in self.tokens.values()]
+        return np.logical_or.reduce(np.array(flags, dtype=bool), axis=0)
+
+
+def encode_suite(
+    loaded: LoadedModel,
+    prompts: Sequence[Prompt],
+    *,
+    batch_size: int = BATCH_SIZE,
+    folder: Path | None = None,
+    on_batch: Callable[[int], None] | None = None,
+) -> EncodedSuite:
+    """Run the pipeline's own prompt encoding over `prompts` and keep what its layers computed.
+
+    Layers are ``embeddings`` (what enters the first block), ``block_1`` .. ``block_N``,
+    ``final_norm``, and ``pooled`` where the pipeline uses the encoder's pooled output. Positions
+    are ``eos``, ``mean`` (over the prompt's own tokens), each slot of the suite (mean over that
+    constituent's tokens), and ``pooled`` for the layer of that name.
+
+    Args:
+        loaded: the model.
+        prompts: the suite's `n` prompts; a prompt that is cut off keeps the slots before the cut.
+        batch_size: prompts a forward pass.
+        folder: where to keep the arrays, memory-mapped as float16; in memory, as float32, if None.
+        on_batch: told the number of prompts after each batch.
+
+    Raises:
+        ModelError: the pipeline's encoders cannot be hooked, or did not get the prompts' text.
+    """
+    pipeline = loaded.pipeline
+    encoders = text_encoders(pipeline)
+    slots = tuple(dict.fromkeys(part.slot for p in prompts for part in p.constituents))
+    writer = FeatureWriter("text_encoder", len(prompts), folder=folder)
+    tokens: dict[str, list[PromptTokens]] = {encoder.name: [] for encoder in encoders}
+    uses_pooled: dict[str, bool] = {}
+    for start in range(0, len(prompts), batch_size):
+        batch = prompts[start : start + batch_size]
+        with recording(encoders) as calls:
+            returned = encode_prompts(pipeline, [prompt.text for prompt in batch])
+        for encoder in encoders:
+            row = 0
+            for call in calls[encoder.name]:
+                own = batch[row : row + len(call.ids)]
+                rows = np.arange(start + row, start + row + len(own))
+                row += len(call.ids)
+                located = [
+                    locate(encoder.tokenizer, prompt, ids)
+                    for prompt, ids in zip(own, call.ids.tolist(), strict=False)
+                ]
+                tokens[encoder.name] += located
+                _keep_states(writer, encoder, call, rows, located, slots)
+                if call.pooled is not None:
+                    if encoder.name not in uses_pooled:
+                        uses_pooled[encoder.name] = pooled_is_used(call.pooled, returned)
+                    if uses_pooled[encoder.name]:
+                        values = call.pooled.float().cpu().numpy()
+                        writer.put((encoder.name, POOLED, POOLED), rows, values)
+            if calls[encoder.name] and row != len(batch):
+                raise ModelError(
+                    f"{encoder.name} of {loaded.name!r} encoded {row} texts for {len(batch)} "
+                    "prompts; its states cannot be told apart."
+                )
+        if on_batch is not None:
+            on_batch(len(batch))
+    seen = {name: tuple(located) for name, located in tokens.items() if located}
+    if not seen:
+        raise ModelError(f"No text encoder of {loaded.name!r} runs in its encode_prompt.")
+    return EncodedSuite(features=writer.close(), tokens=seen)
+
+
+def _keep_states(
+    writer: FeatureWriter,
+    encoder: TextEncoder,
+    call: Call,
+    rows: np.ndarray,
+    located: Sequence[PromptTokens],
+    slots: Sequence[str],
+) -> None:
+    positions = (EOS, MEAN, *slots)
+    weights = _weights(located, slots, call.ids.shape[1])
+    missing = (weights.sum(dim=2) == 0).numpy()
+    weights = weights.to(next(iter(call.states.values())).device)
+    for layer, states in call.states.items():
+        # One product reads every position at once: (b, p, s) x (b, s, d).
+        values = (weights @ states.float()).cpu().numpy()
+        values[missing] = np.nan
+        for index, position in enumerate(positions):
+            writer.put((encoder.name, layer, position), rows, values[:, index])
+
+
+def _weights(located: Sequence[PromptTokens], slots: Sequence[str], length: int) -> torch.Tensor:
+    """How each position averages the tokens, ``(b, p, s)``; all zero where a prompt lacks it."""
+    import torch
+
+    weights = torch.zeros(len(located), 2 + len(slots), length)
+    for row, tokens in enumerate(located):
+        weights[row, 0, tokens.eos] = 1
+        weights[row, 1, list(tokens.content)] = 1 / len(tokens.content)
+        for index, slot in enumerate(slots, start=2):
+            own = tokens.slots.get(slot)
+            if own:
+                weights[row, index, list(own)] = 1 / len(own)
+    return weights

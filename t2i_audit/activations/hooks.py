@@ -1,0 +1,260 @@
+"""The hidden states of a pipeline's text encoders, kept while its own `encode_prompt` runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.errors import ModelError
+from t2i_audit.models.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+NORM_NAMES = ("final_layer_norm", "norm", "final_layernorm", "ln_f")
+POOLED_OUTPUTS = ("text_embeds", "pooler_output")
+# Stacks of a vision tower can be as deep as the language model's.
+OTHER_TOWERS = ("vision", "visual", "image", "audio")
+# What `encode_prompt` is given apart from the values that `__call__` defaults to.
+ENCODE_ARGUMENTS = {"num_images_per_prompt": 1, "do_classifier_free_guidance": False}
+
+
+@dataclass(frozen=True, eq=False)
+class TextEncoder:
+    """One text encoder of a pipeline, with the places to hook."""
+
+    name: str
+    """The component's name, e.g. ``text_encoder_2``."""
+    model: nn.Module
+    tokenizer: Any
+    tables: tuple[nn.Module, ...]
+    """Token embeddings; whichever runs shows the token ids."""
+    blocks: tuple[nn.Module, ...]
+    norm: nn.Module | None
+    """The norm after the last block, where there is one."""
+
+
+@dataclass(eq=False)
+class Call:
+    """What one forward pass of an encoder computed."""
+
+    ids: torch.Tensor
+    """Token ids, ``(b, s)``, on the CPU."""
+    states: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Layer name -> ``(b, s, d)``, on the encoder's device; in order of depth."""
+    pooled: torch.Tensor | None = None
+    """``(b, d)``; None for an encoder without."""
+
+
+def text_encoders(pipeline: Any) -> tuple[TextEncoder, ...]:
+    """Every text encoder of `pipeline` in the order of their names.
+
+    Raises:
+        ModelError: there is none, or the layers or the tokenizer of one cannot be told.
+    """
+    from transformers import PreTrainedModel
+
+    found = []
+    for name in sorted(pipeline.components):
+        model = pipeline.components[name]
+        if "text_encoder" in name and isinstance(model, PreTrainedModel):
+            tables = _token_embeddings(model)
+            if tables:
+                stack_name, blocks = _stack(name, model)
+                norm = _final_norm(model, stack_name)
+                tokenizer = _tokenizer(pipeline, name)
+                found.append(TextEncoder(name, model, tokenizer, tables, tuple(blocks), norm))
+    if not found:
+        raise ModelError(f"{type(pipeline).__name__} has no text encoder that can be probed.")
+    return tuple(found)
+
+
+@contextmanager
+def recording(
+    encoders: Sequence[TextEncoder], *, states: bool = True
+) -> Iterator[dict[str, list[Call]]]:
+    """Record every forward pass of `encoders` while the block runs: name -> calls in order.
+
+    Args:
+        encoders: from `text_encoders`.
+        states: keep hidden states and pooled outputs, or the token ids alone.
+    """
+    calls: dict[str, list[Call]] = {encoder.name: [] for encoder in encoders}
+    with ExitStack() as stack:
+        for encoder in encoders:
+            for handle in _attach(encoder, calls[encoder.name], states):
+                stack.callback(handle.remove)
+        yield calls
+
+
+def encode_prompts(pipeline: Any, texts: Sequence[str]) -> list[torch.Tensor]:
+    """Run the pipeline's own `encode_prompt` as its `__call__` would; returns the tensors it makes.
+
+    No negative prompt is encoded. Where the defaults of `encode_prompt` and of `__call__` differ,
+    those of `__call__` hold: they are what generation uses.
+
+    Raises:
+        ModelError: the pipeline has no `encode_prompt`.
+    """
+    import torch
+
+    if not hasattr(pipeline, "encode_prompt"):
+        raise ModelError(f"{type(pipeline).__name__} has no encode_prompt to be probed through.")
+    called = inspect.signature(type(pipeline).__call__).parameters
+    arguments: dict[str, Any] = {}
+    for name, parameter in inspect.signature(pipeline.encode_prompt).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if name in ENCODE_ARGUMENTS:
+            arguments[name] = ENCODE_ARGUMENTS[name]
+        elif name == "device":
+            arguments[name] = pipeline._execution_device
+        elif name in called and called[name].default is not parameter.empty:
+            arguments[name] = called[name].default
+        elif parameter.default is parameter.empty:
+            arguments[name] = None
+    # Some pipelines write their template into the caller's list.
+    arguments["prompt"] = list(texts)
+    with torch.no_grad(), quiet_libraries():
+        if _takes_index(pipeline):
+            indexed = ({**arguments, "text_encoder_index": index} for index in (0, 1))
+            returned: Any = [pipeline.encode_prompt(**each) for each in indexed]
+        else:
+            returned = pipeline.encode_prompt(**arguments)
+    return list(_tensors(returned))
+
+
+def pooled_is_used(pooled: torch.Tensor, returned: Sequence[torch.Tensor]) -> bool:
+    """Whether the pipeline hands an encoder's pooled output ``(b, d)`` on to its denoiser.
+
+    It does if some tensor that `encode_prompt` returns, ``(b, D)``, begins or ends with it:
+    pipelines of two encoders concatenate their pooled outputs.
+    """
+    import torch
+
+    rows, width = pooled.shape
+    for tensor in returned:
+        if tensor.shape[0] == rows and tensor.numel() == rows * tensor.shape[-1] >= pooled.numel():
+            flat = tensor.reshape(rows, -1).to(pooled)
+            if torch.equal(flat[:, :width], pooled) or torch.equal(flat[:, -width:], pooled):
+                return True
+    return False
+
+
+def first_tensor(output: Any) -> torch.Tensor:
+    """The hidden state in a layer's output, bare or first of a tuple."""
+    return output[0] if isinstance(output, tuple | list) else output
+
+
+def _attach(encoder: TextEncoder, calls: list[Call], states: bool) -> Iterator[Any]:
+    def keep_ids(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        ids = args[0] if args else kwargs["input"]
+        calls.append(Call(ids.detach().reshape(-1, ids.shape[-1]).cpu()))
+
+    for table in encoder.tables:
+        yield table.register_forward_pre_hook(keep_ids, with_kwargs=True)
+    if not states:
+        return
+
+    def keep_input(_: nn.Module, args: tuple[Any, ...]) -> None:
+        calls[-1].states["embeddings"] = args[0].detach()
+
+    def keep_output(layer: str) -> Callable[..., None]:
+        def keep(_: nn.Module, __: Any, output: Any) -> None:
+            calls[-1].states[layer] = first_tensor(output).detach()
+
+        return keep
+
+    def keep_pooled(_: nn.Module, __: Any, output: Any) -> None:
+        for name in POOLED_OUTPUTS:
+            pooled = getattr(output, name, None)
+            if pooled is not None:
+                calls[-1].pooled = pooled.detach()
+                return
+
+    yield encoder.blocks[0].register_forward_pre_hook(keep_input)
+    for index, block in enumerate(encoder.blocks, start=1):
+        yield block.register_forward_hook(keep_output(f"block_{index}"))
+    if encoder.norm is not None:
+        yield encoder.norm.register_forward_hook(keep_output("final_norm"))
+    yield encoder.model.register_forward_hook(keep_pooled)
+
+
+def _token_embeddings(model: Any) -> tuple[nn.Module, ...]:
+    """Embedding tables with one row a token of the vocabulary.
+
+    Not `get_input_embeddings`: in T5 it names another module than the one that runs.
+    """
+    from torch import nn
+
+    size = getattr(model.config.get_text_config(), "vocab_size", None)
+    tables = {
+        id(module): module
+        for module in model.modules()
+        if isinstance(module, nn.Embedding) and module.num_embeddings == size
+    }
+    return tuple(tables.values())
+
+
+def _stack(name: str, model: Any) -> tuple[str, nn.ModuleList]:
+    """The stack of layers: the outermost homogeneous list as long as the text model is deep."""
+    from torch import nn
+
+    config = model.config.get_text_config()
+    depth = getattr(config, "num_hidden_layers", None) or getattr(config, "num_layers", None)
+    lists = {path: m for path, m in model.named_modules() if isinstance(m, nn.ModuleList)}
+    candidates = [
+        (path, each)
+        for path, each in lists.items()
+        if len(each) == depth
+        and len({type(layer) for layer in each}) == 1
+        and not any(path.startswith(f"{outer}.") for outer in lists)
+        and not any(tower in path for tower in OTHER_TOWERS)
+    ]
+    if len(candidates) != 1:
+        raise ModelError(
+            f"The layers of {name} ({type(model).__name__}) cannot be told: {len(candidates)} "
+            f"stacks of depth {depth}."
+        )
+    return candidates[0]
+
+
+def _final_norm(model: nn.Module, stack: str) -> nn.Module | None:
+    """The norm that stands beside the stack; BERT-like encoders have none."""
+    parent = model.get_submodule(stack.rpartition(".")[0])
+    siblings = [parent]
+    # CLIP keeps its norm one level above the encoder that holds the layers.
+    if "." in stack:
+        siblings.append(model.get_submodule(".".join(stack.split(".")[:-2])))
+    for place in siblings:
+        for name in NORM_NAMES:
+            norm = getattr(place, name, None)
+            if norm is not None:
+                return norm
+    return None
+
+
+def _tokenizer(pipeline: Any, encoder: str) -> Any:
+    for name in (encoder.replace("text_encoder", "tokenizer"), "tokenizer", "processor"):
+        tokenizer = pipeline.components.get(name)
+        if tokenizer is not None:
+            return getattr(tokenizer, "tokenizer", tokenizer)
+    raise ModelError(f"{type(pipeline).__name__} has no tokenizer for {encoder!r}.")
+
+
+def _takes_index(pipeline: Any) -> bool:
+    return "text_encoder_index" in inspect.signature(pipeline.encode_prompt).parameters
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _tensors(item)

@@ -1,0 +1,65 @@
+"""The reading rule: where a slot may be decoded from, decided here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from t2i_audit.activations.store import Features, Station
+
+if TYPE_CHECKING:
+    from prompts.structure import Prompt
+    from t2i_audit.probes.features import FeatureBlock
+
+# Positions that belong to no word. A generator reads all of them for anything.
+COMMON_POSITIONS = frozenset({"eos", "pooled", "mean", "grid"})
+
+
+def readable_at(prompt: Prompt, slot: str, *, station: Station) -> frozenset[str]:
+    """The positions at which `slot` of `prompt` may be decoded.
+
+    These are the positions that belong to no word and those of the slot's partners: the other
+    parts of the same object, or the nouns of a relation. In a text encoder never the slot's own
+    words, where the answer is the input. In the denoiser a slot's position is the picture's region
+    that attends to those words, and what is there is no word, so the slot's own region is read too.
+    """
+    if prompt.constituent(slot) is None:
+        return frozenset()
+    partners = {part.slot for part in prompt.partners(slot)}
+    own = {slot} if station == "denoiser" else set()
+    return COMMON_POSITIONS | partners | own
+
+
+def targets_at(prompts: Sequence[Prompt], position: str, *, station: Station) -> frozenset[str]:
+    """The slots that may be decoded at `position` in every prompt that has both."""
+    allowed: dict[str, bool] = {}
+    for prompt in prompts:
+        if position not in COMMON_POSITIONS and prompt.constituent(position) is None:
+            continue
+        for part in prompt.constituents:
+            readable = position in readable_at(prompt, part.slot, station=station)
+            allowed[part.slot] = allowed.get(part.slot, True) and readable
+    return frozenset(slot for slot, readable in allowed.items() if readable)
+
+
+def feature_blocks(features: Sequence[Features], prompts: Sequence[Prompt]) -> list[FeatureBlock]:
+    """`features` as the probes take them, each with the slots that may be read there."""
+    from t2i_audit.probes.features import FeatureBlock
+
+    targets: dict[tuple[str, Station], frozenset[str]] = {}
+    for each in features:
+        place = (each.position, each.station)
+        if place not in targets:
+            targets[place] = targets_at(prompts, each.position, station=each.station)
+    return [
+        FeatureBlock(
+            station=each.station,
+            encoder=each.encoder,
+            layer=each.layer,
+            position=each.position,
+            values=each.values,
+            valid=each.valid,
+            targets=targets[each.position, each.station],
+        )
+        for each in features
+    ]

@@ -1,0 +1,195 @@
+"""Features of prompts, in memory or on disk: one array for each layer and position read there.
+
+On disk they are float16 (float32 where a value does not fit), memory-mapped, and described by an
+index that is written last: a folder with an index is whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from t2i_audit.io import TEMPORARY_SUFFIX, atomic_file, read_json, write_json
+
+INDEX = "index.json"
+LARGEST_HALF = float(np.finfo(np.float16).max)
+
+Station = Literal["text_encoder", "denoiser"]
+Key = tuple[str, str, str]
+"""Encoder (or denoiser), layer, position."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What one layer holds at one position, for every prompt of a suite."""
+
+    station: Station
+    encoder: str
+    """The pipeline's component, e.g. ``text_encoder`` or ``unet``."""
+    layer: str
+    position: str
+    values: np.ndarray
+    """``(n, d)`` float32, or as stored; rows of NaN where the prompt has no such position."""
+    valid: np.ndarray
+    """``(n,)`` bool."""
+
+
+class FeatureWriter:
+    """Gathers features batch by batch; `close` returns them.
+
+    Args:
+        station: where they come from.
+        n: prompts in the suite.
+        folder: where to keep them; in memory, as float32, if None.
+    """
+
+    def __init__(self, station: Station, n: int, *, folder: Path | None = None) -> None:
+        self._station = station
+        self._n = n
+        self._folder = folder
+        self._arrays: dict[Key, np.ndarray] = {}
+        self._valid: dict[Key, np.ndarray] = {}
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / INDEX).unlink(missing_ok=True)
+
+    def put(self, key: Key, rows: Sequence[int] | np.ndarray, values: np.ndarray) -> None:
+        """Set `rows` of the array `key` to `values`, ``(r, d)``; rows of NaN stay invalid."""
+        rows = np.asarray(rows)
+        if key not in self._arrays:
+            self._arrays[key] = self._new(key, values.shape[1], np.float16)
+            self._valid[key] = np.zeros(self._n, dtype=bool)
+        valid = ~np.isnan(values).any(axis=1)
+        array = self._arrays[key]
+        if array.dtype == np.float16 and (np.abs(values[valid]) > LARGEST_HALF).any():
+            wider = self._new(key, values.shape[1], np.float32)
+            wider[:] = array
+            self._arrays[key] = array = wider
+        array[rows] = values
+        self._valid[key][rows] = valid
+
+    def close(self) -> tuple[Features, ...]:
+        """Put everything in its final place; on disk the index comes last."""
+        if self._folder is None:
+            return tuple(
+                Features(self._station, *key, array, self._valid[key])
+                for key, array in self._arrays.items()
+            )
+        entries = []
+        for number, (key, array) in enumerate(self._arrays.items()):
+            assert isinstance(array, np.memmap)
+            array.flush()
+            name = f"{number:04}.npy"
+            os.replace(self._temporary(key, array.dtype), self._folder / name)
+            encoder, layer, position = key
+            entries.append(
+                {
+                    "file": name,
+                    "encoder": encoder,
+                    "layer": layer,
+                    "position": position,
+                    "dtype": str(array.dtype),
+                    "width": int(array.shape[1]),
+                }
+            )
+        for left in self._folder.glob(f".*{TEMPORARY_SUFFIX}"):
+            left.unlink()
+        write_json(
+            self._folder / INDEX,
+            {"station": self._station, "prompts": self._n, "arrays": entries},
+        )
+        return open_features(self._folder)
+
+    def _new(self, key: Key, width: int, dtype: type[np.floating[Any]]) -> np.ndarray:
+        shape = (self._n, width)
+        if self._folder is None:
+            return np.full(shape, np.nan, dtype=np.float32)
+        array = np.lib.format.open_memmap(
+            self._temporary(key, np.dtype(dtype)), mode="w+", dtype=dtype, shape=shape
+        )
+        array[:] = np.nan
+        return array
+
+    def _temporary(self, key: Key, dtype: np.dtype[Any]) -> Path:
+        assert self._folder is not None
+        return self._folder / f".{'-'.join(key)}-{dtype}{TEMPORARY_SUFFIX}"
+
+
+def open_features(folder: Path) -> tuple[Features, ...]:
+    """The features that a `FeatureWriter` left in `folder`, memory-mapped.
+
+    Raises:
+        FileNotFoundError: the folder has no index, so what lies there is not whole.
+    """
+    index = read_json(folder / INDEX)
+    features = []
+    for entry in index["arrays"]:
+        values = np.load(folder / entry["file"], mmap_mode="r", allow_pickle=False)
+        features.append(
+            Features(
+                station=index["station"],
+                encoder=entry["encoder"],
+                layer=entry["layer"],
+                position=entry["position"],
+                values=values,
+                # A row is NaN throughout or not at all.
+                valid=~np.isnan(values[:, 0]),
+            )
+        )
+    return tuple(features)
+
+
+@dataclass(frozen=True, eq=False)
+class FeaturePart:
+    """Features of a few prompts, as one batch of generation leaves them."""
+
+    prompt_ids: tuple[str, ...]
+    arrays: dict[Key, np.ndarray]
+    """Key -> ``(r, d)``; rows of NaN where a prompt has no such position."""
+
+
+def write_part(path: Path, part: FeaturePart) -> None:
+    """Write `part` atomically as an ``.npz`` file; equal parts give equal bytes."""
+    arrays: dict[str, np.ndarray] = {"prompt_ids": np.array(part.prompt_ids, dtype=np.str_)}
+    for key, values in part.arrays.items():
+        fits = not (np.abs(values) > LARGEST_HALF).any()
+        arrays["|".join(key)] = values.astype(np.float16 if fits else np.float32)
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def read_part(path: Path) -> FeaturePart:
+    """Read what `write_part` wrote."""
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    ids = tuple(str(each) for each in arrays.pop("prompt_ids"))
+    return FeaturePart(ids, {_key(name): values for name, values in arrays.items()})
+
+
+def gather_parts(
+    parts: Iterable[FeaturePart], prompt_ids: Sequence[str], *, folder: Path | None = None
+) -> tuple[Features, ...]:
+    """The denoiser's features of a whole suite from its batches, rows in the suite's order.
+
+    Args:
+        parts: of all batches, in any order; read one at a time.
+        prompt_ids: the suite's.
+        folder: where to keep the result; in memory if None.
+    """
+    row_of = {prompt_id: row for row, prompt_id in enumerate(prompt_ids)}
+    writer = FeatureWriter("denoiser", len(row_of), folder=folder)
+    for part in parts:
+        rows = [row_of[prompt_id] for prompt_id in part.prompt_ids]
+        for key, values in part.arrays.items():
+            writer.put(key, rows, values)
+    return writer.close()
+
+
+def _key(name: str) -> Key:
+    encoder, layer, position = name.split("|")
+    return encoder, layer, position

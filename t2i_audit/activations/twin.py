@@ -1,0 +1,32 @@
+"""The control of the text station: the same encoders with weights that learned nothing."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from t2i_audit.activations.hooks import text_encoders
+
+if TYPE_CHECKING:
+    from t2i_audit.models.load import LoadedModel
+
+
+def random_twin(loaded: LoadedModel, *, seed: int) -> LoadedModel:
+    """`loaded` with every text encoder initialised afresh from its configuration.
+
+    The architecture's own initialisation is used, so a probe of the twin reads what architecture
+    and tokenizer give away by themselves. Everything but the encoders is shared with `loaded`,
+    whose pipeline stays as it is; the global random state is left untouched.
+    """
+    import torch
+
+    # A shallow copy of a pipeline has components of its own and shares the rest.
+    pipeline = copy.copy(loaded.pipeline)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for encoder in text_encoders(loaded.pipeline):
+            fresh = type(encoder.model)(copy.deepcopy(encoder.model.config))
+            fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
+            setattr(pipeline, encoder.name, fresh)
+    return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random text encoder)")

@@ -1,0 +1,75 @@
+"""The command ``t2i-audit audit``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from t2i_audit import settings as defaults
+from t2i_audit.cli import options
+from t2i_audit.settings import AuditSettings, default_judge, default_out
+
+
+def audit(
+    model: options.Model,
+    suite: options.Suite = defaults.DEFAULT_SUITE,
+    seeds: Annotated[
+        int, typer.Option("--seeds", metavar="N", help="Images a prompt.")
+    ] = defaults.DEFAULT_SEEDS,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge",
+            metavar="clip|oracle|...",
+            help="clip, clip:MODEL/PRETRAINED, clip:local-dir:PATH, or oracle for the rendered "
+            "world. [default: oracle for a built-in checkpoint, else clip]",
+        ),
+    ] = None,
+    out: options.Out = None,
+    batch_size: options.BatchSize = defaults.DEFAULT_BATCH_SIZE,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps", metavar="N", help="Sampling steps. [default: the checkpoint's own]"
+        ),
+    ] = None,
+    guidance_scale: Annotated[
+        float | None,
+        typer.Option(
+            "--guidance-scale",
+            metavar="X",
+            help="Classifier-free guidance. [default: the checkpoint's own]",
+        ),
+    ] = None,
+    dtype: options.DTypeOption = "auto",
+    device: options.DeviceOption = "auto",
+    limit: options.Limit = None,
+    denoiser_station: Annotated[
+        bool,
+        typer.Option(
+            "--denoiser-station/--no-denoiser-station",
+            help="Probe the denoiser's blocks too.",
+        ),
+    ] = True,
+    as_json: options.AsJson = False,
+) -> None:
+    """Decode a suite's prompts from a checkpoint, draw and judge them, and name the culprit."""
+    settings = AuditSettings(
+        model=model,
+        out=default_out(model, suite) if out is None else out,
+        suite=suite,
+        seeds=seeds,
+        judge=default_judge(model) if judge is None else judge,
+        batch_size=batch_size,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        dtype=dtype,
+        device=device,
+        limit=limit,
+        denoiser_station=denoiser_station,
+    )
+    from t2i_audit.audit import run_audit
+    from t2i_audit.report.terminal import print_run
+
+    print_run(run_audit(settings), as_json=as_json)

@@ -1,0 +1,93 @@
+"""The program ``t2i-audit``.
+
+Only light modules are imported here and by the commands' modules; what needs torch is imported
+when a command runs, so that help is at hand at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from t2i_audit import __version__
+from t2i_audit.cli import audit, leaderboard, models, probe
+from t2i_audit.errors import AuditError
+
+BAD_INPUT = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+INTERRUPTED_TEXT = "interrupted; the same command goes on where it stopped"
+
+app = typer.Typer(
+    name="t2i-audit",
+    help="Audit text-to-image checkpoints: what is decoded, what is drawn, where it is lost.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("audit", short_help="Probe, draw, judge, and name the culprit.")(audit.audit)
+app.command("probe", short_help="Probe the text encoder; no images.")(probe.probe)
+app.add_typer(models.app, name="models")
+app.command("leaderboard", short_help="Set finished runs side by side.")(leaderboard.leaderboard)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program on `argv` (the process's own if None); returns the exit code."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        code = app(arguments or ["--help"], prog_name="t2i-audit", standalone_mode=False)
+    except AuditError as err:
+        return _fail(str(err))
+    except (KeyboardInterrupt, Abort):
+        return _fail(INTERRUPTED_TEXT, INTERRUPTED)
+    except OSError as err:
+        sentence = os_error_sentence(err)
+        if sentence is None:
+            raise
+        return _fail(sentence)
+    except TyperException as err:
+        return _fail(_usage_sentence(err), BAD_INPUT)
+    # Typer itself turns an interrupt into this exit code and says nothing.
+    if code == INTERRUPTED:
+        return _fail(INTERRUPTED_TEXT, INTERRUPTED)
+    return code if isinstance(code, int) else 0
+
+
+def os_error_sentence(error: OSError) -> str | None:
+    """What went wrong, for the failures a user can mend; None for any other."""
+    where = f" at {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full{where}; free some space and give the same command again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"permission is missing{where} ({error.strerror}); give a place that can be used"
+    return None
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"t2i-audit {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _program(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and leave."
+    ),
+) -> None:
+    """Options of the program itself."""
+
+
+def _usage_sentence(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "t2i-audit"
+    return f"{error.format_message().rstrip('.')} (see `{path} --help`)"
+
+
+def _fail(sentence: str, code: int = BAD_INPUT) -> int:
+    """Say `sentence` on stderr, on one line."""
+    print(f"t2i-audit: {' '.join(sentence.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,34 @@
+"""The command ``t2i-audit probe``."""
+
+from __future__ import annotations
+
+from t2i_audit import settings as defaults
+from t2i_audit.cli import options
+from t2i_audit.settings import ProbeSettings, default_out
+
+
+def probe(
+    model: options.Model,
+    suite: options.Suite = defaults.DEFAULT_SUITE,
+    out: options.Out = None,
+    batch_size: options.BatchSize = defaults.DEFAULT_BATCH_SIZE,
+    dtype: options.DTypeOption = "auto",
+    device: options.DeviceOption = "auto",
+    limit: options.Limit = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Decode a suite's prompts from a checkpoint's text encoder; no images are made."""
+    settings = ProbeSettings(
+        model=model,
+        # Another folder than the audit's: the two are different runs and may stand side by side.
+        out=default_out(model, suite, ending="-probe") if out is None else out,
+        suite=suite,
+        batch_size=batch_size,
+        dtype=dtype,
+        device=device,
+        limit=limit,
+    )
+    from t2i_audit.audit import run_probe
+    from t2i_audit.report.terminal import print_run
+
+    print_run(run_probe(settings), as_json=as_json)

@@ -1,0 +1,19 @@
+"""Pictures of a suite: their noise, their batches, and the sampling of a batch."""
+
+from t2i_audit.generation.batches import Batch, BatchItem, cut_batches
+from t2i_audit.generation.sampler import (
+    Sampled,
+    SamplingDefaults,
+    sample_batch,
+    sampling_defaults,
+)
+
+__all__ = [
+    "Batch",
+    "BatchItem",
+    "Sampled",
+    "SamplingDefaults",
+    "cut_batches",
+    "sample_batch",
+    "sampling_defaults",
+]

@@ -1,0 +1,135 @@
+"""One batch of pictures from a pipeline."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from t2i_audit.errors import ModelError
+from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
+from t2i_audit.io import read_json
+from t2i_audit.models.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    from t2i_audit.activations.denoiser import DenoiserRecorder
+    from t2i_audit.generation.batches import Batch
+    from t2i_audit.models.load import LoadedModel
+
+DEFAULTS_FILE = "t2i_audit.json"
+DEFAULTS_KEY = "audit_defaults"
+RECORDED_SEED = 0  # the denoiser station looks at one picture a prompt
+
+
+@dataclass(frozen=True)
+class SamplingDefaults:
+    """What a checkpoint is sampled with unless the user says otherwise."""
+
+    steps: int
+    guidance_scale: float | None
+    """None where the pipeline takes none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """The pictures of a batch."""
+
+    images: np.ndarray
+    """``(b, h, w, 3)`` uint8; black where not `finite`."""
+    finite: np.ndarray
+    """``(b,)`` bool: False where the pipeline made NaN or infinite pixels."""
+    blocked: np.ndarray
+    """``(b,)`` bool: True where the pipeline's own safety checker blacked the picture out."""
+
+
+def sampling_defaults(loaded: LoadedModel) -> SamplingDefaults:
+    """Steps and guidance from the checkpoint's ``t2i_audit.json``, else from its pipeline's call.
+
+    Raises:
+        ModelError: the file cannot be read, or the pipeline has no default number of steps.
+    """
+    called = inspect.signature(type(loaded.pipeline).__call__).parameters
+    given: dict[str, Any] = {}
+    path = loaded.path / DEFAULTS_FILE
+    if path.is_file():
+        try:
+            given = dict(read_json(path).get(DEFAULTS_KEY, {}))
+        except (ValueError, AttributeError, TypeError) as error:
+            raise ModelError(f"{path} cannot be read: {error}") from error
+    steps = given.get("steps", _default(called, "num_inference_steps"))
+    if steps is None:
+        raise ModelError(
+            f"{type(loaded.pipeline).__name__} has no default number of steps; give --steps."
+        )
+    guidance = given.get("guidance_scale", _default(called, "guidance_scale"))
+    return SamplingDefaults(int(steps), None if guidance is None else float(guidance))
+
+
+def sample_batch(
+    loaded: LoadedModel,
+    batch: Batch,
+    *,
+    steps: int,
+    guidance_scale: float | None,
+    base_seed: int = 0,
+    recorder: DenoiserRecorder | None = None,
+) -> Sampled:
+    """Make the pictures of `batch`.
+
+    A picture depends on its prompt, its seed index and `base_seed`; on its neighbours in the batch
+    only by rounding.
+
+    Args:
+        loaded: the model.
+        batch: from `cut_batches`.
+        steps: denoising steps.
+        guidance_scale: of classifier-free guidance; None leaves it to the pipeline.
+        base_seed: the run's seed.
+        recorder: records the denoiser for the pictures of seed index 0; fetch with its `take`.
+    """
+    import torch
+
+    pipeline = loaded.pipeline
+    generators = [generator_for(base_seed, i.prompt.id, i.seed_index) for i in batch.items]
+    arguments: dict[str, Any] = {
+        "prompt": [item.prompt.text for item in batch.items],
+        "num_inference_steps": steps,
+        # Samplers that add noise on the way draw it from here, each picture from its own.
+        "generator": generators,
+        "output_type": "np",
+    }
+    if guidance_scale is not None:
+        arguments["guidance_scale"] = guidance_scale
+    shape = latents_shape(pipeline)
+    if shape is not None:
+        latents = draw_latents(generators, shape)
+        arguments["latents"] = latents.to(device=loaded.device, dtype=loaded.dtype)
+    rows = [row for row, item in enumerate(batch.items) if item.seed_index == RECORDED_SEED]
+    watch: Any = nullcontext()
+    if recorder is not None:
+        recorded = [batch.items[row].prompt for row in rows]
+        watch = recorder.recording(recorded, rows, len(batch.items))
+        if rows:
+            arguments |= recorder.call_arguments
+    with torch.no_grad(), quiet_libraries(), watch:
+        output = pipeline(**arguments)
+    flagged = getattr(output, "nsfw_content_detected", None)
+    pixels = np.asarray(output.images)
+    finite = np.isfinite(pixels).all(axis=(1, 2, 3))
+    pixels = np.where(finite[:, None, None, None], pixels, 0)
+    return Sampled(
+        # As diffusers itself turns arrays into pictures.
+        images=(pixels * 255).round().astype(np.uint8),
+        finite=finite,
+        blocked=np.array(flagged if flagged is not None else [False] * len(pixels), dtype=bool),
+    )
+
+
+def _default(parameters: Any, name: str) -> Any:
+    parameter = parameters.get(name)
+    if parameter is None or parameter.default is parameter.empty:
+        return None
+    return parameter.default

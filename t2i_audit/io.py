@@ -1,0 +1,162 @@
+"""Files that are either wholly there or not there at all.
+
+Every writer goes through `atomic_file`: the bytes reach a temporary file in the same folder, are
+synced, and take the final name in one rename. A kill or a full disk leaves at most a temporary
+file, which `remove_leftovers` knows by its name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+# Marks a file that was being written; such a file is never part of a run.
+TEMPORARY_SUFFIX = ".t2i-audit-tmp"
+HASH_CHUNK = 1 << 20  # bytes read at a time
+
+# Pinned so that the same rows give the same bytes, however they were gathered.
+PARQUET_OPTIONS: dict[str, Any] = {
+    "version": "2.6",
+    "data_page_version": "1.0",
+    "compression": "zstd",
+    "compression_level": 3,
+    "use_dictionary": True,
+    "write_statistics": True,
+    "row_group_size": 65_536,
+    "store_schema": True,
+}
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; it becomes `path` only if the block succeeds.
+
+    The folder is made if it is missing. On any exception the temporary file is removed and an
+    earlier `path` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}"
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` atomically."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 to `path` atomically, line ends as they are."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as indented JSON atomically; see `to_json` for what becomes of it."""
+    write_text(path, dump_json(value))
+
+
+def dump_json(value: object) -> str:
+    """`value` as indented JSON text with a final line break; NaN and infinities are ``null``."""
+    return json.dumps(to_json(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not JSON.
+    """
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write `table` atomically; equal rows give equal bytes, whatever chunks they come in."""
+    import pyarrow.parquet as pq
+
+    with atomic_file(path) as temporary:
+        pq.write_table(table.combine_chunks(), temporary, **PARQUET_OPTIONS)
+
+
+def write_npy(path: Path, array: np.ndarray) -> None:
+    """Write `array` in NumPy's format atomically; it can then be memory-mapped."""
+    import numpy as np
+
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(HASH_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Remove the temporary files of a killed writer anywhere under `folder`; returns how many.
+
+    Only the holder of the run's lock may call it: another writer's file looks the same.
+    """
+    leftovers = list(folder.rglob(f".*{TEMPORARY_SUFFIX}"))
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return len(leftovers)
+
+
+def to_json(value: object) -> Any:
+    """`value` in JSON's own types.
+
+    Dataclasses become objects, tuples, sets (sorted) and arrays become lists, paths become text,
+    NumPy scalars become numbers. NaN and infinities become None: JSON has no word for undefined
+    but ``null``.
+
+    Raises:
+        TypeError: a value has no counterpart in JSON.
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Path):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return [to_json(item) for item in sorted(value)]
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if hasattr(value, "tolist"):  # a NumPy array or scalar, without importing NumPy
+        return to_json(value.tolist())
+    raise TypeError(f"{type(value).__name__} has no counterpart in JSON: {value!r}")
+
+
+def _sync(path: Path) -> None:
+    """Have the bytes (or a folder's names) on the disk before anything relies on them."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,59 @@
+"""What a judge says of one picture, and what every judge must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from t2i_audit.errors import JudgeError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from prompts.structure import Prompt
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One picture held against its prompt."""
+
+    correct: bool | None
+    """Whether the prompt is true of the picture; None when there is nothing to judge."""
+    margin: float
+    """How far the verdict is from tipping, in the judge's own unit; NaN where it has none."""
+    chosen: str
+    """What the judge saw: the best caption, or a reading in words."""
+    readable: bool
+    """Whether the judge could tell what is in the picture."""
+    slots: Mapping[str, bool] = field(default_factory=dict)
+    """Which slots are right, where the judge can say."""
+
+
+class Judge(Protocol):
+    """Anything that holds pictures against prompts."""
+
+    name: str
+    fingerprint: Mapping[str, str]
+    """What its verdicts depend on; recorded in the manifest."""
+
+    def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
+        """Judge ``uint8`` pictures ``(b, height, width, 3)``, one prompt each."""
+        ...
+
+
+def unjudged(reason: str) -> Judgement:
+    """The judgement of a picture with nothing to judge (NaN, or a single flat colour)."""
+    return Judgement(correct=None, margin=float("nan"), chosen=reason, readable=False)
+
+
+def require_readable(readable: Sequence[bool], *, judge: str) -> None:
+    """Raise `JudgeError` when no picture at all could be read.
+
+    A judge that reads nothing is broken or misapplied; its silence must not become a score of 0.
+    """
+    if not any(readable):
+        raise JudgeError(
+            f"judge {judge!r} could not read any of the {len(readable)} pictures; this is no "
+            "score of 0: look at the images folder, then check the judge and the checkpoint"
+        )

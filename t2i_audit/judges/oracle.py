@@ -1,0 +1,91 @@
+"""The judge of the rendered world: reads objects from pixels and holds them to the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import permutations
+
+import numpy as np
+
+from prompts.structure import Prompt
+from prompts.world import COLOURS, RELATIONS, SHAPES
+from t2i_audit.errors import JudgeError
+from t2i_audit.judges.judgement import Judgement
+from t2i_audit.world.oracle import Reading, ReadObject, read_images, relation_holds
+
+VALUES = {"shape": SHAPES, "colour": COLOURS, "relation": RELATIONS}
+
+
+def judge_reading(reading: Reading, prompt: Prompt) -> Judgement:
+    """Hold what was read to what `prompt` says.
+
+    Objects are matched to the prompt's so that most slots come out right, nouns before colours
+    before the relation: with colours exchanged, the colours are wrong, not the shapes. Extra or
+    missing objects make the picture wrong.
+    """
+    entities = sorted({e for part in prompt.constituents for e in part.entities})
+    wanted = [part for part in prompt.constituents if part.kind in ("shape", "colour")]
+    placed = list(reading.objects) + [None] * max(0, len(entities) - len(reading.objects))
+    best: dict[str, bool] = {}
+    best_rank = (-1.0, False)
+    for chosen in permutations(placed, len(entities)):
+        objects = dict(zip(entities, chosen, strict=True))
+        slots = {part.slot: _is_right(objects[part.entities[0]], part) for part in wanted}
+        relation = prompt.constituent("relation")
+        if relation is not None:
+            first, second = (objects[entity] for entity in relation.entities)
+            slots["relation"] = (
+                first is not None
+                and second is not None
+                and relation_holds(relation.value, first, second)
+            )
+        weight = {"shape": 1.01, "colour": 1.0}
+        score = sum(weight[part.kind] * slots[part.slot] for part in wanted)
+        rank = (score, slots.get("relation", False))
+        if rank > best_rank:
+            best, best_rank = slots, rank
+    correct = all(best.values()) and len(reading.objects) == len(entities) and reading.readable
+    return Judgement(
+        correct=correct,
+        margin=min((item.overlap for item in reading.objects), default=0.0),
+        chosen=describe(reading),
+        readable=reading.readable,
+        slots=best,
+    )
+
+
+def _is_right(item: ReadObject | None, part: object) -> bool:
+    if item is None or not item.readable:
+        return False
+    value = {"shape": item.shape, "colour": item.colour}[part.kind]  # type: ignore[attr-defined]
+    return bool(value == part.value)  # type: ignore[attr-defined]
+
+
+def describe(reading: Reading) -> str:
+    """A reading in words, e.g. ``red circle at 16,30; blue star at 47,33``."""
+    return "; ".join(
+        f"{item.colour if item.readable else 'unclear'} {item.shape} at {item.x:.0f},{item.y:.0f}"
+        for item in reading.objects
+    )
+
+
+class OracleJudge:
+    """Reads the rendered world exactly; of no use on any other pictures."""
+
+    name = "oracle"
+    fingerprint: Mapping[str, str] = {"judge": "oracle", "version": "1"}
+
+    def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
+        """Judge ``uint8`` pictures of the rendered world, ``(b, 64, 64, 3)``.
+
+        Raises `JudgeError` for a prompt that says what the rendered world does not have.
+        """
+        for prompt in prompts:
+            for part in prompt.constituents:
+                if part.value not in VALUES.get(part.kind, ()):
+                    raise JudgeError(
+                        f"the oracle reads only the rendered world: {prompt.text!r} says "
+                        f"{part.kind} {part.value!r}; use --judge clip"
+                    )
+        readings = read_images(images)
+        return [judge_reading(r, p) for r, p in zip(readings, prompts, strict=True)]

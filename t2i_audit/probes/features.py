@@ -1,0 +1,102 @@
+"""What a probe reads: features of one place, and the targets it may decode there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prompts.structure import Prompt
+
+PRESENCE = "presence"
+"""Prefix of the targets that ask only whether a constituent occurs, e.g. ``presence.colour``."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureBlock:
+    """The hidden states of every prompt at one (station, encoder, layer, position)."""
+
+    station: str
+    encoder: str
+    layer: str
+    position: str
+    values: NDArray[np.floating]
+    """``(n, d)``, possibly memory-mapped; rows of NaN where the position does not exist."""
+    valid: NDArray[np.bool_]
+    """``(n,)`` whether the row exists."""
+    targets: frozenset[str]
+    """Slots that may be decoded here; presence is decoded where `position` belongs to no word."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One thing to decode: a slot's value, or whether one constituent occurs."""
+
+    name: str
+    """The slot, or ``presence.KIND=VALUE``."""
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    """``(n,)`` class of each prompt, -1 where the prompt lacks the slot."""
+    pairs: tuple[frozenset[tuple[str, str]], ...]
+    """For each prompt the compositions that decoding it depends on."""
+
+    @property
+    def is_presence(self) -> bool:
+        """Whether it asks for presence, not for a slot's value."""
+        return self.name.startswith(PRESENCE + ".")
+
+    @property
+    def summary_name(self) -> str:
+        """The name it is reported under: all values of one kind share a presence figure."""
+        return self.name.split("=")[0]
+
+
+def slot_targets(prompts: Sequence[Prompt]) -> list[Target]:
+    """A target for every slot that takes at least two values in `prompts`, sorted by name."""
+    slots = sorted({part.slot for prompt in prompts for part in prompt.constituents})
+    targets = []
+    for slot in slots:
+        parts = [prompt.constituent(slot) for prompt in prompts]
+        classes = tuple(sorted({part.value for part in parts if part is not None}))
+        if len(classes) < 2:
+            continue
+        labels = [classes.index(part.value) if part is not None else -1 for part in parts]
+        pairs = tuple(prompt.pairs_of(slot) for prompt in prompts)
+        targets.append(Target(slot, classes, np.array(labels), pairs))
+    return targets
+
+
+def presence_targets(prompts: Sequence[Prompt]) -> list[Target]:
+    """A yes-or-no target for every constituent that some prompts have and some lack."""
+    names, counts = presence_counts(prompts)
+    pairs = tuple(prompt.pairs for prompt in prompts)
+    targets = []
+    for name, column in zip(names, counts.T, strict=True):
+        present = column > 0
+        if present.all() or not present.any():
+            continue
+        kind, value = name.split(":", 1)
+        labels = present.astype(np.int64)
+        targets.append(Target(f"{PRESENCE}.{kind}={value}", ("absent", "present"), labels, pairs))
+    return targets
+
+
+def presence_counts(prompts: Sequence[Prompt]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """What a bag of words knows: names ``kind:value`` and how often each occurs, ``(n, m)``."""
+    names = sorted({part.key for prompt in prompts for part in prompt.constituents})
+    columns = {name: index for index, name in enumerate(names)}
+    counts = np.zeros((len(prompts), len(names)))
+    for row, prompt in enumerate(prompts):
+        for part in prompt.constituents:
+            counts[row, columns[part.key]] += 1
+    return tuple(names), counts
+
+
+def presence_block(prompts: Sequence[Prompt], station: str) -> FeatureBlock:
+    """The presence-only control as features of their own: word counts, order forgotten."""
+    _, counts = presence_counts(prompts)
+    slots = frozenset(part.slot for prompt in prompts for part in prompt.constituents)
+    valid = np.ones(len(prompts), dtype=bool)
+    return FeatureBlock(station, "words", "counts", PRESENCE, counts, valid, slots)

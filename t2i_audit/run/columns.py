@@ -1,0 +1,180 @@
+"""The columns of every table of a run: the one place that names, types and explains them.
+
+Types are ``string``, ``int32``, ``float64``, ``bool`` and ``json`` (a string that holds JSON).
+An undefined number is NaN; a value that does not exist is null, in optional columns only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ColumnType = Literal["string", "int32", "float64", "bool", "json"]
+TableName = Literal["prompts", "probes", "decodability", "judgements", "attributions"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    type: ColumnType
+    unit: str
+    """What a number counts or measures; empty for text and for names."""
+    meaning: str
+    optional: bool = False
+    """Whether null may stand in it."""
+
+
+_PROMPT_ID = Column("prompt_id", "string", "", "The prompt's id in its suite.")
+_STATION = Column("station", "string", "", "Where it was read: text_encoder or denoiser.")
+_SLOT = Column("slot", "string", "", "Role in the prompt, e.g. object_1.colour or relation.")
+
+COLUMNS: dict[TableName, tuple[Column, ...]] = {
+    "prompts": (
+        _PROMPT_ID,
+        Column("text", "string", "", "The prompt as the checkpoint receives it."),
+        Column("type", "string", "", "Prompt type, e.g. relation."),
+        Column("template", "string", "", "The wording it was written with."),
+        Column("split", "string", "", "seen or held_out, where the suite tells.", optional=True),
+        Column("composition", "string", "", "Content without wording; clusters of the bootstrap."),
+        Column("constituents", "json", "", "List of slot, kind, value, start, end, entities."),
+        Column("foils", "json", "", "List of text and change: minimal changes that are false."),
+        Column(
+            "tokens", "int32", "tokens", "Length in the encoder that needs most, ends included."
+        ),
+        Column("truncated", "bool", "", "Whether it is longer than some encoder reads."),
+    ),
+    "probes": (
+        _STATION,
+        Column("encoder", "string", "", "Component of the pipeline, e.g. text_encoder_2 or unet."),
+        Column("layer", "string", "", "embeddings, block_N, final_norm, pooled, or a module@step."),
+        Column("position", "string", "", "eos, pooled, mean, grid, or the slot whose words it is."),
+        _SLOT,
+        Column("n", "int32", "prompts", "Prompts with an out-of-fold prediction."),
+        Column("masked", "int32", "prompts", "Test cells whose class no training fold held."),
+        Column("n_classes", "int32", "classes", "Values that the slot takes."),
+        Column("chance", "float64", "share", "Balanced accuracy of a guess: 1 / n_classes."),
+        Column("r2", "float64", "share", "Variance explained, mean over the one-hot outputs."),
+        Column("accuracy", "float64", "share", "Share of prompts read right, out of fold."),
+        Column("balanced_accuracy", "float64", "share", "Mean over classes of the share right."),
+        Column("balanced_accuracy_lower", "float64", "share", "Lower end, over compositions."),
+        Column("balanced_accuracy_upper", "float64", "share", "Upper end, over compositions."),
+        Column("shuffled_balanced_accuracy", "float64", "share", "The same with labels shuffled."),
+        Column(
+            "random_weights_balanced_accuracy",
+            "float64",
+            "share",
+            "The same layer of the same architecture with random weights; NaN if not run.",
+        ),
+        Column(
+            "presence_balanced_accuracy",
+            "float64",
+            "share",
+            "What the words alone tell, without their order.",
+        ),
+    ),
+    "decodability": (
+        _PROMPT_ID,
+        _STATION,
+        _SLOT,
+        Column(
+            "probability",
+            "float64",
+            "probability",
+            "Of the true value, out of fold; NaN if masked.",
+        ),
+        Column("lower", "float64", "probability", "Lower end over folds."),
+        Column("upper", "float64", "probability", "Upper end over folds."),
+        Column("presence_probability", "float64", "probability", "The presence-only probe's."),
+    ),
+    "judgements": (
+        _PROMPT_ID,
+        Column("seed", "int32", "", "Seed index, from 0."),
+        Column("image", "string", "", "File in the run directory."),
+        Column(
+            "correct",
+            "bool",
+            "",
+            "Whether the picture shows the prompt; null if it could not be read.",
+            optional=True,
+        ),
+        Column("margin", "float64", "judge's score", "True caption over best foil; NaN if unread."),
+        Column("chosen", "string", "", "The caption chosen, or what the judge read."),
+        Column("slots", "json", "", "Object: slot to whether it is right; empty if not told."),
+        Column("flaw", "string", "", "Why it could not be read, e.g. constant.", optional=True),
+    ),
+    "attributions": (
+        _PROMPT_ID,
+        Column("judged", "int32", "images", "Images of the prompt that could be judged."),
+        Column("success_rate", "float64", "share", "Of the judged images; NaN if none was."),
+        Column("failing", "bool", "", "Whether at least one judged image is wrong."),
+        Column(
+            "cause",
+            "string",
+            "",
+            "encoder, denoiser, chance or unclear; null if the prompt does not fail.",
+            optional=True,
+        ),
+        Column(
+            "detail",
+            "string",
+            "",
+            "lost_on_the_way_in, held_not_drawn or unclear; null if not told.",
+            optional=True,
+        ),
+        Column("needed_slots", "json", "", "List of the slots that the failure turns on."),
+        Column("lost_slots", "json", "", "List of those that are lost at the text encoder."),
+        Column("text_decodability", "float64", "probability", "Weakest slot at the text encoder."),
+        Column(
+            "denoiser_decodability", "float64", "probability", "The same at the denoiser, or NaN."
+        ),
+    ),
+}
+
+
+def column_names(name: TableName) -> tuple[str, ...]:
+    """The names of a table's columns, in order."""
+    return tuple(column.name for column in COLUMNS[name])
+
+
+def schema_of(name: TableName) -> pa.Schema:
+    """The Arrow schema of a table."""
+    import pyarrow as pa
+
+    types = {
+        "string": pa.string(),
+        "json": pa.string(),
+        "int32": pa.int32(),
+        "float64": pa.float64(),
+        "bool": pa.bool_(),
+    }
+    return pa.schema(
+        [
+            pa.field(column.name, types[column.type], nullable=column.optional)
+            for column in COLUMNS[name]
+        ]
+    )
+
+
+def check_table(name: TableName, table: pa.Table) -> None:
+    """Refuse a table that is not as documented.
+
+    Raises:
+        ValueError: a column is missing, unknown or out of order, has another type, or holds null
+            where it may not.
+    """
+    names = column_names(name)
+    if tuple(table.column_names) != names:
+        unlike = sorted(set(table.column_names) ^ set(names))
+        what = f"differs in {', '.join(unlike)}" if unlike else "has them in another order"
+        raise ValueError(f"table {name!r} should have the columns {list(names)}; it {what}")
+    for column, field in zip(COLUMNS[name], schema_of(name), strict=True):
+        found = table.schema.field(column.name).type
+        if found != field.type:
+            raise ValueError(f"{name}.{column.name} should be {field.type}; got {found}")
+        if not column.optional and table.column(column.name).null_count:
+            raise ValueError(f"{name}.{column.name} should hold no null")

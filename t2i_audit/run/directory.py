@@ -1,0 +1,280 @@
+"""The run directory: made or resumed, held against a second process, and kept up to date."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from t2i_audit import progress
+from t2i_audit.errors import RunDirectoryError
+from t2i_audit.io import TEMPORARY_SUFFIX, read_json, remove_leftovers, write_json
+from t2i_audit.run.manifest import (
+    Manifest,
+    StageState,
+    differences,
+    manifest_from_json,
+    new_manifest,
+)
+
+MANIFEST = "manifest.json"
+SUMMARY = "summary.json"
+LOCK = ".lock"
+# Counts in the manifest are for the reader only, the shards decide what is done; so they are
+# written this often (seconds) and not for every batch.
+SAVE_INTERVAL = 5.0
+
+
+def check_output(out: Path) -> None:
+    """Refuse an `out` that no run could use, without touching anything.
+
+    It may be absent, empty, or hold a run; call it before the costly part of a run starts.
+
+    Raises:
+        RunDirectoryError: it holds something else, is no folder, or cannot be written.
+    """
+    read_manifest_if_any(out)
+    parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not parent.is_dir():
+        raise RunDirectoryError(f"{parent} is a file, so {out} cannot be made; give another --out")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise RunDirectoryError(f"{parent} cannot be written; give another --out")
+
+
+def open_run(
+    out: Path,
+    settings: Mapping[str, object],
+    *,
+    stages: Sequence[str] = (),
+    versions: Mapping[str, str] | None = None,
+) -> RunDirectory:
+    """Make the run directory `out`, or go on with the run of the same `settings` that it holds.
+
+    Args:
+        out: the folder; made if it is absent.
+        settings: all that the results depend on, in values that JSON can hold.
+        stages: names of the stages in order; those the manifest lacks are added as pending.
+        versions: versions to record; this machine's if None.
+
+    Returns:
+        The run, locked against other processes until it is closed; use it in a ``with``.
+
+    Raises:
+        RunDirectoryError: `out` holds something else or a run of other settings (the first
+            difference is named), another process is at work in it, or it cannot be written.
+    """
+    check_output(out)
+    asked = new_manifest(
+        settings,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        stages=stages,
+        versions=versions,
+    )
+    there = read_manifest_if_any(out)
+    if there is not None:
+        _require_same(out, there, asked)
+    made = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = _lock(out)
+    except OSError as err:
+        raise RunDirectoryError(f"{out} cannot be written: {err.strerror}") from err
+    try:
+        # Read again: another process may have begun or ended a run before the lock was ours.
+        there = read_manifest_if_any(out)
+        if there is not None:
+            _require_same(out, there, asked)
+        remove_leftovers(out)
+        manifest = asked if there is None else _resumed(there, asked)
+        write_json(out / MANIFEST, manifest)
+    except BaseException:
+        lock.close()
+        if made:
+            with suppress(OSError):
+                (out / LOCK).unlink(missing_ok=True)
+                out.rmdir()
+        raise
+    return RunDirectory(out, manifest, lock, resumed=there is not None)
+
+
+def read_manifest(out: Path) -> Manifest:
+    """The manifest of the run in `out`.
+
+    Raises:
+        RunDirectoryError: `out` holds no run, or its manifest cannot be read.
+    """
+    if not out.is_dir():
+        raise RunDirectoryError(f"{out} is no folder; name the folder of a run")
+    manifest = read_manifest_if_any(out)
+    if manifest is None:
+        raise RunDirectoryError(f"{out} holds no run of t2i-audit: it has no {MANIFEST}")
+    return manifest
+
+
+def read_summary(out: Path) -> dict[str, Any]:
+    """The summary of the finished run in `out`.
+
+    Raises:
+        RunDirectoryError: `out` holds no run, or the run is not finished.
+    """
+    read_manifest(out)
+    try:
+        summary = read_json(out / SUMMARY)
+    except FileNotFoundError as err:
+        raise RunDirectoryError(
+            f"the run in {out} is not finished; the command that began it goes on with it"
+        ) from err
+    except (OSError, ValueError) as err:
+        raise RunDirectoryError(f"{out / SUMMARY} cannot be read: {err}") from err
+    if not isinstance(summary, dict):
+        raise RunDirectoryError(f"{out / SUMMARY} is not a summary of t2i-audit")
+    return summary
+
+
+def read_manifest_if_any(out: Path) -> Manifest | None:
+    """The manifest in `out`, or None if `out` is absent or holds nothing.
+
+    Raises:
+        RunDirectoryError: `out` is no folder, holds something else, or cannot be read.
+    """
+    try:
+        if not out.exists():
+            return None
+        if not out.is_dir():
+            raise RunDirectoryError(f"{out} is a file; --out should name a folder")
+        if not (out / MANIFEST).exists():
+            others = [path.name for path in out.iterdir() if not _is_ours(path)]
+            if others:
+                raise RunDirectoryError(
+                    f"{out} holds something else ({min(others)}); give an empty or new --out"
+                )
+            return None
+        return manifest_from_json(read_json(out / MANIFEST))
+    except ValueError as err:
+        raise RunDirectoryError(f"{out / MANIFEST} cannot be used: {err}") from err
+    except OSError as err:
+        raise RunDirectoryError(f"{out} cannot be read: {err.strerror}") from err
+
+
+class RunDirectory:
+    """A run's folder, held by this process; made by `open_run`."""
+
+    def __init__(self, path: Path, manifest: Manifest, lock: IO[str], *, resumed: bool) -> None:
+        self.path = path
+        self.resumed = resumed
+        """Whether an earlier process began this run."""
+        self._manifest = manifest
+        self._lock_file = lock
+        self._saved = time.monotonic()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as it now stands."""
+        return self._manifest
+
+    def is_done(self, stage: str) -> bool:
+        """Whether `stage` was finished, by this or an earlier process."""
+        return self._manifest.stages.get(stage, StageState()).state == "done"
+
+    @contextmanager
+    def stage(self, name: str, total: int, *, done: int = 0) -> Iterator[progress.Advance]:
+        """Run one stage: shows its progress and keeps its state in the manifest.
+
+        The stage is ``done`` only when the block ends without an exception; otherwise it stays
+        ``running`` with its count.
+
+        Args:
+            name: the stage, e.g. ``images``.
+            total: items in all.
+            done: items that an earlier process left done.
+        """
+        count = done
+        self._set(name, StageState("running", count, total))
+
+        try:
+            with progress.stage(name, total, done=done) as show:
+
+                def advance(n: int = 1) -> None:
+                    nonlocal count
+                    count += n
+                    show(n)
+                    if time.monotonic() - self._saved >= SAVE_INTERVAL:
+                        self._set(name, StageState("running", count, total))
+
+                yield advance
+        except BaseException:
+            with suppress(OSError):  # a full disk must not hide the reason
+                self._set(name, StageState("running", count, total))
+            raise
+        self._set(name, StageState("done", total, total))
+
+    def close(self) -> None:
+        """Let other processes use the folder."""
+        self._lock_file.close()
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _set(self, name: str, stage: StageState) -> None:
+        self._manifest = self._manifest.with_stage(name, stage)
+        write_json(self.path / MANIFEST, self._manifest)
+        self._saved = time.monotonic()
+
+
+def _require_same(out: Path, there: Manifest, asked: Manifest) -> None:
+    found = differences(there.settings, asked.settings)
+    advice = "give another --out"
+    if not found and not there.complete:
+        # Half the tables from one version and half from another would be nobody's result; a
+        # complete run computes nothing any more and may be shown by any version.
+        found = differences(there.versions, asked.versions)
+        advice = "finish it with the versions it was begun with, or give another --out"
+    if found:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise RunDirectoryError(f"{out} holds a run in which {found[0]}{more}; {advice}")
+
+
+def _resumed(there: Manifest, asked: Manifest) -> Manifest:
+    for name, stage in asked.stages.items():
+        if name not in there.stages:
+            there = there.with_stage(name, stage)
+    return there
+
+
+def _lock(out: Path) -> IO[str]:
+    """Take the lock; the kernel lets go of it when its process ends, however it ends."""
+    file = (out / LOCK).open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as err:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise RunDirectoryError(
+            f"another process ({holder}) is at work in {out}; wait for it or give another --out"
+        ) from err
+    except OSError:
+        file.close()
+        raise
+    file.truncate(0)
+    file.write(f"process {os.getpid()}")
+    file.flush()
+    return file
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name == LOCK or path.name.endswith(TEMPORARY_SUFFIX)

@@ -1,0 +1,141 @@
+"""What the user asked for: the settings of an audit and of a probe, checked before work starts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from t2i_audit.errors import AuditError
+
+DType = Literal["auto", "float32", "float16", "bfloat16"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+BUILTIN_PREFIX = "builtin:"
+DEFAULT_SUITE = "world-relations"
+DEFAULT_SEEDS = 4  # images a prompt
+DEFAULT_BATCH_SIZE = 32  # prompts or images a forward pass
+RUNS_FOLDER = Path("runs")
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """Settings of the text side alone; no images are made.
+
+    Raises:
+        AuditError: a value is out of its range.
+    """
+
+    model: str
+    """``builtin:NAME``, a local diffusers folder, or a hub id."""
+    out: Path
+    """The run directory."""
+    suite: str = DEFAULT_SUITE
+    """Name of a suite that is shipped, or path of a JSON Lines file."""
+    batch_size: int = DEFAULT_BATCH_SIZE
+    """Prompts a forward pass."""
+    dtype: DType = "auto"
+    device: Device = "auto"
+    limit: int | None = None
+    """Only the suite's first so many prompts; None takes all."""
+
+    def __post_init__(self) -> None:
+        _require_text("MODEL", self.model)
+        _require_text("--suite", self.suite)
+        _require_at_least("--batch-size", self.batch_size, 1)
+        _require_choice("--dtype", self.dtype, get_args(DType))
+        _require_choice("--device", self.device, get_args(Device))
+        if self.limit is not None:
+            _require_at_least("--limit", self.limit, 1)
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """Settings of an audit.
+
+    Raises:
+        AuditError: a value is out of its range.
+    """
+
+    model: str
+    """``builtin:NAME``, a local diffusers folder, or a hub id."""
+    out: Path
+    """The run directory."""
+    suite: str = DEFAULT_SUITE
+    """Name of a suite that is shipped, or path of a JSON Lines file."""
+    seeds: int = DEFAULT_SEEDS
+    """Images a prompt."""
+    judge: str = "clip"
+    """``clip``, ``clip:...`` or ``oracle``."""
+    batch_size: int = DEFAULT_BATCH_SIZE
+    """Prompts or images a forward pass."""
+    steps: int | None = None
+    """Sampling steps; None takes the checkpoint's own default."""
+    guidance_scale: float | None = None
+    """Classifier-free guidance; None takes the checkpoint's own default."""
+    dtype: DType = "auto"
+    device: Device = "auto"
+    limit: int | None = None
+    """Only the suite's first so many prompts; None takes all."""
+    denoiser_station: bool = True
+    """Whether the denoiser's blocks are recorded and probed too."""
+
+    def __post_init__(self) -> None:
+        self.probe_settings()  # the settings both share are checked there
+        _require_at_least("--seeds", self.seeds, 1)
+        _require_text("--judge", self.judge)
+        if self.steps is not None:
+            _require_at_least("--steps", self.steps, 1)
+        if self.guidance_scale is not None and not 0 <= self.guidance_scale < float("inf"):
+            raise AuditError(
+                f"--guidance-scale should be a number not below 0, not {self.guidance_scale}"
+            )
+
+    def probe_settings(self) -> ProbeSettings:
+        """The settings of this audit's text side."""
+        return ProbeSettings(
+            model=self.model,
+            out=self.out,
+            suite=self.suite,
+            batch_size=self.batch_size,
+            dtype=self.dtype,
+            device=self.device,
+            limit=self.limit,
+        )
+
+
+def default_judge(model: str) -> str:
+    """The judge that suits `model`: the oracle for a built-in checkpoint, whose world it reads."""
+    return "oracle" if model.startswith(BUILTIN_PREFIX) else "clip"
+
+
+def default_out(model: str, suite: str, *, ending: str = "") -> Path:
+    """``runs/<model>-<suite><ending>``, made of letters that any file system takes.
+
+    Of a local folder or a suite's file only the last part of the path counts.
+    """
+    name = model.removeprefix(BUILTIN_PREFIX)
+    if Path(name).is_dir():
+        name = Path(name).resolve().name
+    suite_name = Path(suite).stem if suite.endswith(".jsonl") else Path(suite).name
+    return RUNS_FOLDER / (_slug(f"{name}-{suite_name}") + ending)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "run"
+
+
+def _require_at_least(option: str, value: int, least: int) -> None:
+    if value < least:
+        raise AuditError(f"{option} should be at least {least}, not {value}")
+
+
+def _require_text(option: str, value: str) -> None:
+    if not value.strip():
+        raise AuditError(f"{option} should not be empty")
+
+
+def _require_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise AuditError(f"{option} should be one of {', '.join(choices)}, not {value!r}")

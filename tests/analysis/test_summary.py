@@ -1,0 +1,98 @@
+"""The summary of a run as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from t2i_audit.analysis.association import associate
+from t2i_audit.analysis.attribution import attribute, attribution_shares
+from t2i_audit.analysis.repeatability import repeatability
+from t2i_audit.analysis.success import success_rates
+from t2i_audit.analysis.summary import (
+    RunSummary,
+    SlotDecoding,
+    StationSummary,
+    standing_notes,
+    to_json_dict,
+)
+from t2i_audit.stats.interval import Interval
+
+
+def whole_summary() -> RunSummary:
+    """The summary of a small run in which no image is wrong."""
+    rng = np.random.default_rng(0)
+    success, clusters, types = np.ones((4, 2)), np.arange(4), ["t"] * 4
+    ceiling = repeatability(success, clusters, types=types, rng=rng, resamples=50)
+    attribution = attribute(success, {"relation": [True] * 4}, {})
+    return RunSummary(
+        model="builtin:sound",
+        suite="tiny",
+        judge="oracle",
+        n_prompts=4,
+        n_seeds=2,
+        n_images=8,
+        n_excluded=0,
+        stations={
+            "text_encoder": StationSummary(
+                Interval(0.8, 0.7, 0.9, 4),
+                {"relation": SlotDecoding({"balanced_accuracy": Interval(1, 0.9, 1, 4)}, "kept")},
+            )
+        },
+        success=success_rates(success, clusters, types=types, splits=["seen"] * 4, rng=rng),
+        repeatability=ceiling,
+        associations={
+            "text_encoder": associate(
+                np.linspace(0, 1, 4),
+                success,
+                clusters,
+                types=types,
+                repeatability=ceiling,
+                rng=rng,
+            )
+        },
+        attribution=attribution_shares(attribution, success, clusters, rng=rng),
+    )
+
+
+def test_a_summary_is_plain_json_with_undefined_as_null() -> None:
+    record = to_json_dict(whole_summary())
+
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["associations"]["text_encoder"]["auroc"]["estimate"] is None
+
+
+def test_every_estimate_carries_its_ends_and_its_count() -> None:
+    bare = []
+
+    def visit(value: object) -> None:
+        if isinstance(value, dict):
+            if "estimate" in value and set(value) != {"estimate", "lower", "upper", "n"}:
+                bare.append(value)
+            for item in value.values():
+                visit(item)
+
+    visit(to_json_dict(whole_summary()))
+
+    assert bare == []
+
+
+def test_a_run_without_pictures_has_no_success() -> None:
+    summary = RunSummary("m", "s", None, 4, 0, 0, 0, {})
+
+    assert to_json_dict(summary)["success"] is None
+
+
+def test_one_seed_is_noted_as_unable_to_tell_chance() -> None:
+    notes = standing_notes(
+        n_seeds=1, n_images=4, n_excluded=0, stations=["text_encoder", "denoiser"]
+    )
+
+    assert len(notes) == 1 and "With one seed" in notes[0]
+
+
+def test_a_full_run_with_nothing_left_out_needs_no_note() -> None:
+    assert not standing_notes(
+        n_seeds=2, n_images=8, n_excluded=0, stations=["text_encoder", "denoiser"]
+    )

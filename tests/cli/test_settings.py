@@ -1,0 +1,71 @@
+"""Settings and their defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t2i_audit.errors import AuditError
+from t2i_audit.settings import AuditSettings, default_judge, default_out
+
+
+@pytest.mark.parametrize(
+    ("model", "suite", "expected"),
+    [
+        ("builtin:patchy", "world-relations", "runs/patchy-world-relations"),
+        ("org/model-v1.5", "world-relations", "runs/org-model-v1.5-world-relations"),
+        ("builtin:patchy", "/data/my suite.jsonl", "runs/patchy-my-suite"),
+        ("../..", "x", "runs/x"),
+    ],
+)
+def test_the_default_folder_is_named_for_model_and_suite(
+    model: str, suite: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    if model == "../..":
+        expected = "runs/a-x"
+
+    assert default_out(model, suite) == Path(expected)
+
+
+def test_a_local_checkpoint_goes_by_its_folders_name(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+
+    assert default_out(str(tmp_path / "mine"), "s", ending="-probe") == Path("runs/mine-s-probe")
+
+
+def test_a_built_in_checkpoint_is_judged_by_the_oracle() -> None:
+    assert default_judge("builtin:sound") == "oracle"
+
+
+def test_any_other_checkpoint_is_judged_by_clip() -> None:
+    assert default_judge("org/model") == "clip"
+
+
+@pytest.mark.parametrize(
+    ("field", "bad", "good"),
+    [
+        ("seeds", 0, 1),
+        ("batch_size", 0, 1),
+        ("steps", 0, 1),
+        ("limit", 0, 1),
+        ("guidance_scale", -0.5, 0.0),
+        ("guidance_scale", float("inf"), 30.0),
+        ("dtype", "float64", "float32"),
+        ("device", "tpu", "cpu"),
+        ("suite", " ", "s"),
+        ("judge", "", "oracle"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_and_its_neighbour_taken(
+    field: str, bad: object, good: object
+) -> None:
+    settings: dict[str, Any] = {"model": "builtin:sound", "out": Path("runs/a")}
+
+    AuditSettings(**settings | {field: good})
+    with pytest.raises(AuditError, match=f"--{field.replace('_', '-')} should"):
+        AuditSettings(**settings | {field: bad})
