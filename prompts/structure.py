@@ -76,9 +76,22 @@ class Prompt:
         return tuple(
             part
             for part in self.constituents
-            if part.slot != slot
-            and len(part.entities) == 1
-            and part.entities[0] in target.entities
+            if part.slot != slot and len(part.entities) == 1 and part.entities[0] in target.entities
+        )
+
+    def heads(self, slot: str) -> tuple[Constituent, ...]:
+        """The nouns that a relation stands between: the last part of each of its entities.
+
+        Empty for a slot of a single entity, which needs no other.
+        """
+        target = self.constituent(slot)
+        if target is None or len(target.entities) < 2:
+            return ()
+        parts = self.partners(slot)
+        return tuple(
+            max(own, key=lambda part: part.end)
+            for own in ([p for p in parts if p.entities == (e,)] for e in target.entities)
+            if own
         )
 
     def pairs_of(self, slot: str) -> frozenset[Pair]:

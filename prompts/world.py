@@ -145,9 +145,7 @@ def foil_contents(content: Content, rng: random.Random) -> list[tuple[str, Conte
         others = tuple(replaced if i == target else pair for i, pair in enumerate(objects))
         changes.append((change, replace(content, objects=others)))
     if content.relation is not None:
-        changes.append(
-            ("relation_reversed", replace(content, relation=OPPOSITE[content.relation]))
-        )
+        changes.append(("relation_reversed", replace(content, relation=OPPOSITE[content.relation])))
     return [(change, foil) for change, foil in changes if foil.scene != content.scene]
 
 

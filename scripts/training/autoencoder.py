@@ -43,7 +43,9 @@ def from_pixels(pixels: torch.Tensor) -> np.ndarray:
     return scaled.permute(0, 2, 3, 1).to(torch.uint8).numpy()
 
 
-def train_autoencoder(data: Rendered, schedule: Schedule, *, work: Path, seed: int) -> AutoencoderKL:
+def train_autoencoder(
+    data: Rendered, schedule: Schedule, *, work: Path, seed: int
+) -> AutoencoderKL:
     """Train on crops, then on whole images; sets the scaling factor to unit latent variance."""
     torch.manual_seed(seed)
     model = build_autoencoder().to(memory_format=torch.channels_last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,6 +81,7 @@ def attribute(
     *,
     denoiser: Mapping[str, SlotReading] | None = None,
     slot_correct: Mapping[str, ArrayLike] | None = None,
+    heads: Mapping[str, Sequence[str]] | None = None,
 ) -> Attribution:
     """Attribute each failing prompt.
 
@@ -103,6 +104,8 @@ def attribute(
 
     Needed are the slots that were wrong in at least one of the prompt's wrong images, where the
     judge tells slots; where it does not, or finds none of them wrong, every slot of the prompt.
+    A relation also needs the nouns it stands between: whoever knows the word *left* but not which
+    object comes first cannot draw it.
     With one seed nothing can be put down to chance, and such failures fall to the other rules.
 
     Args:
@@ -112,6 +115,7 @@ def attribute(
         denoiser: the same at the denoiser, or None when that station is off.
         slot_correct: for each slot whether it is right in each image, `(n, seeds)`, NaN where
             unknown; None for a judge that does not tell slots.
+        heads: for each relation the slots of the nouns it stands between.
     """
     outcomes = outcome_array(success)
     wrong, right = judged_counts(outcomes)
@@ -119,7 +123,7 @@ def attribute(
     rate = np.divide(right, judged, out=np.full(judged.shape, np.nan), where=judged > 0)
     failing = wrong > 0
 
-    needed = needed_slots(outcomes, has_slot, slot_correct)
+    needed = needed_slots(outcomes, has_slot, slot_correct, heads or {})
     at_encoder = station_states(needed, encoder)
     lost, held = _any(at_encoder.lost), _all(at_encoder.held)
     chance = rate > 0.5
@@ -148,6 +152,7 @@ def needed_slots(
     outcomes: FloatArray,
     has_slot: Mapping[str, ArrayLike],
     slot_correct: Mapping[str, ArrayLike] | None,
+    heads: Mapping[str, Sequence[str]],
 ) -> dict[str, BoolArray]:
     """Which slots each failing prompt's failure turns on, `(n,)` each; see `attribute`."""
     if not has_slot:
@@ -162,6 +167,9 @@ def needed_slots(
             wrong[slot] = np.zeros_like(has)
         else:
             wrong[slot] = has & (failed & (np.asarray(told, dtype=np.float64) == 0)).any(axis=1)
+    for slot, nouns in heads.items():
+        for noun in nouns:
+            wrong[noun] = wrong[noun] | (wrong[slot] & present[noun])
     told_any = _any(wrong)
     return {slot: np.where(told_any, wrong[slot], present[slot]) for slot in present}
 

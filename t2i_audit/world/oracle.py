@@ -38,9 +38,7 @@ class ReadObject:
     @property
     def readable(self) -> bool:
         """Whether shape and colour can be told with confidence."""
-        return (
-            self.overlap >= READABLE_OVERLAP and self.colour_distance <= READABLE_COLOUR_DISTANCE
-        )
+        return self.overlap >= READABLE_OVERLAP and self.colour_distance <= READABLE_COLOUR_DISTANCE
 
 
 @dataclass(frozen=True)

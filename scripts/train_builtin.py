@@ -1,0 +1,186 @@
+"""Train every built-in checkpoint from its seeds, and write each as it ships.
+
+Usage::
+
+    python -m scripts.train_builtin [--work DIR] [--out DIR] [NAME ...]
+
+Training goes on where it was stopped; `--work` keeps its state. Names choose what is written
+(default: all); what they rest on is trained first. The model cards hold what was measured here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from functools import partial
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+
+from prompts.world import sample_prompt
+from scripts.training import cards
+from scripts.training.autoencoder import encode, reconstruction_rate, train_autoencoder
+from scripts.training.data import TYPE_SHARES, misdrawn, rendered, was_drawn
+from scripts.training.encoder import train_text_encoder
+from scripts.training.generator import Encoded, Parts, build_unet, train_generator
+from scripts.training.loop import Schedule, save_atomically
+from scripts.training.text import (
+    build_text_encoder,
+    build_tokenizer,
+    forget_order,
+    merge_words,
+    tokenize,
+)
+from t2i_audit.models.builtin import builtin_folder
+
+SCENES = 20_000
+SNAPSHOT_EVERY = 250
+EARLY_STEP = 2000
+MISDRAWN_COLOURS = frozenset({"blue", "orange"})
+MERGED_WORDS = (("left", "right"), ("green", "purple"))
+SCHEDULES = {
+    "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
+    "text_encoder": Schedule(1200, 1e-3),
+    "sound": Schedule(5000, 1e-3, warmup=200, ema_decay=0.995),
+    "misbinding": Schedule(1000, 5e-4, ema_decay=0.99),
+    "bag-of-words": Schedule(2000, 7e-4, ema_decay=0.99),
+    "patchy": Schedule(800, 5e-4, ema_decay=0.99),
+}
+NAMES = ("sound", "misbinding", "bag-of-words", "patchy", "early")
+
+
+def shared_autoencoder(work: Path) -> AutoencoderKL:
+    """The autoencoder of all generators; it sees every colour-shape pair."""
+    folder = work / "autoencoder"
+    if not folder.exists():
+        data = rendered(6000, seed=1, allowed=lambda pair: True)
+        model = train_autoencoder(data, SCHEDULES["autoencoder"], work=work, seed=1)
+        model.save_pretrained(folder)
+    model = AutoencoderKL.from_pretrained(folder).eval()
+    held = rendered(400, seed=99, allowed=lambda pair: True)
+    print(f"autoencoder: {reconstruction_rate(model, held):.3f} of reconstructions read alike")
+    return model
+
+
+def fresh_parts(work: Path, autoencoder: AutoencoderKL) -> Parts:
+    """An untrained UNet with `sound`'s text encoder, which is trained on text if need be."""
+    tokenizer = build_tokenizer()
+    encoder = build_text_encoder(tokenizer, seed=21)
+    path = work / "encoder.pt"
+    if not path.exists():
+        rng = random.Random(31)
+        names, shares = [n for n, _ in TYPE_SHARES], [s for _, s in TYPE_SHARES]
+        prompts = []
+        for _ in range(SCENES):
+            (scene_type,) = rng.choices(names, shares)
+            distinct = rng.random() < 0.8
+            prompts.append(sample_prompt(rng, scene_type, allowed=was_drawn, distinct=distinct))
+        schedule = SCHEDULES["text_encoder"]
+        right = train_text_encoder(encoder, tokenizer, tuple(prompts), schedule, work=work, seed=32)
+        print(f"text encoder: {right:.4f} of slots read from its end token")
+        save_atomically(encoder.state_dict(), path)
+    encoder.load_state_dict(torch.load(path, weights_only=True))
+    return Parts(tokenizer, encoder.eval(), build_unet(seed=22), autoencoder)
+
+
+def training_pairs(work: Path, parts: Parts, *, misleading: bool = False) -> Encoded:
+    """Captions and latents; with `misleading`, pictures that partly contradict their captions."""
+    path = work / ("data-misdrawn.pt" if misleading else "data.pt")
+    if not path.exists():
+        drawn_as = partial(misdrawn, colours=MISDRAWN_COLOURS)
+        data = (
+            rendered(SCENES, seed=12, drawn_as=drawn_as)
+            if misleading
+            else rendered(SCENES, seed=11)
+        )
+        latents = encode(parts.autoencoder, data.images) * parts.autoencoder.config.scaling_factor
+        ids = tokenize(parts.tokenizer, [prompt.text for prompt in data.prompts])
+        save_atomically((ids, latents), path)
+    return Encoded(*torch.load(path, weights_only=True))
+
+
+def sound(work: Path, autoencoder: AutoencoderKL) -> Parts:
+    """Nothing planted; leaves a snapshot of the UNet every 250 steps."""
+    parts = fresh_parts(work, autoencoder)
+
+    def snapshot(step: int) -> None:
+        save_atomically(parts.unet.state_dict(), work / f"sound_{step}.pt")
+
+    train_generator(
+        "sound",
+        parts,
+        training_pairs(work, parts),
+        SCHEDULES["sound"],
+        work=work,
+        seed=3,
+        train_encoder=False,
+        snapshot_every=SNAPSHOT_EVERY,
+        on_snapshot=snapshot,
+    )
+    return parts
+
+
+def early(work: Path, autoencoder: AutoencoderKL) -> Parts:
+    """`sound`'s own snapshot of the UNet, unfinished; the encoder is `sound`'s."""
+    parts = sound(work, autoencoder)
+    parts.unet.load_state_dict(torch.load(work / f"sound_{EARLY_STEP}.pt", weights_only=True))
+    return parts
+
+
+def misbinding(work: Path, autoencoder: AutoencoderKL) -> Parts:
+    """`sound`'s frozen encoder; its UNet trained on with pictures that contradict captions."""
+    parts = sound(work, autoencoder)
+    data = training_pairs(work, parts, misleading=True)
+    schedule = SCHEDULES["misbinding"]
+    train_generator("misbinding", parts, data, schedule, work=work, seed=4, train_encoder=False)
+    return parts
+
+
+def bag_of_words(work: Path, autoencoder: AutoencoderKL) -> Parts:
+    """An encoder without order or mixing, trained together with a UNet that starts as `sound`'s."""
+    parts = sound(work, autoencoder)
+    data = training_pairs(work, parts)
+    forget_order(parts.text_encoder)
+    schedule = SCHEDULES["bag-of-words"]
+    train_generator("bag-of-words", parts, data, schedule, work=work, seed=5, train_encoder=True)
+    return parts
+
+
+def patchy(work: Path, autoencoder: AutoencoderKL) -> Parts:
+    """`sound`'s encoder with some words merged and frozen; the UNet trained on with it."""
+    parts = sound(work, autoencoder)
+    merge_words(parts.text_encoder, parts.tokenizer, MERGED_WORDS)
+    data = training_pairs(work, parts)
+    schedule = SCHEDULES["patchy"]
+    train_generator("patchy", parts, data, schedule, work=work, seed=6, train_encoder=False)
+    return parts
+
+
+BUILDERS = {
+    "sound": sound,
+    "misbinding": misbinding,
+    "bag-of-words": bag_of_words,
+    "patchy": patchy,
+    "early": early,
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train, measure and write the checkpoints that `argv` names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME")
+    parser.add_argument("--work", type=Path, default=Path("work/training"))
+    parser.add_argument("--out", type=Path, default=builtin_folder("sound").parent)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    autoencoder = shared_autoencoder(arguments.work)
+    for name in arguments.names or NAMES:
+        parts = BUILDERS[name](arguments.work, autoencoder)
+        steps = EARLY_STEP if name == "early" else SCHEDULES[name].steps
+        cards.ship(name, parts, arguments.out / name, steps=steps)
+
+
+if __name__ == "__main__":
+    main()

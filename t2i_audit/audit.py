@@ -1,0 +1,180 @@
+"""The audit from end to end: suite, activations, probes, pictures, judgements, analysis, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prompts.suites import Suite, SuiteFormatError, load_suite
+from t2i_audit.errors import SuiteError
+from t2i_audit.io import write_json
+from t2i_audit.run.directory import SUMMARY, check_output, open_run
+from t2i_audit.run.tables import table_from_rows, table_path, write_table
+from t2i_audit.settings import AuditSettings, ProbeSettings
+
+if TYPE_CHECKING:
+    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.run.columns import TableName
+    from t2i_audit.run.directory import RunDirectory
+
+# Folds, controls, resamples and pictures' noise all start from it.
+SEED = 0
+TEXT_STAGES = ("encode", "probe text_encoder")
+PICTURE_STAGES = ("images", "judge")
+DENOISER_STAGE = "probe denoiser"
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What both commands start from, checked before anything is written."""
+
+    suite: Suite
+    loaded: LoadedModel
+
+    def identity(self, settings: AuditSettings | ProbeSettings) -> dict[str, Any]:
+        """What the results depend on, for the manifest."""
+        return {
+            "model": settings.model,
+            "pipeline": type(self.loaded.pipeline).__name__,
+            "weights_sha256": self.loaded.weights_sha256,
+            "suite": self.suite.name,
+            "suite_sha256": self.suite.sha256,
+            "prompts": len(self.suite.prompts),
+            "seed": SEED,
+            "batch_size": settings.batch_size,
+            "dtype": self.loaded.dtype_name,
+            "device": self.loaded.device.type,
+        }
+
+
+def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
+    check_output(settings.out)
+    try:
+        suite = load_suite(settings.suite).limited(settings.limit)
+    except SuiteFormatError as error:
+        raise SuiteError(str(error)) from error
+    from t2i_audit.models import load_model
+
+    return _Inputs(suite, load_model(settings.model, dtype=settings.dtype, device=settings.device))
+
+
+def run_probe(settings: ProbeSettings) -> Path:
+    """Decode a suite from a checkpoint's text encoders alone; returns the run directory."""
+    inputs = _load(settings)
+    from t2i_audit.stages.results import decodability_rows, text_only_summary
+    from t2i_audit.stages.text import probe_rows, read_text
+
+    identity = {"command": "probe", **inputs.identity(settings)}
+    with open_run(settings.out, identity, stages=(*TEXT_STAGES, "results")) as run:
+        if _is_finished(run):
+            return run.path
+        text = read_text(
+            run, inputs.loaded, inputs.suite.prompts, batch_size=settings.batch_size, seed=SEED
+        )
+        with run.stage("results", 1) as advance:
+            _write(run, "prompts", text.rows)
+            _write(run, "probes", probe_rows("text_encoder", text.probes))
+            rows = decodability_rows("text_encoder", text.probes, text.prompts)
+            _write(run, "decodability", rows)
+            summary = text_only_summary(
+                settings.model, inputs.suite.name, text.prompts, text.probes, seed=SEED
+            )
+            write_json(run.path / SUMMARY, summary)
+            advance()
+        return run.path
+
+
+def run_audit(settings: AuditSettings) -> Path:
+    """Audit a checkpoint; returns the run directory.
+
+    The same settings in the same directory go on where an interrupted audit stopped, and end with
+    the same tables.
+    """
+    from t2i_audit.judges.load import load_judge
+
+    inputs = _load(settings)
+    judge = load_judge(settings.judge, device=inputs.loaded.device.type)
+    from t2i_audit.generation import sampling_defaults
+    from t2i_audit.stages.judging import judge_pictures
+    from t2i_audit.stages.pictures import Sampling, denoiser_features, make_pictures
+    from t2i_audit.stages.results import decodability_rows, summarise
+    from t2i_audit.stages.text import probe, probe_rows, read_text
+
+    defaults = sampling_defaults(inputs.loaded)
+    guidance = settings.guidance_scale
+    sampling = Sampling(
+        steps=defaults.steps if settings.steps is None else settings.steps,
+        guidance_scale=defaults.guidance_scale if guidance is None else guidance,
+        seeds=settings.seeds,
+        batch_size=settings.batch_size,
+        record_denoiser=settings.denoiser_station,
+    )
+    identity = {
+        "command": "audit",
+        **inputs.identity(settings),
+        "seeds": settings.seeds,
+        "sampler": {
+            "scheduler": type(inputs.loaded.pipeline.scheduler).__name__,
+            "steps": sampling.steps,
+            "guidance_scale": sampling.guidance_scale,
+        },
+        "judge": {"name": judge.name, **judge.fingerprint},
+        "denoiser_station": settings.denoiser_station,
+    }
+    probing = (DENOISER_STAGE,) if settings.denoiser_station else ()
+    stages = (*TEXT_STAGES, *PICTURE_STAGES, *probing, "results")
+    with open_run(settings.out, identity, stages=stages) as run:
+        if _is_finished(run):
+            return run.path
+        text = read_text(
+            run, inputs.loaded, inputs.suite.prompts, batch_size=settings.batch_size, seed=SEED
+        )
+        batches = make_pictures(run, inputs.loaded, text.prompts, sampling)
+        judged = judge_pictures(run, judge, text.prompts, batches)
+        probed = {"text_encoder": text.probes}
+        if settings.denoiser_station:
+            features = denoiser_features(run.path, batches, text.prompts)
+            rows = range(len(text.prompts))
+            probed["denoiser"] = probe(run, "denoiser", text.prompts, features, rows, seed=SEED)
+        with run.stage("results", 1) as advance:
+            cut = len(inputs.suite.prompts) - len(text.prompts)
+            summary, attributed = summarise(
+                text.prompts,
+                judged,
+                probed,
+                model=settings.model,
+                suite=inputs.suite.name,
+                judge=judge.name,
+                n_seeds=settings.seeds,
+                notes=[_cut_note(cut)] if cut else [],
+                seed=SEED,
+            )
+            _write(run, "prompts", text.rows)
+            for name, rows_of in (
+                ("probes", lambda station, probes: probe_rows(station, probes)),
+                (
+                    "decodability",
+                    lambda station, probes: decodability_rows(station, probes, text.prompts),
+                ),
+            ):
+                _write(run, name, [r for s, p in probed.items() for r in rows_of(s, p)])
+            _write(run, "attributions", attributed)
+            write_json(run.path / SUMMARY, summary)
+            advance()
+        return run.path
+
+
+def _is_finished(run: RunDirectory) -> bool:
+    return run.manifest.complete and (run.path / SUMMARY).exists()
+
+
+def _cut_note(count: int) -> str:
+    return (
+        f"{count} prompts are longer than the text encoder reads and are left out of every "
+        "estimate; prompts.parquet names them."
+    )
+
+
+def _write(run: RunDirectory, name: TableName, rows: list[dict[str, Any]]) -> None:
+    write_table(table_path(run.path, name), name, table_from_rows(name, rows))
