@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
-from prompts.world import sample_prompt
+from prompts.world import SceneType, sample_prompt
 from scripts.training import cards
 from scripts.training.autoencoder import encode, reconstruction_rate, train_autoencoder
 from scripts.training.data import TYPE_SHARES, misdrawn, rendered, was_drawn
@@ -70,7 +70,8 @@ def fresh_parts(work: Path, autoencoder: AutoencoderKL) -> Parts:
     path = work / "encoder.pt"
     if not path.exists():
         rng = random.Random(31)
-        names, shares = [n for n, _ in TYPE_SHARES], [s for _, s in TYPE_SHARES]
+        names: list[SceneType] = [name for name, _ in TYPE_SHARES]
+        shares = [share for _, share in TYPE_SHARES]
         prompts = []
         for _ in range(SCENES):
             (scene_type,) = rng.choices(names, shares)

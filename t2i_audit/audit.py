@@ -151,14 +151,14 @@ def run_audit(settings: AuditSettings) -> Path:
                 seed=SEED,
             )
             _write(run, "prompts", text.rows)
-            for name, rows_of in (
-                ("probes", lambda station, probes: probe_rows(station, probes)),
-                (
-                    "decodability",
-                    lambda station, probes: decodability_rows(station, probes, text.prompts),
-                ),
-            ):
-                _write(run, name, [r for s, p in probed.items() for r in rows_of(s, p)])
+            read = [row for name, each in probed.items() for row in probe_rows(name, each)]
+            _write(run, "probes", read)
+            decoded = [
+                row
+                for name, each in probed.items()
+                for row in decodability_rows(name, each, text.prompts)
+            ]
+            _write(run, "decodability", decoded)
             _write(run, "attributions", attributed)
             write_json(run.path / SUMMARY, summary)
             advance()

@@ -9,12 +9,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prompts.structure import Prompt
-from prompts.world import HELD_OUT_PAIRS, RELATIONS, Content, content_of, sample_prompt
+from prompts.world import (
+    HELD_OUT_PAIRS,
+    RELATIONS,
+    Content,
+    SceneType,
+    content_of,
+    sample_prompt,
+)
 from t2i_audit.world.render import render
 from t2i_audit.world.scenes import place
 
 # Half of the scenes state a relation: it is the last thing a denoiser learns.
-TYPE_SHARES = (("one_object", 0.25), ("two_objects", 0.15), ("relation", 0.6))
+TYPE_SHARES: tuple[tuple[SceneType, float], ...] = (
+    ("one_object", 0.25),
+    ("two_objects", 0.15),
+    ("relation", 0.6),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +57,7 @@ def rendered(
     for _ in range(count):
         (scene_type,) = rng.choices(names, shares)
         distinct = rng.random() < 0.8
-        prompts.append(sample_prompt(rng, scene_type, allowed=allowed, distinct=distinct))  # type: ignore[arg-type]
+        prompts.append(sample_prompt(rng, scene_type, allowed=allowed, distinct=distinct))
     scenes = [place(drawn_as(content_of(prompt), rng), scene_rng) for prompt in prompts]
     return Rendered(tuple(prompts), render(scenes))
 

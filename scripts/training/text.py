@@ -28,7 +28,7 @@ def build_tokenizer() -> CLIPTokenizer:
             if pair not in merges:
                 merges.append(pair)
                 tokens.append(pieces[-1])
-    tokens = list(dict.fromkeys(tokens)) + ["<|startoftext|>", "<|endoftext|>"]
+    tokens = [*dict.fromkeys(tokens), "<|startoftext|>", "<|endoftext|>"]
     vocab = {token: index for index, token in enumerate(tokens)}
     return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=CONTEXT)
 

@@ -1,0 +1,134 @@
+"""The CLIP judge: a forced choice of the true caption among its minimal foils."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from t2i_audit.errors import JudgeError
+from t2i_audit.io import sha256_of
+from t2i_audit.judges.judgement import Judgement
+from t2i_audit.models.builtin import builtin_folder
+from t2i_audit.models.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    import torch
+
+    from prompts.structure import Prompt
+
+BUILTIN = "clip-judge"
+LOCAL = "local-dir:"
+CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class ClipJudge:
+    """Right is a picture to which the prompt is more similar than every one of its foils."""
+
+    name: str
+    fingerprint: Mapping[str, str]
+    model: Any = field(repr=False)
+    preprocess: Any = field(repr=False)
+    tokenizer: Any = field(repr=False)
+    device: str
+    _texts: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_spec(cls, spec: str, *, device: str) -> ClipJudge:
+        """Load ``clip`` (the built-in judge), ``clip:local-dir:PATH`` or ``clip:MODEL/TAG``.
+
+        Raises `JudgeError` when open_clip cannot load it.
+        """
+        import open_clip
+
+        chosen = spec.removeprefix("clip").removeprefix(":") or LOCAL + str(builtin_folder(BUILTIN))
+        folder = Path(chosen.removeprefix(LOCAL)) if chosen.startswith(LOCAL) else None
+        if folder is not None:
+            for name in (CONFIG, WEIGHTS):
+                if not (folder / name).is_file():
+                    raise JudgeError(
+                        f"judge {spec!r} cannot load: {folder} has no {name}; name the folder of "
+                        "an open_clip model"
+                    )
+        name, _, tag = (chosen, "", "") if folder is not None else chosen.partition("/")
+        if folder is None and tag not in open_clip.list_pretrained_tags_by_model(name):
+            known = ", ".join(open_clip.list_pretrained_tags_by_model(name)[:5])
+            hint = (
+                f"its tags are {known}" if known else "no such model; see open_clip.list_models()"
+            )
+            raise JudgeError(f"judge {spec!r} cannot load: {hint} (clip:MODEL/TAG)")
+        try:
+            with quiet_libraries():
+                model, _, preprocess = open_clip.create_model_and_transforms(
+                    name, pretrained=tag or None, device=device
+                )
+                tokenizer = open_clip.get_tokenizer(name)
+        except Exception as error:  # open_clip raises whatever its loaders raise
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise JudgeError(f"judge {spec!r} cannot load: {reason[0]}") from error
+        fingerprint = {
+            "judge": "clip",
+            "model": BUILTIN if folder == builtin_folder(BUILTIN) else (folder or Path(name)).name,
+            "pretrained": tag,
+            "weights_sha256": sha256_of(folder / WEIGHTS) if folder is not None else "",
+            "open_clip": open_clip.__version__,
+            "choice": "true caption among its foils, cosine similarity",
+        }
+        return cls("clip", fingerprint, model.eval(), preprocess, tokenizer, device)
+
+    def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
+        """Judge ``uint8`` pictures ``(b, height, width, 3)``; the margin is a cosine difference.
+
+        Raises `JudgeError` for a prompt that has no foils.
+        """
+        judged = []
+        for prompt, scores in zip(prompts, self.similarities(images, prompts), strict=True):
+            captions = [prompt.text, *(foil.text for foil in prompt.foils)]
+            if not np.isfinite(scores).all():
+                judged.append(Judgement(None, math.nan, "similarity is not finite", False))
+                continue
+            margin = float(scores[0] - scores[1:].max())
+            judged.append(Judgement(margin > 0, margin, captions[int(scores.argmax())], True))
+        return judged
+
+    def similarities(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[np.ndarray]:
+        """Cosine similarity of each picture to its caption and then to each foil, ``(1 + f,)``."""
+        import torch
+        from PIL import Image
+
+        for prompt in prompts:
+            if not prompt.foils:
+                raise JudgeError(
+                    f"judge 'clip' chooses among foils, and {prompt.text!r} has none; add foils "
+                    "to the suite"
+                )
+        self._encode_texts(
+            [text for p in prompts for text in (p.text, *(foil.text for foil in p.foils))]
+        )
+        pixels = torch.stack([self.preprocess(Image.fromarray(image)) for image in images])
+        with torch.no_grad():
+            pictures = self.model.encode_image(pixels.to(self.device), normalize=True)
+        scores = []
+        for picture, prompt in zip(pictures.float().cpu(), prompts, strict=True):
+            texts = [prompt.text, *(foil.text for foil in prompt.foils)]
+            captions = torch.stack([self._texts[text] for text in texts])
+            scores.append((captions @ picture).numpy())
+        return scores
+
+    def _encode_texts(self, texts: Sequence[str]) -> None:
+        """Encode what is not known yet; a suite's texts recur for every seed."""
+        import torch
+
+        new = [text for text in dict.fromkeys(texts) if text not in self._texts]
+        for start in range(0, len(new), 256):
+            part = new[start : start + 256]
+            with torch.no_grad():
+                encoded = self.model.encode_text(
+                    self.tokenizer(part).to(self.device), normalize=True
+                )
+            self._texts.update(zip(part, encoded.float().cpu(), strict=True))

@@ -1,0 +1,97 @@
+"""The oracle judge: right where the prompt is true of the picture, and says what is wrong."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from prompts.structure import Prompt
+from prompts.world import Content, content_of, foil_contents, sample_content, sample_prompt, write
+from t2i_audit.errors import JudgeError
+from t2i_audit.judges.judgement import Judgement, require_readable
+from t2i_audit.judges.oracle import OracleJudge
+from t2i_audit.world.render import render
+from t2i_audit.world.scenes import IMAGE_SIZE, place
+
+RED_LEFT = Content((("red", "circle"), ("blue", "square")), "left of")
+
+
+def judged(drawn: Content, said: Content, *, seed: int = 0) -> Judgement:
+    """What the oracle says of `said` when `drawn` was drawn."""
+    image = render([place(drawn, np.random.default_rng(seed))])
+    (judgement,) = OracleJudge().judge(image, [write(said)])
+    return judgement
+
+
+def test_a_prompt_is_right_of_its_own_picture() -> None:
+    rng = random.Random(0)
+    contents = [sample_content(rng, "relation") for _ in range(100)]
+
+    assert all(judged(content, content, seed=i).correct for i, content in enumerate(contents))
+
+
+def test_no_foil_is_right_of_the_picture() -> None:
+    rng = random.Random(1)
+    for index in range(60):
+        prompt = sample_prompt(rng, rng.choice(["one_object", "two_objects", "relation"]))  # type: ignore[arg-type]
+        content = content_of(prompt)
+        for _, foil in foil_contents(content, rng):
+            assert judged(content, foil, seed=index).correct is False
+
+
+def test_exchanged_colours_make_the_colours_wrong_and_not_the_shapes() -> None:
+    drawn = replace(RED_LEFT, objects=(("blue", "circle"), ("red", "square")))
+
+    slots = judged(drawn, RED_LEFT).slots
+
+    assert slots == {
+        "object_1.colour": False,
+        "object_1.shape": True,
+        "object_2.colour": False,
+        "object_2.shape": True,
+        "relation": True,
+    }
+
+
+def test_a_reversed_relation_makes_only_the_relation_wrong() -> None:
+    slots = judged(replace(RED_LEFT, relation="right of"), RED_LEFT).slots
+
+    assert [slot for slot, right in slots.items() if not right] == ["relation"]
+
+
+def test_a_missing_object_is_wrong() -> None:
+    assert judged(Content((("red", "circle"),)), RED_LEFT).correct is False
+
+
+def test_an_extra_object_is_wrong() -> None:
+    assert judged(RED_LEFT, Content((("red", "circle"),))).correct is False
+
+
+def test_a_blank_picture_is_unreadable_and_not_right() -> None:
+    blank = np.full((1, IMAGE_SIZE, IMAGE_SIZE, 3), 235, np.uint8)
+
+    (judgement,) = OracleJudge().judge(blank, [write(RED_LEFT)])
+
+    assert not judgement.readable
+    assert judgement.correct is False
+
+
+def test_a_prompt_from_another_world_is_refused_by_name() -> None:
+    prompt = write(RED_LEFT)
+    other: Prompt = replace(prompt, constituents=(replace(prompt.constituents[1], value="teapot"),))
+    blank = np.full((1, IMAGE_SIZE, IMAGE_SIZE, 3), 235, np.uint8)
+
+    with pytest.raises(JudgeError, match="teapot"):
+        OracleJudge().judge(blank, [other])
+
+
+def test_a_judge_that_reads_nothing_fails_loudly() -> None:
+    with pytest.raises(JudgeError, match="could not read any of the 3 pictures"):
+        require_readable([False, False, False], judge="oracle")
+
+
+def test_one_readable_picture_is_enough() -> None:
+    require_readable([False, True], judge="oracle")
