@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SEED = 0
 TEXT_STAGES = ("encode", "probe text_encoder")
 PICTURE_STAGES = ("images", "judge")
-DENOISER_STAGE = "probe denoiser"
+DENOISER_STAGES = ("random denoiser", "probe denoiser")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,12 @@ def run_audit(settings: AuditSettings) -> Path:
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     from t2i_audit.generation import sampling_defaults
     from t2i_audit.stages.judging import judge_pictures
-    from t2i_audit.stages.pictures import Sampling, denoiser_features, make_pictures
+    from t2i_audit.stages.pictures import (
+        Sampling,
+        denoiser_features,
+        make_pictures,
+        random_denoiser_features,
+    )
     from t2i_audit.stages.results import decodability_rows, summarise
     from t2i_audit.stages.text import probe, probe_rows, read_text
 
@@ -122,7 +127,7 @@ def run_audit(settings: AuditSettings) -> Path:
         "judge": {"name": judge.name, **judge.fingerprint},
         "denoiser_station": settings.denoiser_station,
     }
-    probing = (DENOISER_STAGE,) if settings.denoiser_station else ()
+    probing = DENOISER_STAGES if settings.denoiser_station else ()
     stages = (*TEXT_STAGES, *PICTURE_STAGES, *probing, "results")
     with open_run(settings.out, identity, stages=stages) as run:
         if _is_finished(run):
@@ -136,7 +141,10 @@ def run_audit(settings: AuditSettings) -> Path:
         if settings.denoiser_station:
             features = denoiser_features(run.path, batches, text.prompts)
             rows = range(len(text.prompts))
-            probed["denoiser"] = probe(run, "denoiser", text.prompts, features, rows, seed=SEED)
+            twin = random_denoiser_features(run, inputs.loaded, text.prompts, sampling, seed=SEED)
+            probed["denoiser"] = probe(
+                run, "denoiser", text.prompts, features, rows, seed=SEED, twin=twin
+            )
         with run.stage("results", 1) as advance:
             cut = len(inputs.suite.prompts) - len(text.prompts)
             summary, attributed = summarise(

@@ -1,4 +1,4 @@
-"""The control of the text station: the same encoders with weights that learned nothing."""
+"""The control of each station: the same architecture with weights that learned nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from t2i_audit.activations.hooks import text_encoders
+from t2i_audit.models.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from t2i_audit.models.load import LoadedModel
@@ -30,3 +31,19 @@ def random_twin(loaded: LoadedModel, *, seed: int) -> LoadedModel:
             fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
             setattr(pipeline, encoder.name, fresh)
     return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random text encoder)")
+
+
+def random_denoiser(loaded: LoadedModel, *, seed: int) -> LoadedModel:
+    """`loaded` with its denoiser initialised afresh from its configuration, the rest shared."""
+    import torch
+
+    from t2i_audit.activations.denoiser import denoiser_blocks
+
+    name, _ = denoiser_blocks(loaded.pipeline)
+    trained = loaded.pipeline.components[name]
+    pipeline = copy.copy(loaded.pipeline)
+    with torch.random.fork_rng(devices=[]), quiet_libraries():
+        torch.manual_seed(seed)
+        fresh = type(trained).from_config(trained.config)
+        setattr(pipeline, name, fresh.to(device=loaded.device, dtype=loaded.dtype).eval())
+    return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random denoiser)")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -18,9 +18,11 @@ INVERSE_TEMPERATURES = np.geomspace(0.25, 64.0, 25)
 
 def fit_inverse_temperature(scores: FloatArray, labels: IntArray) -> float:
     """The factor on `scores`, ``(n, k)``, under which `labels`, ``(n,)``, are likeliest."""
-    scaled = INVERSE_TEMPERATURES[:, None, None] * scores[None]
-    likelihood = log_softmax(scaled, axis=2)[:, np.arange(len(labels)), labels].mean(axis=1)
-    return float(INVERSE_TEMPERATURES[int(np.argmax(likelihood))])
+    own = scores[np.arange(len(labels)), labels]
+    # Differences of regression scores stay within a few units, so the exponentials do not overflow.
+    lead = np.exp(INVERSE_TEMPERATURES[:, None, None] * (scores - own[:, None]))
+    surprise = np.log(lead.sum(axis=2)).mean(axis=1)
+    return float(INVERSE_TEMPERATURES[int(np.argmin(surprise))])
 
 
 def probability_of(scores: FloatArray, labels: IntArray, inverse_temperature: float) -> FloatArray:

@@ -7,6 +7,7 @@ Friedman, Elements of Statistical Learning, eq. 7.64).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,22 +59,29 @@ class RidgePath:
         scale = float(np.sum(singular**2)) / max(1, min(n, d)) or 1.0
         return cls(mean, left, singular, right, np.array(RELATIVE_ALPHAS) * scale)
 
+    @cached_property
+    def _shrinkage(self) -> FloatArray:
+        """``(a, r)`` how much of each singular direction a fit keeps."""
+        squares = self.singular**2
+        kept: FloatArray = squares / (squares + self.alphas[:, None])
+        return kept
+
+    @cached_property
+    def _doubt(self) -> FloatArray:
+        """``(a, n)`` one minus each row's leverage, the intercept's share included."""
+        leverage = self._shrinkage @ (self.left**2).T + 1 / len(self.left)
+        doubt: FloatArray = 1 - np.minimum(leverage, LARGEST_LEVERAGE)
+        return doubt
+
     def leave_one_out(self, targets: FloatArray) -> FloatArray:
         """Predictions of each row by the ridge fitted to the others, ``(a, n, k)``.
 
         `targets` is ``(n, k)``.
         """
-        n = len(targets)
-        centre = targets.mean(axis=0)
-        residual = targets - centre
+        residual = targets - targets.mean(axis=0)
         projected = self.left.T @ residual
-        squares = self.left**2
-        predictions = np.empty((len(self.alphas), *targets.shape))
-        for index, alpha in enumerate(self.alphas):
-            shrink = self.singular**2 / (self.singular**2 + alpha)
-            fitted = self.left @ (shrink[:, None] * projected)
-            leverage = np.minimum(squares @ shrink + 1 / n, LARGEST_LEVERAGE)
-            predictions[index] = targets - (residual - fitted) / (1 - leverage)[:, None]
+        fitted = self.left @ (self._shrinkage[:, :, None] * projected)
+        predictions: FloatArray = targets - (residual - fitted) / self._doubt[:, :, None]
         return predictions
 
     def predict(

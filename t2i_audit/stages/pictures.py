@@ -15,6 +15,7 @@ import numpy as np
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import DenoiserRecorder, default_steps
 from t2i_audit.activations.store import FeaturePart, Features, gather_parts, read_part, write_part
+from t2i_audit.activations.twin import random_denoiser
 from t2i_audit.generation import Batch, Sampled, cut_batches, sample_batch
 from t2i_audit.io import read_json, write_bytes, write_json
 from t2i_audit.models.load import LoadedModel
@@ -158,3 +159,29 @@ def denoiser_features(
         if path.exists()
     )
     return gather_parts(parts, [prompt.id for prompt in prompts], folder=run / DENOISER)
+
+
+def random_denoiser_features(
+    run: RunDirectory,
+    loaded: LoadedModel,
+    prompts: tuple[Prompt, ...],
+    sampling: Sampling,
+    *,
+    seed: int,
+) -> tuple[Features, ...]:
+    """What the same denoiser with random weights holds at the first step, as a control.
+
+    Later steps are left out: what it draws until then has nothing to do with the prompt.
+    """
+    twin = random_denoiser(loaded, seed=seed)
+    recorder = DenoiserRecorder(twin.pipeline, steps=(0,))
+    parts = []
+    with run.stage("random denoiser", len(prompts)) as advance:
+        for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):
+            sample_batch(
+                twin, batch, steps=1, guidance_scale=sampling.guidance_scale, recorder=recorder
+            )
+            parts.append(recorder.take())
+            advance(len(batch.items))
+    folder = run.path / DENOISER.with_name("random_denoiser")
+    return gather_parts(parts, [prompt.id for prompt in prompts], folder=folder)

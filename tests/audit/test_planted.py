@@ -1,0 +1,106 @@
+"""The audit finds what was planted in each built-in checkpoint, from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from t2i_audit.audit import run_audit
+from t2i_audit.io import read_json
+from t2i_audit.run.tables import read_rows, table_path
+from t2i_audit.settings import AuditSettings
+
+PROMPTS = 240
+MERGED = {"left of", "right of", "green", "purple"}
+
+Audited = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
+    """Audits each built-in once."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    @cache
+    def audit(name: str) -> Path:
+        settings = AuditSettings(
+            model=f"builtin:{name}",
+            out=folder / name,
+            suite="world-relations",
+            seeds=2,
+            judge="oracle",
+            limit=PROMPTS,
+        )
+        return run_audit(settings)
+
+    return audit
+
+
+def summary(run: Path) -> dict[str, Any]:
+    return dict(read_json(run / "summary.json"))
+
+
+def test_sound_has_few_failures_for_its_size(audited: Audited) -> None:
+    assert summary(audited("sound"))["success"]["overall"]["estimate"] >= 0.85
+
+
+@pytest.mark.parametrize("name", ["misbinding", "early"])
+def test_failures_of_a_faulty_denoiser_are_put_down_to_the_denoiser(
+    audited: Audited, name: str
+) -> None:
+    shares = summary(audited(name))["attribution"]
+
+    assert shares["culprit"] == "denoiser"
+    assert shares["causes"]["encoder"]["upper"] < 0.2
+
+
+def test_an_encoder_without_order_is_named_as_the_culprit(audited: Audited) -> None:
+    shares = summary(audited("bag-of-words"))["attribution"]
+
+    assert shares["culprit"] == "encoder"
+    assert shares["causes"]["encoder"]["lower"] > 0.5
+
+
+def test_a_bag_of_words_keeps_the_words_and_loses_their_binding(audited: Audited) -> None:
+    slots = summary(audited("bag-of-words"))["stations"]["text_encoder"]["slots"]
+
+    assert slots["presence.colour"]["verdict"] != "lost"
+    assert {
+        slots[f"object_{i}.{part}"]["verdict"] for i in (1, 2) for part in ("colour", "shape")
+    } == {"lost"}
+
+
+def test_failures_follow_decodability_where_words_are_merged(audited: Audited) -> None:
+    association = summary(audited("patchy"))["associations"]["text_encoder"]
+
+    assert association["auroc"]["lower"] > 0.7
+    assert association["verdict"] == "predicts"
+
+
+def test_merged_words_are_put_down_to_the_encoder_prompt_by_prompt(audited: Audited) -> None:
+    run = audited("patchy")
+    words = {
+        row["prompt_id"]: {part["value"] for part in row["constituents"]}
+        for row in read_rows(table_path(run, "prompts"), "prompts")
+    }
+    failing = [
+        row for row in read_rows(table_path(run, "attributions"), "attributions") if row["failing"]
+    ]
+    blamed = [row for row in failing if row["cause"] == "encoder"]
+
+    assert len(blamed) > len(failing) / 2
+    assert sum(bool(words[row["prompt_id"]] & MERGED) for row in blamed) >= 0.95 * len(blamed)
+
+
+def test_misbinding_shares_its_text_encoder_with_sound(audited: Audited) -> None:
+    folder = Path(__file__).parents[2] / "t2i_audit" / "builtin"
+    weights = [
+        (folder / name / "text_encoder" / "model.safetensors").read_bytes()
+        for name in ("sound", "misbinding", "early")
+    ]
+
+    assert len(set(weights)) == 1
