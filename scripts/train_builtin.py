@@ -43,9 +43,10 @@ SCHEDULES = {
     "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
     "text_encoder": Schedule(1200, 1e-3),
     "sound": Schedule(5000, 1e-3, warmup=200, ema_decay=0.995),
-    "misbinding": Schedule(1000, 5e-4, ema_decay=0.99),
-    "bag-of-words": Schedule(2000, 7e-4, ema_decay=0.99),
-    "patchy": Schedule(800, 5e-4, ema_decay=0.99),
+    "sound-finish": Schedule(3000, 7e-4, ema_decay=0.995),
+    "misbinding": Schedule(500, 5e-4, ema_decay=0.99),
+    "bag-of-words": Schedule(900, 5e-4, ema_decay=0.99),
+    "patchy": Schedule(400, 5e-4, ema_decay=0.99),
 }
 NAMES = ("sound", "misbinding", "bag-of-words", "patchy", "early")
 
@@ -108,17 +109,22 @@ def sound(work: Path, autoencoder: AutoencoderKL) -> Parts:
     def snapshot(step: int) -> None:
         save_atomically(parts.unet.state_dict(), work / f"sound_{step}.pt")
 
+    data = training_pairs(work, parts)
     train_generator(
         "sound",
         parts,
-        training_pairs(work, parts),
+        data,
         SCHEDULES["sound"],
         work=work,
         seed=3,
         train_encoder=False,
+        high_noise_share=0.5,
         snapshot_every=SNAPSHOT_EVERY,
         on_snapshot=snapshot,
     )
+    # By now relations are right; what is left are colours, which lower noise settles.
+    schedule = SCHEDULES["sound-finish"]
+    train_generator("sound-finish", parts, data, schedule, work=work, seed=7, train_encoder=False)
     return parts
 
 
@@ -177,8 +183,9 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     autoencoder = shared_autoencoder(arguments.work)
-    for name in arguments.names or NAMES:
-        parts = BUILDERS[name](arguments.work, autoencoder)
+    names = arguments.names or NAMES
+    trained = {name: BUILDERS[name](arguments.work, autoencoder) for name in names}
+    for name, parts in trained.items():
         steps = EARLY_STEP if name == "early" else SCHEDULES[name].steps
         cards.ship(name, parts, arguments.out / name, steps=steps)
 

@@ -21,7 +21,7 @@ from scripts.training.generator import Parts, pipeline_of
 from t2i_audit.io import write_json, write_text
 
 STEPS = 12
-GUIDANCE_SCALE = 2.5
+GUIDANCE_SCALE = 1.5
 CELL = 400  # images
 SEED = 77
 

@@ -21,8 +21,6 @@ from scripts.training.loop import Schedule, train
 from scripts.training.text import tokenize
 
 EMPTY_SHARE = 0.1  # captions dropped, for classifier-free guidance
-# Where objects go is settled at high noise: half of the draws come from there.
-HIGH_NOISE_SHARE = 0.5
 HIGH_NOISE_FROM = 600  # of 1,000 timesteps
 BATCH = 32
 NOISE_SCHEDULE = {
@@ -97,10 +95,15 @@ def train_generator(
     work: Path,
     seed: int,
     train_encoder: bool,
+    high_noise_share: float = 0.0,
     snapshot_every: int = 0,
     on_snapshot: Callable[[int], None] | None = None,
 ) -> None:
-    """Train the UNet of `parts`, and its text encoder with it when asked, in place."""
+    """Train the UNet of `parts`, and its text encoder with it when asked, in place.
+
+    Where objects go is settled at high noise: `high_noise_share` of the timesteps are drawn from
+    there, the rest from all.
+    """
     noise_schedule = DDPMScheduler(**NOISE_SCHEDULE)
     unet, encoder = parts.unet, parts.text_encoder
     unet.train()
@@ -120,7 +123,7 @@ def train_generator(
         else:
             states = torch.where(dropped[:, None, None], empty_state, frozen[rows])
         clean = data.latents[rows]
-        high = torch.rand(BATCH, generator=generator) < HIGH_NOISE_SHARE
+        high = torch.rand(BATCH, generator=generator) < high_noise_share
         draw = torch.rand(BATCH, generator=generator)
         first = torch.where(high, HIGH_NOISE_FROM, 0)
         timesteps = (first + draw * (1000 - first)).long()

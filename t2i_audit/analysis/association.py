@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.analysis.ranks import auroc, levels_of, spearman
-from t2i_audit.analysis.repeatability import UNDEFINED, Repeatability
+from t2i_audit.analysis.repeatability import Repeatability
 from t2i_audit.analysis.success import judged_counts, outcome_array
 from t2i_audit.analysis.verdicts import AssociationVerdict, association_verdict
-from t2i_audit.stats.bootstrap import cluster_bootstrap
-from t2i_audit.stats.interval import Interval
+from t2i_audit.stats.bootstrap import cluster_bootstrap, cluster_bootstrap_mean
+from t2i_audit.stats.interval import Interval, undefined
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -71,14 +71,7 @@ def mean_decodability(
     resamples: int = 1000,
 ) -> Interval:
     """The mean over prompts of `decodability`, `(n,)`: a station's one figure for a model."""
-    values = np.asarray(decodability, dtype=np.float64)
-    known = ~np.isnan(values)
-    if not known.any():
-        return UNDEFINED
-    values, groups = values[known], np.asarray(clusters)[known]
-    return cluster_bootstrap(
-        lambda index: float(values[index].mean()), groups, rng=rng, resamples=resamples
-    )
+    return cluster_bootstrap_mean(decodability, clusters, rng=rng, resamples=resamples)
 
 
 def associate(
@@ -127,11 +120,11 @@ def associate(
     reason = _undefined_because(values, failures, successes)
     if reason:
         return Association(
-            UNDEFINED,
-            UNDEFINED,
+            undefined(),
+            undefined(),
             float("nan"),
-            UNDEFINED,
-            UNDEFINED,
+            undefined(),
+            undefined(),
             n_images,
             "undefined",
             f"Association is undefined: {reason}.",
@@ -151,7 +144,7 @@ def associate(
     p_value = _permutation_p(
         levels, failures, successes, groups, labels, rng=rng, permutations=permutations
     )
-    presence_auroc = gain = UNDEFINED
+    presence_auroc = gain = undefined()
     if not np.isnan(baseline).any():
         base = levels_of(baseline)
         presence_auroc = interval(lambda index: area(base, index))

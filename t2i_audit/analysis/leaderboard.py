@@ -13,7 +13,7 @@ from t2i_audit.analysis.ranks import levels_of, pearson, spearman
 from t2i_audit.analysis.summary import STATIONS
 from t2i_audit.analysis.verdicts import spell
 from t2i_audit.stats.bootstrap import cluster_bootstrap
-from t2i_audit.stats.interval import Interval
+from t2i_audit.stats.interval import Interval, undefined
 
 # Three points lie near some line more often than not: with fewer than four runs a correlation
 # is not interpreted, and a bootstrap over them has too few distinct resamples for an interval.
@@ -207,7 +207,7 @@ def _row(
 def _interval(record: Mapping[str, Any] | None) -> Interval:
     """Read an interval back from JSON, where null stands for NaN."""
     if record is None:
-        return Interval(NAN, NAN, NAN, 0)
+        return undefined()
     ends = (record[name] for name in ("estimate", "lower", "upper"))
     estimate, lower, upper = (NAN if end is None else float(end) for end in ends)
     return Interval(estimate, lower, upper, int(record["n"]))

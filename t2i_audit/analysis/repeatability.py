@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.analysis.success import outcome_array
 from t2i_audit.stats.bootstrap import cluster_bootstrap
-from t2i_audit.stats.interval import Interval
+from t2i_audit.stats.interval import Interval, undefined
 
 FloatArray = NDArray[np.float64]
 
@@ -18,8 +18,6 @@ FloatArray = NDArray[np.float64]
 # had a correlation of 0.05 between seeds, no predictor computed from the prompt got an AUROC
 # outside 0.47 to 0.53.
 NEAR_ZERO = 0.05
-
-UNDEFINED = Interval(float("nan"), float("nan"), float("nan"), 0)
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def repeatability(
     outcomes, groups, labels, judged = outcomes[kept], groups[kept], labels[kept], judged[kept]
     reason = _undefined_because(outcomes, judged)
     if reason:
-        return Repeatability(UNDEFINED, UNDEFINED, reason)
+        return Repeatability(undefined(), undefined(), reason)
 
     def interval(values: FloatArray) -> Interval:
         counts, sums, within = _parts(values, judged)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.stats.bootstrap import cluster_bootstrap_mean
-from t2i_audit.stats.interval import Interval
+from t2i_audit.stats.interval import Interval, undefined
 
 FloatArray = NDArray[np.float64]
 
@@ -106,7 +106,7 @@ def proportion(
         NaN throughout for no values.
     """
     if values.size == 0:
-        return Interval(float("nan"), float("nan"), float("nan"), 0)
+        return undefined()
     first = float(values[0])
     if np.any(values != first):
         return cluster_bootstrap_mean(values, clusters, rng=rng, resamples=resamples, level=level)

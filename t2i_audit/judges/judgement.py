@@ -33,9 +33,15 @@ class Judgement:
 class Judge(Protocol):
     """Anything that holds pictures against prompts."""
 
-    name: str
-    fingerprint: Mapping[str, str]
-    """What its verdicts depend on; recorded in the manifest."""
+    @property
+    def name(self) -> str:
+        """As the command line takes it."""
+        ...
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        """What its verdicts depend on; recorded in the manifest."""
+        ...
 
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
         """Judge ``uint8`` pictures ``(b, height, width, 3)``, one prompt each."""

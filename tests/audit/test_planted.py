@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -84,7 +84,9 @@ def test_failures_follow_decodability_where_words_are_merged(audited: Audited) -
 def test_merged_words_are_put_down_to_the_encoder_prompt_by_prompt(audited: Audited) -> None:
     run = audited("patchy")
     words = {
-        row["prompt_id"]: {part["value"] for part in row["constituents"]}
+        row["prompt_id"]: {
+            part["value"] for part in cast(list[dict[str, str]], row["constituents"])
+        }
         for row in read_rows(table_path(run, "prompts"), "prompts")
     }
     failing = [

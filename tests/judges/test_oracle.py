@@ -36,7 +36,7 @@ def test_a_prompt_is_right_of_its_own_picture() -> None:
 def test_no_foil_is_right_of_the_picture() -> None:
     rng = random.Random(1)
     for index in range(60):
-        prompt = sample_prompt(rng, rng.choice(["one_object", "two_objects", "relation"]))  # type: ignore[arg-type]
+        prompt = sample_prompt(rng, rng.choice(["one_object", "two_objects", "relation"]))
         content = content_of(prompt)
         for _, foil in foil_contents(content, rng):
             assert judged(content, foil, seed=index).correct is False
