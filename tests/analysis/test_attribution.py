@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from t2i_audit.analysis.attribution import (
@@ -124,9 +124,41 @@ def test_a_slot_wrong_only_in_an_image_left_out_is_not_needed() -> None:
     assert not result.needed["object_1.colour"][0]
 
 
+def test_a_wrong_relation_also_needs_the_nouns_it_stands_between() -> None:
+    readings = {"object_1.shape": LOST, "object_1.colour": LOST, "relation": HELD}
+    told = {"object_1.shape": [[1]], "object_1.colour": [[1]], "relation": [[0]]}
+    result = attribute(
+        [[0]],
+        {slot: [True] for slot in readings},
+        readings,
+        slot_correct=told,
+        heads={"relation": ["object_1.shape"]},
+    )
+
+    assert {slot: bool(needed[0]) for slot, needed in result.needed.items()} == {
+        "object_1.shape": True,
+        "object_1.colour": False,
+        "relation": True,
+    }
+    assert result.cause[0] == "encoder"
+
+
+def test_the_nouns_of_a_relation_that_was_drawn_right_are_not_needed() -> None:
+    result = attribute(
+        [[0]],
+        {"object_1.shape": [True], "object_1.colour": [True], "relation": [True]},
+        {},
+        slot_correct={"object_1.shape": [[1]], "object_1.colour": [[0]], "relation": [[1]]},
+        heads={"relation": ["object_1.shape"]},
+    )
+
+    assert not result.needed["object_1.shape"][0]
+
+
 PROBABILITY = st.floats(0, 1) | st.just(float("nan"))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([0.0, 1.0, float("nan")]), min_size=1, max_size=4),
     st.lists(

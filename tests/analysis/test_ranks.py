@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
@@ -24,6 +24,7 @@ def test_auroc_of_a_hand_counted_case() -> None:
     assert value == pytest.approx(2.5 / 3)
 
 
+@settings(deadline=None)
 @given(COUNTS)
 def test_auroc_equals_that_of_scikit_learn_on_one_row_an_image(
     prompts: list[tuple[int, int, int]],
@@ -40,6 +41,7 @@ def test_auroc_equals_that_of_scikit_learn_on_one_row_an_image(
     )
 
 
+@settings(deadline=None)
 @given(COUNTS)
 def test_reversing_the_predictor_reflects_the_auroc_about_one_half(
     prompts: list[tuple[int, int, int]],
@@ -51,6 +53,7 @@ def test_reversing_the_predictor_reflects_the_auroc_about_one_half(
     np.testing.assert_allclose(forward, 1 - backward)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=40))
 def test_spearman_equals_that_of_scipy_with_ties(pairs: list[tuple[int, int]]) -> None:
     x, y = np.array(pairs, dtype=float).T

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
@@ -41,6 +41,7 @@ def test_unequal_seeds_follow_the_hand_calculation() -> None:
     assert value == pytest.approx(7 / 19)
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(
         float,
