@@ -24,6 +24,7 @@ from scripts.training.autoencoder import encode, reconstruction_rate, train_auto
 from scripts.training.data import TYPE_SHARES, misdrawn, rendered, was_drawn
 from scripts.training.encoder import train_text_encoder
 from scripts.training.generator import Encoded, Parts, build_unet, train_generator
+from scripts.training.judge import judge_data, train_judge
 from scripts.training.loop import Schedule, save_atomically
 from scripts.training.text import (
     build_text_encoder,
@@ -46,9 +47,11 @@ SCHEDULES = {
     "sound-finish": Schedule(3000, 7e-4, ema_decay=0.995),
     "misbinding": Schedule(500, 5e-4, ema_decay=0.99),
     "bag-of-words": Schedule(900, 5e-4, ema_decay=0.99),
+    "clip-judge": Schedule(2500, 1e-3, warmup=200, ema_decay=0.99),
     "patchy": Schedule(400, 5e-4, ema_decay=0.99),
 }
-NAMES = ("sound", "misbinding", "bag-of-words", "patchy", "early")
+JUDGE = "clip-judge"
+JUDGE_SCENES = 12_000
 
 
 def shared_autoencoder(work: Path) -> AutoencoderKL:
@@ -176,18 +179,38 @@ BUILDERS = {
 def main(argv: list[str] | None = None) -> None:
     """Train, measure and write the checkpoints that `argv` names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[*BUILDERS, JUDGE, []], metavar="NAME")
     parser.add_argument("--work", type=Path, default=Path("work/training"))
     parser.add_argument("--out", type=Path, default=builtin_folder("sound").parent)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     autoencoder = shared_autoencoder(arguments.work)
-    names = arguments.names or NAMES
-    trained = {name: BUILDERS[name](arguments.work, autoencoder) for name in names}
+    names = arguments.names or [*BUILDERS, JUDGE]
+    trained = {
+        name: BUILDERS[name](arguments.work, autoencoder) for name in names if name in BUILDERS
+    }
     for name, parts in trained.items():
-        steps = EARLY_STEP if name == "early" else SCHEDULES[name].steps
-        cards.ship(name, parts, arguments.out / name, steps=steps)
+        cards.ship(name, parts, arguments.out / name, steps=steps_of(name))
+    if JUDGE in names:
+        data = judge_data(JUDGE_SCENES, autoencoder, seed=41)
+        judge = train_judge(data, SCHEDULES[JUDGE], work=arguments.work, seed=42)
+        cards.ship_judge(
+            judge,
+            arguments.out / JUDGE,
+            arguments.out,
+            scenes=JUDGE_SCENES,
+            steps=SCHEDULES[JUDGE].steps,
+        )
+
+
+def steps_of(name: str) -> int:
+    """Training steps that a checkpoint's card states."""
+    if name == "early":
+        return EARLY_STEP
+    if name == "sound":
+        return SCHEDULES["sound"].steps + SCHEDULES["sound-finish"].steps
+    return SCHEDULES[name].steps
 
 
 if __name__ == "__main__":
