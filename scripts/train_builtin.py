@@ -37,7 +37,7 @@ from t2i_audit.models.builtin import builtin_folder
 
 SCENES = 20_000
 SNAPSHOT_EVERY = 250
-EARLY_STEP = 2000
+EARLY_STEP = 3500
 MISDRAWN_COLOURS = frozenset({"blue", "orange"})
 MERGED_WORDS = (("left", "right"), ("green", "purple"))
 SCHEDULES = {
@@ -45,10 +45,10 @@ SCHEDULES = {
     "text_encoder": Schedule(1200, 1e-3),
     "sound": Schedule(5000, 1e-3, warmup=200, ema_decay=0.995),
     "sound-finish": Schedule(3000, 7e-4, ema_decay=0.995),
-    "misbinding": Schedule(500, 5e-4, ema_decay=0.99),
-    "bag-of-words": Schedule(900, 5e-4, ema_decay=0.99),
+    "misbinding": Schedule(700, 5e-4, ema_decay=0.99),
+    "bag-of-words": Schedule(1500, 5e-4, ema_decay=0.99),
     "clip-judge": Schedule(2500, 1e-3, warmup=200, ema_decay=0.99),
-    "patchy": Schedule(400, 5e-4, ema_decay=0.99),
+    "patchy": Schedule(700, 5e-4, ema_decay=0.99),
 }
 JUDGE = "clip-judge"
 JUDGE_SCENES = 12_000
