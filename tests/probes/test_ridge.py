@@ -1,0 +1,83 @@
+"""The probe's regression against scikit-learn and against brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from sklearn.linear_model import Ridge
+
+from t2i_audit.probes.calibration import fit_inverse_temperature, probability_of
+from t2i_audit.probes.ridge import RidgePath
+
+# More rows than features, and fewer.
+SHAPES = [(60, 12), (20, 50)]
+
+
+def regression(rows: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(rows, width)) * rng.gamma(2.0, size=width) + 3
+    return features, np.eye(4)[rng.integers(4, size=rows)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_predictions_are_scikit_learns_at_every_regularisation(shape: tuple[int, int]) -> None:
+    features, targets = regression(*shape)
+    new, _ = regression(30, shape[1], seed=1)
+    path = RidgePath.of(features)
+
+    for alpha in path.alphas:
+        theirs = Ridge(alpha=alpha, solver="svd").fit(features, targets).predict(new)
+        ours = path.predict(targets, np.full(4, alpha), new)
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_leave_one_out_is_what_fitting_without_each_row_gives(shape: tuple[int, int]) -> None:
+    features, targets = regression(*shape)
+    path = RidgePath.of(features)
+    quick = path.leave_one_out(targets)
+
+    for place in (0, len(path.alphas) // 2, -1):
+        for row in range(0, shape[0], 7):
+            others = np.arange(shape[0]) != row
+            model = Ridge(alpha=path.alphas[place], solver="svd")
+            model.fit(features[others], targets[others])
+            slow = model.predict(features[row : row + 1])[0]
+            np.testing.assert_allclose(quick[place, row], slow, atol=1e-4)
+
+
+@given(scale=st.floats(1e-3, 1e3), shift=st.floats(-100, 100))
+def test_the_unit_of_the_features_does_not_matter(scale: float, shift: float) -> None:
+    features, targets = regression(30, 8)
+    one, other = RidgePath.of(features), RidgePath.of(features * scale + shift)
+
+    np.testing.assert_allclose(one.leave_one_out(targets), other.leave_one_out(targets), atol=1e-4)
+
+
+def test_constant_features_predict_the_mean() -> None:
+    _, targets = regression(20, 3)
+    path = RidgePath.of(np.ones((20, 3)))
+
+    predicted = path.predict(targets, np.full(4, path.alphas[0]), np.ones((2, 3)))
+
+    np.testing.assert_allclose(predicted, np.tile(targets.mean(axis=0), (2, 1)))
+
+
+def test_the_temperature_is_the_likeliest_one() -> None:
+    rng = np.random.default_rng(2)
+    labels = rng.integers(5, size=400)
+    scores = np.eye(5)[labels] * 0.4 + rng.normal(size=(400, 5)) * 0.2
+
+    def surprise(factor: float) -> float:
+        return -float(log_softmax(factor * scores, axis=1)[np.arange(400), labels].mean())
+
+    best = minimize_scalar(surprise, bounds=(0.25, 64), method="bounded")
+    chosen = fit_inverse_temperature(scores, labels)
+
+    assert surprise(chosen) == pytest.approx(best.fun, abs=0.005)
+    told = probability_of(scores, labels, chosen)
+    assert -np.log(told).mean() == pytest.approx(surprise(chosen))

@@ -1,0 +1,129 @@
+"""The rendered world's grammar, and the suites that ship."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prompts.structure import Prompt
+from prompts.suites import dump_prompts, list_suites, load_suite
+from prompts.world import (
+    COLOURS,
+    HELD_OUT_PAIRS,
+    SHAPES,
+    WORDINGS,
+    SceneType,
+    content_of,
+    foil_contents,
+    sample_prompt,
+    vocabulary,
+    write,
+)
+from scripts.build_suites import RECIPES
+
+KINDS = st.sampled_from(["one_object", "two_objects", "relation"])
+
+
+@st.composite
+def prompts(draw: st.DrawFn) -> Prompt:
+    return sample_prompt(random.Random(draw(st.integers(0, 10**6))), cast(SceneType, draw(KINDS)))
+
+
+@given(prompts())
+def test_every_span_is_the_words_of_its_value(prompt: Prompt) -> None:
+    for part in prompt.constituents:
+        words = prompt.text[part.start : part.end]
+        if part.kind == "relation":
+            assert words in WORDINGS[part.value]
+        else:
+            assert words == part.value
+
+
+@given(prompts())
+def test_the_content_can_be_told_from_the_structure(prompt: Prompt) -> None:
+    content = content_of(prompt)
+    relation = prompt.constituent("relation")
+    wording = prompt.text[relation.start : relation.end] if relation else None
+    opening = "a picture of " if prompt.text.startswith("a picture of ") else ""
+
+    assert write(content, opening=opening, wording=wording).text == prompt.text
+    assert content.type == prompt.type
+    assert content.split == prompt.split
+
+
+@given(prompts())
+def test_a_foil_is_true_of_other_pictures_and_changes_one_thing(prompt: Prompt) -> None:
+    assert len({foil.text for foil in prompt.foils} | {prompt.text}) == 1 + len(prompt.foils)
+    assert set(prompt.text.split()) <= set(vocabulary())
+    for _, other_content in foil_contents(content_of(prompt), random.Random(0)):
+        assert other_content.scene != content_of(prompt).scene
+    for foil in prompt.foils:
+        own, other = prompt.text.split(), foil.text.split()
+        if foil.change == "relation_reversed":
+            assert [w for w in own if w in COLOURS + SHAPES] == [
+                w for w in other if w in COLOURS + SHAPES
+            ]
+        elif foil.change == "colours_swapped":
+            assert sorted(w for w in own if w in COLOURS) == sorted(
+                w for w in other if w in COLOURS
+            )
+        else:
+            named = COLOURS + SHAPES
+            said, false = ([w for w in words if w in named] for words in (own, other))
+            changed = [pair for pair in zip(said, false, strict=True) if pair[0] != pair[1]]
+            assert len(changed) == 1
+
+
+@given(prompts())
+def test_articles_agree(prompt: Prompt) -> None:
+    words = prompt.text.split()
+    for article, word in itertools.pairwise(words):
+        if article in ("a", "an"):
+            assert (article == "an") == (word[0] in "aeiou")
+
+
+def test_the_training_support_is_compositional_and_connected() -> None:
+    seen = {(c, s) for c in COLOURS for s in SHAPES} - HELD_OUT_PAIRS
+    reached, border = set(), {("red", "circle")}
+    while border:
+        reached |= border
+        border = {
+            pair
+            for pair in seen - reached
+            if any(pair[0] == other[0] or pair[1] == other[1] for other in reached)
+        }
+
+    assert {colour for colour, _ in seen} == set(COLOURS)
+    assert {shape for _, shape in seen} == set(SHAPES)
+    assert reached == seen
+
+
+@pytest.mark.parametrize("name", list_suites())
+def test_a_shipped_suite_is_what_its_recipe_says(name: str) -> None:
+    _, counts = RECIPES[name]
+    suite = load_suite(name)
+
+    for scene_type, split, count in counts:
+        own = [p for p in suite.prompts if p.type == scene_type and p.split == split]
+        assert len(own) == count
+    assert len({p.text for p in suite.prompts}) == len(suite.prompts)
+    assert all(len(p.foils) >= 2 for p in suite.prompts)
+
+
+def test_partners_of_a_slot_are_never_the_slot_itself() -> None:
+    prompt = load_suite("world-relations").prompts[0]
+
+    assert {part.slot for part in prompt.partners("object_1.colour")} == {"object_1.shape"}
+    assert {part.slot for part in prompt.heads("relation")} == {"object_1.shape", "object_2.shape"}
+    assert prompt.partners("nothing") == ()
+
+
+def test_dumped_prompts_are_one_line_each() -> None:
+    suite = load_suite("world-smoke")
+
+    assert dump_prompts(suite.prompts).count("\n") == len(suite.prompts)
