@@ -23,7 +23,7 @@ from scripts.training import cards
 from scripts.training.autoencoder import encode, reconstruction_rate, train_autoencoder
 from scripts.training.data import TYPE_SHARES, misdrawn, rendered, was_drawn
 from scripts.training.encoder import train_text_encoder
-from scripts.training.generator import Encoded, Parts, build_unet, train_generator
+from scripts.training.generator import Encoded, Parts, Phase, build_unet, train_generator
 from scripts.training.judge import judge_data, train_judge
 from scripts.training.loop import Schedule, save_atomically
 from scripts.training.text import (
@@ -43,13 +43,31 @@ MERGED_WORDS = (("left", "right"), ("green", "purple"))
 SCHEDULES = {
     "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
     "text_encoder": Schedule(1200, 1e-3),
-    "sound": Schedule(5000, 1e-3, warmup=200, ema_decay=0.995),
-    "sound-finish": Schedule(3000, 7e-4, ema_decay=0.995),
-    "misbinding": Schedule(700, 5e-4, ema_decay=0.99),
-    "bag-of-words": Schedule(1500, 5e-4, ema_decay=0.99),
     "clip-judge": Schedule(2500, 1e-3, warmup=200, ema_decay=0.99),
-    "patchy": Schedule(700, 5e-4, ema_decay=0.99),
 }
+PHASES = {
+    # After the first phase relations are right; what is left are colours, which lower noise
+    # settles.
+    "sound": (
+        Phase(Schedule(5000, 1e-3, warmup=200, ema_decay=0.995), seed=3, high_noise_share=0.5),
+        Phase(Schedule(3000, 7e-4, ema_decay=0.995), seed=7),
+        Phase(Schedule(3500, 6e-4, ema_decay=0.995), seed=8),
+    ),
+    "misbinding": (
+        Phase(Schedule(700, 5e-4, ema_decay=0.99), seed=4),
+        Phase(Schedule(4500, 7e-4, ema_decay=0.995), seed=9),
+    ),
+    "bag-of-words": (
+        Phase(Schedule(1500, 5e-4, ema_decay=0.99), seed=5),
+        Phase(Schedule(5000, 7e-4, ema_decay=0.995), seed=10),
+    ),
+    "patchy": (
+        Phase(Schedule(700, 5e-4, ema_decay=0.99), seed=6),
+        Phase(Schedule(2500, 6e-4, ema_decay=0.995), seed=11),
+    ),
+}
+# The faulty ones start from `sound` after so many of its phases.
+SHARED_PHASES = 2
 JUDGE = "clip-judge"
 JUDGE_SCENES = 12_000
 
@@ -105,65 +123,71 @@ def training_pairs(work: Path, parts: Parts, *, misleading: bool = False) -> Enc
     return Encoded(*torch.load(path, weights_only=True))
 
 
-def sound(work: Path, autoencoder: AutoencoderKL) -> Parts:
-    """Nothing planted; leaves a snapshot of the UNet every 250 steps."""
+def train_phases(
+    name: str,
+    parts: Parts,
+    data: Encoded,
+    *,
+    work: Path,
+    train_encoder: bool = False,
+    phases: int | None = None,
+) -> None:
+    """Take `parts` through the phases of `name`, or its first `phases`.
+
+    The first leaves a snapshot of the UNet every 250 steps.
+    """
+    for number, phase in enumerate(PHASES[name][:phases], start=1):
+
+        def snapshot(step: int) -> None:
+            save_atomically(parts.unet.state_dict(), work / f"{name}_{step}.pt")
+
+        train_generator(
+            f"{name}-{number}",
+            parts,
+            data,
+            phase,
+            work=work,
+            train_encoder=train_encoder,
+            snapshot_every=SNAPSHOT_EVERY if number == 1 else 0,
+            on_snapshot=snapshot if number == 1 else None,
+        )
+
+
+def sound(work: Path, autoencoder: AutoencoderKL, *, phases: int | None = None) -> Parts:
+    """Nothing planted."""
     parts = fresh_parts(work, autoencoder)
-
-    def snapshot(step: int) -> None:
-        save_atomically(parts.unet.state_dict(), work / f"sound_{step}.pt")
-
-    data = training_pairs(work, parts)
-    train_generator(
-        "sound",
-        parts,
-        data,
-        SCHEDULES["sound"],
-        work=work,
-        seed=3,
-        train_encoder=False,
-        high_noise_share=0.5,
-        snapshot_every=SNAPSHOT_EVERY,
-        on_snapshot=snapshot,
-    )
-    # By now relations are right; what is left are colours, which lower noise settles.
-    schedule = SCHEDULES["sound-finish"]
-    train_generator("sound-finish", parts, data, schedule, work=work, seed=7, train_encoder=False)
+    train_phases("sound", parts, training_pairs(work, parts), work=work, phases=phases)
     return parts
 
 
 def early(work: Path, autoencoder: AutoencoderKL) -> Parts:
     """`sound`'s own snapshot of the UNet, unfinished; the encoder is `sound`'s."""
-    parts = sound(work, autoencoder)
+    parts = sound(work, autoencoder, phases=1)
     parts.unet.load_state_dict(torch.load(work / f"sound_{EARLY_STEP}.pt", weights_only=True))
     return parts
 
 
 def misbinding(work: Path, autoencoder: AutoencoderKL) -> Parts:
     """`sound`'s frozen encoder; its UNet trained on with pictures that contradict captions."""
-    parts = sound(work, autoencoder)
-    data = training_pairs(work, parts, misleading=True)
-    schedule = SCHEDULES["misbinding"]
-    train_generator("misbinding", parts, data, schedule, work=work, seed=4, train_encoder=False)
+    parts = sound(work, autoencoder, phases=SHARED_PHASES)
+    train_phases("misbinding", parts, training_pairs(work, parts, misleading=True), work=work)
     return parts
 
 
 def bag_of_words(work: Path, autoencoder: AutoencoderKL) -> Parts:
     """An encoder without order or mixing, trained together with a UNet that starts as `sound`'s."""
-    parts = sound(work, autoencoder)
-    data = training_pairs(work, parts)
+    parts = sound(work, autoencoder, phases=SHARED_PHASES)
     forget_order(parts.text_encoder)
-    schedule = SCHEDULES["bag-of-words"]
-    train_generator("bag-of-words", parts, data, schedule, work=work, seed=5, train_encoder=True)
+    data = training_pairs(work, parts)
+    train_phases("bag-of-words", parts, data, work=work, train_encoder=True)
     return parts
 
 
 def patchy(work: Path, autoencoder: AutoencoderKL) -> Parts:
     """`sound`'s encoder with some words merged and frozen; the UNet trained on with it."""
-    parts = sound(work, autoencoder)
+    parts = sound(work, autoencoder, phases=SHARED_PHASES)
     merge_words(parts.text_encoder, parts.tokenizer, MERGED_WORDS)
-    data = training_pairs(work, parts)
-    schedule = SCHEDULES["patchy"]
-    train_generator("patchy", parts, data, schedule, work=work, seed=6, train_encoder=False)
+    train_phases("patchy", parts, training_pairs(work, parts), work=work)
     return parts
 
 
@@ -208,9 +232,7 @@ def steps_of(name: str) -> int:
     """Training steps that a checkpoint's card states."""
     if name == "early":
         return EARLY_STEP
-    if name == "sound":
-        return SCHEDULES["sound"].steps + SCHEDULES["sound-finish"].steps
-    return SCHEDULES[name].steps
+    return sum(phase.schedule.steps for phase in PHASES[name])
 
 
 if __name__ == "__main__":

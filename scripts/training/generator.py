@@ -42,6 +42,18 @@ class Parts:
     autoencoder: AutoencoderKL
 
 
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of a generator's training."""
+
+    schedule: Schedule
+    seed: int
+    """Of the batches."""
+    high_noise_share: float = 0.0
+    """Where objects go is settled at high noise: this share of the timesteps is drawn from there,
+    the rest from all."""
+
+
 @dataclass(frozen=True, eq=False)
 class Encoded:
     """Training pairs ready for the denoiser."""
@@ -90,20 +102,14 @@ def train_generator(
     name: str,
     parts: Parts,
     data: Encoded,
-    schedule: Schedule,
+    phase: Phase,
     *,
     work: Path,
-    seed: int,
     train_encoder: bool,
-    high_noise_share: float = 0.0,
     snapshot_every: int = 0,
     on_snapshot: Callable[[int], None] | None = None,
 ) -> None:
-    """Train the UNet of `parts`, and its text encoder with it when asked, in place.
-
-    Where objects go is settled at high noise: `high_noise_share` of the timesteps are drawn from
-    there, the rest from all.
-    """
+    """Train the UNet of `parts`, and its text encoder with it when asked, in place."""
     noise_schedule = DDPMScheduler(**NOISE_SCHEDULE)
     unet, encoder = parts.unet, parts.text_encoder
     unet.train()
@@ -123,7 +129,7 @@ def train_generator(
         else:
             states = torch.where(dropped[:, None, None], empty_state, frozen[rows])
         clean = data.latents[rows]
-        high = torch.rand(BATCH, generator=generator) < high_noise_share
+        high = torch.rand(BATCH, generator=generator) < phase.high_noise_share
         draw = torch.rand(BATCH, generator=generator)
         first = torch.where(high, HIGH_NOISE_FROM, 0)
         timesteps = (first + draw * (1000 - first)).long()
@@ -137,9 +143,9 @@ def train_generator(
         name,
         modules,
         loss_at,
-        schedule,
+        phase.schedule,
         work=work,
-        seed=seed,
+        seed=phase.seed,
         snapshot_every=snapshot_every,
         on_snapshot=on_snapshot,
     )
