@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -263,7 +264,8 @@ def load_shipped(folder: Path) -> DiffusionPipeline:
 
 def ship(name: str, parts: Parts, folder: Path, *, steps: int) -> list[Cell]:
     """Write the pipeline in half precision, measure it as loaded back, and write its card."""
-    pipeline = pipeline_of(parts).to(dtype=torch.float16)
+    # Parts are shared between checkpoints and stay in float32.
+    pipeline = pipeline_of(copy.deepcopy(parts)).to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
     write_json(
         folder / "t2i_audit.json",

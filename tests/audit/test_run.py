@@ -1,0 +1,328 @@
+"""One audit as its user sees it: the program, the run directory, and what comes in between."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prompts.suites import dump_prompts, load_suite
+from prompts.world import Content, write
+from t2i_audit.run.columns import COLUMNS
+from t2i_audit.run.tables import read_rows, table_path
+
+PROMPTS, SEEDS, BATCH_SIZE = 40, 2, 16
+
+
+def command(out: Path, *changes: str) -> list[str]:
+    """A small audit of a built-in checkpoint; later options overrule earlier ones."""
+    fixed = (
+        "--suite world-smoke --judge oracle --device cpu "
+        f"--limit {PROMPTS} --seeds {SEEDS} --batch-size {BATCH_SIZE}"
+    )
+    return [
+        *(sys.executable, "-m", "t2i_audit", "audit", "builtin:sound"),
+        *(*fixed.split(), "--out", str(out), *changes),
+    ]
+
+
+def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=500)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that went through undisturbed; not to be changed."""
+    out = tmp_path_factory.mktemp("runs") / "finished"
+    done = run(command(out))
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def results(out: Path) -> dict[str, bytes]:
+    """All that a run is about: tables, summary and pictures."""
+    files = [*out.glob("*.parquet"), out / "summary.json", *(out / "images").glob("*.png")]
+    return {str(file.relative_to(out)): file.read_bytes() for file in sorted(files)}
+
+
+def rows(out: Path, table: Any) -> list[dict[str, Any]]:
+    return read_rows(table_path(out, table), table)
+
+
+def test_every_documented_table_is_there_and_as_documented(finished: Path) -> None:
+    for name in COLUMNS:
+        assert rows(finished, name), name
+    assert {path.stem for path in finished.glob("*.parquet")} == set(COLUMNS)
+
+
+def test_every_picture_is_judged_and_lies_where_it_says(finished: Path) -> None:
+    judged = rows(finished, "judgements")
+
+    assert len(judged) == PROMPTS * SEEDS
+    assert len({(row["prompt_id"], row["seed"]) for row in judged}) == PROMPTS * SEEDS
+    for row in judged:
+        assert Image.open(finished / row["image"]).size == (64, 64)
+
+
+def test_the_summarys_success_is_the_mean_of_the_judgements(finished: Path) -> None:
+    summary = json.loads((finished / "summary.json").read_text())
+    types = {row["prompt_id"]: row["type"] for row in rows(finished, "prompts")}
+    judged = rows(finished, "judgements")
+
+    for name, told in {
+        "overall": summary["success"]["overall"],
+        **summary["success"]["by_type"],
+    }.items():
+        own = [r["correct"] for r in judged if name in ("overall", types[r["prompt_id"]])]
+        assert told["estimate"] == pytest.approx(np.mean(own))
+        assert told["n"] == len(own)
+        assert told["lower"] <= told["estimate"] <= told["upper"]
+
+
+def test_the_summarys_causes_are_those_of_the_table(finished: Path) -> None:
+    shares = json.loads((finished / "summary.json").read_text())["attribution"]
+    failing = [row for row in rows(finished, "attributions") if row["failing"]]
+
+    for cause, told in shares["causes"].items():
+        share = np.mean([row["cause"] == cause for row in failing])
+        assert told["estimate"] == pytest.approx(share), cause
+
+
+def test_the_manifest_says_what_the_run_rests_on(finished: Path) -> None:
+    manifest = json.loads((finished / "manifest.json").read_text())
+    settings = manifest["settings"]
+
+    assert settings["model"] == "builtin:sound"
+    assert settings["suite_sha256"] == load_suite("world-smoke").limited(PROMPTS).sha256
+    assert len(settings["weights_sha256"]) == 64
+    assert (settings["seeds"], settings["sampler"]["steps"]) == (SEEDS, 12)
+    assert settings["judge"]["name"] == "oracle"
+    assert {"torch", "diffusers", "transformers"} <= set(manifest["versions"])
+    assert {stage["state"] for stage in manifest["stages"].values()} == {"done"}
+
+
+def test_both_stations_are_read_beside_their_controls(finished: Path) -> None:
+    probes = rows(finished, "probes")
+
+    assert {row["station"] for row in probes} == {"text_encoder", "denoiser"}
+    for row in probes:
+        assert row["position"] != row["slot"] or row["station"] == "denoiser"
+        assert np.isfinite(row["shuffled_balanced_accuracy"])
+    text = [row for row in probes if row["station"] == "text_encoder"]
+    assert all(np.isfinite(row["random_weights_balanced_accuracy"]) for row in text)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_an_interrupted_run_goes_on_and_ends_the_same(
+    how: signal.Signals, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        command(out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 300
+    while not list((out / "images").glob("*.json")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(how)
+    _, said = process.communicate(timeout=100)
+    made = {path: path.stat().st_mtime_ns for path in (out / "images").glob("*.png")}
+
+    assert process.returncode != 0
+    assert "Traceback" not in said
+    assert 0 < len(list((out / "images").glob("*.json"))) < PROMPTS * SEEDS / BATCH_SIZE
+    assert not (out / "summary.json").exists()
+
+    again = run(command(out))
+
+    assert again.returncode == 0, again.stderr
+    assert results(out) == results(finished)
+    # The first batch was whole, so its pictures were not made again.
+    assert sum(path.stat().st_mtime_ns == then for path, then in made.items()) >= BATCH_SIZE
+    assert not list(out.rglob("*.part"))
+
+
+def test_a_finished_run_is_shown_again_and_not_made_again(finished: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*.p*")}
+
+    done = run(command(finished, "--json"))
+
+    assert json.loads(done.stdout) == json.loads((finished / "summary.json").read_text())
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*.p*")} == before
+
+
+def test_the_screen_says_what_it_rests_on(finished: Path) -> None:
+    shown = run(command(finished)).stdout
+
+    assert shown.count("\n") <= 60
+    for part in (f"{PROMPTS} prompts", f"{SEEDS} seeds", f"{PROMPTS * SEEDS} images", "relation"):
+        assert part in shown
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (("--seeds", "3"), "seeds"),
+        (("--steps", "5"), "steps"),
+        (("--guidance-scale", "4"), "guidance_scale"),
+        (("--limit", "39"), "suite_sha256"),
+        (("--batch-size", "8"), "batch_size"),
+        (("--no-denoiser-station",), "denoiser_station"),
+    ],
+    ids=" ".join,
+)
+def test_another_setting_in_the_same_folder_is_refused(
+    change: tuple[str, ...], named: str, finished: Path
+) -> None:
+    before = results(finished)
+
+    done = run(command(finished, *change))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert named in done.stderr
+    assert results(finished) == before
+
+
+def test_the_verdicts_do_not_depend_on_the_batch_size(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert run(command(out, "--batch-size", "7", "--no-denoiser-station")).returncode == 0
+
+    for own, other in zip(rows(finished, "judgements"), rows(out, "judgements"), strict=True):
+        pictures = [
+            np.asarray(Image.open(folder / row["image"])).astype(int)
+            for folder, row in ((finished, own), (out, other))
+        ]
+        # A network sums in another order for another batch; nothing else may differ.
+        assert np.abs(pictures[0] - pictures[1]).max() <= 8
+        assert (own["prompt_id"], own["correct"]) == (other["prompt_id"], other["correct"])
+
+
+def test_a_prompt_that_does_not_fit_is_flagged_and_left_out(tmp_path: Path) -> None:
+    short = load_suite("world-smoke").limited(20).prompts
+    long = write(Content((("red", "circle"),)), opening="a picture of " * 8)
+    suite = tmp_path / "suite.jsonl"
+    suite.write_text(dump_prompts((*short, long)))
+    out = tmp_path / "run"
+
+    done = run(command(out, "--suite", str(suite), "--seeds", "1", "--no-denoiser-station"))
+
+    assert done.returncode == 0, done.stderr
+    assert [r["prompt_id"] for r in rows(out, "prompts") if r["truncated"]] == [long.id]
+    assert len(rows(out, "judgements")) == 20
+    assert json.loads((out / "summary.json").read_text())["n_prompts"] == 20
+    assert "longer than the text encoder reads" in done.stdout
+
+
+def test_a_probe_makes_no_pictures(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "t2i_audit", "probe", "builtin:sound"]
+    arguments += ["--suite", "world-smoke", "--out", str(tmp_path / "run")]
+
+    done = run(arguments)
+
+    assert done.returncode == 0, done.stderr
+    assert "48 prompts" in done.stdout
+    assert not (tmp_path / "run" / "images").exists()
+    assert {row["station"] for row in rows(tmp_path / "run", "probes")} == {"text_encoder"}
+
+
+def test_runs_are_set_side_by_side(finished: Path, tmp_path: Path) -> None:
+    other, board = tmp_path / "early", tmp_path / "board.csv"
+    early = ["builtin:early" if word == "builtin:sound" else word for word in command(other)]
+    assert run(early).returncode == 0
+
+    arguments = [sys.executable, "-m", "t2i_audit", "leaderboard", str(finished), str(other)]
+    done = run([*arguments, "-o", str(board)])
+
+    assert done.returncode == 0, done.stderr
+    with board.open() as file:
+        table = list(csv.DictReader(file))
+    assert [row["model"] for row in table] == ["builtin:sound", "builtin:early"]
+    for row, out in zip(table, (finished, other), strict=True):
+        correct = [judged["correct"] for judged in rows(out, "judgements")]
+        assert float(row["success"]) == pytest.approx(np.mean(correct), abs=1e-6)
+        assert row["judge"] == "oracle"
+        assert float(row["success_lower"]) <= float(row["success"]) <= float(row["success_upper"])
+
+
+def empty_folder_with(name: str) -> Any:
+    def make(folder: Path) -> list[str]:
+        (folder / "out").mkdir()
+        (folder / "out" / name).write_text("something")
+        return []
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda folder: ["--suite", "world-smok"], "world-smoke"),
+        (lambda folder: ["--suite", str(folder)], "folder"),
+        (lambda folder: ["--judge", "clipp"], "clip"),
+        (lambda folder: ["--judge", f"clip:local-dir:{folder}"], "open_clip_config.json"),
+        (lambda folder: ["--judge", "clip:ViT-B-32/nonsense"], "its tags are"),
+        (empty_folder_with("thesis.tex"), "thesis.tex"),
+    ],
+    ids=["suite name", "suite folder", "judge", "judge folder", "judge tag", "full folder"],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(make: Any, said: str, tmp_path: Path) -> None:
+    changes = make(tmp_path)
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+
+    done = run(command(tmp_path / "out", *changes))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("t2i-audit: ")
+    assert said in done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [("builtin:sonud", "sound"), ("builtin:clip-judge", "judge"), ("nowhere/../x", "nowhere")],
+)
+def test_an_unknown_model_is_one_sentence(model: str, said: str, tmp_path: Path) -> None:
+    arguments = command(tmp_path / "out")
+    arguments[arguments.index("builtin:sound")] = model
+
+    done = run(arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert said in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process")
+def test_a_full_disk_in_the_middle_is_told_and_nothing_is_lost(
+    finished: Path, tmp_path: Path
+) -> None:
+    import resource
+
+    out = tmp_path / "run"
+
+    def small_files_only() -> None:
+        # No file may grow beyond 4 KiB: the features cannot be written.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    failed = subprocess.run(
+        command(out), capture_output=True, text=True, timeout=500, preexec_fn=small_files_only
+    )
+
+    assert failed.returncode == 2, failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert run(command(out)).returncode == 0
+    assert results(out) == results(finished)
