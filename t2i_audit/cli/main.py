@@ -61,6 +61,8 @@ def os_error_sentence(error: OSError) -> str | None:
     where = f" at {error.filename}" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full{where}; free some space and give the same command again"
+    if error.errno == errno.EFBIG:
+        return f"a file{where} may not grow as large as it must; raise the limit (see `ulimit -f`)"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"permission is missing{where} ({error.strerror}); give a place that can be used"
     return None
