@@ -1,0 +1,183 @@
+"""The audit's stages and the start of the program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.benchmarks.line import Line, over, timed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from prompts.structure import Prompt
+    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.probes.folds import Fold
+
+MODEL = "builtin:sound"
+SUITE = "world-relations"
+BATCH_SIZE = 32
+BARE_TYPER = """
+import typer
+app = typer.Typer()
+@app.command()
+def main(name: str = "world") -> None:
+    print(name)
+app()
+"""
+
+
+def load(limit: int) -> tuple[LoadedModel, tuple[Prompt, ...]]:
+    """The checkpoint and the prompts that everything is measured on."""
+    from prompts.suites import load_suite
+    from t2i_audit.models import load_model
+
+    return load_model(MODEL, device="cpu"), load_suite(SUITE).limited(limit).prompts
+
+
+def text_side(rounds: int, limit: int) -> list[Line]:
+    """Encode and probe all layers, positions and slots; against a loop over scikit-learn."""
+    import numpy as np
+    import torch
+
+    from t2i_audit.activations.encoder import encode_suite
+    from t2i_audit.activations.reading import feature_blocks
+    from t2i_audit.probes.features import slot_targets
+    from t2i_audit.probes.folds import composition_folds
+    from t2i_audit.probes.station import StationProbes, probe_station
+
+    loaded, prompts = load(limit)
+    folds = composition_folds(prompts, seed=0)
+    targets = {target.name: target for target in slot_targets(prompts)}
+
+    def ours() -> StationProbes:
+        blocks = feature_blocks(encode_suite(loaded, prompts).features, prompts)
+        return probe_station(prompts, blocks)
+
+    # The other side gets its features for nothing: it is charged for the bare calls and the fits.
+    given = feature_blocks(encode_suite(loaded, prompts).features, prompts)
+
+    def rival() -> dict[tuple[str, str, str], float]:
+        with torch.no_grad():
+            for prompt in prompts:
+                loaded.pipeline.encode_prompt(prompt.text, loaded.device, 1, False)
+        accuracies = {}
+        for block in given:
+            for slot in sorted(block.targets & set(targets)):
+                target = targets[slot]
+                usable = block.valid & (target.labels >= 0)
+                tests = [(fold, fold.test(target) & usable) for fold in folds]
+                accuracies[block.layer, block.position, slot] = _logistic(
+                    block.values, target.labels, tests, usable
+                )
+        return accuracies
+
+    ratios, seconds, differences = [], [], []
+    for _ in range(rounds):
+        results: list[StationProbes] = []
+        others: list[dict[tuple[str, str, str], float]] = []
+        seconds.append(timed(lambda kept=results: kept.append(ours())))  # type: ignore[misc]
+        other = timed(lambda kept=others: kept.append(rival()))  # type: ignore[misc]
+        ratios.append(other / seconds[-1])
+        own = {(p.layer, p.position, p.slot): p for p in results[0].places}
+        differences += [
+            own[place].balanced_accuracy.estimate - accuracy
+            for place, accuracy in others[0].items()
+        ]
+    remark = (
+        f"balanced accuracy, ours less theirs: mean {np.mean(differences):+.3f}, "
+        f"5th to 95th percentile {np.quantile(differences, 0.05):+.3f} to "
+        f"{np.quantile(differences, 0.95):+.3f} over {len(differences) // rounds} places and slots"
+    )
+    what = f"text side, {len(prompts)} prompts: encode_prompt one by one and LogisticRegression"
+    return [Line(what, tuple(seconds), tuple(ratios), ">= 20", remark)]
+
+
+def _logistic(
+    values: np.ndarray,
+    labels: np.ndarray,
+    tests: list[tuple[Fold, np.ndarray]],
+    usable: np.ndarray,
+) -> float:
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    truth, guessed = [], []
+    for fold, test in tests:
+        train = fold.train & usable
+        known = np.isin(labels, np.unique(labels[train]))
+        rows = test & known
+        if not rows.any() or len(np.unique(labels[train])) < 2:
+            continue
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(values[train], labels[train])
+        truth.append(labels[rows])
+        guessed.append(model.predict(values[rows]))
+    true, guess = np.concatenate(truth), np.concatenate(guessed)
+    return float(np.mean([(guess[true == label] == label).mean() for label in np.unique(true)]))
+
+
+def images(rounds: int, limit: int) -> list[Line]:
+    """The generation stage, without and with the denoiser station; against the bare loop."""
+    import torch
+
+    from t2i_audit.models.quiet import quiet_libraries
+    from t2i_audit.run.directory import open_run
+    from t2i_audit.stages.pictures import Sampling, make_pictures
+
+    loaded, prompts = load(limit)
+    steps, guidance = 12, 1.5
+
+    def bare() -> None:
+        with tempfile.TemporaryDirectory() as folder, quiet_libraries():
+            generator = torch.Generator().manual_seed(0)
+            for start in range(0, len(prompts), BATCH_SIZE):
+                texts = [prompt.text for prompt in prompts[start : start + BATCH_SIZE]]
+                output = loaded.pipeline(
+                    texts, num_inference_steps=steps, guidance_scale=guidance, generator=generator
+                )
+                for row, image in enumerate(output.images, start=start):
+                    image.save(Path(folder) / f"{row}.png")
+
+    def ours(record: bool) -> None:
+        sampling = Sampling(steps, guidance, 1, BATCH_SIZE, record_denoiser=record)
+        with tempfile.TemporaryDirectory() as folder, open_run(Path(folder) / "run", {}) as run:
+            make_pictures(run, loaded, prompts, sampling)
+
+    bare()  # the first pass through a network sets up more than the later ones
+    plain, recorded, baseline = [], [], []
+    for _ in range(rounds):
+        baseline.append(timed(bare))
+        plain.append(timed(lambda: ours(False)))
+        recorded.append(timed(lambda: ours(True)))
+    what = f"{len(prompts)} images in batches of {BATCH_SIZE}: ours over the bare diffusers loop"
+    return [
+        Line(what, tuple(plain), over(plain, baseline), "<= 1.03"),
+        Line(f"{what}, denoiser station on", tuple(recorded), over(recorded, baseline), "<= 1.10"),
+    ]
+
+
+def help_text(rounds: int, limit: int) -> list[Line]:
+    """`t2i-audit --help` against the start of a typer app with nothing in it."""
+    program = [str(Path(sys.executable).with_name("t2i-audit")), "--help"]
+    bare = [sys.executable, "-c", BARE_TYPER, "--help"]
+
+    def start(command: list[str]) -> None:
+        subprocess.run(command, check=True, capture_output=True)
+
+    start(program)
+    start(bare)
+    ours, others = [], []
+    for _ in range(5 * rounds):
+        ours.append(timed(lambda: start(program)))
+        others.append(timed(lambda: start(bare)))
+    goal = "<= 0.5 s"
+    return [Line("t2i-audit --help over a bare typer app", tuple(ours), over(ours, others), goal)]
