@@ -32,6 +32,7 @@ def judgement(prompt_id: str = "p", seed: int = 0, **changes: object) -> dict[st
         "seed": seed,
         "image": f"images/{prompt_id}_{seed}.png",
         "correct": True,
+        "readable": True,
         "margin": 0.5,
         "chosen": "a red star",
         "slots": {"object_1.shape": True, "object_1.colour": False},
