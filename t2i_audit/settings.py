@@ -16,6 +16,8 @@ BUILTIN_PREFIX = "builtin:"
 DEFAULT_SUITE = "world-relations"
 DEFAULT_SEEDS = 4  # images a prompt
 DEFAULT_BATCH_SIZE = 32  # prompts or images a forward pass
+# What most published figures of CLIP judges rest on (GenEval's too).
+DEFAULT_CLIP = "clip:ViT-L-14/openai"
 RUNS_FOLDER = Path("runs")
 
 
@@ -66,8 +68,9 @@ class AuditSettings:
     """Name of a suite that is shipped, or path of a JSON Lines file."""
     seeds: int = DEFAULT_SEEDS
     """Images a prompt."""
-    judge: str = "clip"
-    """``clip``, ``clip:...`` or ``oracle``."""
+    judge: str = DEFAULT_CLIP
+    """``clip`` (the built-in judge of the rendered world), ``clip:MODEL/TAG``,
+    ``clip:local-dir:PATH`` or ``oracle``."""
     batch_size: int = DEFAULT_BATCH_SIZE
     """Prompts or images a forward pass."""
     steps: int | None = None
@@ -107,7 +110,7 @@ class AuditSettings:
 
 def default_judge(model: str) -> str:
     """The judge that suits `model`: the oracle for a built-in checkpoint, whose world it reads."""
-    return "oracle" if model.startswith(BUILTIN_PREFIX) else "clip"
+    return "oracle" if model.startswith(BUILTIN_PREFIX) else DEFAULT_CLIP
 
 
 def default_out(model: str, suite: str, *, ending: str = "") -> Path:

@@ -22,8 +22,9 @@ def audit(
         typer.Option(
             "--judge",
             metavar="clip|oracle|...",
-            help="clip, clip:MODEL/PRETRAINED, clip:local-dir:PATH, or oracle for the rendered "
-            "world. [default: oracle for a built-in checkpoint, else clip]",
+            help="clip:MODEL/TAG or clip:local-dir:PATH (any open_clip model); clip or oracle for "
+            "the rendered world. [default: oracle for a built-in checkpoint, else "
+            f"{defaults.DEFAULT_CLIP}]",
         ),
     ] = None,
     out: options.Out = None,

@@ -69,8 +69,11 @@ class ClipJudge:
                 )
                 tokenizer = open_clip.get_tokenizer(name)
         except Exception as error:  # open_clip raises whatever its loaders raise
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise JudgeError(f"judge {spec!r} cannot load: {reason[0]}") from error
+            reason = (str(error).strip() or type(error).__name__).partition(". ")[0]
+            raise JudgeError(
+                f"judge {spec!r} cannot load: {reason.splitlines()[0].rstrip('.')}; check the name "
+                "and the network, or give a local folder as clip:local-dir:PATH"
+            ) from error
         fingerprint = {
             "judge": "clip",
             "model": BUILTIN if folder == builtin_folder(BUILTIN) else (folder or Path(name)).name,

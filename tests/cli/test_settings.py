@@ -42,8 +42,8 @@ def test_a_built_in_checkpoint_is_judged_by_the_oracle() -> None:
     assert default_judge("builtin:sound") == "oracle"
 
 
-def test_any_other_checkpoint_is_judged_by_clip() -> None:
-    assert default_judge("org/model") == "clip"
+def test_any_other_checkpoint_is_judged_by_a_clip_of_the_open_world() -> None:
+    assert default_judge("org/model") == "clip:ViT-L-14/openai"
 
 
 @pytest.mark.parametrize(
