@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ class ClipJudge:
             "judge": "clip",
             "model": BUILTIN if folder == builtin_folder(BUILTIN) else (folder or Path(name)).name,
             "pretrained": tag,
-            "weights_sha256": sha256_of(folder / WEIGHTS) if folder is not None else "",
+            "weights_sha256": sha256_of(folder / WEIGHTS) if folder else hash_of_weights(model),
             "open_clip": open_clip.__version__,
             "choice": "true caption among its foils, cosine similarity",
         }
@@ -135,3 +136,14 @@ class ClipJudge:
                     self.tokenizer(part).to(self.device), normalize=True
                 )
             self._texts.update(zip(part, encoded.float().cpu(), strict=True))
+
+
+def hash_of_weights(model: torch.nn.Module) -> str:
+    """SHA-256 over the names and bytes of a model's tensors, for weights that came from afar."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
