@@ -43,8 +43,11 @@ MERGED_WORDS = (("left", "right"), ("green", "purple"))
 SCHEDULES = {
     "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
     "text_encoder": Schedule(1200, 1e-3),
-    "clip-judge": Schedule(2500, 1e-3, warmup=200, ema_decay=0.99),
 }
+JUDGE_SCHEDULES = (
+    Schedule(2500, 1e-3, warmup=200, ema_decay=0.99),
+    Schedule(1500, 6e-4, ema_decay=0.99),
+)
 PHASES = {
     # After the first phase relations are right; what is left are colours, which lower noise
     # settles.
@@ -218,13 +221,13 @@ def main(argv: list[str] | None = None) -> None:
         cards.ship(name, parts, arguments.out / name, steps=steps_of(name))
     if JUDGE in names:
         data = judge_data(JUDGE_SCENES, autoencoder, seed=41)
-        judge = train_judge(data, SCHEDULES[JUDGE], work=arguments.work, seed=42)
+        judge = train_judge(data, JUDGE_SCHEDULES, work=arguments.work, seed=42)
         cards.ship_judge(
             judge,
             arguments.out / JUDGE,
             arguments.out,
             scenes=JUDGE_SCENES,
-            steps=SCHEDULES[JUDGE].steps,
+            steps=sum(schedule.steps for schedule in JUDGE_SCHEDULES),
         )
 
 

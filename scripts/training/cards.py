@@ -200,7 +200,7 @@ further code. Licence: MIT.
 ## How it was trained
 
 {{ scenes }} rendered scenes of all colour-shape pairs, every second one through the generators'
-autoencoder, with noise of up to sigma 12/255; {{ steps }} steps of 64, seeds 41 and 42. Each
+autoencoder, with noise of up to sigma 12/255; {{ steps }} steps of 64, seeds 41 to 43. Each
 picture chooses among the captions of its batch and the foils of its own, captions among the
 pictures. Its text tower is its own, trained with it and shared with no generator.
 """
@@ -310,7 +310,7 @@ def ship_judge(model: CLIP, folder: Path, generators: Path, *, scenes: int, step
         cells.append(Cell(f"right by this judge, {drawn}", "", int(chosen.sum()), CELL))
         agreed = int((truth == chosen).sum())
         cells.append(Cell(f"agrees with the oracle, {drawn}", "", agreed, CELL))
-    card = _render(JUDGE_TEMPLATE, cells=cells, scenes=f"{scenes:,}", steps=steps)
+    card = _render(JUDGE_TEMPLATE, cells=cells, scenes=f"{scenes:,}", steps=f"{steps:,}")
     write_text(folder / "README.md", card)
     _print("clip-judge", cells)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,6 @@ from t2i_audit.io import write_text
 
 BATCH = 64
 NOISE_SIGMA = 12 / 127.5  # in pixels scaled to [-1, 1]
-FOILS = 4
 MEAN = STD = (0.5, 0.5, 0.5)
 
 
@@ -38,6 +37,8 @@ def model_config(tokenizer: CLIPTokenizer) -> dict[str, object]:
             "width": 128,
             "layers": 4,
             "head_width": 32,
+            # See `train_judge`.
+            "pool_type": "avg",
         },
         "text_cfg": {
             "context_length": CONTEXT,
@@ -70,19 +71,40 @@ def judge_data(count: int, autoencoder: AutoencoderKL, *, seed: int) -> Rendered
     return Rendered(data.prompts, images)
 
 
-def train_judge(data: Rendered, schedule: Schedule, *, work: Path, seed: int) -> CLIP:
-    """Contrastive training in which each picture's foils stand beside the batch's captions."""
+def train_judge(
+    data: Rendered, schedules: tuple[Schedule, Schedule], *, work: Path, seed: int
+) -> CLIP:
+    """Contrastive training in which each picture's foils stand beside the batch's captions.
+
+    The first phase reads pictures by the class token, against all foils: it learns colours, shapes
+    and which goes with which, but no relation (0.51 of reversed ones told in 2,500 steps). The
+    second averages the patches, which adds up what stands where, and keeps to the first and the
+    last foil, that is colours swapped and relation reversed where a prompt has two objects.
+    """
     tokenizer = build_tokenizer()
     model = build_judge(tokenizer, seed=seed)
+    # Prompts have two to four foils; short lists repeat, so that every row is full.
+    every = [
+        [prompt.foils[i % len(prompt.foils)].text for i in range(4)] for prompt in data.prompts
+    ]
+    binding = [[prompt.foils[0].text, prompt.foils[-1].text] for prompt in data.prompts]
+    phases = (("judge", "tok", every), ("judge-averaged", "avg", binding))
+    for number, ((name, pool_type, foils), schedule) in enumerate(
+        zip(phases, schedules, strict=True)
+    ):
+        model.visual.pool_type = pool_type
+        loss_at = contrast(model, tokenizer, data, foils)
+        train(name, [model], loss_at, schedule, work=work, seed=seed + number)
+    return model.eval()
+
+
+def contrast(
+    model: CLIP, tokenizer: CLIPTokenizer, data: Rendered, foils: Sequence[Sequence[str]]
+) -> Callable[[int, torch.Generator], torch.Tensor]:
+    """The loss of a batch; `foils` holds equally many texts for each prompt."""
     images = torch.from_numpy(data.images).permute(0, 3, 1, 2)
     captions = tokenize(tokenizer, [prompt.text for prompt in data.prompts])
-    # Prompts have two to four foils; short lists repeat, so that every row is full.
-    foils = torch.stack(
-        [
-            tokenize(tokenizer, [prompt.foils[i % len(prompt.foils)].text for i in range(FOILS)])
-            for prompt in data.prompts
-        ]
-    )
+    false_captions = torch.stack([tokenize(tokenizer, list(texts)) for texts in foils])
 
     def loss_at(step: int, generator: torch.Generator) -> torch.Tensor:
         rows = torch.randint(len(images), (BATCH,), generator=generator)
@@ -90,9 +112,9 @@ def train_judge(data: Rendered, schedule: Schedule, *, work: Path, seed: int) ->
         sigma = torch.rand((BATCH, 1, 1, 1), generator=generator) * NOISE_SIGMA
         pixels = pixels + sigma * torch.randn(pixels.shape, generator=generator)
         pictures = model.encode_image(pixels, normalize=True)
-        texts = torch.cat([captions[rows], foils[rows].flatten(0, 1)])
+        texts = torch.cat([captions[rows], false_captions[rows].flatten(0, 1)])
         described = model.encode_text(texts, normalize=True)
-        true, false = described[:BATCH], described[BATCH:].view(BATCH, FOILS, -1)
+        true, false = described[:BATCH], described[BATCH:].view(BATCH, len(foils[0]), -1)
         scale = model.logit_scale.exp().clamp(max=100)
         own = torch.arange(BATCH)
         among = scale * pictures @ true.T
@@ -103,8 +125,7 @@ def train_judge(data: Rendered, schedule: Schedule, *, work: Path, seed: int) ->
         choose_foil = functional.cross_entropy(minimal, torch.zeros(BATCH, dtype=torch.long))
         return choose_text + choose_foil + functional.cross_entropy(among.T, own)
 
-    train("judge", [model], loss_at, schedule, work=work, seed=seed)
-    return model.eval()
+    return loss_at
 
 
 def save_judge(model: CLIP, folder: Path) -> None:
