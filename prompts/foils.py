@@ -1,0 +1,223 @@
+"""Minimal foils: what a prompt says with one thing changed, where that makes it false.
+
+A change is a slot exchanged with another of its kind, a value replaced by one that excludes it, a
+relation reversed, a count one off, or a negation dropped or put in. What would describe the same
+scene is left out: "a dog near a cat" is no foil of "a cat near a dog". Every foil keeps to the
+template's bans, so that it is as well-formed, and as plausible, as its prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from prompts.grammar.permute import mix
+from prompts.grammar.template import Digits, Template
+from prompts.scene import same_scene
+from prompts.structure import Foil
+
+Edit = tuple[tuple[int, int], ...]
+"""New choices: (slot, choice) for each slot that changes."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Where each change of a template can be made, found once for all its prompts."""
+
+    swaps: tuple[tuple[str, tuple[tuple[int, int], ...]], ...]
+    """(change, pairs of slots) to exchange."""
+    replacements: tuple[tuple[str, tuple[int, ...]], ...]
+    """(change, slots) whose value can be replaced."""
+    relations: tuple[int, ...]
+    counts: tuple[int, ...]
+    alike: dict[tuple[int, int], tuple[tuple[int, int], ...] | None]
+    """For two nouns, the attributes to compare; None where they have other kinds of attributes."""
+    related: dict[tuple[int, int], tuple[int, ...] | None]
+    """For two nouns, the relations between them; None where one is related to a third entity."""
+
+
+def foils_of(template: Template, digits: Digits, out: list[str], draw: int) -> tuple[Foil, ...]:
+    """The foils of a prompt, at most one for each change.
+
+    Args:
+        template: that wrote the prompt.
+        digits: its choices.
+        out: its pieces as `Template.write` gives them.
+        draw: a number that decides where a change is made when there are several places.
+    """
+    foils = []
+    for change, edit in _edits(template, digits, draw):
+        text = _rewritten(template, digits, out, edit)
+        foils.append(Foil(text, change))
+    return tuple(foils)
+
+
+def _edits(template: Template, digits: Digits, draw: int) -> Iterator[tuple[str, Edit]]:
+    plan = _plan(template)
+    slots = template.slots
+    checked = not template.has_distinct_nouns
+    for change, pairs in plan.swaps:
+        draw, turn = divmod(draw, len(pairs))
+        for step in range(len(pairs)):
+            first, second = pairs[(turn + step) % len(pairs)]
+            edit = _swap(template, plan, digits, first, second)
+            if edit and _is_sound(template, digits, edit, checked):
+                yield change, edit
+                break
+    for change, places in plan.replacements:
+        draw, turn = divmod(draw, len(places))
+        place = places[turn]
+        others = slots[place].choices.others[digits[place]]
+        if not others:
+            continue
+        draw, start = divmod(draw, len(others))
+        for step in range(len(others)):
+            edit = ((place, others[(start + step) % len(others)]),)
+            if _is_sound(template, digits, edit, checked):
+                yield change, edit
+                break
+    for index in plan.relations:
+        vocabulary, choices = slots[index].vocabulary, slots[index].choices
+        edit = ((index, choices.reversed[digits[index]]),)
+        if edit[0][1] >= 0 and _is_sound(template, digits, edit, checked):
+            value = choices.values[digits[index]]
+            if not vocabulary.table.negative:
+                yield f"{slots[index].kind}_reversed", edit
+            elif value in vocabulary.table.negative:
+                yield "negation_dropped", edit
+            else:
+                yield "negation_added", edit
+            break
+    if plan.counts:
+        draw, turn = divmod(draw, len(plan.counts))
+        index = plan.counts[turn]
+        numbers = slots[index].choices.numbers
+        for change, by in (("count_plus_one", 1), ("count_minus_one", -1)):
+            wanted = numbers[digits[index]] + by
+            if wanted in numbers:
+                edit = ((index, numbers.index(wanted)),)
+                if _is_sound(template, digits, edit, checked):
+                    yield change, edit
+
+
+def _swap(template: Template, plan: _Plan, digits: Digits, first: int, second: int) -> Edit | None:
+    """Exchange two slots, unless that leaves the scene as it is."""
+    slots = template.slots
+    one, other = slots[first].choices, slots[second].choices
+    values = one.values[digits[first]], other.values[digits[second]]
+    if values[1] in one.vocabulary.overlapping[values[0]]:
+        return None
+    alike = plan.alike.get((first, second), None)
+    if alike is not None and all(
+        slots[i].choices.values[digits[i]] == slots[j].choices.values[digits[j]] for i, j in alike
+    ):
+        related = plan.related[first, second]
+        if related is not None and all(
+            slots[i].choices.values[digits[i]] in slots[i].vocabulary.table.symmetric
+            for i in related
+        ):
+            return None
+    # Choices are numbered alike in slots of one vocabulary, with an article or without.
+    return (first, digits[second]), (second, digits[first])
+
+
+def _is_sound(template: Template, digits: Digits, edit: Edit, checked: bool) -> bool:
+    changed = list(digits)
+    for slot, choice in edit:
+        changed[slot] = choice
+    if not template.allows(changed):
+        return False
+    return not checked or not same_scene(_facts(template, digits), _facts(template, changed))
+
+
+def _facts(template: Template, digits: Digits | list[int]) -> tuple[tuple[object, ...], ...]:
+    return tuple(
+        (slot.vocabulary, slot.choices.values[digit], slot.entities)
+        for slot, digit in zip(template.slots, digits, strict=True)
+    )
+
+
+def _rewritten(template: Template, digits: Digits, out: list[str], edit: Edit) -> str:
+    text = out.copy()
+    changed = digits
+    if template.is_counted:
+        mutable = list(digits)
+        for slot, choice in edit:
+            mutable[slot] = choice
+        changed = tuple(mutable)
+        for slot, _ in edit:
+            for noun in template.dependents[slot]:
+                # A plural stays as it was written: a source may spell it in its own way.
+                if template.is_plural(noun, digits) != template.is_plural(noun, changed):
+                    text[2 * noun + 1] = template.piece(noun, changed)[0]
+    for slot, choice in edit:
+        singular = template.slots[slot]
+        if singular.counted_by < 0:
+            text[2 * slot + 1] = singular.choices.singular[choice][0]
+        else:
+            text[2 * slot + 1] = template.piece(slot, changed)[0]
+    return "".join(text)
+
+
+@lru_cache(maxsize=4096)
+def _plan(template: Template) -> _Plan:
+    slots = template.slots
+    swaps: dict[str, list[tuple[int, int]]] = {}
+    replacements: dict[str, list[int]] = {}
+    alike: dict[tuple[int, int], tuple[tuple[int, int], ...] | None] = {}
+    related: dict[tuple[int, int], tuple[int, ...] | None] = {}
+    for index, slot in enumerate(slots):
+        role = slot.vocabulary.role
+        name = slot.kind if role != "noun" else "object"
+        if slot.vocabulary.is_exclusive and role != "count":
+            replacements.setdefault(f"{name}_replaced", []).append(index)
+        if role == "relation":
+            continue
+        for later in range(index + 1, len(slots)):
+            other = slots[later]
+            if other.vocabulary is not slot.vocabulary or other.entities == slot.entities:
+                continue
+            swaps.setdefault(f"{name}s_swapped", []).append((index, later))
+            if role == "noun":
+                alike[index, later] = _attributes(template, index, later)
+                related[index, later] = _relations(template, index, later)
+    return _Plan(
+        swaps=tuple((change, tuple(pairs)) for change, pairs in swaps.items()),
+        replacements=tuple((change, tuple(places)) for change, places in replacements.items()),
+        relations=tuple(i for i, slot in enumerate(slots) if slot.vocabulary.reverse),
+        counts=tuple(i for i, slot in enumerate(slots) if slot.vocabulary.role == "count"),
+        alike=alike,
+        related=related,
+    )
+
+
+def _attributes(template: Template, first: int, second: int) -> tuple[tuple[int, int], ...] | None:
+    own, other = (
+        {
+            slot.kind: index
+            for index, slot in enumerate(template.slots)
+            if slot.entities == template.slots[noun].entities and index != noun
+        }
+        for noun in (first, second)
+    )
+    if set(own) != set(other):
+        return None
+    return tuple((own[kind], other[kind]) for kind in own)
+
+
+def _relations(template: Template, first: int, second: int) -> tuple[int, ...] | None:
+    pair = {template.slots[first].entities[0], template.slots[second].entities[0]}
+    touching = [
+        index
+        for index, slot in enumerate(template.slots)
+        if len(slot.entities) > 1 and pair & set(slot.entities)
+    ]
+    if any(set(template.slots[index].entities) != pair for index in touching):
+        return None
+    return tuple(touching)
+
+
+def draw_of(index: int, seed: int) -> int:
+    """The number that decides a prompt's foils."""
+    return mix(index ^ mix(seed))
