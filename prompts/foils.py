@@ -74,6 +74,9 @@ def _edits(template: Template, digits: Digits, draw: int) -> Iterator[tuple[str,
         draw, start = divmod(draw, len(others))
         for step in range(len(others)):
             edit = ((place, others[(start + step) % len(others)]),)
+            # Bans see to that in a grammar; a foreign prompt has none.
+            if checked and _is_said_already(template, digits, *edit[0]):
+                continue
             if _is_sound(template, digits, edit, checked):
                 yield change, edit
                 break
@@ -120,6 +123,15 @@ def _swap(template: Template, plan: _Plan, digits: Digits, first: int, second: i
             return None
     # Choices are numbered alike in slots of one vocabulary, with an article or without.
     return (first, digits[second]), (second, digits[first])
+
+
+def _is_said_already(template: Template, digits: Digits, place: int, choice: int) -> bool:
+    own = template.slots[place]
+    value = own.choices.values[choice]
+    return any(
+        slot.vocabulary is own.vocabulary and slot.choices.values[digit] == value
+        for slot, digit in zip(template.slots, digits, strict=True)
+    )
 
 
 def _is_sound(template: Template, digits: Digits, edit: Edit, checked: bool) -> bool:
@@ -170,13 +182,16 @@ def _plan(template: Template) -> _Plan:
     for index, slot in enumerate(slots):
         role = slot.vocabulary.role
         name = slot.kind if role != "noun" else "object"
+        if slot.is_fixed:
+            continue
         if slot.vocabulary.is_exclusive and role != "count":
             replacements.setdefault(f"{name}_replaced", []).append(index)
         if role == "relation":
             continue
         for later in range(index + 1, len(slots)):
             other = slots[later]
-            if other.vocabulary is not slot.vocabulary or other.entities == slot.entities:
+            alike_words = other.vocabulary is slot.vocabulary and not other.is_fixed
+            if not alike_words or other.entities == slot.entities:
                 continue
             swaps.setdefault(f"{name}s_swapped", []).append((index, later))
             if role == "noun":
@@ -185,8 +200,14 @@ def _plan(template: Template) -> _Plan:
     return _Plan(
         swaps=tuple((change, tuple(pairs)) for change, pairs in swaps.items()),
         replacements=tuple((change, tuple(places)) for change, places in replacements.items()),
-        relations=tuple(i for i, slot in enumerate(slots) if slot.vocabulary.reverse),
-        counts=tuple(i for i, slot in enumerate(slots) if slot.vocabulary.role == "count"),
+        relations=tuple(
+            i for i, slot in enumerate(slots) if slot.vocabulary.reverse and not slot.is_fixed
+        ),
+        counts=tuple(
+            i
+            for i, slot in enumerate(slots)
+            if slot.vocabulary.role == "count" and not slot.is_fixed
+        ),
         alike=alike,
         related=related,
     )

@@ -169,4 +169,3 @@ class _Automaton:
     def node(self) -> int:
         self.nodes.append(_Node({}))
         return len(self.nodes) - 1
-

@@ -112,6 +112,8 @@ class TemplateSlot:
     entities: tuple[str, ...]
     counted_by: int = -1
     """Position of the slot that counts this noun, or -1."""
+    is_fixed: bool = False
+    """Whether foils leave it alone, as another word may not fit the text around it."""
 
     @property
     def vocabulary(self) -> Vocabulary:
