@@ -1,8 +1,9 @@
 """Minimal foils: what a prompt says with one thing changed, where that makes it false.
 
 A change is a slot exchanged with another of its kind, a value replaced by one that excludes it, a
-relation reversed, a count one off, or a negation dropped or put in. What would describe the same
-scene is left out: "a dog near a cat" is no foil of "a cat near a dog". Every foil keeps to the
+relation reversed, a count one off, or a negation dropped or put in. What may be true of a picture
+that the prompt is true of is left out (see `prompts.scene`): "a dog near a cat" is no foil of "a
+cat near a dog", nor "a red cat and a dog" of "a red dog and a cat". Every foil keeps to the
 template's bans, so that it is as well-formed, and as plausible, as its prompt.
 """
 
@@ -14,7 +15,7 @@ from functools import lru_cache
 
 from prompts.grammar.permute import mix
 from prompts.grammar.template import Digits, Template
-from prompts.scene import same_scene
+from prompts.scene import can_both_be_true
 from prompts.structure import Foil
 
 Edit = tuple[tuple[int, int], ...]
@@ -31,10 +32,8 @@ class _Plan:
     """(change, slots) whose value can be replaced."""
     relations: tuple[int, ...]
     counts: tuple[int, ...]
-    alike: dict[tuple[int, int], tuple[tuple[int, int], ...] | None]
-    """For two nouns, the attributes to compare; None where they have other kinds of attributes."""
-    related: dict[tuple[int, int], tuple[int, ...] | None]
-    """For two nouns, the relations between them; None where one is related to a third entity."""
+    tied: dict[tuple[int, int], tuple[tuple[tuple[int, int], ...], tuple[int, ...]]]
+    """For two nouns, their attributes of the same kinds, and the relations between them."""
 
 
 def foils_of(template: Template, digits: Digits, out: list[str], draw: int) -> tuple[Foil, ...]:
@@ -105,24 +104,30 @@ def _edits(template: Template, digits: Digits, draw: int) -> Iterator[tuple[str,
 
 
 def _swap(template: Template, plan: _Plan, digits: Digits, first: int, second: int) -> Edit | None:
-    """Exchange two slots, unless that leaves the scene as it is."""
+    """Exchange two slots, unless the same picture may still be meant."""
     slots = template.slots
     one, other = slots[first].choices, slots[second].choices
     values = one.values[digits[first]], other.values[digits[second]]
     if values[1] in one.vocabulary.overlapping[values[0]]:
         return None
-    alike = plan.alike.get((first, second), None)
-    if alike is not None and all(
-        slots[i].choices.values[digits[i]] == slots[j].choices.values[digits[j]] for i, j in alike
-    ):
-        related = plan.related[first, second]
-        if related is not None and all(
-            slots[i].choices.values[digits[i]] in slots[i].vocabulary.table.symmetric
-            for i in related
-        ):
-            return None
+    if (first, second) in plan.tied and not _tells_apart(template, plan, digits, first, second):
+        return None
     # Choices are numbered alike in slots of one vocabulary, with an article or without.
     return (first, digits[second]), (second, digits[first])
+
+
+def _tells_apart(template: Template, plan: _Plan, digits: Digits, first: int, second: int) -> bool:
+    """Whether two nouns differ in an attribute that both have, or in a relation that has sides."""
+    slots = template.slots
+    attributes, relations = plan.tied[first, second]
+    for i, j in attributes:
+        own, other = slots[i].choices.values[digits[i]], slots[j].choices.values[digits[j]]
+        if other not in slots[i].vocabulary.overlapping[own]:
+            return True
+    return any(
+        slots[i].choices.values[digits[i]] not in slots[i].vocabulary.table.symmetric
+        for i in relations
+    )
 
 
 def _is_said_already(template: Template, digits: Digits, place: int, choice: int) -> bool:
@@ -140,7 +145,7 @@ def _is_sound(template: Template, digits: Digits, edit: Edit, checked: bool) -> 
         changed[slot] = choice
     if not template.allows(changed):
         return False
-    return not checked or not same_scene(_facts(template, digits), _facts(template, changed))
+    return not checked or not can_both_be_true(_facts(template, digits), _facts(template, changed))
 
 
 def _facts(template: Template, digits: Digits | list[int]) -> tuple[tuple[object, ...], ...]:
@@ -177,8 +182,7 @@ def _plan(template: Template) -> _Plan:
     slots = template.slots
     swaps: dict[str, list[tuple[int, int]]] = {}
     replacements: dict[str, list[int]] = {}
-    alike: dict[tuple[int, int], tuple[tuple[int, int], ...] | None] = {}
-    related: dict[tuple[int, int], tuple[int, ...] | None] = {}
+    tied: dict[tuple[int, int], tuple[tuple[tuple[int, int], ...], tuple[int, ...]]] = {}
     for index, slot in enumerate(slots):
         role = slot.vocabulary.role
         name = slot.kind if role != "noun" else "object"
@@ -195,8 +199,10 @@ def _plan(template: Template) -> _Plan:
                 continue
             swaps.setdefault(f"{name}s_swapped", []).append((index, later))
             if role == "noun":
-                alike[index, later] = _attributes(template, index, later)
-                related[index, later] = _relations(template, index, later)
+                tied[index, later] = (
+                    _attributes(template, index, later),
+                    _relations(template, index, later),
+                )
     return _Plan(
         swaps=tuple((change, tuple(pairs)) for change, pairs in swaps.items()),
         replacements=tuple((change, tuple(places)) for change, places in replacements.items()),
@@ -208,35 +214,25 @@ def _plan(template: Template) -> _Plan:
             for i, slot in enumerate(slots)
             if slot.vocabulary.role == "count" and not slot.is_fixed
         ),
-        alike=alike,
-        related=related,
+        tied=tied,
     )
 
 
-def _attributes(template: Template, first: int, second: int) -> tuple[tuple[int, int], ...] | None:
+def _attributes(template: Template, first: int, second: int) -> tuple[tuple[int, int], ...]:
     own, other = (
         {
-            slot.kind: index
+            slot.vocabulary: index
             for index, slot in enumerate(template.slots)
             if slot.entities == template.slots[noun].entities and index != noun
         }
         for noun in (first, second)
     )
-    if set(own) != set(other):
-        return None
-    return tuple((own[kind], other[kind]) for kind in own)
+    return tuple((index, other[kind]) for kind, index in own.items() if kind in other)
 
 
-def _relations(template: Template, first: int, second: int) -> tuple[int, ...] | None:
+def _relations(template: Template, first: int, second: int) -> tuple[int, ...]:
     pair = {template.slots[first].entities[0], template.slots[second].entities[0]}
-    touching = [
-        index
-        for index, slot in enumerate(template.slots)
-        if len(slot.entities) > 1 and pair & set(slot.entities)
-    ]
-    if any(set(template.slots[index].entities) != pair for index in touching):
-        return None
-    return tuple(touching)
+    return tuple(index for index, slot in enumerate(template.slots) if set(slot.entities) == pair)
 
 
 def draw_of(index: int, seed: int) -> int:

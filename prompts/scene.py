@@ -1,10 +1,14 @@
-"""Whether two contents describe the same scene, whatever the order they are told in."""
+"""Whether two prompts can be true of the same picture.
+
+A picture is taken to show the entities a prompt names and no others; of what a prompt does not say
+(a colour, how two things stand to one another) it may show anything. Two prompts can both be true
+where the entities of one can be matched with those of the other so that nothing contradicts:
+values of one kind that exclude each other, or a relation and its reverse.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import permutations
-from math import factorial, prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,78 +17,71 @@ if TYPE_CHECKING:
 Fact = tuple["Vocabulary", str, tuple[str, ...]]
 """Vocabulary, value and entities of one constituent."""
 
-BOTH_WAYS = "~"
-MAX_MATCHINGS = 40_320  # of entities alike; more is not tried, and taken for the same scene
+MAX_STEPS = 20_000  # of the search; past them the answer is yes, so that no doubtful foil is kept
 
 
-def same_scene(first: Sequence[Fact], second: Sequence[Fact]) -> bool:
-    """Whether some renaming of the entities turns the facts of `first` into those of `second`.
-
-    Relations with an inverse are turned to one side, and symmetric ones have no sides. Where the
-    matching would take too long, True, so that a foil that cannot be checked is not kept.
-    """
-    own, other = _described(first), _described(second)
-    if sorted(own[0].values()) != sorted(other[0].values()):
+def can_both_be_true(first: Sequence[Fact], second: Sequence[Fact]) -> bool:
+    """Whether some picture is described by the facts of both prompts."""
+    own, other = _entities(first), _entities(second)
+    if len(own) != len(other):
         return False
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for entity, description in own[0].items():
-        groups.setdefault(description, []).append(entity)
-    if prod(factorial(len(group)) for group in groups.values()) > MAX_MATCHINGS:
-        return True
-    return any(
-        _renamed(own[1], names) == other[1] for names in _matchings(list(groups.items()), other[0])
-    )
+    partners = {
+        entity: [each for each in other if _agree(first, entity, second, each)] for entity in own
+    }
+    # The entity with the fewest partners first, so that dead ends show early.
+    order = sorted(own, key=lambda entity: len(partners[entity]))
+    steps = 0
+
+    def matched(position: int, names: dict[str, str]) -> bool:
+        nonlocal steps
+        steps += 1
+        if steps > MAX_STEPS:
+            return True
+        if position == len(order):
+            return _relations_agree(first, second, names)
+        taken = set(names.values())
+        return any(
+            matched(position + 1, names | {order[position]: partner})
+            for partner in partners[order[position]]
+            if partner not in taken
+        )
+
+    return matched(0, {})
 
 
-Description = tuple[dict[str, tuple[str, ...]], frozenset[tuple[str, tuple[str, ...]]]]
+def _entities(facts: Sequence[Fact]) -> list[str]:
+    return list(dict.fromkeys(entity for _, _, owners in facts for entity in owners))
 
 
-def _described(facts: Sequence[Fact]) -> Description:
-    """What is said of each entity alone, and the relations turned to one side."""
-    entities: dict[str, list[str]] = {}
-    relations = set()
-    for vocabulary, value, owners in facts:
-        for owner in owners:
-            entities.setdefault(owner, [])
-        if len(owners) == 1:
-            entities[owners[0]].append(f"{vocabulary.name}:{value}")
+def _agree(first: Sequence[Fact], entity: str, second: Sequence[Fact], other: str) -> bool:
+    """Whether one thing can be both entities: no kind has values that all exclude one another."""
+    for vocabulary, _, owners in first:
+        if owners != (entity,):
             continue
-        key = f"{vocabulary.name}:{value}"
-        if value in vocabulary.table.symmetric:
-            relations.add((key + BOTH_WAYS, tuple(sorted(owners))))
-        elif inverse := _smaller_inverse(vocabulary, value):
-            relations.add((f"{vocabulary.name}:{inverse}", owners[::-1]))
-        else:
-            relations.add((key, owners))
-    return {name: tuple(sorted(said)) for name, said in entities.items()}, frozenset(relations)
+        own = [v for kind, v, who in first if kind is vocabulary and who == (entity,)]
+        said = [v for kind, v, who in second if kind is vocabulary and who == (other,)]
+        if said and not any(b in vocabulary.overlapping[a] for a in own for b in said):
+            return False
+    return True
 
 
-def _smaller_inverse(vocabulary: Vocabulary, value: str) -> str | None:
-    for pair in vocabulary.table.inverse:
-        if value in pair and value == max(pair):
-            return min(pair)
-    return None
+def _relations_agree(first: Sequence[Fact], second: Sequence[Fact], names: dict[str, str]) -> bool:
+    for vocabulary, value, owners in first:
+        if len(owners) < 2:
+            continue
+        pair = tuple(names[owner] for owner in owners)
+        for other, said, who in second:
+            if other is not vocabulary:
+                continue
+            if who == pair and contradicts(vocabulary, value, said):
+                return False
+            if who == pair[::-1] and said == value and value not in vocabulary.table.symmetric:
+                return False
+    return True
 
 
-def _matchings(
-    groups: list[tuple[tuple[str, ...], list[str]]], other: dict[str, tuple[str, ...]]
-) -> list[dict[str, str]]:
-    matchings: list[dict[str, str]] = [{}]
-    for description, members in groups:
-        targets = [entity for entity, said in other.items() if said == description]
-        matchings = [
-            matching | dict(zip(members, order, strict=True))
-            for matching in matchings
-            for order in permutations(targets)
-        ]
-    return matchings
-
-
-def _renamed(
-    relations: frozenset[tuple[str, tuple[str, ...]]], names: dict[str, str]
-) -> frozenset[tuple[str, tuple[str, ...]]]:
-    renamed = set()
-    for key, owners in relations:
-        new = tuple(names[owner] for owner in owners)
-        renamed.add((key, tuple(sorted(new)) if key.endswith(BOTH_WAYS) else new))
-    return frozenset(renamed)
+def contradicts(vocabulary: Vocabulary, value: str, other: str) -> bool:
+    """Whether two relations cannot hold between the same two entities in the same order."""
+    if vocabulary.reverse.get(value) == other:
+        return True
+    return vocabulary.is_exclusive and other not in vocabulary.overlapping[value]

@@ -193,8 +193,10 @@ def _phrase(text: str, at: int, clause: Mapping[str, Any], entity: str) -> list[
 
 @cache
 def _row_type() -> TypeAdapter[dict[str, Any]]:
+    from typing import NotRequired
+
     from pydantic import TypeAdapter
-    from typing_extensions import NotRequired, TypedDict
+    from typing_extensions import TypedDict
 
     clause = TypedDict(
         "clause",

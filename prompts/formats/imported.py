@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from prompts.errors import PromptsError, SuiteFormatError
+from prompts.errors import SuiteFormatError
 from prompts.foils import draw_of, foils_of
 from prompts.formats.native import text_fault
 from prompts.grammar.sample import ID_DIGITS
@@ -20,10 +20,7 @@ from prompts.grammar.vocabulary import Vocabulary
 from prompts.structure import Constituent, Foil, Prompt
 
 Duplicates = Literal["drop", "keep", "refuse"]
-
-
-class UnreadableError(PromptsError):
-    """A file cannot be imported; names the file and the row."""
+EXAMPLES = 5  # texts without structure that a tally keeps
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def clean(text: str, *, where: str) -> str:
 
 
 def finish(
-    drafts: Iterable[Draft],
+    drafts: Iterable[Draft | Prompt],
     tally: Tally,
     *,
     vocabularies: Mapping[str, Vocabulary] | None = None,
@@ -95,25 +92,31 @@ def finish(
         if times:
             tally.duplicates += 1
             if duplicates == "refuse":
+                where = draft.where if isinstance(draft, Draft) else f"prompt {tally.rows}"
                 raise SuiteFormatError(
-                    f"{draft.where}: {draft.text!r} was there before; drop it, or import with "
+                    f"{where}: {draft.text!r} was there before; drop it, or import with "
                     "--duplicates drop or keep"
                 )
             if duplicates == "drop":
                 continue
-        identifier = hashlib.sha256(draft.text.encode()).hexdigest()[:ID_DIGITS]
+        prompt = _prompt(draft, vocabularies or {}, seed) if isinstance(draft, Draft) else draft
         if times:
-            identifier += f"-{times + 1}"
-        prompt = Prompt(identifier, draft.text, draft.type, draft.type, draft.constituents)
-        if draft.constituents:
+            prompt = replace(prompt, id=f"{prompt.id}-{times + 1}")
+        if prompt.constituents:
             tally.structured += 1
-            draw = draw_of(int(identifier[:12], 16), seed)
-            prompt = replace(prompt, foils=_foils(draft, vocabularies or {}, draw))
         else:
             tally.text_only += 1
-            if len(tally.text_only_examples) < 5:
-                tally.text_only_examples.append(draft.text)
+            if len(tally.text_only_examples) < EXAMPLES:
+                tally.text_only_examples.append(prompt.text)
         yield prompt
+
+
+def _prompt(draft: Draft, vocabularies: Mapping[str, Vocabulary], seed: int) -> Prompt:
+    identifier = hashlib.sha256(draft.text.encode()).hexdigest()[:ID_DIGITS]
+    foils: tuple[Foil, ...] = ()
+    if draft.constituents:
+        foils = _foils(draft, vocabularies, draw_of(int(identifier, 16), seed))
+    return Prompt(identifier, draft.text, draft.type, draft.type, draft.constituents, foils)
 
 
 def _normal(text: str) -> str:

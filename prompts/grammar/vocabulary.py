@@ -244,3 +244,10 @@ def article_of(word: str) -> str:
     if re.match(r"[bcdfgjklmnpqrstvwyz][a-z]*[aeiouy]", word):
         return "a"
     return str(_inflect().a(word)).split(" ", 1)[0]  # type: ignore[attr-defined]
+
+
+@cache
+def singular_of(word: str) -> str:
+    """The singular of a noun that may be a plural, by the library ``inflect``."""
+    singular = _inflect().singular_noun(word)  # type: ignore[attr-defined]
+    return str(singular) if singular else word
