@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from prompts.grammar.permute import mix
 from prompts.grammar.template import Digits, Template
-from prompts.scene import can_both_be_true
+from prompts.scene import Fact, can_both_be_true
 from prompts.structure import Foil
 
 Edit = tuple[tuple[int, int], ...]
@@ -32,6 +32,8 @@ class _Plan:
     """(change, slots) whose value can be replaced."""
     relations: tuple[int, ...]
     counts: tuple[int, ...]
+    negations: tuple[tuple[int, tuple[int, ...]], ...]
+    """Relations that may say that their second entity is absent, with the slots of that entity."""
     tied: dict[tuple[int, int], tuple[tuple[tuple[int, int], ...], tuple[int, ...]]]
     """For two nouns, their attributes of the same kinds, and the relations between them."""
 
@@ -56,7 +58,12 @@ def _edits(template: Template, digits: Digits, draw: int) -> Iterator[tuple[str,
     plan = _plan(template)
     slots = template.slots
     checked = not template.has_distinct_nouns
+    absent = _absent(template, plan, digits) if plan.negations else ()
     for change, pairs in plan.swaps:
+        if absent:
+            pairs = tuple(pair for pair in pairs if not set(pair) <= set(absent))
+            if not pairs:
+                continue
         draw, turn = divmod(draw, len(pairs))
         for step in range(len(pairs)):
             first, second = pairs[(turn + step) % len(pairs)]
@@ -65,6 +72,11 @@ def _edits(template: Template, digits: Digits, draw: int) -> Iterator[tuple[str,
                 yield change, edit
                 break
     for change, places in plan.replacements:
+        if absent:
+            # Another dog that is not there leaves the picture as it is.
+            places = tuple(place for place in places if place not in absent)
+            if not places:
+                continue
         draw, turn = divmod(draw, len(places))
         place = places[turn]
         others = slots[place].choices.others[digits[place]]
@@ -91,9 +103,10 @@ def _edits(template: Template, digits: Digits, draw: int) -> Iterator[tuple[str,
             else:
                 yield "negation_added", edit
             break
-    if plan.counts:
-        draw, turn = divmod(draw, len(plan.counts))
-        index = plan.counts[turn]
+    counts = tuple(place for place in plan.counts if place not in absent)
+    if counts:
+        draw, turn = divmod(draw, len(counts))
+        index = counts[turn]
         numbers = slots[index].choices.numbers
         for change, by in (("count_plus_one", 1), ("count_minus_one", -1)):
             wanted = numbers[digits[index]] + by
@@ -148,7 +161,7 @@ def _is_sound(template: Template, digits: Digits, edit: Edit, checked: bool) -> 
     return not checked or not can_both_be_true(_facts(template, digits), _facts(template, changed))
 
 
-def _facts(template: Template, digits: Digits | list[int]) -> tuple[tuple[object, ...], ...]:
+def _facts(template: Template, digits: Digits | list[int]) -> tuple[Fact, ...]:
     return tuple(
         (slot.vocabulary, slot.choices.values[digit], slot.entities)
         for slot, digit in zip(template.slots, digits, strict=True)
@@ -213,6 +226,11 @@ def _plan(template: Template) -> _Plan:
             i
             for i, slot in enumerate(slots)
             if slot.vocabulary.role == "count" and not slot.is_fixed
+        ),
+        negations=tuple(
+            (i, tuple(j for j, own in enumerate(slots) if own.entities == slot.entities[1:]))
+            for i, slot in enumerate(slots)
+            if slot.vocabulary.table.negative
         ),
         tied=tied,
     )

@@ -54,7 +54,12 @@ def _entities(facts: Sequence[Fact]) -> list[str]:
 
 
 def _agree(first: Sequence[Fact], entity: str, second: Sequence[Fact], other: str) -> bool:
-    """Whether one thing can be both entities: no kind has values that all exclude one another."""
+    """Whether one thing can be both entities: no kind has values that all exclude one another.
+
+    What is said to be absent may be anything.
+    """
+    if _is_absent(first, entity) or _is_absent(second, other):
+        return True
     for vocabulary, _, owners in first:
         if owners != (entity,):
             continue
@@ -63,6 +68,13 @@ def _agree(first: Sequence[Fact], entity: str, second: Sequence[Fact], other: st
         if said and not any(b in vocabulary.overlapping[a] for a in own for b in said):
             return False
     return True
+
+
+def _is_absent(facts: Sequence[Fact], entity: str) -> bool:
+    return any(
+        value in vocabulary.table.negative and owners[-1] == entity
+        for vocabulary, value, owners in facts
+    )
 
 
 def _relations_agree(first: Sequence[Fact], second: Sequence[Fact], names: dict[str, str]) -> bool:

@@ -192,12 +192,13 @@ def _phrase(text: str, at: int, clause: Mapping[str, Any], entity: str) -> list[
 
 
 @cache
-def _row_type() -> TypeAdapter[dict[str, Any]]:
+def _row_type() -> TypeAdapter[Any]:
     from typing import NotRequired
 
     from pydantic import TypeAdapter
     from typing_extensions import TypedDict
 
+    # `class` is no name in Python, so this one cannot be written as a class.
     clause = TypedDict(
         "clause",
         {
@@ -207,13 +208,11 @@ def _row_type() -> TypeAdapter[dict[str, Any]]:
             "position": NotRequired[tuple[str, int]],
         },
     )
-    row = TypedDict(
-        "row",
-        {
-            "tag": str,
-            "include": list[clause],  # type: ignore[valid-type]
-            "exclude": NotRequired[list[clause]],  # type: ignore[valid-type]
-            "prompt": str,
-        },
-    )
-    return TypeAdapter(row)
+
+    class Row(TypedDict):
+        tag: str
+        include: list[clause]
+        exclude: NotRequired[list[clause]]
+        prompt: str
+
+    return TypeAdapter(Row)

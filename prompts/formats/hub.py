@@ -154,7 +154,8 @@ configs:
 ---
 # {name}
 
-{count:,} prompts that test whether text-to-image models compose, each with its structure.{origin}{seed}
+{count:,} prompts that test whether text-to-image models compose, each with its
+structure.{origin}{seed}
 
 | prompt type | prompts |
 |---|---|

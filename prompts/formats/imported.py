@@ -76,12 +76,15 @@ def finish(
     vocabularies: Mapping[str, Vocabulary] | None = None,
     duplicates: Duplicates = "drop",
     seed: int = 0,
+    known: dict[int, int] | None = None,
 ) -> Iterator[Prompt]:
     """Prompts of `drafts`, with foils where there is structure; fills `tally` on the way.
 
+    `known` remembers texts over several files: how often each occurred, by a hash.
+
     Raises `SuiteFormatError` for a double row where `duplicates` is ``refuse``.
     """
-    known: dict[int, int] = {}
+    known = {} if known is None else known
     for draft in drafts:
         tally.rows += 1
         digest = hashlib.sha256(_normal(draft.text).encode()).digest()

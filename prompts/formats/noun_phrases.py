@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 Tag = Literal[
     "attribute", "determiner", "preposition", "and", "auxiliary", "clause", "stop", "open"
@@ -26,7 +26,7 @@ Tag = Literal[
 
 _WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?|\d+|[^\w\s]")  # noqa: RUF001
 _CLOSED: dict[str, Tag] = {
-    word: tag
+    word: cast(Tag, tag)
     for tag, words in (
         ("determiner", "a an the its their his her this that these those one two three four some"),
         (
@@ -41,22 +41,32 @@ _CLOSED: dict[str, Tag] = {
         ("stop", ". ! ? not also both all so it them him they he she other together very"),
     )
     for word in words.split()
-}  # type: ignore[misc]
+}
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # Verbs of captions that have no other sign of being one.
-_CAPTION_VERBS = frozenset(
-    ["sit", "sits", "hold", "holds", "read", "reads", "flash", "features", "feature", "stand", "stands", "has", "have", "parked", "hang", "hangs", "float", "floats", "lie", "lies", "rest", "rests", "lay", "wears", "wear", "shows", "show", "side"]
+_CAPTION_VERBS = _set(
+    "sit sits hold holds read reads flash features feature stand stands has have parked hang "
+    "hangs float floats lie lies rest rests lay wears wear shows show side"
 )
 # Verbs that are no nouns, and take an object without a determiner.
-_VERBS = frozenset(
-    ["held", "add", "adds", "added", "provide", "provides", "kept", "keep", "keeps", "gave", "give", "gives", "brought", "bring", "made", "make", "makes", "stood", "sat", "hung", "led", "contain", "contains", "contrast", "contrasts", "protect", "protects", "cast", "lit", "pour", "pours", "told", "opens", "tighten", "complement", "creaks"]
+_VERBS = _set(
+    "held add adds added provide provides kept keep keeps gave give gives brought bring made "
+    "make makes stood sat hung led contain contains contrast contrasts protect protects cast "
+    "lit pour pours told opens tighten complement creaks"
 )
 # Prepositions that go on with a noun.
 _OF_NOUNS = frozenset(("of", "with"))
 # Words that are an attribute before a noun, and a noun after an attribute.
 _ALSO_NOUNS = frozenset(("orange", "glass", "diamond", "square"))
 # Nouns in -ing; other words in -ing before a preposition or determiner are participles.
-_ING_NOUNS = frozenset(
-    ["building", "ceiling", "clothing", "earring", "flooring", "frosting", "icing", "king", "lighting", "painting", "pudding", "ring", "railing", "serving", "string", "stocking", "swing", "wedding", "wing", "dressing", "topping"]
+_ING_NOUNS = _set(
+    "building ceiling clothing earring flooring frosting icing king lighting painting "
+    "pudding ring railing serving string stocking swing wedding wing dressing topping"
 )
 
 
