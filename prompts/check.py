@@ -16,8 +16,15 @@ EXAMPLES = 5  # texts that are named of each fault
 class Window(Protocol):
     """A tokenizer and how many tokens its encoder reads."""
 
-    name: str
-    limit: int | None
+    @property
+    def name(self) -> str:
+        """What it is called in its model."""
+        ...
+
+    @property
+    def limit(self) -> int | None:
+        """Tokens that are read, those at the ends included; None without a limit."""
+        ...
 
     def length(self, text: str) -> int:
         """Tokens of `text`, those at its ends included."""

@@ -116,6 +116,16 @@ def _edits(template: Template, digits: Digits, draw: int) -> Iterator[tuple[str,
                     yield change, edit
 
 
+def _absent(template: Template, plan: _Plan, digits: Digits) -> tuple[int, ...]:
+    """Slots of entities that the prompt says are not there."""
+    absent: tuple[int, ...] = ()
+    for relation, slots in plan.negations:
+        choices = template.slots[relation].choices
+        if choices.values[digits[relation]] in choices.vocabulary.table.negative:
+            absent += slots
+    return absent
+
+
 def _swap(template: Template, plan: _Plan, digits: Digits, first: int, second: int) -> Edit | None:
     """Exchange two slots, unless the same picture may still be meant."""
     slots = template.slots

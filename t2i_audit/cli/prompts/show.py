@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
 from t2i_audit.errors import SuiteError
+
+if TYPE_CHECKING:
+    from prompts.structure import Prompt
 
 
 def show(
@@ -24,7 +27,7 @@ def show(
         raise SuiteError(f"--number should be at least 1, not {number}")
     _, prompts = streams.read_file(file)
     rng = random.Random(seed)
-    kept = []
+    kept: list[Prompt] = []
     # Reservoir sampling: a stream of any length, each prompt with the same probability.
     for index, prompt in enumerate(prompts):
         if len(kept) < number:

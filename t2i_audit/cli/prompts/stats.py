@@ -57,9 +57,7 @@ def stats(
             "header": header,
             **{key: value for key, value in vars(statistics).items() if key != "together"},
             "together": {" + ".join(pair): n for pair, n in statistics.together.items()},
-            "tokens": {
-                name: dict(zip(_ENDS, middle(n), strict=True)) for name, n in lengths.items()
-            },
+            "tokens": {name: middle(n) for name, n in lengths.items()},
         }
         streams.print_json(content)
         return
