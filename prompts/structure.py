@@ -128,5 +128,8 @@ class Prompt:
 
     @property
     def composition(self) -> str:
-        """The prompt's content without its wording: clusters of the bootstrap are made of it."""
-        return " ".join(f"{part.slot}={part.value}" for part in self.constituents)
+        """The prompt's content without its wording: clusters of the bootstrap are made of it.
+
+        Of a prompt whose structure is not known the text itself.
+        """
+        return " ".join(f"{part.slot}={part.value}" for part in self.constituents) or self.text
