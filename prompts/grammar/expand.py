@@ -189,7 +189,7 @@ def _check(
             raise _error(
                 syntax,
                 slot.place,
-                f"slot {slot.name!r} is a {vocabulary.role} and needs {wanted} "
+                f"slot {slot.name!r} has the role {vocabulary.role} and needs {wanted} "
                 f"{'entities' if wanted > 1 else 'entity'}; it has {len(slot.entities)}",
             )
         missing = [entity for entity in slot.entities if entity not in owners]

@@ -149,7 +149,7 @@ def parse(text: str, *, source: str = "grammar") -> Syntax:
                 f"grammar {source}, line {place.line}: {fault.sentence}",
                 source=place.source,
                 column=place.column,
-                near=_nearest(line, fault.at) or "",
+                near=fault.near or _nearest(line, fault.at) or "",
             ) from None
     if not any(isinstance(each, Type) for each in definitions):
         raise GrammarError(
@@ -159,9 +159,11 @@ def parse(text: str, *, source: str = "grammar") -> Syntax:
 
 
 class _Fault(Exception):
-    def __init__(self, at: int, sentence: str) -> None:
+    def __init__(self, at: int, sentence: str, *, near: str = "") -> None:
         self.at = at
         self.sentence = sentence
+        self.near = near
+        """A form that parses, where the parser knows what was meant."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,12 @@ class _Line:
 
     def _words(self, name: str, role: tuple[str, ...], place: Place) -> Words:
         if len(role) > 1 or (role and role[0] not in ROLES):
-            raise _Fault(0, f"the role of {name!r} should be one of {', '.join(ROLES)}")
+            rest = self.line.text.partition("=")[2].strip()
+            raise _Fault(
+                self.tokens[2].at,
+                f"the role of {name!r} should be one of {', '.join(ROLES)}",
+                near=f"{name} ({ROLES[0]}) = {rest}",
+            )
         values: list[str] = []
         words: list[str] = []
         while True:
@@ -301,10 +308,12 @@ class _Line:
         entities = self.parameters() if self.is_mark("(") else ()
         if not entities:
             if "." not in name:
+                text, at = self.line.text, opening.at + 1
                 raise _Fault(
                     opening.at,
                     f"slot {name!r} names no entity; write {{object_1.{name}}}, or "
                     f"{{{name}(object_1, object_2)}} for a relation",
+                    near=f"{text[:at]}object_1.{text[at:]}",
                 )
             entities = (name.split(".", 1)[0],)
         self.close("}", opening)
