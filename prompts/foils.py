@@ -208,7 +208,7 @@ def _plan(template: Template) -> _Plan:
     tied: dict[tuple[int, int], tuple[tuple[tuple[int, int], ...], tuple[int, ...]]] = {}
     for index, slot in enumerate(slots):
         role = slot.vocabulary.role
-        name = slot.kind if role != "noun" else "object"
+        name = {"noun": "object", "count": "count"}.get(role, slot.kind)
         if slot.is_fixed:
             continue
         if slot.vocabulary.is_exclusive and role != "count":

@@ -134,10 +134,9 @@ def compbench_vocabularies(drafts: Sequence[Draft], kind: str) -> dict[str, Voca
                 wordings={value: (words,) for words, value in _RELATIONS.items()},
                 inverse=pairs,
                 symmetric=("on side of", "next to", "near"),
-                repeat=True,
             )
         elif name == "count":
-            table = Table(NUMBERS, role="count", repeat=True)
+            table = Table(NUMBERS, role="count")
         elif name == "object":
             table = Table(
                 tuple(sorted(own)),

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 POSITIONS = ("left of", "right of", "above", "below")
+_WORDINGS = {
+    "left of": ("left of", "to the left of", "on the left of"),
+    "right of": ("right of", "to the right of", "on the right of"),
+    "above": ("above", "over"),
+    "below": ("below", "under"),
+}
 COLOURS = (
     "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white",
 )  # fmt: skip
@@ -73,12 +79,12 @@ def geneval_vocabularies(drafts: Sequence[Draft]) -> dict[str, Vocabulary]:
     tables = {
         "object": Table(tuple(sorted(nouns)), role="noun", repeat=True),
         "colour": Table(tuple(sorted({*COLOURS, *colours})), repeat=True),
-        "count": Table(NUMBERS, role="count", repeat=True),
+        "count": Table(NUMBERS, role="count"),
         "relation": Table(
             POSITIONS,
             role="relation",
+            wordings=_WORDINGS,
             inverse=(("left of", "right of"), ("above", "below")),
-            repeat=True,
         ),
     }
     return {
@@ -159,8 +165,9 @@ def _constituents(
     at = 0
     for place, index in enumerate(order):
         if place == 1 and position is not None:
-            match = re.compile(rf"\b{re.escape(position[0])}\b").search(text, at)
-            if match is None:
+            wordings = sorted(_WORDINGS.get(position[0], ()), key=len, reverse=True)
+            match = re.compile(rf"\b({'|'.join(wordings)})\b").search(text, at)
+            if match is None or not wordings:
                 return None
             pair = ("object_1", "object_2")
             parts.append(Constituent("relation", "relation", position[0], *match.span(), pair))
@@ -178,7 +185,9 @@ def _phrase(text: str, at: int, clause: Mapping[str, Any], entity: str) -> list[
     # The file makes its plurals by adding an s, whatever the noun.
     forms = [noun] if count == 1 else [plural_of(noun), f"{noun}es", f"{noun}s", noun]
     words = "|".join(re.escape(form) for form in forms)
-    number = rf"(?P<count>{NUMBERS[count - 1]}) " if 1 < count <= len(NUMBERS) else ""
+    number = rf"(?P<count>{NUMBERS[count - 1]}) " if 1 <= count <= len(NUMBERS) else ""
+    # One is usually said by the article.
+    number = f"(?:{number})?" if count == 1 else number
     tint = rf"(?P<colour>{re.escape(colour)}) " if colour else ""
     match = re.compile(rf"\b{number}{tint}(?P<object>{words})\b").search(text, at)
     if match is None:
@@ -187,7 +196,7 @@ def _phrase(text: str, at: int, clause: Mapping[str, Any], entity: str) -> list[
     return [
         Constituent(f"{entity}.{kind}", kind, values[kind], *match.span(kind), (entity,))
         for kind in ("count", "colour", "object")
-        if kind in match.groupdict()
+        if match.groupdict().get(kind)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,43 +34,75 @@ def read_dataset(
 
     Raises `SuiteFormatError` when it cannot be loaded, and as `from_rows` does.
     """
-    dataset = _load(source, split)
-    if dataset.num_rows == 0:
-        raise SuiteFormatError(f"dataset {source} has no rows")
-    yield from from_rows(
-        dataset,
-        dataset.column_names,
+    columns, rows = _parquet(source) or _dataset(source, split)
+    empty = True
+    for each in from_rows(
+        rows,
+        columns,
         source=f"dataset {source}",
         text_column=text_column,
         type_column=type_column,
-    )
+    ):
+        empty = False
+        yield each
+    if empty:
+        raise SuiteFormatError(f"dataset {source} has no rows")
 
 
-def _load(source: str, split: str | None) -> Any:
-    import datasets
+Rows = Iterable[Mapping[str, Any]]
+
+
+def _parquet(source: str) -> tuple[list[str], Rows] | None:
+    """Columns and rows of a Parquet file or of all in a folder; None where there are none.
+
+    Read here and not by `datasets`, which keeps a copy of every file it reads, and may take the
+    copy of another folder of the same name for it.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     path = Path(source)
+    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    if not files:
+        return None
+
+    def rows() -> Iterator[Mapping[str, Any]]:
+        for file in files:
+            with pq.ParquetFile(file) as table:
+                for batch in table.iter_batches(ROWS_AT_ONCE):
+                    yield from batch.to_pylist()
+
+    try:
+        columns = list(pq.read_schema(files[0]).names)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise SuiteFormatError(f"dataset {source} is no Parquet: {reason[0]}") from None
+    return columns, rows()
+
+
+def _dataset(source: str, split: str | None) -> tuple[list[str], Rows]:
+    """Columns and rows of what ``save_to_disk`` wrote, or of a dataset on the hub."""
+    import datasets
+
     datasets.disable_progress_bars()
     try:
-        if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+        if Path(source).is_dir():
             loaded = datasets.load_from_disk(source)
-        elif path.is_file():
-            loaded = datasets.load_dataset("parquet", data_files=str(path))
         else:
             loaded = datasets.load_dataset(source)
     except Exception as error:  # the library raises whatever its readers and the hub raise
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise SuiteFormatError(f"dataset {source!r} cannot be loaded: {reason[0]}") from None
-    if not isinstance(loaded, dict):
-        return loaded
-    if split is None and len(loaded) == 1:
-        return next(iter(loaded.values()))
-    if split not in loaded:
-        raise SuiteFormatError(
-            f"dataset {source!r} has the splits {', '.join(map(str, loaded))}; name one with "
-            "--dataset-split"
-        )
-    return loaded[split]
+    if isinstance(loaded, dict):
+        if split is None and len(loaded) == 1:
+            split = next(iter(loaded))
+        if split not in loaded:
+            raise SuiteFormatError(
+                f"dataset {source!r} has the splits {', '.join(map(str, loaded))}; name one with "
+                "--dataset-split"
+            )
+        loaded = loaded[split]
+    return list(loaded.column_names), loaded
 
 
 def write_parquet(prompts: Iterable[Prompt], path: Path) -> int:

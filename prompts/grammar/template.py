@@ -195,7 +195,7 @@ class Template:
         return (
             len(nouns) == len(entities)
             and {slot.entities[0] for slot in nouns} == entities
-            and not any(slot.vocabulary.table.repeat for slot in nouns)
+            and not any(slot.vocabulary.repeats for slot in nouns)
         )
 
     def digits(self, index: int) -> Digits:
@@ -382,7 +382,7 @@ def _bans(
 
 
 def _must_differ(one: Vocabulary, other: Vocabulary) -> bool:
-    if one.table.repeat or other.table.repeat:
+    if one.repeats or other.repeats:
         return False
     return one.role == other.role == "noun" or one.name == other.name
 

@@ -52,8 +52,8 @@ class Table:
     exclusive: bool | None = None
     """Whether values other than those that overlap exclude one another; None means: unless they
     are relations."""
-    repeat: bool = False
-    """Whether one prompt may have the same value twice, at two entities."""
+    repeat: bool | None = None
+    """Whether one prompt may have the same value twice; None means: counts and relations may."""
     typical: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     """For a kind of attribute, the plausible values of a noun; a noun not listed takes all."""
 
@@ -88,6 +88,12 @@ class Vocabulary:
         """Whether one value in place of another makes a prompt false."""
         given = self.table.exclusive
         return self.role != "relation" if given is None else given
+
+    @property
+    def repeats(self) -> bool:
+        """Whether one prompt may have the same value twice."""
+        given = self.table.repeat
+        return self.role in ("count", "relation") if given is None else given
 
     def wordings(self, value: str) -> tuple[str, ...]:
         """How `value` may be written; the first wording is the usual one."""

@@ -47,7 +47,7 @@ def grammars(draw: st.DrawFn) -> Grammar:
 
 
 @given(grammars(), st.integers(1, 40), seeds)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_prompts_are_distinct_sound_and_the_same_for_the_same_seed(
     grammar: Grammar, n: int, seed: int
 ) -> None:
@@ -70,7 +70,7 @@ def forms(vocabulary: Vocabulary, value: str) -> set[str]:
 
 
 @given(grammars(), seeds)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_span_is_the_words_of_its_value(grammar: Grammar, seed: int) -> None:
     for prompt in generate(grammar, 5, seed=seed):
         for part in prompt.constituents:
@@ -79,7 +79,7 @@ def test_a_span_is_the_words_of_its_value(grammar: Grammar, seed: int) -> None:
 
 
 @given(grammars(), seeds)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_prompt_read_back_has_its_structure(grammar: Grammar, seed: int) -> None:
     for prompt in generate(grammar, 5, seed=seed):
         read = read_prompt(grammar, prompt.text)
@@ -96,7 +96,7 @@ def test_what_a_grammar_does_not_write_is_not_read() -> None:
 
 
 @given(grammars(), seeds)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_articles_and_numbers_agree_and_no_word_is_doubled(grammar: Grammar, seed: int) -> None:
     import inflect
 
@@ -146,7 +146,7 @@ def test_the_number_of_prompts_is_that_of_brute_force(name: str) -> None:
         kinds: dict[str, list[str]] = {}
         for slot, digit in zip(template.slots, digits, strict=True):
             kinds.setdefault(slot.kind, []).append(slot.choices.values[digit])
-        free = ("relation", "k") if name != "counts" else ("relation",)
+        free = ("relation", "k")  # counts and relations may recur
         clashing = any(len(set(own)) < len(own) for kind, own in kinds.items() if kind not in free)
         doubled = name == "doubled" and set(values[0].split()) & set(values[1].split())
         if not clashing and not doubled:
@@ -189,7 +189,7 @@ def test_the_whole_space_is_drawn_evenly_when_asked() -> None:
 
 
 @given(st.integers(1, 3000), seeds)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_an_order_of_a_range_has_each_number_once(size: int, seed: int) -> None:
     order = Permutation(size, seed=seed)
 
@@ -207,7 +207,7 @@ def test_an_order_looks_random_at_any_size() -> None:
 
 
 @given(seeds)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_the_world_grammar_writes_what_the_rendered_world_writes(seed: int) -> None:
     for prompt in generate(load_grammar("world"), 9, seed=seed):
         relation = prompt.constituent("relation")
