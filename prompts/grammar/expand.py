@@ -88,7 +88,14 @@ def _vocabularies(syntax: Syntax, folder: Path | None) -> dict[str, Vocabulary]:
             if isinstance(each, Use):
                 found |= load_vocabularies(each.name, folder=folder)
             else:
-                table = Table(values=each.values, role=each.role)  # type: ignore[arg-type]
+                # Forms that a used vocabulary knows need not be worked out again.
+                plurals = {
+                    value: known.table.plural[value]
+                    for value in each.values
+                    for known in found.values()
+                    if value in known.table.plural
+                }
+                table = Table(each.values, role=each.role, plural=plurals)  # type: ignore[arg-type]
                 found[each.name] = make_vocabulary(each.name, table, source=syntax.source)
         except VocabularyError as error:
             raise _error(syntax, each.place, str(error)) from None

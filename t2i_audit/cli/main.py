@@ -7,7 +7,6 @@ when a command runs, so that help is at hand at once.
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Sequence
 
@@ -46,10 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(err))
     except PromptsError as err:
         return _fail(str(err), detail=err.detail)
-    except BrokenPipeError:
-        # The reader has seen enough; nothing more may be written, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (KeyboardInterrupt, Abort):
         return _fail(INTERRUPTED_TEXT, INTERRUPTED)
     except OSError as err:
