@@ -9,33 +9,69 @@ template's bans, so that it is as well-formed, and as plausible, as its prompt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from prompts.grammar.permute import mix
-from prompts.grammar.template import Digits, Template
+from prompts.grammar.template import Ban, Digits, Template, same_or_overlapping
 from prompts.scene import Fact, can_both_be_true
 from prompts.structure import Foil
 
-Edit = tuple[tuple[int, int], ...]
-"""New choices: (slot, choice) for each slot that changes."""
+
+@dataclass(frozen=True, eq=False)
+class _Swap:
+    """Two slots of one vocabulary that can be exchanged."""
+
+    first: int
+    second: int
+    width: int
+    """Number of choices of a slot."""
+    alike: frozenset[int]
+    """``first choice * width + second choice`` of what may be true of the same thing."""
+    tied: tuple[tuple[int, int, int, frozenset[int]], ...] | None
+    """For nouns: the attributes of one kind that both have, as the four fields above."""
+    sided: tuple[tuple[int, tuple[bool, ...]], ...]
+    """For nouns: the relations between them, and which of their choices have sides."""
+    bans: tuple[Ban, ...]
+
+    def tells_apart(self, digits: Digits) -> bool:
+        """Whether an exchange leaves no picture that prompt and foil are both true of."""
+        if digits[self.first] * self.width + digits[self.second] in self.alike:
+            return False
+        if self.tied is None:
+            return True
+        # Two nouns exchanged say the same unless something that is said of both differs.
+        for first, second, width, alike in self.tied:
+            if digits[first] * width + digits[second] not in alike:
+                return True
+        return any(sided[digits[relation]] for relation, sided in self.sided)
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """A slot whose value can be exchanged for another."""
+
+    slot: int
+    others: tuple[tuple[int, ...], ...]
+    """For each choice, the choices that make the prompt false."""
+    bans: tuple[Ban, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
     """Where each change of a template can be made, found once for all its prompts."""
 
-    swaps: tuple[tuple[str, tuple[tuple[int, int], ...]], ...]
-    """(change, pairs of slots) to exchange."""
-    replacements: tuple[tuple[str, tuple[int, ...]], ...]
-    """(change, slots) whose value can be replaced."""
-    relations: tuple[int, ...]
-    counts: tuple[int, ...]
-    negations: tuple[tuple[int, tuple[int, ...]], ...]
-    """Relations that may say that their second entity is absent, with the slots of that entity."""
-    tied: dict[tuple[int, int], tuple[tuple[tuple[int, int], ...], tuple[int, ...]]]
-    """For two nouns, their attributes of the same kinds, and the relations between them."""
+    swaps: tuple[tuple[str, tuple[_Swap, ...]], ...]
+    replacements: tuple[tuple[str, tuple[_Place, ...]], ...]
+    reversals: tuple[tuple[int, tuple[str, ...], tuple[_Place, ...]], ...]
+    """(slot, name of the change by choice, the slot as a place)"""
+    counts: tuple[tuple[tuple[str, _Place], ...], ...]
+    """For each count, (change, place) of one more and of one less."""
+    negations: tuple[tuple[int, tuple[bool, ...], tuple[int, ...]], ...]
+    """(relation, by choice whether its second entity is absent, that entity's slots)"""
+    is_checked: bool
+    """Whether each foil is held against its prompt in full, as nouns may recur."""
 
 
 def foils_of(template: Template, digits: Digits, out: list[str], draw: int) -> tuple[Foil, ...]:
@@ -47,206 +83,191 @@ def foils_of(template: Template, digits: Digits, out: list[str], draw: int) -> t
         out: its pieces as `Template.write` gives them.
         draw: a number that decides where a change is made when there are several places.
     """
+    plan = _plan(template)
+    absent: tuple[int, ...] = ()
+    for relation, negative, slots in plan.negations:
+        if negative[digits[relation]]:
+            absent += slots
+    changed = list(digits)
     foils = []
-    for change, edit in _edits(template, digits, draw):
-        text = _rewritten(template, digits, out, edit)
-        foils.append(Foil(text, change))
+    for change, swaps in plan.swaps:
+        draw, turn = divmod(draw, len(swaps))
+        for step in range(len(swaps)):
+            swap = swaps[turn - step]
+            first, second = swap.first, swap.second
+            if not swap.tells_apart(digits) or (first in absent and second in absent):
+                continue
+            # Choices are numbered alike in slots of one vocabulary, with an article or without.
+            changed[first], changed[second] = digits[second], digits[first]
+            text = _text(template, plan, swap.bans, digits, changed, out, (first, second))
+            changed[first], changed[second] = digits[first], digits[second]
+            if text is not None:
+                foils.append(Foil(text, change))
+                break
+    for change, places in plan.replacements:
+        draw, turn = divmod(draw, len(places))
+        for step in range(len(places)):
+            # Another dog that is not there leaves the picture as it is.
+            if places[turn - step].slot not in absent:
+                draw, text = _replaced(
+                    template, plan, places[turn - step], digits, changed, out, draw
+                )
+                if text is not None:
+                    foils.append(Foil(text, change))
+                    break
+    for slot, names, places in plan.reversals:
+        _, text = _replaced(template, plan, places[0], digits, changed, out, 0)
+        if text is not None:
+            foils.append(Foil(text, names[digits[slot]]))
+            break
+    counts = [each for each in plan.counts if each[0][1].slot not in absent]
+    if counts:
+        for change, place in counts[draw % len(counts)]:
+            _, text = _replaced(template, plan, place, digits, changed, out, 0)
+            if text is not None:
+                foils.append(Foil(text, change))
     return tuple(foils)
 
 
-def _edits(template: Template, digits: Digits, draw: int) -> Iterator[tuple[str, Edit]]:
-    plan = _plan(template)
-    slots = template.slots
-    checked = not template.has_distinct_nouns
-    absent = _absent(template, plan, digits) if plan.negations else ()
-    for change, pairs in plan.swaps:
-        if absent:
-            pairs = tuple(pair for pair in pairs if not set(pair) <= set(absent))
-            if not pairs:
-                continue
-        draw, turn = divmod(draw, len(pairs))
-        for step in range(len(pairs)):
-            first, second = pairs[(turn + step) % len(pairs)]
-            edit = _swap(template, plan, digits, first, second)
-            if edit and _is_sound(template, digits, edit, checked):
-                yield change, edit
-                break
-    for change, places in plan.replacements:
-        if absent:
-            # Another dog that is not there leaves the picture as it is.
-            places = tuple(place for place in places if place not in absent)
-            if not places:
-                continue
-        draw, turn = divmod(draw, len(places))
-        place = places[turn]
-        others = slots[place].choices.others[digits[place]]
-        if not others:
+def _replaced(
+    template: Template,
+    plan: _Plan,
+    place: _Place,
+    digits: Digits,
+    changed: list[int],
+    out: list[str],
+    draw: int,
+) -> tuple[int, str | None]:
+    """What is left of `draw`, and the text with another value at `place`, if one will do."""
+    slot = place.slot
+    others = place.others[digits[slot]]
+    if not others:
+        return draw, None
+    draw, start = divmod(draw, len(others))
+    text = None
+    for step in range(len(others)):
+        choice = others[start - step]
+        # Bans see to that in a grammar; a foreign prompt has none.
+        if plan.is_checked and _is_said_already(template, digits, slot, choice):
             continue
-        draw, start = divmod(draw, len(others))
-        for step in range(len(others)):
-            edit = ((place, others[(start + step) % len(others)]),)
-            # Bans see to that in a grammar; a foreign prompt has none.
-            if checked and _is_said_already(template, digits, *edit[0]):
-                continue
-            if _is_sound(template, digits, edit, checked):
-                yield change, edit
-                break
-    for index in plan.relations:
-        vocabulary, choices = slots[index].vocabulary, slots[index].choices
-        edit = ((index, choices.reversed[digits[index]]),)
-        if edit[0][1] >= 0 and _is_sound(template, digits, edit, checked):
-            value = choices.values[digits[index]]
-            if not vocabulary.table.negative:
-                yield f"{slots[index].kind}_reversed", edit
-            elif value in vocabulary.table.negative:
-                yield "negation_dropped", edit
-            else:
-                yield "negation_added", edit
+        changed[slot] = choice
+        text = _text(template, plan, place.bans, digits, changed, out, (slot,))
+        if text is not None:
             break
-    counts = tuple(place for place in plan.counts if place not in absent)
-    if counts:
-        draw, turn = divmod(draw, len(counts))
-        index = counts[turn]
-        numbers = slots[index].choices.numbers
-        for change, by in (("count_plus_one", 1), ("count_minus_one", -1)):
-            wanted = numbers[digits[index]] + by
-            if wanted in numbers:
-                edit = ((index, numbers.index(wanted)),)
-                if _is_sound(template, digits, edit, checked):
-                    yield change, edit
+    changed[slot] = digits[slot]
+    return draw, text
 
 
-def _absent(template: Template, plan: _Plan, digits: Digits) -> tuple[int, ...]:
-    """Slots of entities that the prompt says are not there."""
-    absent: tuple[int, ...] = ()
-    for relation, slots in plan.negations:
-        choices = template.slots[relation].choices
-        if choices.values[digits[relation]] in choices.vocabulary.table.negative:
-            absent += slots
-    return absent
-
-
-def _swap(template: Template, plan: _Plan, digits: Digits, first: int, second: int) -> Edit | None:
-    """Exchange two slots, unless the same picture may still be meant."""
-    slots = template.slots
-    one, other = slots[first].choices, slots[second].choices
-    values = one.values[digits[first]], other.values[digits[second]]
-    if values[1] in one.vocabulary.overlapping[values[0]]:
+def _text(
+    template: Template,
+    plan: _Plan,
+    bans: Sequence[Ban],
+    digits: Digits,
+    changed: list[int],
+    out: list[str],
+    slots: tuple[int, ...],
+) -> str | None:
+    """The text with `slots` as `changed` has them; None where a ban or a picture forbids it."""
+    for ban in bans:
+        if changed[ban.first] * ban.width + changed[ban.second] in ban.codes:
+            return None
+    if plan.is_checked and can_both_be_true(_facts(template, digits), _facts(template, changed)):
         return None
-    if (first, second) in plan.tied and not _tells_apart(template, plan, digits, first, second):
-        return None
-    # Choices are numbered alike in slots of one vocabulary, with an article or without.
-    return (first, digits[second]), (second, digits[first])
-
-
-def _tells_apart(template: Template, plan: _Plan, digits: Digits, first: int, second: int) -> bool:
-    """Whether two nouns differ in an attribute that both have, or in a relation that has sides."""
-    slots = template.slots
-    attributes, relations = plan.tied[first, second]
-    for i, j in attributes:
-        own, other = slots[i].choices.values[digits[i]], slots[j].choices.values[digits[j]]
-        if other not in slots[i].vocabulary.overlapping[own]:
-            return True
-    return any(
-        slots[i].choices.values[digits[i]] not in slots[i].vocabulary.table.symmetric
-        for i in relations
-    )
+    pieces = out.copy()
+    if template.is_counted:
+        for slot in slots:
+            for noun in template.dependents[slot]:
+                # A plural stays as it was written: a source may spell it in its own way.
+                if template.is_plural(noun, digits) != template.is_plural(noun, changed):
+                    pieces[2 * noun + 1] = template.piece(noun, changed)[0]
+        for slot in slots:
+            pieces[2 * slot + 1] = template.piece(slot, changed)[0]
+    else:
+        for slot in slots:
+            pieces[2 * slot + 1] = template.slots[slot].choices.singular[changed[slot]][0]
+    return "".join(pieces)
 
 
 def _is_said_already(template: Template, digits: Digits, place: int, choice: int) -> bool:
     own = template.slots[place]
     value = own.choices.values[choice]
-    return any(
+    return own.vocabulary.role != "relation" and any(
         slot.vocabulary is own.vocabulary and slot.choices.values[digit] == value
         for slot, digit in zip(template.slots, digits, strict=True)
     )
 
 
-def _is_sound(template: Template, digits: Digits, edit: Edit, checked: bool) -> bool:
-    changed = list(digits)
-    for slot, choice in edit:
-        changed[slot] = choice
-    if not template.allows(changed):
-        return False
-    return not checked or not can_both_be_true(_facts(template, digits), _facts(template, changed))
-
-
-def _facts(template: Template, digits: Digits | list[int]) -> tuple[Fact, ...]:
+def _facts(template: Template, digits: Sequence[int]) -> tuple[Fact, ...]:
     return tuple(
         (slot.vocabulary, slot.choices.values[digit], slot.entities)
         for slot, digit in zip(template.slots, digits, strict=True)
     )
 
 
-def _rewritten(template: Template, digits: Digits, out: list[str], edit: Edit) -> str:
-    text = out.copy()
-    changed = digits
-    if template.is_counted:
-        mutable = list(digits)
-        for slot, choice in edit:
-            mutable[slot] = choice
-        changed = tuple(mutable)
-        for slot, _ in edit:
-            for noun in template.dependents[slot]:
-                # A plural stays as it was written: a source may spell it in its own way.
-                if template.is_plural(noun, digits) != template.is_plural(noun, changed):
-                    text[2 * noun + 1] = template.piece(noun, changed)[0]
-    for slot, choice in edit:
-        singular = template.slots[slot]
-        if singular.counted_by < 0:
-            text[2 * slot + 1] = singular.choices.singular[choice][0]
-        else:
-            text[2 * slot + 1] = template.piece(slot, changed)[0]
-    return "".join(text)
-
-
 @lru_cache(maxsize=4096)
 def _plan(template: Template) -> _Plan:
-    slots = template.slots
-    swaps: dict[str, list[tuple[int, int]]] = {}
-    replacements: dict[str, list[int]] = {}
-    tied: dict[tuple[int, int], tuple[tuple[tuple[int, int], ...], tuple[int, ...]]] = {}
-    for index, slot in enumerate(slots):
-        role = slot.vocabulary.role
-        name = {"noun": "object", "count": "count"}.get(role, slot.kind)
+    swaps: dict[str, list[_Swap]] = {}
+    replacements: dict[str, list[_Place]] = {}
+    reversals, counts = [], []
+    for index, slot in enumerate(template.slots):
         if slot.is_fixed:
             continue
+        role = slot.vocabulary.role
+        name = {"noun": "object", "count": "count"}.get(role, slot.kind)
         if slot.vocabulary.is_exclusive and role != "count":
-            replacements.setdefault(f"{name}_replaced", []).append(index)
+            place = _Place(index, slot.choices.others, _bans(template, index))
+            replacements.setdefault(f"{name}_replaced", []).append(place)
+        if role == "count":
+            counts.append(tuple(_steps(template, index)))
         if role == "relation":
+            if slot.vocabulary.reverse:
+                reversals.append(_reversal(template, index))
             continue
-        for later in range(index + 1, len(slots)):
-            other = slots[later]
-            alike_words = other.vocabulary is slot.vocabulary and not other.is_fixed
-            if not alike_words or other.entities == slot.entities:
-                continue
-            swaps.setdefault(f"{name}s_swapped", []).append((index, later))
-            if role == "noun":
-                tied[index, later] = (
-                    _attributes(template, index, later),
-                    _relations(template, index, later),
-                )
+        for swap in _swaps(template, index):
+            swaps.setdefault(f"{name}s_swapped", []).append(swap)
     return _Plan(
         swaps=tuple((change, tuple(pairs)) for change, pairs in swaps.items()),
         replacements=tuple((change, tuple(places)) for change, places in replacements.items()),
-        relations=tuple(
-            i for i, slot in enumerate(slots) if slot.vocabulary.reverse and not slot.is_fixed
-        ),
-        counts=tuple(
-            i
-            for i, slot in enumerate(slots)
-            if slot.vocabulary.role == "count" and not slot.is_fixed
-        ),
-        negations=tuple(
-            (i, tuple(j for j, own in enumerate(slots) if own.entities == slot.entities[1:]))
-            for i, slot in enumerate(slots)
-            if slot.vocabulary.table.negative
-        ),
-        tied=tied,
+        reversals=tuple(reversals),
+        counts=tuple(counts),
+        negations=tuple(_negations(template)),
+        is_checked=not template.has_distinct_nouns,
     )
 
 
-def _attributes(template: Template, first: int, second: int) -> tuple[tuple[int, int], ...]:
+def _bans(template: Template, *slots: int) -> tuple[Ban, ...]:
+    return tuple(ban for ban in template.bans if ban.first in slots or ban.second in slots)
+
+
+def _swaps(template: Template, first: int) -> Iterator[_Swap]:
+    """Exchanges of the slot `first` with the later ones of its vocabulary."""
+    slots = template.slots
+    one = slots[first]
+    for second in range(first + 1, len(slots)):
+        other = slots[second]
+        if other.vocabulary is not one.vocabulary or other.is_fixed:
+            continue
+        if other.entities == one.entities:
+            continue
+        is_noun = one.vocabulary.role == "noun"
+        yield _Swap(
+            first,
+            second,
+            *_alike(template, first, second),
+            tied=tuple(_tied(template, first, second)) if is_noun else None,
+            sided=tuple(_sided(template, first, second)) if is_noun else (),
+            bans=_bans(template, first, second),
+        )
+
+
+def _alike(template: Template, first: int, second: int) -> tuple[int, frozenset[int]]:
+    one, other = template.slots[first].choices, template.slots[second].choices
+    return len(other.values), same_or_overlapping(one, other)
+
+
+def _tied(
+    template: Template, first: int, second: int
+) -> Iterator[tuple[int, int, int, frozenset[int]]]:
     own, other = (
         {
             slot.vocabulary: index
@@ -255,12 +276,49 @@ def _attributes(template: Template, first: int, second: int) -> tuple[tuple[int,
         }
         for noun in (first, second)
     )
-    return tuple((index, other[kind]) for kind, index in own.items() if kind in other)
+    for vocabulary, index in own.items():
+        if vocabulary in other:
+            yield index, other[vocabulary], *_alike(template, index, other[vocabulary])
 
 
-def _relations(template: Template, first: int, second: int) -> tuple[int, ...]:
+def _sided(template: Template, first: int, second: int) -> Iterator[tuple[int, tuple[bool, ...]]]:
     pair = {template.slots[first].entities[0], template.slots[second].entities[0]}
-    return tuple(index for index, slot in enumerate(template.slots) if set(slot.entities) == pair)
+    for index, slot in enumerate(template.slots):
+        if set(slot.entities) == pair:
+            symmetric = slot.vocabulary.table.symmetric
+            yield index, tuple(value not in symmetric for value in slot.choices.values)
+
+
+def _reversal(template: Template, index: int) -> tuple[int, tuple[str, ...], tuple[_Place, ...]]:
+    slot = template.slots[index]
+    negative = slot.vocabulary.table.negative
+    names = tuple(
+        f"{slot.kind}_reversed"
+        if not negative
+        else ("negation_dropped" if value in negative else "negation_added")
+        for value in slot.choices.values
+    )
+    others = tuple((choice,) if choice >= 0 else () for choice in slot.choices.reversed)
+    return index, names, (_Place(index, others, _bans(template, index)),)
+
+
+def _steps(template: Template, index: int) -> Iterator[tuple[str, _Place]]:
+    numbers = template.slots[index].choices.numbers
+    for change, by in (("count_plus_one", 1), ("count_minus_one", -1)):
+        others = tuple(
+            (numbers.index(number + by),) if number + by in numbers else () for number in numbers
+        )
+        yield change, _Place(index, others, _bans(template, index))
+
+
+def _negations(template: Template) -> Iterator[tuple[int, tuple[bool, ...], tuple[int, ...]]]:
+    for index, slot in enumerate(template.slots):
+        negative = slot.vocabulary.table.negative
+        if negative:
+            absent = tuple(
+                j for j, own in enumerate(template.slots) if own.entities == slot.entities[1:]
+            )
+            yield index, tuple(value in negative for value in slot.choices.values), absent
 
 
 def draw_of(index: int, seed: int) -> int:

@@ -268,7 +268,7 @@ class Template:
                 return None
             if {(ban.first, ban.second) for ban in bans} != set(combinations(group, 2)):
                 return None
-            if any(ban.codes != _equal(choices, choices) for ban in bans):
+            if any(ban.codes != same_or_overlapping(choices, choices) for ban in bans):
                 return None
             if any(len(same) > 1 for same in choices.vocabulary.overlapping.values()):
                 return None
@@ -375,7 +375,7 @@ def _bans(
                 turned = frozenset((attribute, noun) for noun, attribute in allowed[backward])
                 codes |= _outside(one.choices, other.choices, turned)
         elif _must_differ(one.vocabulary, other.vocabulary):
-            codes = _equal(one.choices, other.choices)
+            codes = same_or_overlapping(one.choices, other.choices)
         if codes:
             bans.append(Ban(first, second, len(other.choices.values), codes))
     return bans
@@ -388,7 +388,7 @@ def _must_differ(one: Vocabulary, other: Vocabulary) -> bool:
 
 
 @cache
-def _equal(one: Choices, other: Choices) -> frozenset[int]:
+def same_or_overlapping(one: Choices, other: Choices) -> frozenset[int]:
     """Pairs of choices with the same value, or with values that overlap."""
     width = len(other.values)
     return frozenset(
