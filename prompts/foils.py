@@ -49,7 +49,7 @@ class _Swap:
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
+class _Spot:
     """A slot whose value can be exchanged for another."""
 
     slot: int
@@ -63,24 +63,29 @@ class _Plan:
     """Where each change of a template can be made, found once for all its prompts."""
 
     swaps: tuple[tuple[str, tuple[_Swap, ...]], ...]
-    replacements: tuple[tuple[str, tuple[_Place, ...]], ...]
-    reversals: tuple[tuple[int, tuple[str, ...], tuple[_Place, ...]], ...]
-    """(slot, name of the change by choice, the slot as a place)"""
-    counts: tuple[tuple[tuple[str, _Place], ...], ...]
-    """For each count, (change, place) of one more and of one less."""
+    replacements: tuple[tuple[str, tuple[_Spot, ...]], ...]
+    reversals: tuple[tuple[tuple[str, ...], _Spot], ...]
+    """(name of the change by choice, where)"""
+    counts: tuple[tuple[tuple[str, _Spot], ...], ...]
+    """For each count, one more and one less."""
     negations: tuple[tuple[int, tuple[bool, ...], tuple[int, ...]], ...]
     """(relation, by choice whether its second entity is absent, that entity's slots)"""
+    pieces: tuple[tuple[str, ...], ...]
+    """For each slot the text of each choice, where nothing is counted."""
     is_checked: bool
     """Whether each foil is held against its prompt in full, as nouns may recur."""
 
 
-def foils_of(template: Template, digits: Digits, out: list[str], draw: int) -> tuple[Foil, ...]:
+def foils_of(
+    template: Template, digits: Digits, text: str, places: Sequence[int], draw: int
+) -> tuple[Foil, ...]:
     """The foils of a prompt, at most one for each change.
 
     Args:
         template: that wrote the prompt.
         digits: its choices.
-        out: its pieces as `Template.write` gives them.
+        text: its text.
+        places: where in it each slot's piece starts and ends, as `Template.write` gives them.
         draw: a number that decides where a change is made when there are several places.
     """
     plan = _plan(template)
@@ -88,6 +93,7 @@ def foils_of(template: Template, digits: Digits, out: list[str], draw: int) -> t
     for relation, negative, slots in plan.negations:
         if negative[digits[relation]]:
             absent += slots
+    prompt = _Written(template, plan, digits, text, places)
     changed = list(digits)
     foils = []
     for change, swaps in plan.swaps:
@@ -99,93 +105,104 @@ def foils_of(template: Template, digits: Digits, out: list[str], draw: int) -> t
                 continue
             # Choices are numbered alike in slots of one vocabulary, with an article or without.
             changed[first], changed[second] = digits[second], digits[first]
-            text = _text(template, plan, swap.bans, digits, changed, out, (first, second))
+            foil = prompt.rewritten(swap.bans, changed, first, second)
             changed[first], changed[second] = digits[first], digits[second]
-            if text is not None:
-                foils.append(Foil(text, change))
+            if foil is not None:
+                foils.append(Foil(foil, change))
                 break
-    for change, places in plan.replacements:
-        draw, turn = divmod(draw, len(places))
-        for step in range(len(places)):
+    for change, spots in plan.replacements:
+        draw, turn = divmod(draw, len(spots))
+        for step in range(len(spots)):
+            spot = spots[turn - step]
             # Another dog that is not there leaves the picture as it is.
-            if places[turn - step].slot not in absent:
-                draw, text = _replaced(
-                    template, plan, places[turn - step], digits, changed, out, draw
-                )
-                if text is not None:
-                    foils.append(Foil(text, change))
+            if spot.slot not in absent:
+                draw, foil = prompt.replaced(spot, changed, draw)
+                if foil is not None:
+                    foils.append(Foil(foil, change))
                     break
-    for slot, names, places in plan.reversals:
-        _, text = _replaced(template, plan, places[0], digits, changed, out, 0)
-        if text is not None:
-            foils.append(Foil(text, names[digits[slot]]))
+    for names, spot in plan.reversals:
+        _, foil = prompt.replaced(spot, changed, 0)
+        if foil is not None:
+            foils.append(Foil(foil, names[digits[spot.slot]]))
             break
     counts = [each for each in plan.counts if each[0][1].slot not in absent]
     if counts:
-        for change, place in counts[draw % len(counts)]:
-            _, text = _replaced(template, plan, place, digits, changed, out, 0)
-            if text is not None:
-                foils.append(Foil(text, change))
+        for change, spot in counts[draw % len(counts)]:
+            _, foil = prompt.replaced(spot, changed, 0)
+            if foil is not None:
+                foils.append(Foil(foil, change))
     return tuple(foils)
 
 
-def _replaced(
-    template: Template,
-    plan: _Plan,
-    place: _Place,
-    digits: Digits,
-    changed: list[int],
-    out: list[str],
-    draw: int,
-) -> tuple[int, str | None]:
-    """What is left of `draw`, and the text with another value at `place`, if one will do."""
-    slot = place.slot
-    others = place.others[digits[slot]]
-    if not others:
-        return draw, None
-    draw, start = divmod(draw, len(others))
-    text = None
-    for step in range(len(others)):
-        choice = others[start - step]
-        # Bans see to that in a grammar; a foreign prompt has none.
-        if plan.is_checked and _is_said_already(template, digits, slot, choice):
-            continue
-        changed[slot] = choice
-        text = _text(template, plan, place.bans, digits, changed, out, (slot,))
-        if text is not None:
-            break
-    changed[slot] = digits[slot]
-    return draw, text
+class _Written:
+    """A prompt as it was written, ready to be rewritten."""
 
+    __slots__ = ("digits", "places", "plan", "template", "text")
 
-def _text(
-    template: Template,
-    plan: _Plan,
-    bans: Sequence[Ban],
-    digits: Digits,
-    changed: list[int],
-    out: list[str],
-    slots: tuple[int, ...],
-) -> str | None:
-    """The text with `slots` as `changed` has them; None where a ban or a picture forbids it."""
-    for ban in bans:
-        if changed[ban.first] * ban.width + changed[ban.second] in ban.codes:
+    def __init__(
+        self, template: Template, plan: _Plan, digits: Digits, text: str, places: Sequence[int]
+    ) -> None:
+        self.template = template
+        self.plan = plan
+        self.digits = digits
+        self.text = text
+        self.places = places
+
+    def replaced(self, spot: _Spot, changed: list[int], draw: int) -> tuple[int, str | None]:
+        """What is left of `draw`, and the text with another value at `spot`, if one will do."""
+        slot = spot.slot
+        own = self.digits[slot]
+        others = spot.others[own]
+        if not others:
+            return draw, None
+        draw, start = divmod(draw, len(others))
+        text = None
+        for step in range(len(others)):
+            choice = others[start - step]
+            # Bans see to that in a grammar; a foreign prompt has none.
+            if self.plan.is_checked and _is_said_already(self.template, self.digits, slot, choice):
+                continue
+            changed[slot] = choice
+            text = self.rewritten(spot.bans, changed, slot)
+            if text is not None:
+                break
+        changed[slot] = own
+        return draw, text
+
+    def rewritten(self, bans: Sequence[Ban], changed: list[int], *slots: int) -> str | None:
+        """The text with `slots` as in `changed`; None where a ban or a picture forbids it."""
+        for ban in bans:
+            if changed[ban.first] * ban.width + changed[ban.second] in ban.codes:
+                return None
+        template, plan, text, places = self.template, self.plan, self.text, self.places
+        if plan.is_checked and can_both_be_true(
+            _facts(template, self.digits), _facts(template, changed)
+        ):
             return None
-    if plan.is_checked and can_both_be_true(_facts(template, digits), _facts(template, changed)):
-        return None
-    pieces = out.copy()
-    if template.is_counted:
+        if template.is_counted:
+            slots = tuple(sorted({*slots, *self.renumbered(changed, slots)}))
+            pieces = [template.piece(slot, changed)[0] for slot in slots]
+        else:
+            pieces = [plan.pieces[slot][changed[slot]] for slot in slots]
+        if len(slots) == 1:
+            place = 2 * slots[0]
+            return text[: places[place]] + pieces[0] + text[places[place + 1] :]
+        rewritten, at = "", 0
+        for slot, piece in zip(slots, pieces, strict=True):
+            rewritten += text[at : places[2 * slot]] + piece
+            at = places[2 * slot + 1]
+        return rewritten + text[at:]
+
+    def renumbered(self, changed: list[int], slots: tuple[int, ...]) -> Iterator[int]:
+        """Nouns that turn from one to several, or back.
+
+        Others stay as they were written: a source may spell a plural in its own way.
+        """
         for slot in slots:
-            for noun in template.dependents[slot]:
-                # A plural stays as it was written: a source may spell it in its own way.
-                if template.is_plural(noun, digits) != template.is_plural(noun, changed):
-                    pieces[2 * noun + 1] = template.piece(noun, changed)[0]
-        for slot in slots:
-            pieces[2 * slot + 1] = template.piece(slot, changed)[0]
-    else:
-        for slot in slots:
-            pieces[2 * slot + 1] = template.slots[slot].choices.singular[changed[slot]][0]
-    return "".join(pieces)
+            for noun in self.template.dependents[slot]:
+                was = self.template.is_plural(noun, self.digits)
+                if was != self.template.is_plural(noun, changed):
+                    yield noun
 
 
 def _is_said_already(template: Template, digits: Digits, place: int, choice: int) -> bool:
@@ -207,7 +224,7 @@ def _facts(template: Template, digits: Sequence[int]) -> tuple[Fact, ...]:
 @lru_cache(maxsize=4096)
 def _plan(template: Template) -> _Plan:
     swaps: dict[str, list[_Swap]] = {}
-    replacements: dict[str, list[_Place]] = {}
+    replacements: dict[str, list[_Spot]] = {}
     reversals, counts = [], []
     for index, slot in enumerate(template.slots):
         if slot.is_fixed:
@@ -215,8 +232,8 @@ def _plan(template: Template) -> _Plan:
         role = slot.vocabulary.role
         name = {"noun": "object", "count": "count"}.get(role, slot.kind)
         if slot.vocabulary.is_exclusive and role != "count":
-            place = _Place(index, slot.choices.others, _bans(template, index))
-            replacements.setdefault(f"{name}_replaced", []).append(place)
+            spot = _Spot(index, slot.choices.others, _bans(template, index))
+            replacements.setdefault(f"{name}_replaced", []).append(spot)
         if role == "count":
             counts.append(tuple(_steps(template, index)))
         if role == "relation":
@@ -227,10 +244,11 @@ def _plan(template: Template) -> _Plan:
             swaps.setdefault(f"{name}s_swapped", []).append(swap)
     return _Plan(
         swaps=tuple((change, tuple(pairs)) for change, pairs in swaps.items()),
-        replacements=tuple((change, tuple(places)) for change, places in replacements.items()),
+        replacements=tuple((change, tuple(spots)) for change, spots in replacements.items()),
         reversals=tuple(reversals),
         counts=tuple(counts),
         negations=tuple(_negations(template)),
+        pieces=tuple(tuple(piece for piece, _ in slot.choices.singular) for slot in template.slots),
         is_checked=not template.has_distinct_nouns,
     )
 
@@ -289,7 +307,7 @@ def _sided(template: Template, first: int, second: int) -> Iterator[tuple[int, t
             yield index, tuple(value not in symmetric for value in slot.choices.values)
 
 
-def _reversal(template: Template, index: int) -> tuple[int, tuple[str, ...], tuple[_Place, ...]]:
+def _reversal(template: Template, index: int) -> tuple[tuple[str, ...], _Spot]:
     slot = template.slots[index]
     negative = slot.vocabulary.table.negative
     names = tuple(
@@ -299,16 +317,16 @@ def _reversal(template: Template, index: int) -> tuple[int, tuple[str, ...], tup
         for value in slot.choices.values
     )
     others = tuple((choice,) if choice >= 0 else () for choice in slot.choices.reversed)
-    return index, names, (_Place(index, others, _bans(template, index)),)
+    return names, _Spot(index, others, _bans(template, index))
 
 
-def _steps(template: Template, index: int) -> Iterator[tuple[str, _Place]]:
+def _steps(template: Template, index: int) -> Iterator[tuple[str, _Spot]]:
     numbers = template.slots[index].choices.numbers
     for change, by in (("count_plus_one", 1), ("count_minus_one", -1)):
         others = tuple(
             (numbers.index(number + by),) if number + by in numbers else () for number in numbers
         )
-        yield change, _Place(index, others, _bans(template, index))
+        yield change, _Spot(index, others, _bans(template, index))
 
 
 def _negations(template: Template) -> Iterator[tuple[int, tuple[bool, ...], tuple[int, ...]]]:

@@ -128,9 +128,9 @@ def _normal(text: str) -> str:
 
 
 def _foils(draft: Draft, vocabularies: Mapping[str, Vocabulary], draw: int) -> tuple[Foil, ...]:
-    template, digits, out = as_template(draft, vocabularies)
+    template, digits, places = as_template(draft, vocabularies)
     upper = draft.text[:1].isupper()
-    foils = foils_of(template, digits, out, draw)
+    foils = foils_of(template, digits, draft.text, places, draw)
     if upper:
         foils = tuple(Foil(foil.text[:1].upper() + foil.text[1:], foil.change) for foil in foils)
     return tuple(foil for foil in foils if foil.text != draft.text)
@@ -138,15 +138,15 @@ def _foils(draft: Draft, vocabularies: Mapping[str, Vocabulary], draw: int) -> t
 
 def as_template(
     draft: Draft, vocabularies: Mapping[str, Vocabulary]
-) -> tuple[Template, tuple[int, ...], list[str]]:
-    """A foreign prompt taken as a template of its own, with its choices and its pieces."""
+) -> tuple[Template, tuple[int, ...], list[int]]:
+    """A foreign prompt taken as a template of its own, with its choices and its pieces' places."""
     parts: Sequence[Constituent] = sorted(draft.constituents, key=lambda part: part.start)
     counters = {
         part.entities[0]: index
         for index, part in enumerate(parts)
         if vocabularies[part.kind].role == "count"
     }
-    gaps, slots, out = [], [], []
+    gaps, slots, places = [], [], []
     at = 0
     for part in parts:
         gap = draft.text[at : part.start]
@@ -160,13 +160,12 @@ def as_template(
             TemplateSlot(part.slot, choices, part.entities, counted, part.slot in draft.fixed)
         )
         gaps.append(gap)
-        out += [gap, article + draft.text[part.start : part.end]]
+        places += [part.start - len(article), part.end]
         at = part.end
     gaps.append(draft.text[at:])
-    out.append(gaps[-1])
     template = make_template(draft.type, draft.type, tuple(gaps), tuple(slots))
     digits = tuple(slot.choices.usual[part.value] for slot, part in zip(slots, parts, strict=True))
-    return template, digits, out
+    return template, digits, places
 
 
 def _article_at_the_end(gap: str) -> str:

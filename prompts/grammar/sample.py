@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from math import gcd
 from typing import Literal
 
 from prompts.errors import RequestError
@@ -38,7 +39,7 @@ class Capacity:
 def generate(
     grammar: Grammar, n: int, *, seed: int, balance: Balance = "types"
 ) -> Iterator[Prompt]:
-    """Draw `n` distinct prompts with their spans and foils, in an order of no meaning.
+    """Draw `n` distinct prompts with their spans and foils; any first part has the same mixture.
 
     Args:
         grammar: where they come from.
@@ -58,8 +59,8 @@ def generate(
         _drawn(template, quota, mix(seed * 4096 + index) + seed)
         for index, (template, quota) in enumerate(zip(templates, quotas, strict=True))
     ]
-    order = Permutation(max(n, 1), seed=seed)
-    return (next(draws[bisect_right(ends, order(turn))]) for turn in range(n))
+    stride, start = _stride(n), mix(seed) % max(n, 1)
+    return (next(draws[bisect_right(ends, (start + turn * stride) % n)]) for turn in range(n))
 
 
 def capacities(grammar: Grammar) -> dict[str, Capacity]:
@@ -88,15 +89,14 @@ def capacity(template: Template) -> Capacity:
 
 def prompt_of(template: Template, digits: Digits, *, draw: int) -> Prompt:
     """The prompt of given choices; `draw` decides where its foils change it."""
-    out, parts = template.write(digits)
-    text = "".join(out)
+    text, places, parts = template.write(digits)
     return Prompt(
         hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS],
         text,
         template.type,
         template.pattern,
         parts,
-        foils_of(template, digits, out, draw),
+        foils_of(template, digits, text, places, draw),
     )
 
 
@@ -151,6 +151,17 @@ def _level(n: int, limits: Sequence[int]) -> list[int]:
             dealt[index] += more
             n -= more
     return dealt
+
+
+def _stride(n: int) -> int:
+    """Steps of this size go through ``range(n)`` once and spread any beginning of it evenly.
+
+    It is near n over the golden ratio, whose multiples are as evenly spread as any (Weyl).
+    """
+    stride = max(round(n * 0.6180339887498949), 1)
+    while gcd(stride, n) > 1:
+        stride += 1
+    return stride
 
 
 def _in_proportion(n: int, limits: Sequence[int]) -> list[int]:

@@ -219,27 +219,30 @@ class Template:
         pieces = choices.plural if self.is_plural(slot, digits) else choices.singular
         return pieces[digits[slot]]
 
-    def write(self, digits: Digits) -> tuple[list[str], tuple[Constituent, ...]]:
-        """The pieces of the text, gaps and slots in turn, and the constituents in it."""
-        gaps, singular = self.gaps, self._singular
-        out = [gaps[0]]
-        at = len(gaps[0])
+    def write(self, digits: Digits) -> tuple[str, list[int], tuple[Constituent, ...]]:
+        """The text, where in it each slot's piece starts and ends, and the constituents.
+
+        The places come in turn: start and end of the first slot's piece, of the second's, ...
+        """
+        gaps, singular, known = self.gaps, self._singular, self._parts
+        text = gaps[0]
+        places: list[int] = []
         parts = []
         for index, digit in enumerate(digits):
             pieces = singular[index]
-            text, offset = pieces[digit] if pieces else self.piece(index, digits)
-            gap = gaps[index + 1]
-            start, at = at + offset, at + len(text)
+            piece, offset = pieces[digit] if pieces else self.piece(index, digits)
+            at = len(text)
+            text += piece
+            end = len(text)
+            places += (at, end)
             # Start, length and choice together say everything about a constituent.
-            key = (digit << 40) | (start << 20) | (at - start)
-            part = self._parts[index].get(key)
+            key = (digit << 24) | (at + offset << 12) | (end - at)
+            part = known[index].get(key)
             if part is None:
-                part = self._part(index, digit, start, at, key)
+                part = self._part(index, digit, at + offset, end, key)
             parts.append(part)
-            out.append(text)
-            out.append(gap)
-            at += len(gap)
-        return out, tuple(parts)
+            text += gaps[index + 1]
+        return text, places, tuple(parts)
 
     def _part(self, index: int, digit: int, start: int, end: int, key: int) -> Constituent:
         slot = self.slots[index]

@@ -150,7 +150,7 @@ def test_the_number_of_prompts_is_that_of_brute_force(name: str) -> None:
         clashing = any(len(set(own)) < len(own) for kind, own in kinds.items() if kind not in free)
         doubled = name == "doubled" and set(values[0].split()) & set(values[1].split())
         if not clashing and not doubled:
-            texts.add("".join(template.write(digits)[0]))
+            texts.add(template.write(digits)[0])
 
     (capacity,) = capacities(grammar).values()
     assert (capacity.count, capacity.is_exact) == (len(texts), True)
