@@ -18,44 +18,19 @@ from prompts.grammar.template import Ban, Digits, Template, same_or_overlapping
 from prompts.scene import Fact, can_both_be_true
 from prompts.structure import Foil
 
-
-@dataclass(frozen=True, eq=False)
-class _Swap:
-    """Two slots of one vocabulary that can be exchanged."""
-
-    first: int
-    second: int
-    width: int
-    """Number of choices of a slot."""
-    alike: frozenset[int]
-    """``first choice * width + second choice`` of what may be true of the same thing."""
-    tied: tuple[tuple[int, int, int, frozenset[int]], ...] | None
-    """For nouns: the attributes of one kind that both have, as the four fields above."""
-    sided: tuple[tuple[int, tuple[bool, ...]], ...]
-    """For nouns: the relations between them, and which of their choices have sides."""
-    bans: tuple[Ban, ...]
-
-    def tells_apart(self, digits: Digits) -> bool:
-        """Whether an exchange leaves no picture that prompt and foil are both true of."""
-        if digits[self.first] * self.width + digits[self.second] in self.alike:
-            return False
-        if self.tied is None:
-            return True
-        # Two nouns exchanged say the same unless something that is said of both differs.
-        for first, second, width, alike in self.tied:
-            if digits[first] * width + digits[second] not in alike:
-                return True
-        return any(sided[digits[relation]] for relation, sided in self.sided)
-
-
-@dataclass(frozen=True, eq=False)
-class _Spot:
-    """A slot whose value can be exchanged for another."""
-
-    slot: int
-    others: tuple[tuple[int, ...], ...]
-    """For each choice, the choices that make the prompt false."""
-    bans: tuple[Ban, ...]
+_Ban = tuple[int, int, int, frozenset[int]]
+"""First slot, second slot, number of the second's choices, and the codes that are banned."""
+_Alike = tuple[int, int, int, frozenset[int]]
+"""As `_Ban`, with the codes of choices that may be true of the same thing."""
+_Sided = tuple[tuple[int, tuple[bool, ...]], ...]
+"""Relations, and which of their choices have sides."""
+# Plain tuples: foils are most of the work of a prompt, and unpacking is cheap.
+_Swap = tuple[int, int, int, frozenset[int], tuple[_Alike, ...] | None, _Sided, tuple[_Ban, ...]]
+"""An exchange of two slots: `_Alike` of the two, then, for nouns, of the attributes of one kind
+that both have (None for other slots), the relations between them, and the bans that matter."""
+_Spot = tuple[int, tuple[tuple[int, ...], ...], tuple[_Ban, ...]]
+"""A slot whose value can be replaced, for each choice those that make the prompt false, and the
+bans that matter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +49,8 @@ class _Plan:
     """For each slot the text of each choice, where nothing is counted."""
     is_checked: bool
     """Whether each foil is held against its prompt in full, as nouns may recur."""
+    is_plain: bool
+    """Whether a slot can be rewritten without regard to others: nothing counted or checked."""
 
 
 def foils_of(
@@ -93,116 +70,147 @@ def foils_of(
     for relation, negative, slots in plan.negations:
         if negative[digits[relation]]:
             absent += slots
-    prompt = _Written(template, plan, digits, text, places)
+    pieces = plan.pieces if plan.is_plain else None
     changed = list(digits)
     foils = []
     for change, swaps in plan.swaps:
-        draw, turn = divmod(draw, len(swaps))
-        for step in range(len(swaps)):
-            swap = swaps[turn - step]
-            first, second = swap.first, swap.second
-            if not swap.tells_apart(digits) or (first in absent and second in absent):
+        if len(swaps) > 1:
+            draw, turn = divmod(draw, len(swaps))
+            swaps = swaps[turn:] + swaps[:turn]
+        for first, second, width, alike, tied, sided, bans in swaps:
+            own, other = digits[first], digits[second]
+            if own * width + other in alike or (first in absent and second in absent):
+                continue
+            # Two nouns exchanged say the same unless something that is said of both differs.
+            if tied is not None and not _tells_apart(digits, tied, sided):
                 continue
             # Choices are numbered alike in slots of one vocabulary, with an article or without.
-            changed[first], changed[second] = digits[second], digits[first]
-            foil = prompt.rewritten(swap.bans, changed, first, second)
-            changed[first], changed[second] = digits[first], digits[second]
+            changed[first], changed[second] = other, own
+            if not bans or _allows(bans, changed):
+                if pieces:
+                    start, end = 2 * first, 2 * second
+                    foil: str | None = (
+                        text[: places[start]]
+                        + pieces[first][other]
+                        + text[places[start + 1] : places[end]]
+                        + pieces[second][own]
+                        + text[places[end + 1] :]
+                    )
+                else:
+                    foil = _rewritten(template, plan, digits, changed, text, places, first, second)
+                if foil is not None:
+                    foils.append(Foil(foil, change))
+                    changed[first], changed[second] = own, other
+                    break
+            changed[first], changed[second] = own, other
+    spots: tuple[_Spot, ...]
+    for change, spots in plan.replacements:
+        if absent:
+            # Another dog that is not there leaves the picture as it is.
+            spots = tuple(spot for spot in spots if spot[0] not in absent)
+        if len(spots) > 1:
+            draw, turn = divmod(draw, len(spots))
+            spots = spots[turn:] + spots[:turn]
+        for spot in spots:
+            draw, foil = _replaced(template, plan, digits, changed, text, places, spot, draw)
             if foil is not None:
                 foils.append(Foil(foil, change))
                 break
-    for change, spots in plan.replacements:
-        draw, turn = divmod(draw, len(spots))
-        for step in range(len(spots)):
-            spot = spots[turn - step]
-            # Another dog that is not there leaves the picture as it is.
-            if spot.slot not in absent:
-                draw, foil = prompt.replaced(spot, changed, draw)
-                if foil is not None:
-                    foils.append(Foil(foil, change))
-                    break
     for names, spot in plan.reversals:
-        _, foil = prompt.replaced(spot, changed, 0)
+        _, foil = _replaced(template, plan, digits, changed, text, places, spot, 0)
         if foil is not None:
-            foils.append(Foil(foil, names[digits[spot.slot]]))
+            foils.append(Foil(foil, names[digits[spot[0]]]))
             break
-    counts = [each for each in plan.counts if each[0][1].slot not in absent]
+    counts = [each for each in plan.counts if each[0][1][0] not in absent]
     if counts:
         for change, spot in counts[draw % len(counts)]:
-            _, foil = prompt.replaced(spot, changed, 0)
+            _, foil = _replaced(template, plan, digits, changed, text, places, spot, 0)
             if foil is not None:
                 foils.append(Foil(foil, change))
     return tuple(foils)
 
 
-class _Written:
-    """A prompt as it was written, ready to be rewritten."""
+def _tells_apart(digits: Digits, tied: tuple[_Alike, ...], sided: _Sided) -> bool:
+    for first, second, width, alike in tied:
+        if digits[first] * width + digits[second] not in alike:
+            return True
+    return any(sides[digits[relation]] for relation, sides in sided)
 
-    __slots__ = ("digits", "places", "plan", "template", "text")
 
-    def __init__(
-        self, template: Template, plan: _Plan, digits: Digits, text: str, places: Sequence[int]
-    ) -> None:
-        self.template = template
-        self.plan = plan
-        self.digits = digits
-        self.text = text
-        self.places = places
+def _allows(bans: tuple[_Ban, ...], changed: list[int]) -> bool:
+    for first, second, width, codes in bans:
+        if changed[first] * width + changed[second] in codes:
+            return False
+    return True
 
-    def replaced(self, spot: _Spot, changed: list[int], draw: int) -> tuple[int, str | None]:
-        """What is left of `draw`, and the text with another value at `spot`, if one will do."""
-        slot = spot.slot
-        own = self.digits[slot]
-        others = spot.others[own]
-        if not others:
-            return draw, None
+
+def _replaced(
+    template: Template,
+    plan: _Plan,
+    digits: Digits,
+    changed: list[int],
+    text: str,
+    places: Sequence[int],
+    spot: _Spot,
+    draw: int,
+) -> tuple[int, str | None]:
+    """What is left of `draw`, and the text with another value at `spot`, if one will do."""
+    slot, choices, bans = spot
+    own = digits[slot]
+    others = choices[own]
+    start = 0
+    if len(others) > 1:
         draw, start = divmod(draw, len(others))
-        text = None
-        for step in range(len(others)):
-            choice = others[start - step]
-            # Bans see to that in a grammar; a foreign prompt has none.
-            if self.plan.is_checked and _is_said_already(self.template, self.digits, slot, choice):
-                continue
-            changed[slot] = choice
-            text = self.rewritten(spot.bans, changed, slot)
-            if text is not None:
-                break
-        changed[slot] = own
-        return draw, text
+    foil = None
+    for step in range(len(others)):
+        choice = changed[slot] = others[start - step]
+        if bans and not _allows(bans, changed):
+            continue
+        if plan.is_plain:
+            foil = (
+                text[: places[2 * slot]] + plan.pieces[slot][choice] + text[places[2 * slot + 1] :]
+            )
+            break
+        # Bans see to that in a grammar; a foreign prompt has none.
+        if plan.is_checked and _is_said_already(template, digits, slot, choice):
+            continue
+        foil = _rewritten(template, plan, digits, changed, text, places, slot)
+        if foil is not None:
+            break
+    changed[slot] = own
+    return draw, foil
 
-    def rewritten(self, bans: Sequence[Ban], changed: list[int], *slots: int) -> str | None:
-        """The text with `slots` as in `changed`; None where a ban or a picture forbids it."""
-        for ban in bans:
-            if changed[ban.first] * ban.width + changed[ban.second] in ban.codes:
-                return None
-        template, plan, text, places = self.template, self.plan, self.text, self.places
-        if plan.is_checked and can_both_be_true(
-            _facts(template, self.digits), _facts(template, changed)
-        ):
-            return None
-        if template.is_counted:
-            slots = tuple(sorted({*slots, *self.renumbered(changed, slots)}))
-            pieces = [template.piece(slot, changed)[0] for slot in slots]
-        else:
-            pieces = [plan.pieces[slot][changed[slot]] for slot in slots]
-        if len(slots) == 1:
-            place = 2 * slots[0]
-            return text[: places[place]] + pieces[0] + text[places[place + 1] :]
-        rewritten, at = "", 0
-        for slot, piece in zip(slots, pieces, strict=True):
-            rewritten += text[at : places[2 * slot]] + piece
-            at = places[2 * slot + 1]
-        return rewritten + text[at:]
 
-    def renumbered(self, changed: list[int], slots: tuple[int, ...]) -> Iterator[int]:
-        """Nouns that turn from one to several, or back.
+def _rewritten(
+    template: Template,
+    plan: _Plan,
+    digits: Digits,
+    changed: list[int],
+    text: str,
+    places: Sequence[int],
+    *slots: int,
+) -> str | None:
+    """The text with `slots` as in `changed`; None where a picture may be described by both."""
+    if plan.is_checked and can_both_be_true(_facts(template, digits), _facts(template, changed)):
+        return None
+    rewritten, at = "", 0
+    for slot in sorted({*slots, *_renumbered(template, digits, changed, slots)}):
+        rewritten += text[at : places[2 * slot]] + template.piece(slot, changed)[0]
+        at = places[2 * slot + 1]
+    return rewritten + text[at:]
 
-        Others stay as they were written: a source may spell a plural in its own way.
-        """
-        for slot in slots:
-            for noun in self.template.dependents[slot]:
-                was = self.template.is_plural(noun, self.digits)
-                if was != self.template.is_plural(noun, changed):
-                    yield noun
+
+def _renumbered(
+    template: Template, digits: Digits, changed: list[int], slots: tuple[int, ...]
+) -> Iterator[int]:
+    """Nouns that turn from one to several, or back.
+
+    Others stay as they were written: a source may spell a plural in its own way.
+    """
+    for slot in slots:
+        for noun in template.dependents[slot]:
+            if template.is_plural(noun, digits) != template.is_plural(noun, changed):
+                yield noun
 
 
 def _is_said_already(template: Template, digits: Digits, place: int, choice: int) -> bool:
@@ -232,7 +240,7 @@ def _plan(template: Template) -> _Plan:
         role = slot.vocabulary.role
         name = {"noun": "object", "count": "count"}.get(role, slot.kind)
         if slot.vocabulary.is_exclusive and role != "count":
-            spot = _Spot(index, slot.choices.others, _bans(template, index))
+            spot = (index, slot.choices.others, _bans(template, index))
             replacements.setdefault(f"{name}_replaced", []).append(spot)
         if role == "count":
             counts.append(tuple(_steps(template, index)))
@@ -250,11 +258,25 @@ def _plan(template: Template) -> _Plan:
         negations=tuple(_negations(template)),
         pieces=tuple(tuple(piece for piece, _ in slot.choices.singular) for slot in template.slots),
         is_checked=not template.has_distinct_nouns,
+        is_plain=template.has_distinct_nouns and not template.is_counted,
     )
 
 
-def _bans(template: Template, *slots: int) -> tuple[Ban, ...]:
-    return tuple(ban for ban in template.bans if ban.first in slots or ban.second in slots)
+def _bans(template: Template, *slots: int) -> tuple[_Ban, ...]:
+    """The bans that a change of `slots` may run into.
+
+    Not one that holds both ways between two slots, where these are exchanged.
+    """
+    return tuple(
+        (ban.first, ban.second, ban.width, ban.codes)
+        for ban in template.bans
+        if (ban.first in slots or ban.second in slots)
+        and not ({ban.first, ban.second} == set(slots) and _holds_both_ways(ban))
+    )
+
+
+def _holds_both_ways(ban: Ban) -> bool:
+    return all(code % ban.width * ban.width + code // ban.width in ban.codes for code in ban.codes)
 
 
 def _swaps(template: Template, first: int) -> Iterator[_Swap]:
@@ -268,24 +290,20 @@ def _swaps(template: Template, first: int) -> Iterator[_Swap]:
         if other.entities == one.entities:
             continue
         is_noun = one.vocabulary.role == "noun"
-        yield _Swap(
-            first,
-            second,
+        yield (
             *_alike(template, first, second),
-            tied=tuple(_tied(template, first, second)) if is_noun else None,
-            sided=tuple(_sided(template, first, second)) if is_noun else (),
-            bans=_bans(template, first, second),
+            tuple(_tied(template, first, second)) if is_noun else None,
+            tuple(_sided(template, first, second)) if is_noun else (),
+            _bans(template, first, second),
         )
 
 
-def _alike(template: Template, first: int, second: int) -> tuple[int, frozenset[int]]:
+def _alike(template: Template, first: int, second: int) -> _Alike:
     one, other = template.slots[first].choices, template.slots[second].choices
-    return len(other.values), same_or_overlapping(one, other)
+    return first, second, len(other.values), same_or_overlapping(one, other)
 
 
-def _tied(
-    template: Template, first: int, second: int
-) -> Iterator[tuple[int, int, int, frozenset[int]]]:
+def _tied(template: Template, first: int, second: int) -> Iterator[_Alike]:
     own, other = (
         {
             slot.vocabulary: index
@@ -296,7 +314,7 @@ def _tied(
     )
     for vocabulary, index in own.items():
         if vocabulary in other:
-            yield index, other[vocabulary], *_alike(template, index, other[vocabulary])
+            yield _alike(template, index, other[vocabulary])
 
 
 def _sided(template: Template, first: int, second: int) -> Iterator[tuple[int, tuple[bool, ...]]]:
@@ -317,7 +335,7 @@ def _reversal(template: Template, index: int) -> tuple[tuple[str, ...], _Spot]:
         for value in slot.choices.values
     )
     others = tuple((choice,) if choice >= 0 else () for choice in slot.choices.reversed)
-    return names, _Spot(index, others, _bans(template, index))
+    return names, (index, others, _bans(template, index))
 
 
 def _steps(template: Template, index: int) -> Iterator[tuple[str, _Spot]]:
@@ -326,7 +344,7 @@ def _steps(template: Template, index: int) -> Iterator[tuple[str, _Spot]]:
         others = tuple(
             (numbers.index(number + by),) if number + by in numbers else () for number in numbers
         )
-        yield change, _Spot(index, others, _bans(template, index))
+        yield change, (index, others, _bans(template, index))
 
 
 def _negations(template: Template) -> Iterator[tuple[int, tuple[bool, ...], tuple[int, ...]]]:
