@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -171,8 +171,3 @@ def _in_proportion(n: int, limits: Sequence[int]) -> list[int]:
         dealt.append(n * after // total - n * before // total)
         before = after
     return dealt
-
-
-def describe(capacities: Mapping[str, Capacity]) -> str:
-    """E.g. ``relation 12,000; counting about 4,000,000``."""
-    return "; ".join(f"{name} {each}" for name, each in capacities.items())

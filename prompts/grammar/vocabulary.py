@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -109,24 +109,8 @@ class Vocabulary:
             return article_of(word)
         return "an" if word in self.table.an else "a"
 
-    def value_of(self, words: str) -> str | None:
-        """The value that `words` are a wording or plural of, or None."""
-        return self._by_words.get(words)
-
-    @property
-    def _by_words(self) -> dict[str, str]:
-        found = {}
-        for value in self.values:
-            for wording in self.wordings(value):
-                found[wording] = value
-                if self.role == "noun":
-                    found[self.plural(wording)] = value
-        return found
-
     def restricted(self, values: Sequence[str]) -> Vocabulary:
         """The same vocabulary with only `values`, in its own order."""
-        from dataclasses import replace
-
         kept = tuple(value for value in self.values if value in set(values))
         return replace(self, table=replace(self.table, values=kept))
 

@@ -65,7 +65,9 @@ def print_statistics(
 
     screen = console()
     if header is not None and header.source:
-        screen.print(f"from {header.source}" + (f", seed {header.seed}" if header.seed else ""))
+        screen.print(
+            f"from {header.source}" + (f", seed {header.seed}" if header.seed is not None else "")
+        )
     screen.print(
         f"{statistics.prompts:,} prompts, {statistics.text_only:,} of them text only; "
         f"{sum(statistics.changes.values()):,} foils, {statistics.without_foils:,} prompts with "

@@ -99,7 +99,7 @@ def audit(suite: Path, pipeline: Path, clip: Path, out: Path) -> int:
 def slots_read(out: Path) -> dict[str, set[str]]:
     read: dict[str, set[str]] = {}
     for row in read_rows(table_path(out, "probes"), "probes"):
-        read.setdefault(row["station"], set()).add(row["slot"])
+        read.setdefault(str(row["station"]), set()).add(str(row["slot"]))
     return read
 
 

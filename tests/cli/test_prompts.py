@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -407,12 +408,24 @@ def test_a_reader_that_stops_early_is_no_fault() -> None:
     assert done.stderr == ""
 
 
-def test_five_lines_make_a_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_readmes_five_lines_make_a_benchmark() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (grammar,) = re.findall(r"```text\n(use core.*?)```", readme, flags=re.DOTALL)
+    (command,) = re.findall(r"\$ t2i-audit (prompts generate pets.*)", readme)
+    assert grammar.count("\n") == 5
+    Path("pets.grammar").write_text(grammar)
+
+    assert main(command.split()) == 0
+    assert prompts("check", "pets.jsonl") == 0
+
+    assert len(load_suite("pets.jsonl").prompts) == 500
+
+
+def test_a_small_grammar_tells_how_many_prompts_it_has(capsys: pytest.CaptureFixture[str]) -> None:
     Path("my.grammar").write_text(GRAMMAR)
 
     assert prompts("generate", "my.grammar", "-n", "12", "-o", "my.jsonl") == 0
-    assert prompts("check", "my.jsonl") == 0
+    assert prompts("generate", "my.grammar", "-n", "13", "-o", "my.jsonl") == 2
 
-    assert len(load_suite("my.jsonl").prompts) == 12
-    assert main(["prompts", "generate", "my.grammar", "-n", "13", "-o", "my.jsonl"]) == 2
     assert "has 12 distinct prompts" in capsys.readouterr().err
+    assert len(load_suite("my.jsonl").prompts) == 12
