@@ -197,7 +197,7 @@ def test_controls_keep_prompts_and_foils_to_what_was_asked() -> None:
         controlled, said = control(grammar, plausibility=plausibility, frequency_band=1.5)  # type: ignore[arg-type]
         assert (said.plausibility, said.frequency_band) == (plausibility, 1.5)
         assert all(high - low <= 1.5 for low, high in (said.frequencies or {}).values())
-        for prompt in generate(controlled, 60, seed=1):
+        for prompt in generate(controlled, 20, seed=1):
             for text in (prompt.text, *(foil.text for foil in prompt.foils)):
                 read = read_prompt(grammar, text)
                 assert read is not None

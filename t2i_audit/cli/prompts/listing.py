@@ -36,6 +36,6 @@ def list_command(as_json: options.AsJson = False) -> None:
     )
     print()
     print_table(
-        ("suite", "prompts", "sha256"),
-        [(name, f"{len(suite.prompts):,}", suite.sha256[:16]) for name, suite in suites.items()],
+        ("suite", "prompts"),
+        [(name, f"{len(suite.prompts):,}") for name, suite in suites.items()],
     )
