@@ -42,6 +42,8 @@ class Tally:
     """What became of the rows of one file."""
 
     rows: int = 0
+    parsed: int = 0
+    """Rows whose structure was understood, duplicates included."""
     structured: int = 0
     """Prompts kept with constituents."""
     text_only: int = 0
@@ -51,10 +53,9 @@ class Tally:
     text_only_examples: list[str] = field(default_factory=list)
 
     @property
-    def share_structured(self) -> float:
-        """Share of the prompts kept that have structure; NaN without prompts."""
-        kept = self.structured + self.text_only
-        return self.structured / kept if kept else float("nan")
+    def share_parsed(self) -> float:
+        """Share of the rows whose structure was understood; NaN without rows."""
+        return self.parsed / self.rows if self.rows else float("nan")
 
 
 def clean(text: str, *, where: str) -> str:
@@ -87,6 +88,7 @@ def finish(
     known = {} if known is None else known
     for draft in drafts:
         tally.rows += 1
+        tally.parsed += bool(draft.constituents)
         digest = hashlib.sha256(_normal(draft.text).encode()).digest()
         # Eight bytes a text, so that a million rows take little memory.
         key = int.from_bytes(digest[:8], "big")

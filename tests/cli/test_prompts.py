@@ -238,10 +238,10 @@ def test_an_import_tells_for_each_file_how_much_has_structure(
 
     first, second = capsys.readouterr().out.splitlines()
     assert first == (
-        "color_val.txt: 3 rows, 2 prompts: 1 with structure (50.0%), 1 as text only; "
-        "1 duplicates dropped"
+        "color_val.txt: structure for 2 of 3 rows (66.7%); 1 duplicates dropped; 2 prompts, "
+        "1 of them text only"
     )
-    assert second.startswith("spatial.txt: 1 rows, 1 prompts: 1 with structure (100.0%)")
+    assert second.startswith("spatial.txt: structure for 1 of 1 rows (100.0%)")
     assert len(load_suite("out.jsonl").prompts) == 3
 
 

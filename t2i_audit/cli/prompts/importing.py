@@ -106,7 +106,7 @@ def _sentence(path: str, tally: Tally, duplicates: Duplicates) -> str:
     kept = tally.structured + tally.text_only
     doubles = {"drop": "dropped", "keep": "kept", "refuse": "found"}[duplicates]
     return (
-        f"{path}: {tally.rows:,} rows, {kept:,} prompts: {tally.structured:,} with structure "
-        f"({tally.share_structured:.1%}), {tally.text_only:,} as text only; "
-        f"{tally.duplicates:,} duplicates {doubles}"
+        f"{path}: structure for {tally.parsed:,} of {tally.rows:,} rows "
+        f"({tally.share_parsed:.1%}); {tally.duplicates:,} duplicates {doubles}; {kept:,} prompts, {tally.text_only:,} of them "
+        "text only"
     )
