@@ -58,7 +58,10 @@ class Prompt:
     constituents: tuple[Constituent, ...]
     foils: tuple[Foil, ...] = ()
     split: Split | None = None
-    """Whether its compositions were in the training support of the rendered-world checkpoints."""
+    """``held_out`` where a composition of it is withheld from what is seen; None without a split.
+
+    In the rendered world's suites: withheld from what the built-in checkpoints were trained on.
+    """
 
     def constituent(self, slot: str) -> Constituent | None:
         """The constituent that fills `slot`, or None."""
@@ -125,5 +128,8 @@ class Prompt:
 
     @property
     def composition(self) -> str:
-        """The prompt's content without its wording: clusters of the bootstrap are made of it."""
-        return " ".join(f"{part.slot}={part.value}" for part in self.constituents)
+        """The prompt's content without its wording: clusters of the bootstrap are made of it.
+
+        Of a prompt whose structure is not known the text itself.
+        """
+        return " ".join(f"{part.slot}={part.value}" for part in self.constituents) or self.text

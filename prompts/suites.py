@@ -8,21 +8,36 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from prompts.errors import SuiteFormatError
+from prompts.formats.native import (
+    Header,
+    dump_prompt,
+    fault_of,
+    file_lines,
+    read_header,
+    read_lines,
+)
 from prompts.structure import Prompt
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+__all__ = [
+    "SHIPPED",
+    "Suite",
+    "SuiteFormatError",
+    "dump_prompts",
+    "fault_of",
+    "iter_prompts",
+    "list_suites",
+    "load_suite",
+    "read_prompts",
+    "read_suite_header",
+    "suite_path",
+]
 
 SHIPPED = Path(__file__).parent / "suites"
-
-
-class SuiteFormatError(ValueError):
-    """A suite cannot be found, read or used; the text is one sentence with the mend."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +70,8 @@ def load_suite(source: str) -> Suite:
 
     Raises `SuiteFormatError` naming the file and line.
     """
-    if source in list_suites():
-        return Suite(source, read_prompts(SHIPPED / f"{source}.jsonl"))
-    path = Path(source)
-    if path.is_file():
-        return Suite(path.stem, read_prompts(path))
-    near = difflib.get_close_matches(source, list_suites(), cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(list_suites())}"
-    found = "is a folder, not a suite file" if path.is_dir() else "is no suite and no file"
-    raise SuiteFormatError(f"suite {source!r} {found}; {hint}")
-
-
-@cache
-def _row() -> TypeAdapter[Prompt]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Prompt)
+    path = suite_path(source)
+    return Suite(path.stem, read_prompts(path))
 
 
 def read_prompts(path: Path) -> tuple[Prompt, ...]:
@@ -78,58 +79,51 @@ def read_prompts(path: Path) -> tuple[Prompt, ...]:
 
     Raises `SuiteFormatError` for an unreadable or empty file and for the first faulty line.
     """
-    from pydantic import ValidationError
-
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise SuiteFormatError(f"suite {path} is not UTF-8 text; save it as JSON Lines") from None
-    except OSError as error:
-        raise SuiteFormatError(f"suite {path} cannot be read: {error.strerror}") from None
-    prompts: dict[str, Prompt] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"suite {path}, line {number}"
-        try:
-            prompt = _row().validate_json(line)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(step) for step in first["loc"]) or "the row"
-            raise SuiteFormatError(f"{where}: {place}: {first['msg']}") from None
-        fault = fault_of(prompt)
-        if fault:
-            raise SuiteFormatError(f"{where}: {fault}")
-        if prompt.id in prompts:
-            raise SuiteFormatError(f"{where}: id {prompt.id!r} occurs twice; make ids unique")
-        prompts[prompt.id] = prompt
-    if not prompts:
-        raise SuiteFormatError(f"suite {path} is empty; write one prompt a line as JSON")
-    return tuple(prompts.values())
+    return _unique(iter_prompts(path), source=f"suite {path}")
 
 
-def fault_of(prompt: Prompt) -> str | None:
-    """What is wrong with a prompt's structure, or None."""
-    if not prompt.text.strip():
-        return "text is empty"
-    if not prompt.text.isprintable():
-        return "text has a control character; write plain text"
-    last = 0
-    slots: set[str] = set()
-    for part in sorted(prompt.constituents, key=lambda part: part.start):
-        if not 0 <= part.start < part.end <= len(prompt.text):
-            return f"span {part.start}-{part.end} of {part.slot!r} is outside the text"
-        if part.start < last:
-            return f"span {part.start}-{part.end} of {part.slot!r} overlaps the one before it"
-        if part.slot in slots:
-            return f"slot {part.slot!r} is filled twice"
-        if not part.entities:
-            return f"slot {part.slot!r} belongs to no entity"
-        last = part.end
-        slots.add(part.slot)
-    return None
+def iter_prompts(path: Path) -> Iterator[Prompt]:
+    """The prompts of a suite file, one at a time; ids are not compared.
+
+    Raises `SuiteFormatError` as `read_prompts` does, when the faulty line is reached.
+    """
+    source = f"suite {path}"
+    return read_lines(file_lines(path, source=source), source=source)
 
 
-def dump_prompts(prompts: tuple[Prompt, ...]) -> str:
-    """The text of a suite file."""
-    return "".join(json.dumps(asdict(prompt), ensure_ascii=False) + "\n" for prompt in prompts)
+def read_suite_header(path: Path) -> Header | None:
+    """What a suite file says of its origin."""
+    source = f"suite {path}"
+    return read_header(file_lines(path, source=source), source=source)[0]
+
+
+def suite_path(source: str) -> Path:
+    """The file of a shipped suite, by name, or of one's own, by path.
+
+    Raises `SuiteFormatError` naming the nearest suites.
+    """
+    if source in list_suites():
+        return SHIPPED / f"{source}.jsonl"
+    path = Path(source)
+    if path.is_file():
+        return path
+    near = difflib.get_close_matches(source, list_suites(), cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(list_suites())}"
+    found = "is a folder, not a suite file" if path.is_dir() else "is no suite and no file"
+    raise SuiteFormatError(f"suite {source!r} {found}; {hint}")
+
+
+def _unique(prompts: Iterable[Prompt], *, source: str) -> tuple[Prompt, ...]:
+    by_id: dict[str, Prompt] = {}
+    for number, prompt in enumerate(prompts, start=1):
+        if prompt.id in by_id:
+            raise SuiteFormatError(
+                f"{source}, prompt {number}: id {prompt.id!r} occurs twice; make ids unique"
+            )
+        by_id[prompt.id] = prompt
+    return tuple(by_id.values())
+
+
+def dump_prompts(prompts: Iterable[Prompt]) -> str:
+    """The text of a suite file, without a header."""
+    return "".join(dump_prompt(prompt) for prompt in prompts)

@@ -9,6 +9,9 @@ families use the same two functions.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item", bound=Hashable)
 
 
 def is_compositional(
@@ -32,11 +35,11 @@ def is_connected(compositions: Iterable[Iterable[Hashable]]) -> bool:
     return len(components(compositions)) <= 1
 
 
-def components(compositions: Iterable[Iterable[Hashable]]) -> list[frozenset[Hashable]]:
+def components(compositions: Iterable[Iterable[Item]]) -> list[frozenset[Item]]:
     """The groups of constituents that occur together, directly or over others."""
-    parent: dict[Hashable, Hashable] = {}
+    parent: dict[Item, Item] = {}
 
-    def root(item: Hashable) -> Hashable:
+    def root(item: Item) -> Item:
         while (above := parent[item]) != item:
             # Halving the path keeps later look-ups short.
             parent[item] = parent[above]
@@ -44,14 +47,14 @@ def components(compositions: Iterable[Iterable[Hashable]]) -> list[frozenset[Has
         return item
 
     for composition in compositions:
-        members: Sequence[Hashable] = tuple(composition)
+        members: Sequence[Item] = tuple(composition)
         for member in members:
             parent.setdefault(member, member)
         for member in members[1:]:
             first, other = root(members[0]), root(member)
             if first != other:
                 parent[other] = first
-    groups: dict[Hashable, set[Hashable]] = {}
+    groups: dict[Item, set[Item]] = {}
     for item in parent:
         groups.setdefault(root(item), set()).add(item)
     return [frozenset(group) for group in groups.values()]

@@ -95,6 +95,7 @@ def run_audit(settings: AuditSettings) -> Path:
 
     inputs = _load(settings)
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
+    judge.check(inputs.suite.prompts)
     from t2i_audit.generation import sampling_defaults
     from t2i_audit.stages.judging import judge_pictures
     from t2i_audit.stages.pictures import (

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
+from prompts.errors import PromptsError
 from t2i_audit import __version__
-from t2i_audit.cli import audit, leaderboard, models, probe
+from t2i_audit.cli import audit, leaderboard, models, probe, prompts
 from t2i_audit.errors import AuditError
 
 BAD_INPUT = 2
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command("audit", short_help="Probe, draw, judge, and name the culprit.")(audit.audit)
 app.command("probe", short_help="Probe the text encoder; no images.")(probe.probe)
 app.add_typer(models.app, name="models")
+app.add_typer(prompts.app, name="prompts")
 app.command("leaderboard", short_help="Set finished runs side by side.")(leaderboard.leaderboard)
 
 
@@ -41,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = app(arguments or ["--help"], prog_name="t2i-audit", standalone_mode=False)
     except AuditError as err:
         return _fail(str(err))
+    except PromptsError as err:
+        return _fail(str(err), detail=err.detail)
     except (KeyboardInterrupt, Abort):
         return _fail(INTERRUPTED_TEXT, INTERRUPTED)
     except OSError as err:
@@ -89,7 +93,9 @@ def _usage_sentence(error: TyperException) -> str:
     return f"{error.format_message().rstrip('.')} (see `{path} --help`)"
 
 
-def _fail(sentence: str, code: int = BAD_INPUT) -> int:
-    """Say `sentence` on stderr, on one line."""
+def _fail(sentence: str, code: int = BAD_INPUT, *, detail: str = "") -> int:
+    """Say `sentence` on stderr, on one line; `detail` goes beneath as it is."""
     print(f"t2i-audit: {' '.join(sentence.split())}", file=sys.stderr)
+    if detail:
+        print(detail, file=sys.stderr)
     return code

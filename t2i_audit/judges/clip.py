@@ -85,6 +85,16 @@ class ClipJudge:
         }
         return cls("clip", fingerprint, model.eval(), preprocess, tokenizer, device)
 
+    def check(self, prompts: Sequence[Prompt]) -> None:
+        """Raise `JudgeError` where prompts have no foils to choose from."""
+        without = [prompt.text for prompt in prompts if not prompt.foils]
+        if without:
+            raise JudgeError(
+                f"judge 'clip' chooses among foils, and {len(without)} of {len(prompts)} prompts "
+                f"have none, e.g. {without[0]!r}; leave them out of the suite or give them foils "
+                "(`t2i-audit prompts check` finds them)"
+            )
+
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
         """Judge ``uint8`` pictures ``(b, height, width, 3)``; the margin is a cosine difference.
 
@@ -105,12 +115,7 @@ class ClipJudge:
         import torch
         from PIL import Image
 
-        for prompt in prompts:
-            if not prompt.foils:
-                raise JudgeError(
-                    f"judge 'clip' chooses among foils, and {prompt.text!r} has none; add foils "
-                    "to the suite"
-                )
+        self.check(prompts)
         self._encode_texts(
             [text for p in prompts for text in (p.text, *(foil.text for foil in p.foils))]
         )

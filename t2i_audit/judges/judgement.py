@@ -43,6 +43,10 @@ class Judge(Protocol):
         """What its verdicts depend on; recorded in the manifest."""
         ...
 
+    def check(self, prompts: Sequence[Prompt]) -> None:
+        """Raise `JudgeError` for prompts it cannot judge, before any picture is made."""
+        ...
+
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
         """Judge ``uint8`` pictures ``(b, height, width, 3)``, one prompt each."""
         ...

@@ -75,11 +75,8 @@ class OracleJudge:
     name = "oracle"
     fingerprint: Mapping[str, str] = {"judge": "oracle", "version": "1"}
 
-    def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
-        """Judge ``uint8`` pictures of the rendered world, ``(b, 64, 64, 3)``.
-
-        Raises `JudgeError` for a prompt that says what the rendered world does not have.
-        """
+    def check(self, prompts: Sequence[Prompt]) -> None:
+        """Raise `JudgeError` for a prompt that says what the rendered world does not have."""
         for prompt in prompts:
             for part in prompt.constituents:
                 if part.value not in VALUES.get(part.kind, ()):
@@ -87,5 +84,17 @@ class OracleJudge:
                         f"the oracle reads only the rendered world: {prompt.text!r} says "
                         f"{part.kind} {part.value!r}; use --judge clip"
                     )
+            if not prompt.constituents:
+                raise JudgeError(
+                    f"the oracle holds pictures to constituents, and {prompt.text!r} has none; "
+                    "use another judge"
+                )
+
+    def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
+        """Judge ``uint8`` pictures of the rendered world, ``(b, 64, 64, 3)``.
+
+        Raises `JudgeError` for a prompt that says what the rendered world does not have.
+        """
+        self.check(prompts)
         readings = read_images(images)
         return [judge_reading(r, p) for r, p in zip(readings, prompts, strict=True)]

@@ -98,7 +98,7 @@ def test_a_faulty_line_is_named(spoiled: Any, said: str, tmp_path: Path) -> None
 def test_an_id_may_occur_once(tmp_path: Path) -> None:
     path = written(tmp_path / "suite.jsonl", [rows()[0]] * 2)
 
-    with pytest.raises(SuiteFormatError, match=r"line 2: id .* occurs twice"):
+    with pytest.raises(SuiteFormatError, match=r"prompt 2: id .* occurs twice"):
         read_prompts(path)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.structure import Prompt
-from prompts.suites import dump_prompts, list_suites, load_suite
+from prompts.suites import SHIPPED, dump_prompts, list_suites, load_suite, read_suite_header
 from prompts.world import (
     COLOURS,
     HELD_OUT_PAIRS,
@@ -24,7 +24,7 @@ from prompts.world import (
     vocabulary,
     write,
 )
-from scripts.build_suites import RECIPES
+from scripts.build_suites import GRAMMAR_RECIPES, RECIPES, suite_lines
 
 KINDS = st.sampled_from(["one_object", "two_objects", "relation"])
 
@@ -103,7 +103,7 @@ def test_the_training_support_is_compositional_and_connected() -> None:
     assert reached == seen
 
 
-@pytest.mark.parametrize("name", list_suites())
+@pytest.mark.parametrize("name", RECIPES)
 def test_a_shipped_suite_is_what_its_recipe_says(name: str) -> None:
     _, counts = RECIPES[name]
     suite = load_suite(name)
@@ -113,6 +113,29 @@ def test_a_shipped_suite_is_what_its_recipe_says(name: str) -> None:
         assert len(own) == count
     assert len({p.text for p in suite.prompts}) == len(suite.prompts)
     assert all(len(p.foils) >= 2 for p in suite.prompts)
+
+
+@pytest.mark.parametrize("name", GRAMMAR_RECIPES)
+def test_a_suite_of_a_grammar_can_be_built_again(name: str) -> None:
+    path = SHIPPED / f"{name}.jsonl"
+    header = read_suite_header(path)
+
+    assert "".join(suite_lines(name, GRAMMAR_RECIPES[name])) == path.read_text(encoding="utf-8")
+    assert header is not None
+    assert header.licence == "CC0-1.0"
+    assert header.certificate is None or header.certificate.holds
+
+
+@pytest.mark.parametrize("name", sorted(set(GRAMMAR_RECIPES) - {"smoke"}))
+def test_a_rate_over_a_shipped_suite_is_known_within_three_points(name: str) -> None:
+    n = len(load_suite(name).prompts)
+
+    # A rate of one half, all pictures of a prompt alike: the widest interval there is.
+    assert 1.96 * (0.25 / n) ** 0.5 <= 0.03
+
+
+def test_every_suite_has_a_recipe() -> None:
+    assert set(list_suites()) == RECIPES.keys() | GRAMMAR_RECIPES.keys()
 
 
 def test_partners_of_a_slot_are_never_the_slot_itself() -> None:

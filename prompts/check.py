@@ -1,0 +1,112 @@
+"""Faults of a file of prompts that only show over all of it, or with a model's tokenizers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from prompts.formats.native import Header
+from prompts.splits import compositions
+from prompts.structure import Prompt
+
+EXAMPLES = 5  # texts that are named of each fault
+
+
+class Window(Protocol):
+    """A tokenizer and how many tokens its encoder reads."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in its model."""
+        ...
+
+    @property
+    def limit(self) -> int | None:
+        """Tokens that are read, those at the ends included; None without a limit."""
+        ...
+
+    def length(self, text: str) -> int:
+        """Tokens of `text`, those at its ends included."""
+        ...
+
+
+@dataclass
+class Group:
+    """Prompts with the same fault or remark."""
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        """Count one more; the first few are kept."""
+        self.count += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(text)
+
+
+@dataclass
+class Findings:
+    """What was found."""
+
+    prompts: int = 0
+    faults: dict[str, Group] = field(default_factory=dict)
+    """What should be mended before the file is used."""
+    remarks: dict[str, Group] = field(default_factory=dict)
+    """What limits what can be done with it."""
+
+    def lines(self) -> Iterator[str]:
+        """The findings in words."""
+        for kind, groups in (("fault", self.faults), ("note", self.remarks)):
+            for name, group in groups.items():
+                examples = "; ".join(repr(text) for text in group.examples)
+                yield f"{kind}: {name}: {group.count:,} ({examples})"
+        yield f"{self.prompts:,} prompts, {sum(g.count for g in self.faults.values()):,} faults"
+
+
+def check_prompts(
+    prompts: Iterable[Prompt], header: Header | None, *, windows: Sequence[Window] = ()
+) -> Findings:
+    """Look at every prompt.
+
+    Args:
+        prompts: each already sound by itself, as reading checks it.
+        header: of the file; its certificate is held against the prompts.
+        windows: tokenizers of a model.
+    """
+    findings = Findings()
+    ids: set[int] = set()
+    texts: set[int] = set()
+    certificate = header.certificate if header else None
+    withheld = frozenset(certificate.withheld) if certificate else frozenset()
+    for prompt in prompts:
+        findings.prompts += 1
+        text = " ".join(prompt.text.casefold().split()).rstrip(".")
+        for name, key, known in (
+            ("id occurs twice", prompt.id, ids),
+            ("text occurs twice", text, texts),
+        ):
+            # Hashes take less memory than what they stand for.
+            digest = hash(key)
+            if digest in known:
+                _add(findings.faults, name, prompt.text)
+            known.add(digest)
+        if not prompt.constituents:
+            _add(findings.remarks, "text only, so nothing can be decoded", prompt.text)
+        if not prompt.foils:
+            _add(findings.remarks, "no foils, so the clip judge cannot judge it", prompt.text)
+        if certificate is not None:
+            is_held = not withheld.isdisjoint(compositions(prompt, certificate.order))
+            if is_held != (prompt.split == "held_out"):
+                _add(findings.faults, "split is not what the certificate says", prompt.text)
+        too_long = [w for w in windows if w.limit is not None and w.length(prompt.text) > w.limit]
+        if windows and len(too_long) == len(windows):
+            _add(findings.faults, "no tokenizer's window holds it", prompt.text)
+        elif too_long:
+            names = ", ".join(window.name for window in too_long)
+            _add(findings.faults, f"cut off by {names}", prompt.text)
+    return findings
+
+
+def _add(groups: dict[str, Group], name: str, text: str) -> None:
+    groups.setdefault(name, Group()).add(text)

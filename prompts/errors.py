@@ -1,0 +1,33 @@
+"""The errors of this package; the text of each is one sentence with the mend."""
+
+from __future__ import annotations
+
+
+class PromptsError(ValueError):
+    """Bad input: a grammar, vocabulary, prompt file or request that cannot be used."""
+
+    detail: str = ""
+    """Lines to show beneath the sentence, e.g. a source line with a caret."""
+
+
+class SuiteFormatError(PromptsError):
+    """A suite cannot be found, read or used."""
+
+
+class VocabularyError(PromptsError):
+    """A vocabulary cannot be found, read or used."""
+
+
+class GrammarError(PromptsError):
+    """A grammar cannot be read; says where, and shows the line with a caret."""
+
+    def __init__(self, sentence: str, *, source: str = "", column: int = 0, near: str = "") -> None:
+        super().__init__(sentence)
+        lines = [f"  {source}", f"  {' ' * column}^"] if source else []
+        if near:
+            lines.append(f"  nearest form that parses: {near}")
+        self.detail = "\n".join(lines)
+
+
+class RequestError(PromptsError):
+    """More was asked for than there is."""

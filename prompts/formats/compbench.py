@@ -1,0 +1,266 @@
+"""T2I-CompBench's text files (Huang and others, arXiv 2307.06350), with structure where it is sure.
+
+A file's name says what its lines test. What is read, and when a line stays text alone:
+
+- ``color``, ``shape``, ``texture``: attributes with the nouns they stand before, each noun an
+  entity; text alone where an attribute's noun is unsure (see `noun_phrases`). Nouns without an
+  attribute are no constituents.
+- ``spatial``, ``3d_spatial``: two nouns and the relation between them.
+- ``numeracy``: number words with their nouns, and nouns after ``a`` that the file counts elsewhere;
+  text alone where a number's noun is unsure.
+- ``non_spatial``, ``complex``: free sentences, text alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import PurePath
+
+from prompts.errors import SuiteFormatError
+from prompts.formats.imported import Draft, clean
+from prompts.formats.noun_phrases import Phrase, bound_phrases
+from prompts.grammar.vocabulary import NUMBERS, Table, Vocabulary, make_vocabulary
+from prompts.structure import Constituent
+
+KINDS = (
+    "color", "shape", "texture", "spatial", "3d_spatial", "numeracy", "non_spatial", "complex",
+)  # fmt: skip
+ATTRIBUTE_KINDS = ("color", "shape", "texture")
+
+_ATTRIBUTES = {
+    "colour": "red orange yellow green blue purple pink brown black white grey gold silver beige "
+    "tan golden",
+    "shape": "round circular spherical oval oblong rectangular square cubic triangular pyramidal "
+    "conical cylindrical pentagonal hexagonal octagonal diamond teardrop crescent",
+    "size": "big large small tiny huge tall short long",
+    "texture": "metallic metal wooden fabric leather plastic rubber fluffy glass",
+}
+_SPELLINGS = {"gray": "grey"}
+# Values that may be true of one thing, or that raters take for one another.
+_OVERLAPS = {
+    "colour": (
+        "gold golden yellow", "silver grey", "beige tan brown", "beige white", "orange gold tan",
+    ),
+    "shape": (
+        "round circular spherical oval", "round cylindrical", "round conical", "oval oblong",
+        "oval teardrop", "oblong rectangular cylindrical", "rectangular square cubic",
+        "triangular pyramidal conical", "round teardrop", "circular cylindrical conical",
+        "square diamond", "round crescent", "square pyramidal", "cubic diamond",
+    ),
+    "size": (
+        "big large huge tall long", "small tiny short", "small tall", "small long", "big short",
+        "large short", "tall long", "huge short",
+    ),
+    "texture": (
+        "metallic metal", "fabric leather fluffy", "plastic rubber fabric", "plastic glass",
+        "leather rubber", "plastic metallic", "rubber fluffy",
+    ),
+    "object": (
+        "person man woman boy girl", "couch sofa", "table desk", "bird chicken duck swan",
+        "fish goldfish", "bag backpack suitcase", "boat ship", "car truck", "cup bowl",
+        "picture painting", "phone microphone", "computer television",
+    ),
+}  # fmt: skip
+_RELATIONS = {
+    "on the left of": "left of", "on the right of": "right of", "on the top of": "on top of",
+    "on the bottom of": "at the bottom of", "on side of": "on side of", "next to": "next to",
+    "near": "near", "in front of": "in front of", "behind": "behind", "hidden by": "hidden by",
+}  # fmt: skip
+_RELATED = re.compile(
+    rf"an? (?P<first>[a-z ]+?) (?P<relation>{'|'.join(_RELATIONS)}) an? (?P<second>[a-z ]+)\.?"
+)
+_NUMBER = "|".join(NUMBERS)
+_COUNTED = re.compile(rf"\b(?P<count>{_NUMBER}|an?) (?P<object>[a-z-]+)\b", re.IGNORECASE)
+_LIST = re.compile(rf"(?:{_NUMBER}) [a-z]+(?:(?:, and |, | and )(?:{_NUMBER}) [a-z]+)*\.?")
+
+
+def kind_of(name: str) -> str:
+    """What a file of this name tests.
+
+    Raises `SuiteFormatError` for a name that is none of T2I-CompBench's.
+    """
+    stem = PurePath(name).stem.removesuffix("_val").removesuffix("_train")
+    if stem not in KINDS:
+        raise SuiteFormatError(
+            f"{name}: the name does not say what the prompts test; name the file as T2I-CompBench "
+            f"does: {', '.join(KINDS)}, perhaps with _val"
+        )
+    return stem
+
+
+def read_compbench(lines: Iterable[str], kind: str, *, source: str) -> Iterator[Draft]:
+    """The lines of one file of the given kind.
+
+    Raises `SuiteFormatError` for an empty file and for control characters.
+    """
+    texts = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            where = f"{source}, line {number}"
+            texts.append((where, clean(line, where=where)))
+    if not texts:
+        raise SuiteFormatError(f"{source} is empty; write one prompt a line")
+    counted = _counted_nouns(text for _, text in texts) if kind == "numeracy" else frozenset()
+    for where, text in texts:
+        if kind in ATTRIBUTE_KINDS:
+            yield _attributed(where, text, kind)
+        elif kind in ("spatial", "3d_spatial"):
+            yield _related(where, text, kind)
+        elif kind == "numeracy":
+            yield _numbered(where, text, kind, counted)
+        else:
+            yield Draft(where, text, kind)
+
+
+def compbench_vocabularies(drafts: Sequence[Draft], kind: str) -> dict[str, Vocabulary]:
+    """The words that foils of these drafts are made of."""
+    values: dict[str, set[str]] = {}
+    for draft in drafts:
+        for part in draft.constituents:
+            values.setdefault(part.kind, set()).add(part.value)
+    made = {}
+    for name, own in values.items():
+        if name == "relation":
+            pairs = (
+                ("left of", "right of"),
+                ("on top of", "at the bottom of"),
+                ("in front of", "behind"),
+            )
+            table = Table(
+                tuple(_RELATIONS.values()),
+                role="relation",
+                wordings={value: (words,) for words, value in _RELATIONS.items()},
+                inverse=pairs,
+                symmetric=("on side of", "next to", "near"),
+            )
+        elif name == "count":
+            table = Table(NUMBERS, role="count")
+        elif name == "object":
+            table = Table(
+                tuple(sorted(own)),
+                role="noun",
+                overlaps=(*_present("object", own), *_hypernyms(own)),
+                # Of hundreds of nouns nobody has said which exclude one another.
+                exclusive=kind not in ATTRIBUTE_KINDS,
+                repeat=True,
+            )
+        else:
+            table = Table(tuple(sorted(own)), overlaps=_present(name, own), repeat=True)
+        made[name] = make_vocabulary(name, table, source="T2I-CompBench")
+    return made
+
+
+def _present(kind: str, values: set[str]) -> tuple[tuple[str, ...], ...]:
+    groups = (tuple(v for v in group.split() if v in values) for group in _OVERLAPS.get(kind, ()))
+    return tuple(group for group in groups if len(group) > 1)
+
+
+def _hypernyms(nouns: set[str]) -> Iterator[tuple[str, str]]:
+    """An oak tree is a tree."""
+    for noun in sorted(nouns):
+        words = noun.split()
+        for start in range(1, len(words)):
+            if (head := " ".join(words[start:])) in nouns:
+                yield noun, head
+
+
+@cache
+def _attribute_words() -> dict[str, str]:
+    words = {word: word for group in _ATTRIBUTES.values() for word in group.split()}
+    return words | _SPELLINGS
+
+
+@cache
+def _kind_of_attribute() -> Mapping[str, str]:
+    return {word: kind for kind, group in _ATTRIBUTES.items() for word in group.split()}
+
+
+def _attributed(where: str, text: str, kind: str) -> Draft:
+    parts: list[Constituent] = []
+    fixed = []
+    for number, phrase in enumerate(bound_phrases(text, _attribute_words()), start=1):
+        own, noun = _phrase_parts(text, phrase, f"object_{number}")
+        parts += [*own, noun]
+        if not phrase.has_article:
+            fixed.append(noun.slot)
+    return Draft(where, text, kind, tuple(parts), frozenset(fixed))
+
+
+def _phrase_parts(text: str, phrase: Phrase, entity: str) -> tuple[list[Constituent], Constituent]:
+    parts = []
+    taken: dict[str, int] = {}
+    for value, span in phrase.attributes:
+        kind = _kind_of_attribute()[value]
+        taken[kind] = taken.get(kind, 0) + 1
+        slot = f"{entity}.{kind}" + (f"_{taken[kind]}" if taken[kind] > 1 else "")
+        parts.append(Constituent(slot, kind, value, span.start, span.end, (entity,)))
+    start, end = phrase.noun.start, phrase.noun.end
+    noun = Constituent(f"{entity}.object", "object", text[start:end].lower(), start, end, (entity,))
+    return parts, noun
+
+
+def _related(where: str, text: str, kind: str) -> Draft:
+    match = _RELATED.fullmatch(text)
+    if match is None:
+        return Draft(where, text, kind)
+    pair = ("object_1", "object_2")
+    relation = _RELATIONS[match["relation"]]
+    return Draft(
+        where,
+        text,
+        kind,
+        (
+            Constituent(
+                "object_1.object", "object", match["first"], *match.span("first"), pair[:1]
+            ),
+            Constituent("relation", "relation", relation, *match.span("relation"), pair),
+            Constituent(
+                "object_2.object", "object", match["second"], *match.span("second"), pair[1:]
+            ),
+        ),
+    )
+
+
+def _counted_nouns(texts: Iterable[str]) -> frozenset[str]:
+    """The nouns of lines that are lists of numbers and nouns and nothing else, singular."""
+    nouns = set()
+    for text in texts:
+        if _LIST.fullmatch(text):
+            for match in _COUNTED.finditer(text):
+                nouns.add(_singular(match["object"], match["count"]))
+    return frozenset(nouns)
+
+
+def _numbered(where: str, text: str, kind: str, counted: frozenset[str]) -> Draft:
+    parts: list[Constituent] = []
+    number = 0
+    for match in _COUNTED.finditer(text):
+        count, noun = match["count"].lower(), match["object"].lower()
+        value = _singular(noun, count)
+        if value not in counted:
+            if count in NUMBERS:
+                return Draft(where, text, kind)
+            continue
+        number += 1
+        entity = (f"object_{number}",)
+        if count in NUMBERS:
+            parts.append(
+                Constituent(f"{entity[0]}.count", "count", count, *match.span("count"), entity)
+            )
+        parts.append(
+            Constituent(f"{entity[0]}.object", "object", value, *match.span("object"), entity)
+        )
+    if not any(part.kind == "count" for part in parts):
+        return Draft(where, text, kind)
+    return Draft(where, text, kind, tuple(parts))
+
+
+@cache
+def _singular(noun: str, count: str) -> str:
+    if count in ("one", "a", "an"):
+        return noun
+    from prompts.grammar.vocabulary import singular_of
+
+    return singular_of(noun)

@@ -1,0 +1,221 @@
+"""Datasets of the library ``datasets`` and Parquet, with a dataset card."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prompts.errors import SuiteFormatError
+from prompts.formats.imported import Draft
+from prompts.formats.native import Header
+from prompts.formats.rows import from_rows, to_row
+from prompts.structure import Prompt
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_AT_ONCE = 10_000
+PARQUET = "prompts.parquet"
+CARD = "README.md"
+
+
+def read_dataset(
+    source: str,
+    *,
+    split: str | None = None,
+    text_column: str | None = None,
+    type_column: str | None = None,
+) -> Iterator[Draft | Prompt]:
+    """Rows of a dataset: a folder that ``save_to_disk`` wrote, a Parquet file or folder, a hub id.
+
+    Raises `SuiteFormatError` when it cannot be loaded, and as `from_rows` does.
+    """
+    columns, rows = _parquet(source) or _dataset(source, split)
+    empty = True
+    for each in from_rows(
+        rows,
+        columns,
+        source=f"dataset {source}",
+        text_column=text_column,
+        type_column=type_column,
+    ):
+        empty = False
+        yield each
+    if empty:
+        raise SuiteFormatError(f"dataset {source} has no rows")
+
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+def _parquet(source: str) -> tuple[list[str], Rows] | None:
+    """Columns and rows of a Parquet file or of all in a folder; None where there are none.
+
+    Read here and not by `datasets`, which keeps a copy of every file it reads, and may take the
+    copy of another folder of the same name for it.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(source)
+    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    if not files:
+        return None
+
+    def rows() -> Iterator[Mapping[str, Any]]:
+        for file in files:
+            with pq.ParquetFile(file) as table:
+                for batch in table.iter_batches(ROWS_AT_ONCE):
+                    yield from batch.to_pylist()
+
+    try:
+        columns = list(pq.read_schema(files[0]).names)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise SuiteFormatError(f"dataset {source} is no Parquet: {reason[0]}") from None
+    return columns, rows()
+
+
+def _dataset(source: str, split: str | None) -> tuple[list[str], Rows]:
+    """Columns and rows of what ``save_to_disk`` wrote, or of a dataset on the hub."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        if Path(source).is_dir():
+            loaded = datasets.load_from_disk(source)
+        else:
+            loaded = datasets.load_dataset(source)
+    except Exception as error:  # the library raises whatever its readers and the hub raise
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise SuiteFormatError(f"dataset {source!r} cannot be loaded: {reason[0]}") from None
+    if isinstance(loaded, dict):
+        if split is None and len(loaded) == 1:
+            split = next(iter(loaded))
+        if split not in loaded:
+            raise SuiteFormatError(
+                f"dataset {source!r} has the splits {', '.join(map(str, loaded))}; name one with "
+                "--dataset-split"
+            )
+        loaded = loaded[split]
+    return list(loaded.column_names), loaded
+
+
+def write_parquet(prompts: Iterable[Prompt], path: Path) -> int:
+    """Write a Parquet file, some rows at a time; returns how many prompts."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema()
+    count = 0
+    stream = iter(prompts)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while rows := [to_row(prompt) for prompt in islice(stream, ROWS_AT_ONCE)]:
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+            count += len(rows)
+    return count
+
+
+def write_folder(
+    prompts: Iterable[Prompt], folder: Path, *, name: str, header: Header | None
+) -> int:
+    """Write a folder that ``datasets.load_dataset`` reads: a Parquet file and a dataset card.
+
+    The folder appears when it is complete; it must not be there before.
+
+    Raises `SuiteFormatError` when it is.
+    """
+    if folder.exists():
+        raise SuiteFormatError(f"{folder} is there already; name a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
+    temporary.mkdir()
+    try:
+        types: Counter[str] = Counter()
+        count = write_parquet(_counted(prompts, types), temporary / PARQUET)
+        card = dataset_card(name, types, header=header)
+        (temporary / CARD).write_text(card, encoding="utf-8")
+        temporary.rename(folder)
+    except BaseException:
+        for file in temporary.iterdir():
+            file.unlink()
+        temporary.rmdir()
+        raise
+    return count
+
+
+def _counted(prompts: Iterable[Prompt], types: Counter[str]) -> Iterator[Prompt]:
+    for prompt in prompts:
+        types[prompt.type] += 1
+        yield prompt
+
+
+def dataset_card(name: str, types: Counter[str], *, header: Header | None) -> str:
+    """A Hugging Face dataset card: what the rows are, how many, where they come from."""
+    licence = (header.licence if header else "") or "unknown"
+    count = sum(types.values())
+    size = next(
+        label
+        for limit, label in (
+            (1_000, "n<1K"),
+            (10_000, "1K<n<10K"),
+            (100_000, "10K<n<100K"),
+            (1_000_000, "100K<n<1M"),
+            (float("inf"), "n>1M"),
+        )
+        if count < limit
+    )
+    rows = "\n".join(f"| {kind} | {number:,} |" for kind, number in sorted(types.items()))
+    origin = f"\nSource: {header.source}." if header and header.source else ""
+    seed = f" Seed: {header.seed}." if header and header.seed is not None else ""
+    return f"""---
+pretty_name: {name}
+license: {licence.lower()}
+language: en
+task_categories:
+- text-to-image
+size_categories:
+- {size}
+configs:
+- config_name: default
+  data_files: {PARQUET}
+---
+# {name}
+
+{count:,} prompts that test whether text-to-image models compose, each with its
+structure.{origin}{seed}
+
+| prompt type | prompts |
+|---|---|
+{rows}
+
+| column | what |
+|---|---|
+| `text` | the prompt |
+| `type`, `template` | prompt type and wording |
+| `split` | `seen` or `held_out`, where compositions are withheld |
+| `constituents` | slot, kind, value, character span (`start`, `end`) and entities of each part |
+| `foils` | minimally changed prompts that are false wherever the prompt is true, and the change |
+"""
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    constituent = pa.struct(
+        [
+            ("slot", pa.string()),
+            ("kind", pa.string()),
+            ("value", pa.string()),
+            ("start", pa.int32()),
+            ("end", pa.int32()),
+            ("entities", pa.list_(pa.string())),
+        ]
+    )
+    foil = pa.struct([("text", pa.string()), ("change", pa.string())])
+    texts = [(name, pa.string()) for name in ("id", "text", "type", "template", "split")]
+    return pa.schema([*texts, ("constituents", pa.list_(constituent)), ("foils", pa.list_(foil))])

@@ -1,0 +1,177 @@
+"""What every import has in common: text made clean, doubles told, foils added.
+
+A format's own module turns its rows into `Draft`s; `finish` makes prompts of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from prompts.errors import SuiteFormatError
+from prompts.foils import draw_of, foils_of
+from prompts.formats.native import text_fault
+from prompts.grammar.sample import ID_DIGITS
+from prompts.grammar.template import Template, TemplateSlot, lay_out, make_template
+from prompts.grammar.vocabulary import Vocabulary
+from prompts.structure import Constituent, Foil, Prompt
+
+Duplicates = Literal["drop", "keep", "refuse"]
+EXAMPLES = 5  # texts without structure that a tally keeps
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A row of a foreign file, as far as it was understood."""
+
+    where: str
+    """File and row, for messages."""
+    text: str
+    type: str
+    constituents: tuple[Constituent, ...] = ()
+    """With spans in `text`; empty where only the text is known."""
+    fixed: frozenset[str] = frozenset()
+    """Slots that foils leave alone."""
+
+
+@dataclass
+class Tally:
+    """What became of the rows of one file."""
+
+    rows: int = 0
+    parsed: int = 0
+    """Rows whose structure was understood, duplicates included."""
+    structured: int = 0
+    """Prompts kept with constituents."""
+    text_only: int = 0
+    """Prompts kept as text alone."""
+    duplicates: int = 0
+    """Rows whose text was there already, after normalisation."""
+    text_only_examples: list[str] = field(default_factory=list)
+
+    @property
+    def share_parsed(self) -> float:
+        """Share of the rows whose structure was understood; NaN without rows."""
+        return self.parsed / self.rows if self.rows else float("nan")
+
+
+def clean(text: str, *, where: str) -> str:
+    """`text` in Unicode's composed form (NFC), without blanks at its ends.
+
+    Raises `SuiteFormatError` for an empty text and for control characters.
+    """
+    composed = unicodedata.normalize("NFC", text).strip()
+    fault = text_fault(composed)
+    if fault:
+        raise SuiteFormatError(f"{where}: text {fault}")
+    return composed
+
+
+def finish(
+    drafts: Iterable[Draft | Prompt],
+    tally: Tally,
+    *,
+    vocabularies: Mapping[str, Vocabulary] | None = None,
+    duplicates: Duplicates = "drop",
+    seed: int = 0,
+    known: dict[int, int] | None = None,
+) -> Iterator[Prompt]:
+    """Prompts of `drafts`, with foils where there is structure; fills `tally` on the way.
+
+    `known` remembers texts over several files: how often each occurred, by a hash.
+
+    Raises `SuiteFormatError` for a double row where `duplicates` is ``refuse``.
+    """
+    known = {} if known is None else known
+    for draft in drafts:
+        tally.rows += 1
+        tally.parsed += bool(draft.constituents)
+        digest = hashlib.sha256(_normal(draft.text).encode()).digest()
+        # Eight bytes a text, so that a million rows take little memory.
+        key = int.from_bytes(digest[:8], "big")
+        times = known.get(key, 0)
+        known[key] = times + 1
+        if times:
+            tally.duplicates += 1
+            if duplicates == "refuse":
+                where = draft.where if isinstance(draft, Draft) else f"prompt {tally.rows}"
+                raise SuiteFormatError(
+                    f"{where}: {draft.text!r} was there before; drop it, or import with "
+                    "--duplicates drop or keep"
+                )
+            if duplicates == "drop":
+                continue
+        prompt = _prompt(draft, vocabularies or {}, seed) if isinstance(draft, Draft) else draft
+        if times:
+            prompt = replace(prompt, id=f"{prompt.id}-{times + 1}")
+        if prompt.constituents:
+            tally.structured += 1
+        else:
+            tally.text_only += 1
+            if len(tally.text_only_examples) < EXAMPLES:
+                tally.text_only_examples.append(prompt.text)
+        yield prompt
+
+
+def _prompt(draft: Draft, vocabularies: Mapping[str, Vocabulary], seed: int) -> Prompt:
+    identifier = hashlib.sha256(draft.text.encode()).hexdigest()[:ID_DIGITS]
+    foils: tuple[Foil, ...] = ()
+    if draft.constituents:
+        foils = _foils(draft, vocabularies, draw_of(int(identifier, 16), seed))
+    return Prompt(identifier, draft.text, draft.type, draft.type, draft.constituents, foils)
+
+
+def _normal(text: str) -> str:
+    """Texts that only differ in case, blanks or a full stop are the same prompt."""
+    return " ".join(text.casefold().split()).rstrip(".")
+
+
+def _foils(draft: Draft, vocabularies: Mapping[str, Vocabulary], draw: int) -> tuple[Foil, ...]:
+    template, digits, places = as_template(draft, vocabularies)
+    upper = draft.text[:1].isupper()
+    foils = foils_of(template, digits, draft.text, places, draw)
+    if upper:
+        foils = tuple(Foil(foil.text[:1].upper() + foil.text[1:], foil.change) for foil in foils)
+    return tuple(foil for foil in foils if foil.text != draft.text)
+
+
+def as_template(
+    draft: Draft, vocabularies: Mapping[str, Vocabulary]
+) -> tuple[Template, tuple[int, ...], list[int]]:
+    """A foreign prompt taken as a template of its own, with its choices and its pieces' places."""
+    parts: Sequence[Constituent] = sorted(draft.constituents, key=lambda part: part.start)
+    counters = {
+        part.entities[0]: index
+        for index, part in enumerate(parts)
+        if vocabularies[part.kind].role == "count"
+    }
+    gaps, slots, places = [], [], []
+    at = 0
+    for part in parts:
+        gap = draft.text[at : part.start]
+        article = _article_at_the_end(gap)
+        if article:
+            gap = gap[: -len(article)]
+        vocabulary = vocabularies[part.kind]
+        counted = counters.get(part.entities[0], -1) if vocabulary.role == "noun" else -1
+        choices = lay_out(vocabulary, bool(article))
+        slots.append(
+            TemplateSlot(part.slot, choices, part.entities, counted, part.slot in draft.fixed)
+        )
+        gaps.append(gap)
+        places += [part.start - len(article), part.end]
+        at = part.end
+    gaps.append(draft.text[at:])
+    template = make_template(draft.type, draft.type, tuple(gaps), tuple(slots))
+    digits = tuple(slot.choices.usual[part.value] for slot, part in zip(slots, parts, strict=True))
+    return template, digits, places
+
+
+def _article_at_the_end(gap: str) -> str:
+    for article in ("a ", "an "):
+        if gap.lower() == article or gap.lower().endswith(" " + article):
+            return gap[-len(article) :]
+    return ""

@@ -1,0 +1,228 @@
+"""The native format: JSON Lines, one prompt with its whole structure a line.
+
+The first line may be a header, ``{"header": {...}}``, that says where the prompts come from; every
+other line is a `Prompt`, or blank. `prompts/formats/schema.json` is the JSON schema of a line,
+version `SCHEMA_VERSION`, made from the types by pydantic. Reading and writing are streams: a
+million prompts take no more memory than one.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import chain
+from json.encoder import encode_basestring as quoted
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from prompts.errors import SuiteFormatError
+from prompts.plausibility import Control
+from prompts.splits import Certificate
+from prompts.structure import Constituent, Prompt
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SCHEMA_VERSION = 1
+HEADER = '{"header"'
+# Marks that turn the direction of text around, and so hide what a prompt says.
+_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where the prompts of a file come from."""
+
+    schema_version: int = SCHEMA_VERSION
+    source: str = ""
+    """The grammar's name and hash, or the file that was imported."""
+    licence: str = ""
+    seed: int | None = None
+    balance: str = ""
+    """How generated prompts were drawn; see `prompts.grammar.sample.generate`."""
+    control: Control | None = None
+    """What was done against odd and rare words."""
+    certificate: Certificate | None = None
+    """Of the split, where there is one."""
+
+
+@dataclass(frozen=True)
+class HeaderLine:
+    """The first line of a file."""
+
+    header: Header
+
+
+def read_header(lines: Iterable[str], *, source: str) -> tuple[Header | None, Iterator[str]]:
+    """The header, if the first line is one, and the lines themselves, header included.
+
+    Raises `SuiteFormatError` for a header that cannot be read.
+    """
+    from pydantic import ValidationError
+
+    stream = iter(lines)
+    first = next(stream, "")
+    if not first.startswith(HEADER):
+        return None, chain([first], stream)
+    try:
+        header = _header_type().validate_json(first).header
+    except ValidationError as error:
+        raise SuiteFormatError(f"{source}, line 1: {_first_fault(error)}") from None
+    if header.schema_version > SCHEMA_VERSION:
+        raise SuiteFormatError(
+            f"{source} is of schema version {header.schema_version}, and this program reads up to "
+            f"{SCHEMA_VERSION}; update it"
+        )
+    return header, chain([first], stream)
+
+
+def read_lines(lines: Iterable[str], *, source: str) -> Iterator[Prompt]:
+    """The prompts of a file's lines, each checked; ids are not compared.
+
+    Raises `SuiteFormatError` for an empty file and for the first faulty line.
+    """
+    from pydantic import ValidationError
+
+    validate = _prompt_type().validate_json
+    empty = True
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or (number == 1 and line.startswith(HEADER)):
+            continue
+        empty = False
+        try:
+            prompt = validate(line)
+        except ValidationError as error:
+            raise SuiteFormatError(f"{source}, line {number}: {_first_fault(error)}") from None
+        fault = fault_of(prompt)
+        if fault:
+            raise SuiteFormatError(f"{source}, line {number}: {fault}")
+        yield prompt
+    if empty:
+        raise SuiteFormatError(f"{source} is empty; write one prompt a line as JSON")
+
+
+def file_lines(path: Path, *, source: str) -> Iterator[str]:
+    """The lines of a file, one at a time.
+
+    Raises `SuiteFormatError` when it cannot be read or is not text.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            yield from stream_lines(file, source=source)
+    except OSError as error:
+        raise SuiteFormatError(f"{source} cannot be read: {error.strerror}") from None
+
+
+def stream_lines(file: TextIO, *, source: str) -> Iterator[str]:
+    """The lines of an open file; raises `SuiteFormatError` where they are not text."""
+    try:
+        yield from file
+    except UnicodeDecodeError:
+        raise SuiteFormatError(f"{source} is not UTF-8 text; save it as JSON Lines") from None
+
+
+def fault_of(prompt: Prompt) -> str | None:
+    """What is wrong with a prompt's structure, or None."""
+    fault = text_fault(prompt.text)
+    if fault:
+        return f"text {fault}"
+    last, before = 0, ""
+    slots: set[str] = set()
+    for part in sorted(prompt.constituents, key=lambda part: part.start):
+        if not 0 <= part.start < part.end <= len(prompt.text):
+            return f"span {part.start}-{part.end} of {part.slot!r} is outside the text"
+        if part.start < last:
+            return (
+                f"span {part.start}-{part.end} of {part.slot!r} overlaps the one before it, "
+                f"{before!r}; give each its own words"
+            )
+        if part.slot in slots:
+            return f"slot {part.slot!r} is filled twice"
+        if not part.entities:
+            return f"slot {part.slot!r} belongs to no entity"
+        last, before = part.end, part.slot
+        slots.add(part.slot)
+    for foil in prompt.foils:
+        fault = text_fault(foil.text)
+        if fault:
+            return f"foil {foil.change!r} {fault}"
+        if foil.text == prompt.text:
+            return f"foil {foil.change!r} is the prompt itself"
+    return None
+
+
+def text_fault(text: str) -> str | None:
+    """What is wrong with a text, or None."""
+    if not text.strip():
+        return "is empty"
+    if text.isascii():
+        return None if text.isprintable() else "has a control character; write plain text"
+    if any(unicodedata.category(c) in _CONTROL or c in _DIRECTION for c in text):
+        return "has a control character; write plain text"
+    if not unicodedata.is_normalized("NFC", text):
+        return "is not in Unicode's composed form (NFC), on which spans rest; import it anew"
+    return None
+
+
+def dump_prompt(prompt: Prompt) -> str:
+    """One line of a file, line break included."""
+    parts = ", ".join([_part(part) for part in prompt.constituents])
+    foils = ", ".join(
+        [
+            f'{{"text": {quoted(foil.text)}, "change": {quoted(foil.change)}}}'
+            for foil in prompt.foils
+        ]
+    )
+    split = quoted(prompt.split) if prompt.split else "null"
+    return (
+        f'{{"id": {quoted(prompt.id)}, "text": {quoted(prompt.text)}, '
+        f'"type": {quoted(prompt.type)}, "template": {quoted(prompt.template)}, '
+        f'"constituents": [{parts}], "foils": [{foils}], "split": {split}}}\n'
+    )
+
+
+def _part(part: Constituent) -> str:
+    entities = ", ".join([quoted(entity) for entity in part.entities])
+    return (
+        f'{{"slot": {quoted(part.slot)}, "kind": {quoted(part.kind)}, '
+        f'"value": {quoted(part.value)}, "start": {part.start}, "end": {part.end}, '
+        f'"entities": [{entities}]}}'
+    )
+
+
+def dump_header(header: Header) -> str:
+    """The first line of a file, line break included; what is empty is left out."""
+    given = {key: value for key, value in asdict(header).items() if value not in (None, "")}
+    return json.dumps({"header": given}, ensure_ascii=False) + "\n"
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a line."""
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(HeaderLine | Prompt).json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+@cache
+def _prompt_type() -> TypeAdapter[Prompt]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Prompt)
+
+
+@cache
+def _header_type() -> TypeAdapter[HeaderLine]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(HeaderLine)
+
+
+def _first_fault(error: Any) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(step) for step in first["loc"]) or "the row"
+    return f"{place}: {first['msg']}"

@@ -1,0 +1,103 @@
+"""A grammar ready for use: by name of one that ships, or from a file."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from prompts.errors import GrammarError
+from prompts.grammar.ambiguity import check_unambiguous
+from prompts.grammar.expand import Expanded, expand
+from prompts.grammar.syntax import parse
+from prompts.grammar.template import Template, compile_template
+from prompts.grammar.vocabulary import Vocabulary
+
+SHIPPED = Path(__file__).parent.parent / "grammars"
+ENDING = ".grammar"
+
+Allowed = Mapping[tuple[str, str], frozenset[tuple[str, str]]]
+"""For (noun kind, attribute kind), the pairs of values that may go together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """A compiled grammar."""
+
+    name: str
+    sha256: str
+    """Of the grammar's text."""
+    expanded: Expanded
+    types: Mapping[str, tuple[Template, ...]]
+    """The templates of each prompt type."""
+
+    @property
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """The vocabularies in use, by kind."""
+        kinds = {
+            slot.kind: slot.vocabulary
+            for templates in self.types.values()
+            for template in templates
+            for slot in template.slots
+        }
+        return dict(sorted(kinds.items()))
+
+    def controlled(self, vocabularies: Mapping[str, Vocabulary], allowed: Allowed) -> Grammar:
+        """The same grammar with other words, or with pairs of words kept apart."""
+        expanded = replace(self.expanded, vocabularies=vocabularies)
+        return replace(self, expanded=expanded, types=_compile(expanded, allowed))
+
+
+def list_grammars() -> tuple[str, ...]:
+    """Names of the grammars that ship, sorted."""
+    return tuple(sorted(path.stem for path in SHIPPED.glob(f"*{ENDING}")))
+
+
+def load_grammar(source: str) -> Grammar:
+    """Load a grammar that ships, by name, or a grammar file, by path.
+
+    Raises `GrammarError` naming the file and line.
+    """
+    path = SHIPPED / f"{source}{ENDING}" if source in list_grammars() else Path(source)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise GrammarError(f"grammar {path} is no UTF-8 text; write it as plain text") from None
+    except OSError as error:
+        near = difflib.get_close_matches(source, list_grammars(), cutoff=0.4)
+        hint = f"did you mean {' or '.join(near or list_grammars())}?"
+        raise GrammarError(
+            f"grammar {source!r} is none that ships, and as a file it cannot be read "
+            f"({error.strerror}); {hint}"
+        ) from None
+    return make_grammar(text, name=path.stem, source=path.name, folder=path.parent)
+
+
+def make_grammar(
+    text: str, *, name: str = "grammar", source: str = "", folder: Path | None = None
+) -> Grammar:
+    """Compile a grammar from its text.
+
+    Raises `GrammarError` naming the line.
+    """
+    if not text.strip():
+        raise GrammarError(
+            f"grammar {source or name} is empty; write a prompt type, e.g. "
+            "`scene: a {object_1.object}` after `use core`"
+        )
+    expanded = expand(parse(text, source=source or name), folder=folder)
+    types = _compile(expanded, {})
+    check_unambiguous(source or name, types)
+    return Grammar(name, hashlib.sha256(text.encode()).hexdigest(), expanded, types)
+
+
+def _compile(expanded: Expanded, allowed: Allowed) -> dict[str, tuple[Template, ...]]:
+    return {
+        each.name: tuple(
+            compile_template(each.name, flat, expanded.vocabularies, allowed=allowed)
+            for flat in each.templates
+        )
+        for each in expanded.types
+    }

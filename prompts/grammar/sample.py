@@ -1,0 +1,173 @@
+"""Prompts drawn from a grammar without replacement, however large its space."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from math import gcd
+from typing import Literal
+
+from prompts.errors import RequestError
+from prompts.foils import draw_of, foils_of
+from prompts.grammar.load import Grammar
+from prompts.grammar.permute import Permutation, mix
+from prompts.grammar.template import Digits, Template
+from prompts.structure import Prompt
+
+Balance = Literal["types", "space"]
+
+ID_DIGITS = 16  # of the text's SHA-256; two in a million prompts agree with probability 3e-8
+LISTED = 300_000  # a space up to this size is counted by going through it
+SAMPLED = 4_000  # draws from which the number of prompts in a larger one is estimated
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How many distinct prompts there are."""
+
+    count: int
+    is_exact: bool
+
+    def __str__(self) -> str:
+        return f"{self.count:,}" if self.is_exact else f"about {self.count:,}"
+
+
+def generate(
+    grammar: Grammar, n: int, *, seed: int, balance: Balance = "types"
+) -> Iterator[Prompt]:
+    """Draw `n` distinct prompts with their spans and foils; any first part has the same mixture.
+
+    Args:
+        grammar: where they come from.
+        n: how many.
+        seed: equal seeds give equal prompts, on any machine.
+        balance: ``types`` draws equally many of each prompt type, and of each template in it, as
+            far as there are so many; ``space`` draws every prompt of the grammar with the same
+            probability.
+
+    Raises:
+        RequestError: there are fewer than `n`; says how many.
+    """
+    templates = [template for group in grammar.types.values() for template in group]
+    quotas = _quotas(grammar, n, balance)
+    ends = list(accumulate(quotas))
+    draws = [
+        _drawn(template, quota, mix(seed * 4096 + index) + seed)
+        for index, (template, quota) in enumerate(zip(templates, quotas, strict=True))
+    ]
+    stride, start = _stride(n), mix(seed) % max(n, 1)
+    return (next(draws[bisect_right(ends, (start + turn * stride) % n)]) for turn in range(n))
+
+
+def capacities(grammar: Grammar) -> dict[str, Capacity]:
+    """How many distinct prompts each type has."""
+    result = {}
+    for name, templates in grammar.types.items():
+        each = [capacity(template) for template in templates]
+        exact = all(one.is_exact for one in each)
+        result[name] = Capacity(sum(one.count for one in each), exact)
+    return result
+
+
+@lru_cache(maxsize=4096)
+def capacity(template: Template) -> Capacity:
+    """How many distinct prompts a template writes."""
+    count = template.count()
+    if count is not None:
+        return Capacity(count, is_exact=True)
+    if template.size <= LISTED:
+        allowed = (template.allows(template.digits(index)) for index in range(template.size))
+        return Capacity(sum(allowed), is_exact=True)
+    order = Permutation(template.size, seed=0)
+    allowed = (template.allows(template.digits(order(index))) for index in range(SAMPLED))
+    return Capacity(template.size * sum(allowed) // SAMPLED, is_exact=False)
+
+
+def prompt_of(template: Template, digits: Digits, *, draw: int) -> Prompt:
+    """The prompt of given choices; `draw` decides where its foils change it."""
+    text, places, parts = template.write(digits)
+    return Prompt(
+        hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS],
+        text,
+        template.type,
+        template.pattern,
+        parts,
+        foils_of(template, digits, text, places, draw),
+    )
+
+
+def _drawn(template: Template, quota: int, seed: int) -> Iterator[Prompt]:
+    order = Permutation(template.size, seed=seed)
+    given = 0
+    for turn in range(template.size):
+        if given == quota:
+            return
+        index = order(turn)
+        digits = template.digits(index)
+        if template.allows(digits):
+            given += 1
+            yield prompt_of(template, digits, draw=draw_of(index, seed))
+    if given < quota:
+        raise RequestError(
+            f"prompt type {template.type!r} has only {given:,} distinct prompts of the form "
+            f"{template.pattern!r}, and {quota:,} are asked for; ask for fewer"
+        )
+
+
+def _quotas(grammar: Grammar, n: int, balance: Balance) -> list[int]:
+    types = capacities(grammar)
+    total = Capacity(
+        sum(each.count for each in types.values()), all(each.is_exact for each in types.values())
+    )
+    if n < 1:
+        raise RequestError(f"the number of prompts should be at least 1, not {n}")
+    if n > total.count:
+        each = ", ".join(f"{name} {capacity}" for name, capacity in types.items())
+        raise RequestError(
+            f"grammar {grammar.name!r} has {total} distinct prompts ({each}), and {n:,} are "
+            "asked for; ask for fewer or add words"
+        )
+    groups = [[capacity(template).count for template in group] for group in grammar.types.values()]
+    if balance == "space":
+        return _in_proportion(n, [count for group in groups for count in group])
+    shares = _level(n, [sum(group) for group in groups])
+    return [
+        quota for share, group in zip(shares, groups, strict=True) for quota in _level(share, group)
+    ]
+
+
+def _level(n: int, limits: Sequence[int]) -> list[int]:
+    """`n` dealt as evenly as the limits let it; the first ones get what is left over."""
+    dealt = [0] * len(limits)
+    while n:
+        free = [index for index, limit in enumerate(limits) if dealt[index] < limit]
+        share, rest = divmod(n, len(free))
+        for place, index in enumerate(free):
+            more = min(share + (place < rest), limits[index] - dealt[index])
+            dealt[index] += more
+            n -= more
+    return dealt
+
+
+def _stride(n: int) -> int:
+    """Steps of this size go through ``range(n)`` once and spread any beginning of it evenly.
+
+    It is near n over the golden ratio, whose multiples are as evenly spread as any (Weyl).
+    """
+    stride = max(round(n * 0.6180339887498949), 1)
+    while gcd(stride, n) > 1:
+        stride += 1
+    return stride
+
+
+def _in_proportion(n: int, limits: Sequence[int]) -> list[int]:
+    total, before, dealt = sum(limits), 0, []
+    for limit in limits:
+        after = before + limit
+        dealt.append(n * after // total - n * before // total)
+        before = after
+    return dealt

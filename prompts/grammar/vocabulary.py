@@ -1,0 +1,243 @@
+"""Vocabularies: the words of each kind, their forms, and what they mean to one another.
+
+Vocabularies lie in TOML files, a table a kind; those that ship are in `prompts/vocabularies/`.
+`Table` documents the keys.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from prompts.errors import VocabularyError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SHIPPED = Path(__file__).parent.parent / "vocabularies"
+NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+Role = Literal["noun", "attribute", "count", "relation"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One kind as a TOML file writes it."""
+
+    values: tuple[str, ...]
+    """Canonical values."""
+    role: Role = "attribute"
+    """A noun names an entity and takes a plural; a count sets the number of its entity's noun."""
+    wordings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """How a value may be written, where that is not the value itself."""
+    plural: Mapping[str, str] = field(default_factory=dict)
+    """Plurals of nouns; those of other nouns come from the library ``inflect``."""
+    an: tuple[str, ...] | None = None
+    """The words that take ``an``; if None, ``inflect`` decides."""
+    inverse: tuple[tuple[str, str], ...] = ()
+    """Relations that say the same with their two entities exchanged, e.g. left of, right of."""
+    opposite: tuple[tuple[str, str], ...] = ()
+    """Relations that exclude each other with their entities in place, e.g. with, without."""
+    negative: tuple[str, ...] = ()
+    """Relations that say their second entity is absent."""
+    symmetric: tuple[str, ...] = ()
+    """Relations that hold both ways round."""
+    overlaps: tuple[tuple[str, ...], ...] = ()
+    """Values that may be true of the same thing; none is a foil of another."""
+    exclusive: bool | None = None
+    """Whether values other than those that overlap exclude one another; None means: unless they
+    are relations."""
+    repeat: bool | None = None
+    """Whether one prompt may have the same value twice; None means: counts and relations may."""
+    typical: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """For a kind of attribute, the plausible values of a noun; a noun not listed takes all."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The words of one kind, ready for use."""
+
+    name: str
+    table: Table
+    source: str
+    """The file it came from."""
+    overlapping: Mapping[str, frozenset[str]]
+    """For each value, the values that may be true of the same thing, itself included."""
+    reverse: Mapping[str, str]
+    """For each relation that has one, the relation that is false wherever it holds."""
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The canonical values."""
+        return self.table.values
+
+    @property
+    def role(self) -> Role:
+        """What its words do in a prompt."""
+        return self.table.role
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether one value in place of another makes a prompt false."""
+        given = self.table.exclusive
+        return self.role != "relation" if given is None else given
+
+    @property
+    def repeats(self) -> bool:
+        """Whether one prompt may have the same value twice."""
+        given = self.table.repeat
+        return self.role in ("count", "relation") if given is None else given
+
+    def wordings(self, value: str) -> tuple[str, ...]:
+        """How `value` may be written; the first wording is the usual one."""
+        return self.table.wordings.get(value, (value,))
+
+    def plural(self, word: str) -> str:
+        """The plural of a noun."""
+        return self.table.plural.get(word) or plural_of(word)
+
+    def article(self, word: str) -> str:
+        """``a`` or ``an``, whichever `word` takes."""
+        if self.table.an is None:
+            return article_of(word)
+        return "an" if word in self.table.an else "a"
+
+    def restricted(self, values: Sequence[str]) -> Vocabulary:
+        """The same vocabulary with only `values`, in its own order."""
+        kept = tuple(value for value in self.values if value in set(values))
+        return replace(self, table=replace(self.table, values=kept))
+
+
+def make_vocabulary(name: str, table: Table, *, source: str) -> Vocabulary:
+    """Check a table and make a vocabulary of it.
+
+    Raises `VocabularyError` naming the file and the kind.
+    """
+    where = f"vocabulary {name!r} in {source}"
+    if not table.values:
+        raise VocabularyError(f"{where} is empty; give it `values`")
+    if len(set(table.values)) < len(table.values):
+        twice = next(value for value in table.values if table.values.count(value) > 1)
+        raise VocabularyError(f"{where} has {twice!r} twice; name each value once")
+    known = set(table.values)
+    groups: tuple[tuple[str, ...], ...] = (
+        tuple(table.wordings), tuple(table.plural), table.negative, table.symmetric,
+        *table.inverse, *table.opposite, *table.overlaps,
+    )  # fmt: skip
+    for value in (value for group in groups for value in group):
+        if value not in known:
+            near = difflib.get_close_matches(value, table.values, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "add it to `values`"
+            raise VocabularyError(f"{where} has no value {value!r}; {hint}")
+    if table.role == "count" and not known <= set(NUMBERS):
+        raise VocabularyError(f"{where} counts with words other than {', '.join(NUMBERS)}")
+    owner: dict[str, str] = {}
+    for value in table.values:
+        for wording in table.wordings.get(value, (value,)):
+            if not wording or not wording.isprintable() or wording != " ".join(wording.split()):
+                raise VocabularyError(f"{where} has an unusable word {wording!r}; write plain text")
+            if owner.setdefault(wording, value) != value:
+                raise VocabularyError(
+                    f"{where} writes both {owner[wording]!r} and {value!r} as {wording!r}; "
+                    "make their wordings differ"
+                )
+    overlapping = {value: {value} for value in table.values}
+    for group in table.overlaps:
+        for value in group:
+            overlapping[value].update(group)
+    reverse = {}
+    for one, other in (*table.inverse, *table.opposite):
+        reverse[one], reverse[other] = other, one
+    return Vocabulary(
+        name=name,
+        table=table,
+        source=source,
+        overlapping={value: frozenset(group) for value, group in overlapping.items()},
+        reverse=reverse,
+    )
+
+
+def load_vocabularies(name: str, *, folder: Path | None = None) -> dict[str, Vocabulary]:
+    """The kinds of a vocabulary that ships, by name, or of a TOML file, by path from `folder`.
+
+    Raises `VocabularyError` naming the file and the key.
+    """
+    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+    path = shipped.get(name) or (folder or Path()) / name
+    if not path.is_file():
+        near = difflib.get_close_matches(name, shipped, cutoff=0.4) or list(shipped)
+        raise VocabularyError(
+            f"vocabulary {name!r} is none that ships and no file; did you mean {' or '.join(near)}?"
+        )
+    return _read(path)
+
+
+@cache
+def _read(path: Path) -> dict[str, Vocabulary]:
+    from pydantic import ValidationError
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise VocabularyError(f"vocabulary {path} is no UTF-8 text; save it as TOML") from None
+    except tomllib.TOMLDecodeError as error:
+        raise VocabularyError(f"vocabulary {path} is no TOML: {error}") from None
+    if not content:
+        raise VocabularyError(f"vocabulary {path} is empty; write a table for each kind")
+    kinds = {}
+    for name, table in content.items():
+        try:
+            kinds[name] = make_vocabulary(name, _table().validate_python(table), source=path.name)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(step) for step in (name, *first["loc"]))
+            raise VocabularyError(f"vocabulary {path}: {place}: {first['msg']}") from None
+    return kinds
+
+
+@cache
+def _table() -> TypeAdapter[Table]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Table)
+
+
+def number_of(word: str) -> int:
+    """The number that a count's word stands for."""
+    return NUMBERS.index(word) + 1
+
+
+@cache
+def _inflect() -> object:
+    # Imported late: it takes seconds, and the words that ship bring their forms along.
+    import inflect
+
+    return inflect.engine()
+
+
+@cache
+def plural_of(word: str) -> str:
+    """The plural of a noun, by the library ``inflect``."""
+    return str(_inflect().plural_noun(word))  # type: ignore[attr-defined]
+
+
+@cache
+def article_of(word: str) -> str:
+    """``a`` or ``an`` before `word`; ``inflect`` decides where the spelling may mislead."""
+    if re.match(r"[bcdfgjklmnpqrstvwyz][a-z]*[aeiouy]", word):
+        return "a"
+    return str(_inflect().a(word)).split(" ", 1)[0]  # type: ignore[attr-defined]
+
+
+@cache
+def singular_of(word: str) -> str:
+    """The singular of a noun that may be a plural, by the library ``inflect``."""
+    singular = _inflect().singular_noun(word)  # type: ignore[attr-defined]
+    return str(singular) if singular else word

@@ -1,0 +1,98 @@
+"""Controls that keep a benchmark from being about odd or rare words.
+
+``typical`` keeps only pairs of noun and attribute that the vocabulary calls plausible, ``atypical``
+only those that it does not; foils keep to the same. A frequency band keeps, of each vocabulary, the
+words that lie within a band of the Zipf scale (van Heuven and others, *Quarterly Journal of
+Experimental Psychology* 67, 2014), as the library ``wordfreq`` gives it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from prompts.errors import RequestError
+from prompts.grammar.load import Allowed, Grammar
+from prompts.grammar.vocabulary import Vocabulary
+
+Plausibility = Literal["any", "typical", "atypical"]
+
+
+@dataclass(frozen=True)
+class Control:
+    """What was done against odd and rare words; written in the suite."""
+
+    plausibility: Plausibility = "any"
+    frequency_band: float | None = None
+    """Width in Zipf units (powers of ten of the frequency); None for no control."""
+    frequencies: Mapping[str, tuple[float, float]] | None = None
+    """For each vocabulary kept to a band, the lowest and highest Zipf frequency left."""
+
+
+def control(
+    grammar: Grammar, *, plausibility: Plausibility = "any", frequency_band: float | None = None
+) -> tuple[Grammar, Control]:
+    """`grammar` under the controls that are asked for, and what they came to.
+
+    Raises `RequestError` when nothing is left, or the vocabularies do not say what is plausible.
+    """
+    vocabularies = dict(grammar.expanded.vocabularies)
+    frequencies = None
+    if frequency_band is not None:
+        if not frequency_band > 0:
+            raise RequestError(f"the frequency band should be above 0, not {frequency_band:g}")
+        frequencies = {}
+        for kind, vocabulary in grammar.vocabularies.items():
+            if vocabulary.role in ("noun", "attribute"):
+                kept, ends = _in_band(vocabulary, frequency_band)
+                vocabularies[kind] = kept
+                frequencies[kind] = ends
+    allowed = _allowed(grammar, vocabularies, plausibility) if plausibility != "any" else {}
+    if frequencies is None and plausibility == "any":
+        return grammar, Control()
+    controlled = grammar.controlled(vocabularies, allowed)
+    return controlled, Control(plausibility, frequency_band, frequencies)
+
+
+def _in_band(vocabulary: Vocabulary, width: float) -> tuple[Vocabulary, tuple[float, float]]:
+    """The most words within one band of `width`; of several such bands the most frequent words."""
+    from wordfreq import zipf_frequency
+
+    zipf = sorted((zipf_frequency(value, "en"), value) for value in vocabulary.values)
+    figures = [figure for figure, _ in zipf]
+    spans = [(bisect_right(figures, low + width) - i, i) for i, low in enumerate(figures)]
+    count, start = max(spans)
+    if count < 2:
+        raise RequestError(
+            f"a frequency band of {width:g} leaves one word of vocabulary {vocabulary.name!r}; "
+            "take a wider band"
+        )
+    band = zipf[start : start + count]
+    return vocabulary.restricted([value for _, value in band]), (band[0][0], band[-1][0])
+
+
+def _allowed(
+    grammar: Grammar, vocabularies: Mapping[str, Vocabulary], plausibility: Plausibility
+) -> Allowed:
+    used = grammar.vocabularies
+    allowed = {}
+    for kind in used:
+        for attribute, typical in vocabularies[kind].table.typical.items():
+            if attribute not in used:
+                continue
+            values = vocabularies[attribute].values
+            pairs = {
+                (noun, value)
+                for noun in vocabularies[kind].values
+                for value in values
+                if (value in typical.get(noun, values)) == (plausibility == "typical")
+            }
+            allowed[kind, attribute] = frozenset(pairs)
+    if not allowed:
+        raise RequestError(
+            f"the vocabularies of grammar {grammar.name!r} do not say which pairs are plausible; "
+            "add a table such as [object.typical.colour], or leave the control out"
+        )
+    return allowed

@@ -1,0 +1,24 @@
+"""The commands ``t2i-audit prompts ...``: each parses, calls the library and prints."""
+
+from __future__ import annotations
+
+import typer
+
+from t2i_audit.cli.prompts.check import check
+from t2i_audit.cli.prompts.diff import diff
+from t2i_audit.cli.prompts.export import export
+from t2i_audit.cli.prompts.generate import generate
+from t2i_audit.cli.prompts.importing import import_prompts
+from t2i_audit.cli.prompts.listing import list_command
+from t2i_audit.cli.prompts.show import show
+from t2i_audit.cli.prompts.stats import stats
+
+app = typer.Typer(help="Make, import, inspect and export prompt benchmarks.")
+app.command("generate", short_help="Draw prompts from a grammar.")(generate)
+app.command("import", short_help="Take in foreign prompts, with structure.")(import_prompts)
+app.command("export", short_help="Write prompts in another format.")(export)
+app.command("show", short_help="Print some prompts readably.")(show)
+app.command("stats", short_help="Count what a file holds.")(stats)
+app.command("diff", short_help="Compare two files.")(diff)
+app.command("check", short_help="Look for faults.")(check)
+app.command("list", short_help="List grammars and suites that ship.")(list_command)

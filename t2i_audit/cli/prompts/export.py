@@ -1,0 +1,77 @@
+"""The command ``t2i-audit prompts export``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from t2i_audit.cli import options
+from t2i_audit.cli.prompts import streams
+from t2i_audit.errors import SuiteError
+
+if TYPE_CHECKING:
+    from prompts.structure import Prompt
+
+Target = Literal["geneval", "text", "csv", "pairs", "datasets", "parquet"]
+
+
+def export(
+    file: streams.File,
+    to: Annotated[
+        Target,
+        typer.Option(
+            "--to",
+            help="datasets is a folder with a dataset card, pairs a CSV of prompts and foils.",
+        ),
+    ],
+    output: streams.Output,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write prompts in another format; what it cannot say is left out and counted."""
+    from prompts.formats import hub
+    from t2i_audit.io import atomic_file
+
+    header, prompts = streams.read_file(file)
+    counts = {"written": 0, "left_out": 0}
+    if to in ("datasets", "parquet"):
+        if output == streams.STREAM:
+            raise SuiteError(f"--to {to} cannot go to standard output; name it with -o")
+        path = Path(output)
+        if to == "datasets":
+            counts["written"] = hub.write_folder(prompts, path, name=path.name, header=header)
+        else:
+            with atomic_file(path) as temporary:
+                counts["written"] = hub.write_parquet(prompts, temporary)
+    else:
+        streams.write_lines(output, _lines(prompts, to, counts))
+    if as_json:
+        streams.print_json({"output": output, **counts}, output=output)
+        return
+    left = f"; {counts['left_out']:,} cannot be said in {to}" if counts["left_out"] else ""
+    streams.say(f"{counts['written']:,} prompts written{left}", output=output)
+
+
+def _lines(prompts: Iterable[Prompt], to: Target, counts: dict[str, int]) -> Iterator[str]:
+    from prompts.formats import geneval, plain
+
+    def counted() -> Iterator[Prompt]:
+        for prompt in prompts:
+            counts["written"] += 1
+            yield prompt
+
+    if to == "text":
+        yield from plain.write_text(counted())
+    elif to == "csv":
+        yield from plain.write_csv(counted())
+    elif to == "pairs":
+        yield from plain.write_pairs(counted())
+    else:
+        for line in geneval.write_geneval(counted()):
+            if line is None:
+                counts["written"] -= 1
+                counts["left_out"] += 1
+            else:
+                yield line

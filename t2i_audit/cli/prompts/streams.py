@@ -1,0 +1,109 @@
+"""Prompts in and out: files, suites by name, and ``-`` for the standard streams."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from t2i_audit.errors import SuiteError
+
+if TYPE_CHECKING:
+    from prompts.formats.native import Header
+    from prompts.structure import Prompt
+
+STREAM = "-"
+STDIN = "standard input"
+KEPT_IN_MEMORY = 1 << 24  # bytes of output for a stream that wait in memory, the rest on disk
+PROGRESS_FROM = 20_000  # prompts; fewer are made before a bar is drawn
+
+File = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="A suite's name, a .jsonl file, or - for standard input."),
+]
+Output = Annotated[
+    str,
+    typer.Option("-o", "--output", metavar="FILE", help="Where to write; - is standard output."),
+]
+
+
+def input_lines(source: str) -> tuple[Iterator[str], str]:
+    """The lines of a file or of standard input, and what to call it in messages."""
+    from prompts.formats.native import file_lines, stream_lines
+
+    if source == STREAM:
+        return stream_lines(sys.stdin, source=STDIN), STDIN
+    path = Path(source)
+    if path.is_dir():
+        raise SuiteError(f"{path} is a folder; name a file")
+    return file_lines(path, source=str(path)), str(path)
+
+
+def read_file(source: str) -> tuple[Header | None, Iterator[Prompt]]:
+    """The header and the prompts of a suite, by name, by path, or from standard input."""
+    from prompts.formats.native import read_header, read_lines
+    from prompts.suites import suite_path
+
+    if source != STREAM:
+        source = str(suite_path(source))
+    lines, name = input_lines(source)
+    header, lines = read_header(lines, source=name)
+    return header, read_lines(lines, source=name)
+
+
+def read_all(source: str) -> tuple[Header | None, tuple[Prompt, ...]]:
+    """The header and all prompts of a suite."""
+    header, prompts = read_file(source)
+    return header, tuple(prompts)
+
+
+def write_lines(output: str, lines: Iterable[str]) -> None:
+    """Write text to a file or to standard output: all of it, or nothing if something fails."""
+    from t2i_audit.io import atomic_file
+
+    if output != STREAM:
+        with (
+            atomic_file(Path(output)) as temporary,
+            temporary.open("w", encoding="utf-8", newline="\n") as file,
+        ):
+            file.writelines(lines)
+        return
+    with tempfile.SpooledTemporaryFile(
+        KEPT_IN_MEMORY, mode="w+", encoding="utf-8", newline="\n"
+    ) as spool:
+        spool.writelines(lines)
+        spool.seek(0)
+        shutil.copyfileobj(spool, sys.stdout)
+        sys.stdout.flush()
+
+
+def with_progress(prompts: Iterable[Prompt], total: int) -> Iterator[Prompt]:
+    """Pass `prompts` on, and show progress on stderr where there are many."""
+    if total < PROGRESS_FROM:
+        yield from prompts
+        return
+    from t2i_audit.progress import stage
+
+    with stage("prompts", total) as advance:
+        for number, prompt in enumerate(prompts, start=1):
+            yield prompt
+            if number % 1000 == 0:
+                advance(1000)
+        advance(total % 1000)
+
+
+def print_json(value: object, *, output: str = "") -> None:
+    """Print `value` as JSON; on stderr where standard output carries prompts."""
+    from t2i_audit.io import dump_json
+
+    (sys.stderr if output == STREAM else sys.stdout).write(dump_json(value))
+
+
+def say(text: str, *, output: str = "") -> None:
+    """Print a line; on stderr where standard output carries prompts."""
+    print(text, file=sys.stderr if output == STREAM else sys.stdout)

@@ -1,0 +1,179 @@
+"""The audit takes any grammar's slots: a generated suite and an imported one, through one door."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from t2i_audit.cli.main import main
+from t2i_audit.run.tables import read_rows, table_path
+from tests.tiny import tiny_pipeline
+
+GRAMMAR = """
+mood = calm | cross | glad
+pet (noun) = cat | dog | hen
+deed (relation) = chasing | feeding | painting
+one: a {first.mood} {first.pet}
+two: a {first.mood} {first.pet} {deed(first, second)} a {second.mood} {second.pet}
+"""
+
+METADATA = [
+    {"tag": "single_object", "include": [{"class": "kite", "count": 1}], "prompt": "a kite"},
+    {
+        "tag": "colors",
+        "include": [{"class": "cup", "count": 1, "color": "red"}],
+        "prompt": "a photo of a red cup",
+    },
+    {
+        "tag": "counting",
+        "include": [{"class": "cup", "count": 2}],
+        "exclude": [{"class": "cup", "count": 3}],
+        "prompt": "a photo of two cups",
+    },
+    {
+        "tag": "position",
+        "include": [
+            {"class": "kite", "count": 1},
+            {"class": "cup", "count": 1, "position": ["left of", 0]},
+        ],
+        "prompt": "a photo of a cup left of a kite",
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_pipeline(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An open_clip model of random weights, saved as open_clip saves its own."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("judges") / "tiny-clip"
+    folder.mkdir()
+    config = {
+        "embed_dim": 16,
+        "vision_cfg": {
+            "image_size": 16,
+            "layers": 1,
+            "width": 32,
+            "head_width": 16,
+            "patch_size": 8,
+        },
+        "text_cfg": {
+            "context_length": 77,
+            "vocab_size": 49408,
+            "width": 16,
+            "heads": 2,
+            "layers": 1,
+        },
+    }
+    torch.manual_seed(0)
+    model = open_clip.CLIP(**config)
+    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "size": [16, 16]}
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": config, "preprocess_cfg": preprocess})
+    )
+    save_file(
+        {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
+        folder / "open_clip_model.safetensors",
+    )
+    return folder
+
+
+def audit(suite: Path, pipeline: Path, clip: Path, out: Path) -> int:
+    return main(
+        [
+            *("audit", str(pipeline), "--suite", str(suite), "--judge", f"clip:local-dir:{clip}"),
+            *("--seeds", "1", "--steps", "2", "--batch-size", "8", "--out", str(out)),
+        ]
+    )
+
+
+def slots_read(out: Path) -> dict[str, set[str]]:
+    read: dict[str, set[str]] = {}
+    for row in read_rows(table_path(out, "probes"), "probes"):
+        read.setdefault(str(row["station"]), set()).add(str(row["slot"]))
+    return read
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("generated")
+    (folder / "pets.grammar").write_text(GRAMMAR)
+    suite = folder / "pets.jsonl"
+    assert (
+        main(["prompts", "generate", str(folder / "pets.grammar"), "-n", "24", "-o", str(suite)])
+        == 0
+    )
+    return suite
+
+
+def test_a_generated_suite_of_other_slots_is_audited(
+    generated: Path, pipeline: Path, clip: Path, tmp_path: Path
+) -> None:
+    assert audit(generated, pipeline, clip, tmp_path / "run") == 0
+
+    slots = {"first.mood", "first.pet", "second.mood", "second.pet", "deed"}
+    read = slots_read(tmp_path / "run")
+    assert slots <= read["text_encoder"]
+    assert slots <= read["denoiser"]
+    judged = read_rows(table_path(tmp_path / "run", "judgements"), "judgements")
+    assert len(judged) == 24
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["n_prompts"] == 24
+
+
+def test_an_imported_suite_is_audited_in_the_same_way(
+    pipeline: Path, clip: Path, tmp_path: Path
+) -> None:
+    metadata, suite = tmp_path / "metadata.jsonl", tmp_path / "suite.jsonl"
+    rows = [
+        json.loads(json.dumps(row).replace("cup", noun))
+        for noun in ("cup", "hat")
+        for row in METADATA
+    ]
+    metadata.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["prompts", "import", "geneval", str(metadata), "-o", str(suite)]) == 0
+
+    assert audit(suite, pipeline, clip, tmp_path / "run") == 0
+
+    judged = read_rows(table_path(tmp_path / "run", "judgements"), "judgements")
+    texts = {
+        row["prompt_id"]: row["text"]
+        for row in read_rows(table_path(tmp_path / "run", "prompts"), "prompts")
+    }
+    assert {texts[row["prompt_id"]] for row in judged} == {row["prompt"] for row in rows}
+
+
+def test_the_clip_judge_refuses_prompts_without_foils_before_any_picture(
+    pipeline: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lines.txt").write_text("a red cup\nsomething else\n")
+    suite = tmp_path / "suite.jsonl"
+    assert main(["prompts", "import", "text", str(tmp_path / "lines.txt"), "-o", str(suite)]) == 0
+
+    assert audit(suite, pipeline, clip, tmp_path / "run") == 2
+
+    assert "2 of 2 prompts have none, e.g. 'a red cup'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_text_only_prompts_are_probed_without_fault(
+    generated: Path, pipeline: Path, tmp_path: Path
+) -> None:
+    suite = tmp_path / "mixed.jsonl"
+    lone = {"id": "x", "text": "something else", "type": "text", "template": "text"}
+    suite.write_text(generated.read_text() + json.dumps(lone | {"constituents": []}) + "\n")
+
+    assert (
+        main(["probe", str(pipeline), "--suite", str(suite), "--out", str(tmp_path / "run")]) == 0
+    )
+
+    assert "first.mood" in slots_read(tmp_path / "run")["text_encoder"]
