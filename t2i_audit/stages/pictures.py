@@ -102,8 +102,8 @@ def make_pictures(
     there = [batch for batch in others if shards.path(batch.index).exists()]
     _drop_damaged(run, mine, batches)
     counted = batches if run.share.finishes else mine
-    total = sum(len(batch.items) for batch in counted)
-    left = sum(len(batch.items) for batch in counted if not shards.path(batch.index).exists())
+    missing = [batch for batch in counted if not shards.path(batch.index).exists()]
+    total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
     # One writer beside the sampler: the device never waits for PNG files or for the judge.
     with run.stage("images", total, done=total - left) as advance, ThreadPoolExecutor(1) as pool:
         writing: Future[None] | None = None
@@ -120,12 +120,14 @@ def make_pictures(
             if writing is not None:
                 writing.result()
 
-        for batch in mine:
-            if not shards.path(batch.index).exists():
+        for batch in missing:
+            # Looked at again: the finishing process may have taken over what began late.
+            if run.share.owns(batch.index) and not shards.path(batch.index).exists():
                 make(batch)
         settle()
         if run.share.finishes and others:
-            for batch in _left_by_others(run, others, shards, advance):
+            waiting = [batch for batch in missing if not run.share.owns(batch.index)]
+            for batch in _left_by_others(run, waiting, shards, advance):
                 make(batch)
                 settle()
             # Files that an earlier launch left; what this one made is whole.
@@ -161,13 +163,12 @@ def _drop_damaged(run: RunDirectory, these: Sequence[Batch], batches: Sequence[B
 
 
 def _left_by_others(
-    run: RunDirectory, others: Sequence[Batch], shards: Shards, advance: Callable[[int], None]
+    run: RunDirectory, waiting: list[Batch], shards: Shards, advance: Callable[[int], None]
 ) -> Iterator[Batch]:
-    """Wait until `others` are made; yields those whose process is not alive, one by one.
+    """Wait until `waiting` are made; yields those whose process is not alive, one by one.
 
     One that starts late finds them made, and goes on with the next.
     """
-    waiting = [batch for batch in others if not shards.path(batch.index).exists()]
     while waiting:
         orphans = [b for b in waiting if not run.is_at_work(b.index % run.share.count)]
         made = {b.index for b in waiting if shards.path(b.index).exists()}
