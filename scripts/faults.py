@@ -32,9 +32,8 @@ from prompts.suites import dump_prompts
 from prompts.world import Content, write
 from t2i_audit.io import write_text
 
-COMMAND = (
-    "audit builtin:sound --judge oracle --device cpu --seeds 2 --batch-size 4 --steps 2"
-).split()
+OPTIONS = "--judge oracle --device cpu --seeds 2 --batch-size 4 --steps 2"
+COMMAND = ["audit", "builtin:sound", *OPTIONS.split()]
 COLOURS, SHAPES = ("red", "blue"), ("circle", "square", "star")
 SUITE = "suite.jsonl"
 # Before the manifest is there, the run is in no stage.
@@ -170,7 +169,7 @@ def main(argv: list[str] | None = None) -> int:
     from diffusers import StableDiffusionPipeline  # noqa: F401
     from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
 
-    import t2i_audit.audit  # noqa: F401
+    import t2i_audit.audit
     import t2i_audit.stages.judging
     import t2i_audit.stages.results
     import t2i_audit.stages.text  # noqa: F401
