@@ -23,7 +23,7 @@ def encoding(rounds: int, limit: int) -> list[Line]:
     loaded, prompts = load(limit)
     small = with_foils(prompts)
     # One prompt at a time takes an encoder of this size a tenth of a second on a core.
-    large = small[: max(8, limit // 4)]
+    large = small[: max(8, limit // 2)]
     return [
         _line("built-in", loaded, small, rounds, ">= 10"),
         _line("random encoder of CLIP-L's size", clip_l(loaded), large, rounds, ">= 4"),
