@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 EOS, MEAN, POOLED = "eos", "mean", "pooled"
 BATCH_SIZE = 64
-TRIED = 4  # prompts that tell whether an encoder's padding matters
+TRIED = 2  # prompts that tell whether an encoder's padding matters
 
 
 @dataclass(frozen=True, eq=False)
