@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prompts.suites import Suite, SuiteFormatError, load_suite
 from t2i_audit.errors import SuiteError
 from t2i_audit.io import write_json
-from t2i_audit.run.directory import SUMMARY, check_output, open_run
+from t2i_audit.progress import say
+from t2i_audit.run.columns import COLUMNS
+from t2i_audit.run.command import write_settings
+from t2i_audit.run.directory import SUMMARY, check_output, open_run, read_manifest_if_any
+from t2i_audit.run.share import local_rank, share_of
 from t2i_audit.run.tables import table_from_rows, table_path, write_table
-from t2i_audit.settings import AuditSettings, ProbeSettings
+from t2i_audit.settings import LARGEST_AUTO_BATCH, AuditSettings, ProbeSettings
 
 if TYPE_CHECKING:
+    from prompts.structure import Prompt
+    from t2i_audit.generation import Batch
     from t2i_audit.models.load import LoadedModel
     from t2i_audit.run.columns import TableName
     from t2i_audit.run.directory import RunDirectory
@@ -42,9 +48,9 @@ class _Inputs:
             "suite_sha256": self.suite.sha256,
             "prompts": len(self.suite.prompts),
             "seed": SEED,
-            "batch_size": settings.batch_size,
             "dtype": self.loaded.dtype_name,
             "device": self.loaded.device.type,
+            **settings.placement.rounding(),
         }
 
 
@@ -56,22 +62,44 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         raise SuiteError(str(error)) from error
     from t2i_audit.models import load_model
 
-    return _Inputs(suite, load_model(settings.model, dtype=settings.dtype, device=settings.device))
+    _take_own_device()
+    loaded = load_model(
+        settings.model,
+        dtype=settings.dtype,
+        device=settings.device,
+        placement=settings.placement,
+    )
+    return _Inputs(suite, loaded)
+
+
+def _take_own_device() -> None:
+    """Of a machine's devices each process that was launched there takes its own."""
+    import torch
+
+    if local_rank() < torch.cuda.device_count():
+        torch.cuda.set_device(local_rank())
+
+
+def _remembered_batch_size(out: Path) -> int | None:
+    """The batch size that an earlier process found for the run in `out`."""
+    manifest = read_manifest_if_any(out)
+    return None if manifest is None else int(manifest.settings["batch_size"])
 
 
 def run_probe(settings: ProbeSettings) -> Path:
     """Decode a suite from a checkpoint's text encoders alone; returns the run directory."""
     inputs = _load(settings)
     from t2i_audit.stages.results import decodability_rows, text_only_summary
-    from t2i_audit.stages.text import probe_rows, read_text
+    from t2i_audit.stages.text import fitting_encoding, probe_rows, read_text
 
-    identity = {"command": "probe", **inputs.identity(settings)}
+    batch_size = settings.batch_size or _remembered_batch_size(settings.out)
+    if batch_size is None:
+        batch_size = fitting_encoding(inputs.loaded, inputs.suite.prompts, LARGEST_AUTO_BATCH)
+    identity = {"command": "probe", **inputs.identity(settings), "batch_size": batch_size}
     with open_run(settings.out, identity, stages=(*TEXT_STAGES, "results")) as run:
         if _is_finished(run):
             return run.path
-        text = read_text(
-            run, inputs.loaded, inputs.suite.prompts, batch_size=settings.batch_size, seed=SEED
-        )
+        text = read_text(run, inputs.loaded, inputs.suite.prompts, batch_size=batch_size, seed=SEED)
         with run.stage("results", 1) as advance:
             _write(run, "prompts", text.rows)
             _write(run, "probes", probe_rows("text_encoder", text.probes))
@@ -81,6 +109,7 @@ def run_probe(settings: ProbeSettings) -> Path:
                 settings.model, inputs.suite.name, text.prompts, text.probes, seed=SEED
             )
             write_json(run.path / SUMMARY, summary)
+            _seal(run)
             advance()
         return run.path
 
@@ -97,15 +126,16 @@ def run_audit(settings: AuditSettings) -> Path:
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     judge.check(inputs.suite.prompts)
     from t2i_audit.generation import sampling_defaults
-    from t2i_audit.stages.judging import judge_pictures
+    from t2i_audit.stages.judging import judge_as_made, judge_pictures
     from t2i_audit.stages.pictures import (
         Sampling,
         denoiser_features,
+        fitting_batch,
         make_pictures,
         random_denoiser_features,
     )
     from t2i_audit.stages.results import decodability_rows, summarise
-    from t2i_audit.stages.text import probe, probe_rows, read_text
+    from t2i_audit.stages.text import probe, probe_rows, prompts_that_fit, read_text
 
     defaults = sampling_defaults(inputs.loaded)
     guidance = settings.guidance_scale
@@ -113,12 +143,19 @@ def run_audit(settings: AuditSettings) -> Path:
         steps=defaults.steps if settings.steps is None else settings.steps,
         guidance_scale=defaults.guidance_scale if guidance is None else guidance,
         seeds=settings.seeds,
-        batch_size=settings.batch_size,
+        batch_size=settings.batch_size or LARGEST_AUTO_BATCH,
         record_denoiser=settings.denoiser_station,
+        shrinks=settings.batch_size is None,
     )
+    if settings.batch_size is None:
+        found = _remembered_batch_size(settings.out)
+        if found is None:
+            found = fitting_batch(inputs.loaded, inputs.suite.prompts, sampling)
+        sampling = replace(sampling, batch_size=found)
     identity = {
         "command": "audit",
         **inputs.identity(settings),
+        "batch_size": sampling.batch_size,
         "seeds": settings.seeds,
         "sampler": {
             "scheduler": type(inputs.loaded.pipeline.scheduler).__name__,
@@ -130,13 +167,23 @@ def run_audit(settings: AuditSettings) -> Path:
     }
     probing = DENOISER_STAGES if settings.denoiser_station else ()
     stages = (*TEXT_STAGES, *PICTURE_STAGES, *probing, "results")
-    with open_run(settings.out, identity, stages=stages) as run:
+    share = share_of(settings.shard)
+    with open_run(settings.out, identity, stages=stages, share=share) as run:
+        write_settings(run.path, settings)
         if _is_finished(run):
             return run.path
+
+        def pictures_of(prompts: tuple[Prompt, ...]) -> tuple[Batch, ...]:
+            judging = judge_as_made(run, judge, prompts, sampling.batches_of(prompts))
+            return make_pictures(run, inputs.loaded, prompts, sampling, judge=judging)
+
+        if not share.finishes:
+            pictures_of(prompts_that_fit(inputs.loaded, inputs.suite.prompts, sampling.batch_size))
+            return run.path
         text = read_text(
-            run, inputs.loaded, inputs.suite.prompts, batch_size=settings.batch_size, seed=SEED
+            run, inputs.loaded, inputs.suite.prompts, batch_size=sampling.batch_size, seed=SEED
         )
-        batches = make_pictures(run, inputs.loaded, text.prompts, sampling)
+        batches = pictures_of(text.prompts)
         judged = judge_pictures(run, judge, text.prompts, batches)
         probed = {"text_encoder": text.probes}
         if settings.denoiser_station:
@@ -170,12 +217,24 @@ def run_audit(settings: AuditSettings) -> Path:
             _write(run, "decodability", decoded)
             _write(run, "attributions", attributed)
             write_json(run.path / SUMMARY, summary)
+            _seal(run)
             advance()
         return run.path
 
 
 def _is_finished(run: RunDirectory) -> bool:
-    return run.manifest.complete and (run.path / SUMMARY).exists()
+    """Whether all results are there and sound; says which are not."""
+    if not run.manifest.complete:
+        return False
+    damaged = run.damaged()
+    if damaged:
+        say(f"{run.path / damaged[0]} is missing or damaged; the results are made again")
+    return not damaged and (run.path / SUMMARY).exists()
+
+
+def _seal(run: RunDirectory) -> None:
+    tables = [table_path(run.path, name) for name in COLUMNS]
+    run.seal([*(table for table in tables if table.exists()), run.path / SUMMARY])
 
 
 def _cut_note(count: int) -> str:

@@ -8,10 +8,12 @@ file, which `remove_leftovers` knows by its name.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import math
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +35,7 @@ PARQUET_OPTIONS: dict[str, Any] = {
     "compression_level": 3,
     "use_dictionary": True,
     "write_statistics": True,
+    "write_page_checksum": True,  # a flipped bit must not pass for a number
     "row_group_size": 65_536,
     "store_schema": True,
 }
@@ -46,7 +49,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
     earlier `path` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}"
+    # Processes of two machines that share the folder may have the same number.
+    own = f"{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = path.parent / f".{path.name}.{own}{TEMPORARY_SUFFIX}"
     try:
         yield temporary
         _sync(temporary)
@@ -102,6 +107,24 @@ def write_npy(path: Path, array: np.ndarray) -> None:
 
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def reserve(path: Path) -> None:
+    """Have the disk set aside all of a file that is to be written through a memory map.
+
+    Without it a full disk kills the process at the first page that does not fit; with it, it is
+    an `OSError` here.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size:
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as err:
+                if err.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+                    raise OSError(err.errno, err.strerror, str(path)) from err
 
 
 def sha256_of(path: Path) -> str:

@@ -104,6 +104,21 @@ def _lines(name: str, total: int, done: int, stream: TextIO, interval: float) ->
         say(time.monotonic())
 
 
+def say(sentence: str) -> None:
+    """Tell the user `sentence` on stderr."""
+    print(f"t2i-audit: {sentence}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def silent(name: str, total: int, *, done: int = 0) -> Iterator[Advance]:
+    """As `stage`, for a process that another one speaks for."""
+
+    def advance(n: int = 1) -> None:
+        pass
+
+    yield advance
+
+
 def plain_line(name: str, count: int, total: int, counted: int, seconds: float) -> str:
     """One line of progress: `counted` of the `count` done were done in the last `seconds`."""
     line = f"{name}: {count}/{total}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
 from t2i_audit.errors import AuditError
+from t2i_audit.run.share import parse_shard
 
 DType = Literal["auto", "float32", "float16", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Offload = Literal["none", "model", "sequential"]
 
 BUILTIN_PREFIX = "builtin:"
 DEFAULT_SUITE = "world-relations"
@@ -18,7 +20,43 @@ DEFAULT_SEEDS = 4  # images a prompt
 DEFAULT_BATCH_SIZE = 32  # prompts or images a forward pass
 # What most published figures of CLIP judges rest on (GenEval's too).
 DEFAULT_CLIP = "clip:ViT-L-14/openai"
+LARGEST_AUTO_BATCH = 64  # where the search for one that fits begins
 RUNS_FOLDER = Path("runs")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a pipeline's parts lie, and what of its speed is given up for memory.
+
+    Raises:
+        AuditError: a value is unknown, or two exclude each other.
+    """
+
+    offload: Offload = "none"
+    """``model``: each network is on the device only while it runs; ``sequential``: each layer."""
+    attention_slicing: bool = False
+    """Attention in several smaller steps."""
+    vae_tiling: bool = False
+    """Pictures decoded tile by tile; large ones may differ a little where tiles meet."""
+    device_map: str | None = None
+    """Networks spread over several devices, as diffusers' ``device_map`` takes it."""
+
+    def __post_init__(self) -> None:
+        _require_choice("--offload", self.offload, get_args(Offload))
+        if self.device_map is not None and self.offload != "none":
+            raise AuditError("--device-map and --offload exclude each other; give one of them")
+
+    def rounding(self) -> dict[str, object]:
+        """What changes results by rounding, keyed by name; empty by default.
+
+        Offloading does not: the same operations run in the same order.
+        """
+        changes = {
+            "attention_slicing": self.attention_slicing,
+            "vae_tiling": self.vae_tiling,
+            "device_map": self.device_map,
+        }
+        return {name: value for name, value in changes.items() if value}
 
 
 @dataclass(frozen=True)
@@ -35,17 +73,19 @@ class ProbeSettings:
     """The run directory."""
     suite: str = DEFAULT_SUITE
     """Name of a suite that is shipped, or path of a JSON Lines file."""
-    batch_size: int = DEFAULT_BATCH_SIZE
-    """Prompts a forward pass."""
+    batch_size: int | None = DEFAULT_BATCH_SIZE
+    """Prompts a forward pass; None finds the largest that fits into memory, by halves."""
     dtype: DType = "auto"
     device: Device = "auto"
     limit: int | None = None
     """Only the suite's first so many prompts; None takes all."""
+    placement: Placement = field(default_factory=Placement)
 
     def __post_init__(self) -> None:
         _require_text("MODEL", self.model)
         _require_text("--suite", self.suite)
-        _require_at_least("--batch-size", self.batch_size, 1)
+        if self.batch_size is not None:
+            _require_at_least("--batch-size", self.batch_size, 1)
         _require_choice("--dtype", self.dtype, get_args(DType))
         _require_choice("--device", self.device, get_args(Device))
         if self.limit is not None:
@@ -71,8 +111,8 @@ class AuditSettings:
     judge: str = DEFAULT_CLIP
     """``clip`` (the built-in judge of the rendered world), ``clip:MODEL/TAG``,
     ``clip:local-dir:PATH`` or ``oracle``."""
-    batch_size: int = DEFAULT_BATCH_SIZE
-    """Prompts or images a forward pass."""
+    batch_size: int | None = DEFAULT_BATCH_SIZE
+    """Prompts or images a forward pass; None finds the largest that fits into memory, by halves."""
     steps: int | None = None
     """Sampling steps; None takes the checkpoint's own default."""
     guidance_scale: float | None = None
@@ -83,11 +123,16 @@ class AuditSettings:
     """Only the suite's first so many prompts; None takes all."""
     denoiser_station: bool = True
     """Whether the denoiser's blocks are recorded and probed too."""
+    placement: Placement = field(default_factory=Placement)
+    shard: str | None = None
+    """``I/N``: only this part of the images; `t2i-audit merge` makes the tables."""
 
     def __post_init__(self) -> None:
         self.probe_settings()  # the settings both share are checked there
         _require_at_least("--seeds", self.seeds, 1)
         _require_text("--judge", self.judge)
+        if self.shard is not None:
+            parse_shard(self.shard)
         if self.steps is not None:
             _require_at_least("--steps", self.steps, 1)
         if self.guidance_scale is not None and not 0 <= self.guidance_scale < float("inf"):
@@ -105,6 +150,7 @@ class AuditSettings:
             dtype=self.dtype,
             device=self.device,
             limit=self.limit,
+            placement=self.placement,
         )
 
 

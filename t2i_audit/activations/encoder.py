@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from t2i_audit.activations.cutting import cuttable, padding_cut
 from t2i_audit.activations.hooks import (
     Call,
     TextEncoder,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 EOS, MEAN, POOLED = "eos", "mean", "pooled"
 BATCH_SIZE = 64
+TRIED = 2  # prompts that tell whether an encoder's padding matters
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,9 @@ def encode_suite(
     are ``eos``, ``mean`` (over the prompt's own tokens), each slot of the suite (mean over that
     constituent's tokens), and ``pooled`` for the layer of that name.
 
+    A text that occurs twice is encoded once, texts of like length share a batch, and padding is
+    cut off where nothing that is read depends on it (see `t2i_audit.activations.cutting`).
+
     Args:
         loaded: the model.
         prompts: the suite's `n` prompts; a prompt that is cut off keeps the slots before the cut.
@@ -76,47 +81,67 @@ def encode_suite(
     encoders = text_encoders(pipeline)
     slots = tuple(dict.fromkeys(part.slot for p in prompts for part in p.constituents))
     writer = FeatureWriter("text_encoder", len(prompts), folder=folder)
-    tokens: dict[str, list[PromptTokens]] = {encoder.name: [] for encoder in encoders}
+    found: dict[str, dict[int, PromptTokens]] = {encoder.name: {} for encoder in encoders}
     uses_pooled: dict[str, bool] = {}
-    for start in range(0, len(prompts), batch_size):
-        batch = prompts[start : start + batch_size]
-        with recording(encoders) as calls:
-            returned = encode_prompts(pipeline, [prompt.text for prompt in batch])
+    rows_of: dict[str, list[int]] = {}
+    for row, prompt in enumerate(prompts):
+        rows_of.setdefault(prompt.text, []).append(row)
+    texts = _by_length(encoders, list(rows_of))
+    exact = cuttable(encoders, lambda: encode_prompts(pipeline, texts[:TRIED]))
+    for start in range(0, len(texts), batch_size):
+        batch = texts[start : start + batch_size]
+        with padding_cut(exact), recording(encoders) as calls:
+            returned = encode_prompts(pipeline, batch)
         for encoder in encoders:
-            row = 0
+            done = 0
             for call in calls[encoder.name]:
-                own = batch[row : row + len(call.ids)]
-                rows = np.arange(start + row, start + row + len(own))
-                row += len(call.ids)
+                own = batch[done : done + len(call.ids)]
+                done += len(call.ids)
+                if not own:
+                    continue
+                # A text that several prompts share was encoded once.
+                picked = [(line, row) for line, text in enumerate(own) for row in rows_of[text]]
+                lines, rows = (np.array(each, dtype=int) for each in zip(*picked, strict=True))
+                ids = call.ids.tolist()
                 located = [
-                    locate(encoder.tokenizer, prompt, ids)
-                    for prompt, ids in zip(own, call.ids.tolist(), strict=False)
+                    locate(encoder.tokenizer, prompts[row], ids[line]) for line, row in picked
                 ]
-                tokens[encoder.name] += located
-                _keep_states(writer, encoder, call, rows, located, slots)
+                found[encoder.name] |= dict(zip(rows.tolist(), located, strict=True))
+                _keep_states(writer, encoder, call, lines, rows, located, slots)
                 if call.pooled is not None:
                     if encoder.name not in uses_pooled:
                         uses_pooled[encoder.name] = pooled_is_used(call.pooled, returned)
                     if uses_pooled[encoder.name]:
-                        values = call.pooled.float().cpu().numpy()
+                        values = call.pooled.float().cpu().numpy()[lines]
                         writer.put((encoder.name, POOLED, POOLED), rows, values)
-            if calls[encoder.name] and row != len(batch):
+            if calls[encoder.name] and done != len(batch):
                 raise ModelError(
-                    f"{encoder.name} of {loaded.name!r} encoded {row} texts for {len(batch)} "
+                    f"{encoder.name} of {loaded.name!r} encoded {done} texts for {len(batch)} "
                     "prompts; its states cannot be told apart."
                 )
         if on_batch is not None:
-            on_batch(len(batch))
+            on_batch(sum(len(rows_of[text]) for text in batch))
+    tokens = {name: [own[row] for row in sorted(own)] for name, own in found.items()}
     seen = {name: tuple(located) for name, located in tokens.items() if located}
     if not seen:
         raise ModelError(f"No text encoder of {loaded.name!r} runs in its encode_prompt.")
     return EncodedSuite(features=writer.close(), tokens=seen)
 
 
+def _by_length(encoders: Sequence[TextEncoder], texts: list[str]) -> list[str]:
+    """`texts` from the shortest to the longest in tokens, so that a batch's are much alike."""
+    lengths = np.zeros(len(texts))
+    for encoder in encoders:
+        ids = encoder.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        lengths += [len(each) for each in ids]
+    return [texts[index] for index in np.argsort(lengths, kind="stable")]
+
+
 def _keep_states(
     writer: FeatureWriter,
     encoder: TextEncoder,
     call: Call,
+    lines: np.ndarray,
     rows: np.ndarray,
     located: Sequence[PromptTokens],
     slots: Sequence[str],
@@ -126,6 +151,7 @@ def _keep_states(
     missing = (weights.sum(dim=2) == 0).numpy()
     weights = weights.to(next(iter(call.states.values())).device)
     for layer, states in call.states.items():
+        states = states if len(lines) == len(states) else states[lines.tolist()]
         # One product reads every position at once: (b, p, s) x (b, s, d).
         values = (weights @ states.float()).cpu().numpy()
         values[missing] = np.nan

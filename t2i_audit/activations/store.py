@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from t2i_audit.io import TEMPORARY_SUFFIX, atomic_file, read_json, write_json
+from t2i_audit.io import TEMPORARY_SUFFIX, atomic_file, read_json, reserve, write_json
 
 INDEX = "index.json"
 LARGEST_HALF = float(np.finfo(np.float16).max)
@@ -109,9 +109,9 @@ class FeatureWriter:
         shape = (self._n, width)
         if self._folder is None:
             return np.full(shape, np.nan, dtype=np.float32)
-        array = np.lib.format.open_memmap(
-            self._temporary(key, np.dtype(dtype)), mode="w+", dtype=dtype, shape=shape
-        )
+        path = self._temporary(key, np.dtype(dtype))
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        reserve(path)
         array[:] = np.nan
         return array
 
@@ -169,6 +169,18 @@ def read_part(path: Path) -> FeaturePart:
         arrays = {name: archive[name] for name in archive.files}
     ids = tuple(str(each) for each in arrays.pop("prompt_ids"))
     return FeaturePart(ids, {_key(name): values for name, values in arrays.items()})
+
+
+def join_parts(parts: Sequence[FeaturePart]) -> FeaturePart:
+    """One part of several, rows one after the other; NaN where one lacks a key."""
+    keys = dict.fromkeys(key for part in parts for key in part.arrays)
+    arrays = {}
+    for key in keys:
+        width = next(part.arrays[key].shape[1] for part in parts if key in part.arrays)
+        nothing = [np.full((len(part.prompt_ids), width), np.nan) for part in parts]
+        rows = [part.arrays.get(key, none) for part, none in zip(parts, nothing, strict=True)]
+        arrays[key] = np.concatenate(rows).astype(np.float32)
+    return FeaturePart(tuple(each for part in parts for each in part.prompt_ids), arrays)
 
 
 def gather_parts(

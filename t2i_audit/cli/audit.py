@@ -8,7 +8,9 @@ import typer
 
 from t2i_audit import settings as defaults
 from t2i_audit.cli import options
-from t2i_audit.settings import AuditSettings, default_judge, default_out
+from t2i_audit.progress import say
+from t2i_audit.run.share import share_of
+from t2i_audit.settings import AuditSettings, Placement, default_judge, default_out
 
 
 def audit(
@@ -28,7 +30,7 @@ def audit(
         ),
     ] = None,
     out: options.Out = None,
-    batch_size: options.BatchSize = defaults.DEFAULT_BATCH_SIZE,
+    batch_size: options.BatchSize = str(defaults.DEFAULT_BATCH_SIZE),
     steps: Annotated[
         int | None,
         typer.Option(
@@ -53,6 +55,18 @@ def audit(
             help="Probe the denoiser's blocks too.",
         ),
     ] = True,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Make and judge only this part of the images; see the command merge.",
+        ),
+    ] = None,
+    offload: options.OffloadOption = "none",
+    attention_slicing: options.AttentionSlicing = False,
+    vae_tiling: options.VaeTiling = False,
+    device_map: options.DeviceMap = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Decode a suite's prompts from a checkpoint, draw and judge them, and name the culprit."""
@@ -62,15 +76,22 @@ def audit(
         suite=suite,
         seeds=seeds,
         judge=default_judge(model) if judge is None else judge,
-        batch_size=batch_size,
+        batch_size=options.batch_size_of(batch_size),
         steps=steps,
         guidance_scale=guidance_scale,
         dtype=dtype,
         device=device,
         limit=limit,
         denoiser_station=denoiser_station,
+        shard=shard,
+        placement=Placement(offload, attention_slicing, vae_tiling, device_map),
     )
     from t2i_audit.audit import run_audit
     from t2i_audit.report.terminal import print_run
 
-    print_run(run_audit(settings), as_json=as_json)
+    path = run_audit(settings)
+    share = share_of(shard)
+    if share.finishes:
+        print_run(path, as_json=as_json)
+    elif share.speaks and shard is not None:
+        say(f"shard {shard} in {path} is done; join all shards with t2i-audit merge")

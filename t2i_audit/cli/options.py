@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from t2i_audit.settings import Device, DType
+from t2i_audit.errors import AuditError
+from t2i_audit.settings import Device, DType, Offload
 
 Model = Annotated[
     str,
@@ -29,8 +30,24 @@ Out = Annotated[
         help="Run directory; an interrupted run in it goes on. [default: under runs/]",
     ),
 ]
+
+
+def batch_size_of(text: str) -> int | None:
+    """The number that ``--batch-size`` names; None for ``auto``."""
+    if text == "auto":
+        return None
+    if not text.lstrip("-").isdecimal():
+        raise AuditError(f"--batch-size should be a whole number or auto, not {text!r}")
+    return int(text)
+
+
 BatchSize = Annotated[
-    int, typer.Option("--batch-size", metavar="N", help="Prompts or images a forward pass.")
+    str,
+    typer.Option(
+        "--batch-size",
+        metavar="N|auto",
+        help="Prompts or images a forward pass; auto takes the largest that fits into memory.",
+    ),
 ]
 DTypeOption = Annotated[
     DType, typer.Option("--dtype", help="Number format of the checkpoint while it runs.")
@@ -42,4 +59,18 @@ Limit = Annotated[
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON instead of a table.")
+]
+OffloadOption = Annotated[
+    Offload,
+    typer.Option("--offload", help="Keep networks (model) or layers off the device while idle."),
+]
+AttentionSlicing = Annotated[
+    bool, typer.Option("--attention-slicing", help="Attention in smaller steps, to save memory.")
+]
+VaeTiling = Annotated[
+    bool, typer.Option("--vae-tiling", help="Decode images tile by tile, to save memory.")
+]
+DeviceMap = Annotated[
+    str | None,
+    typer.Option("--device-map", metavar="MAP", help="Spread networks over devices: balanced."),
 ]

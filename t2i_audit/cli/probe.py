@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from t2i_audit import settings as defaults
 from t2i_audit.cli import options
-from t2i_audit.settings import ProbeSettings, default_out
+from t2i_audit.settings import Placement, ProbeSettings, default_out
 
 
 def probe(
     model: options.Model,
     suite: options.Suite = defaults.DEFAULT_SUITE,
     out: options.Out = None,
-    batch_size: options.BatchSize = defaults.DEFAULT_BATCH_SIZE,
+    batch_size: options.BatchSize = str(defaults.DEFAULT_BATCH_SIZE),
     dtype: options.DTypeOption = "auto",
     device: options.DeviceOption = "auto",
     limit: options.Limit = None,
+    offload: options.OffloadOption = "none",
+    device_map: options.DeviceMap = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Decode a suite's prompts from a checkpoint's text encoder; no images are made."""
@@ -23,10 +25,11 @@ def probe(
         # Another folder than the audit's: the two are different runs and may stand side by side.
         out=default_out(model, suite, ending="-probe") if out is None else out,
         suite=suite,
-        batch_size=batch_size,
+        batch_size=options.batch_size_of(batch_size),
         dtype=dtype,
         device=device,
         limit=limit,
+        placement=Placement(offload, device_map=device_map),
     )
     from t2i_audit.audit import run_probe
     from t2i_audit.report.terminal import print_run

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
+from t2i_audit.models.placement import loading_arguments, place
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import Source, check_pipeline, fetch_from_hub, resolve_model
+from t2i_audit.settings import Placement
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +49,7 @@ def load_model(
     dtype: DtypeName = "auto",
     device: DeviceName = "auto",
     builtin: Path | None = None,
+    placement: Placement | None = None,
 ) -> LoadedModel:
     """Load the pipeline `name`; see `resolve_model` for what a name may be.
 
@@ -58,11 +61,13 @@ def load_model(
             it, else float16.
         device: ``auto`` takes CUDA, then MPS, then the CPU.
         builtin: folder of the shipped checkpoints, if not the package's own.
+        placement: where its parts lie and what saves memory; all on the device if None.
 
     Raises:
         ModelError: it cannot be found, is incomplete, does not load, or the device is not there.
     """
     resolved = resolve_model(name, builtin=builtin)
+    placement = Placement() if placement is None else placement
     chosen_device = _device(device)
     chosen_dtype = _dtype(dtype, chosen_device)
     path = resolved.path
@@ -75,8 +80,15 @@ def load_model(
     try:
         with quiet_libraries():
             pipeline = DiffusionPipeline.from_pretrained(
-                path, dtype=chosen_dtype, use_safetensors=True, local_files_only=True
-            ).to(chosen_device)
+                path,
+                dtype=chosen_dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                **loading_arguments(placement),
+            )
+            pipeline = place(pipeline, chosen_device, placement)
+    except ModelError:
+        raise
     # Damaged configuration and weights surface as nearly any type, from three libraries.
     except Exception as error:
         reason = str(error).strip().splitlines()

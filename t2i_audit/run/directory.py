@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from t2i_audit import progress
 from t2i_audit.errors import RunDirectoryError
-from t2i_audit.io import TEMPORARY_SUFFIX, read_json, remove_leftovers, write_json
+from t2i_audit.io import TEMPORARY_SUFFIX, read_json, remove_leftovers, sha256_of, write_json
+from t2i_audit.run.locks import LOCK, RunLock, hold, is_lock
 from t2i_audit.run.manifest import (
     Manifest,
     StageState,
@@ -22,10 +23,10 @@ from t2i_audit.run.manifest import (
     manifest_from_json,
     new_manifest,
 )
+from t2i_audit.run.share import WHOLE, Share
 
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
-LOCK = ".lock"
 # Counts in the manifest are for the reader only, the shards decide what is done; so they are
 # written this often (seconds) and not for every batch.
 SAVE_INTERVAL = 5.0
@@ -53,6 +54,7 @@ def open_run(
     *,
     stages: Sequence[str] = (),
     versions: Mapping[str, str] | None = None,
+    share: Share = WHOLE,
 ) -> RunDirectory:
     """Make the run directory `out`, or go on with the run of the same `settings` that it holds.
 
@@ -61,6 +63,8 @@ def open_run(
         settings: all that the results depend on, in values that JSON can hold.
         stages: names of the stages in order; those the manifest lacks are added as pending.
         versions: versions to record; this machine's if None.
+        share: this process's part of the run's batches. Processes of a divided run may be in the
+            directory together, each part once.
 
     Returns:
         The run, locked against other processes until it is closed; use it in a ``with``.
@@ -82,7 +86,7 @@ def open_run(
     made = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = _lock(out)
+        lock = hold(out, share)
     except OSError as err:
         raise RunDirectoryError(f"{out} cannot be written: {err.strerror}") from err
     try:
@@ -90,17 +94,20 @@ def open_run(
         there = read_manifest_if_any(out)
         if there is not None:
             _require_same(out, there, asked)
-        remove_leftovers(out)
+        if lock.alone:
+            remove_leftovers(out)
         manifest = asked if there is None else _resumed(there, asked)
-        write_json(out / MANIFEST, manifest)
+        if share.finishes or there is None:
+            write_json(out / MANIFEST, manifest)
+        lock.let_others_in()  # so that the first to come writes the manifest
     except BaseException:
-        lock.close()
+        lock.release()
         if made:
             with suppress(OSError):
                 (out / LOCK).unlink(missing_ok=True)
                 out.rmdir()
         raise
-    return RunDirectory(out, manifest, lock, resumed=there is not None)
+    return RunDirectory(out, manifest, lock, share, resumed=there is not None)
 
 
 def read_manifest(out: Path) -> Manifest:
@@ -165,12 +172,16 @@ def read_manifest_if_any(out: Path) -> Manifest | None:
 class RunDirectory:
     """A run's folder, held by this process; made by `open_run`."""
 
-    def __init__(self, path: Path, manifest: Manifest, lock: IO[str], *, resumed: bool) -> None:
+    def __init__(
+        self, path: Path, manifest: Manifest, lock: RunLock, share: Share, *, resumed: bool
+    ) -> None:
         self.path = path
+        self.share = share
+        """This process's part of the batches."""
         self.resumed = resumed
         """Whether an earlier process began this run."""
         self._manifest = manifest
-        self._lock_file = lock
+        self._lock = lock
         self._saved = time.monotonic()
 
     @property
@@ -198,7 +209,8 @@ class RunDirectory:
         self._set(name, StageState("running", count, total))
 
         try:
-            with progress.stage(name, total, done=done) as show:
+            shown = progress.stage if self.share.speaks else progress.silent
+            with shown(name, total, done=done) as show:
 
                 def advance(n: int = 1) -> None:
                     nonlocal count
@@ -214,9 +226,27 @@ class RunDirectory:
             raise
         self._set(name, StageState("done", total, total))
 
+    def seal(self, files: Sequence[Path]) -> None:
+        """Keep the checksums of the results, so that `damaged` can tell a changed one."""
+        sums = {file.relative_to(self.path).as_posix(): sha256_of(file) for file in files}
+        self._manifest = replace(self._manifest, files=sums)
+        self._save()
+
+    def damaged(self) -> tuple[str, ...]:
+        """Names of the results that are missing or not as they were sealed."""
+        return tuple(
+            name
+            for name, digest in self._manifest.files.items()
+            if not (self.path / name).is_file() or sha256_of(self.path / name) != digest
+        )
+
+    def is_at_work(self, index: int) -> bool:
+        """Whether the process with share `index` of a divided run is alive."""
+        return self._lock.is_held(index)
+
     def close(self) -> None:
         """Let other processes use the folder."""
-        self._lock_file.close()
+        self._lock.release()
 
     def __enter__(self) -> RunDirectory:
         return self
@@ -231,7 +261,11 @@ class RunDirectory:
 
     def _set(self, name: str, stage: StageState) -> None:
         self._manifest = self._manifest.with_stage(name, stage)
-        write_json(self.path / MANIFEST, self._manifest)
+        self._save()
+
+    def _save(self) -> None:
+        if self.share.finishes:  # of several processes one keeps the manifest
+            write_json(self.path / MANIFEST, self._manifest)
         self._saved = time.monotonic()
 
 
@@ -255,26 +289,5 @@ def _resumed(there: Manifest, asked: Manifest) -> Manifest:
     return there
 
 
-def _lock(out: Path) -> IO[str]:
-    """Take the lock; the kernel lets go of it when its process ends, however it ends."""
-    file = (out / LOCK).open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as err:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise RunDirectoryError(
-            f"another process ({holder}) is at work in {out}; wait for it or give another --out"
-        ) from err
-    except OSError:
-        file.close()
-        raise
-    file.truncate(0)
-    file.write(f"process {os.getpid()}")
-    file.flush()
-    return file
-
-
 def _is_ours(path: Path) -> bool:
-    return path.name == LOCK or path.name.endswith(TEMPORARY_SUFFIX)
+    return is_lock(path) or path.name.endswith(TEMPORARY_SUFFIX)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any, Literal
 
@@ -51,6 +51,8 @@ class Manifest:
     versions: Mapping[str, str]
     """Versions of Python, of this package and of the libraries."""
     stages: Mapping[str, StageState]
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of each table and of the summary, once they are written."""
     schema: int = SCHEMA_VERSION
 
     @property
@@ -100,6 +102,7 @@ def manifest_from_json(value: Any) -> Manifest:
             settings=dict(value["settings"]),
             versions=dict(value["versions"]),
             stages=stages,
+            files=dict(value.get("files", {})),
         )
     except (AttributeError, KeyError, TypeError) as err:
         raise ValueError("it is not a manifest of t2i-audit") from err

@@ -77,7 +77,7 @@ def read_table(path: Path, name: TableName) -> pa.Table:
 
     try:
         # ParquetFile and not read_table: that one takes a column from a folder named ``a=b``.
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
         check_table(name, table)
     except FileNotFoundError as err:

@@ -13,6 +13,7 @@ from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.judgement import Judge, Judgement, require_readable, unjudged
+from t2i_audit.progress import say
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import (
@@ -22,9 +23,32 @@ from t2i_audit.run.tables import (
     table_path,
     write_table,
 )
-from t2i_audit.stages.pictures import Picture, picture_shards, read_records
+from t2i_audit.stages.files import (
+    JUDGEMENTS,
+    Picture,
+    judgement_shards,
+    picture_shards,
+    read_record,
+)
+from t2i_audit.stages.pictures import JudgeBatch
 
-FOLDER = Path("judgements")
+
+def judge_as_made(
+    run: RunDirectory, judge: Judge, prompts: Sequence[Prompt], n_batches: int
+) -> JudgeBatch | None:
+    """Judges each batch of pictures as soon as it is made; None where all are judged already."""
+    if _judged(run) is not None:
+        return None
+    by_id = {prompt.id: prompt for prompt in prompts}
+    shards = Shards(run.path / JUDGEMENTS, n_batches)
+    shards.folder.mkdir(exist_ok=True)
+
+    def judge_batch(batch: Batch, pictures: Sequence[Picture], pixels: np.ndarray) -> None:
+        path = shards.path(batch.index)
+        rows = _judge_batch(judge, pictures, pixels, by_id)
+        write_table(path, "judgements", table_from_rows("judgements", rows))
+
+    return judge_batch
 
 
 def judge_pictures(
@@ -34,20 +58,24 @@ def judge_pictures(
 
     Raises `JudgeError` when the judge could read no picture at all.
     """
+    done = _judged(run)
+    if done is not None:
+        return done
     table = table_path(run.path, "judgements")
-    if run.is_done("judge") and table.exists():
-        return read_rows(table, "judgements")
+    if run.is_done("judge"):
+        say(f"{table} is missing or damaged; the images are judged again")
     by_id = {prompt.id: prompt for prompt in prompts}
     made = picture_shards(run.path, batches).paths()
-    shards = Shards(run.path / FOLDER, len(batches))
+    shards = judgement_shards(run.path, batches)
     shards.folder.mkdir(exist_ok=True)
     missing = shards.missing()
     total = sum(len(batch.items) for batch in batches)
     left = sum(len(batches[index].items) for index in missing)
     with run.stage("judge", total, done=total - left) as advance:
         for index in missing:
-            pictures = read_records(made[index])
-            rows = _judge_batch(run.path, judge, pictures, by_id)
+            pictures = read_record(made[index]).pictures
+            pixels = np.stack([_pixels(run.path, picture) for picture in pictures])
+            rows = _judge_batch(judge, pictures, pixels, by_id)
             write_table(shards.path(index), "judgements", table_from_rows("judgements", rows))
             advance(len(rows))
         merge_shards(shards, "judgements", table)
@@ -57,17 +85,25 @@ def judge_pictures(
     return rows
 
 
+def _judged(run: RunDirectory) -> list[dict[str, Any]] | None:
+    """The rows of the table ``judgements`` if it is done and sound."""
+    try:
+        rows = read_rows(table_path(run.path, "judgements"), "judgements")
+    except RunDirectoryError:
+        return None
+    return rows if run.is_done("judge") else None
+
+
 def _judge_batch(
-    run: Path, judge: Judge, pictures: Sequence[Picture], prompts: dict[str, Prompt]
+    judge: Judge, pictures: Sequence[Picture], pixels: np.ndarray, prompts: dict[str, Prompt]
 ) -> list[dict[str, Any]]:
-    sound = [picture for picture in pictures if not picture.flaw]
     verdicts: dict[Picture, Judgement] = {
         picture: unjudged(picture.flaw) for picture in pictures if picture.flaw
     }
+    sound = [row for row, picture in enumerate(pictures) if not picture.flaw]
     if sound:
-        pixels = np.stack([_pixels(run, picture) for picture in sound])
-        judged = judge.judge(pixels, [prompts[picture.prompt_id] for picture in sound])
-        verdicts |= dict(zip(sound, judged, strict=True))
+        judged = judge.judge(pixels[sound], [prompts[pictures[row].prompt_id] for row in sound])
+        verdicts |= {pictures[row]: verdict for row, verdict in zip(sound, judged, strict=True)}
     return [
         {
             "prompt_id": picture.prompt_id,
@@ -88,8 +124,9 @@ def _pixels(run: Path, picture: Picture) -> np.ndarray:
     from PIL import Image
 
     path = run / picture.image
-    advice = "delete the run directory's images folder and give the same command again"
     if not path.exists() or sha256_of(path) != picture.sha256:
-        raise RunDirectoryError(f"{path} is missing or was changed since it was made; {advice}")
+        raise RunDirectoryError(
+            f"{path} was changed while the audit ran; give the same command again"
+        )
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,13 +17,27 @@ from t2i_audit.activations.denoiser import DenoiserRecorder, default_steps
 from t2i_audit.activations.store import FeaturePart, Features, gather_parts, read_part, write_part
 from t2i_audit.activations.twin import random_denoiser
 from t2i_audit.generation import Batch, Sampled, cut_batches, sample_batch
-from t2i_audit.io import read_json, write_bytes, write_json
+from t2i_audit.generation.memory import Made, Parts, largest_batch
+from t2i_audit.io import sha256_of, write_bytes
 from t2i_audit.models.load import LoadedModel
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
+from t2i_audit.stages.files import (
+    DENOISER,
+    IMAGES,
+    Picture,
+    Record,
+    denoiser_part,
+    drop_damaged,
+    judgement_shards,
+    picture_shards,
+    write_record,
+)
 
-IMAGES = Path("images")
-DENOISER = Path("activations/denoiser")
+PAUSE = 0.5  # seconds between looks at what the other processes have made
+
+JudgeBatch = Callable[[Batch, Sequence[Picture], np.ndarray], None]
+"""Judges the pictures of a batch, ``(b, h, w, 3)``, and keeps the verdicts."""
 
 
 @dataclass(frozen=True)
@@ -35,64 +49,138 @@ class Sampling:
     seeds: int
     batch_size: int
     record_denoiser: bool
+    shrinks: bool = False
+    """Whether batches are sampled in parts where memory runs short; else the run ends."""
+
+    def batches_of(self, prompts: Sequence[Prompt]) -> int:
+        """How many batches `prompts` make."""
+        return -(-len(prompts) * self.seeds // self.batch_size)
 
 
-@dataclass(frozen=True)
-class Picture:
-    """One picture on disk."""
+def fitting_batch(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> int:
+    """The largest batch that fits into memory, from ``sampling.batch_size`` down by halves.
 
-    prompt_id: str
-    seed: int
-    image: str
-    """File, relative to the run directory."""
-    flaw: str
-    """Why nothing can be judged in it, e.g. ``not finite``; empty for a sound picture."""
-    sha256: str
+    Tried with a single sampling step: the later ones need no more memory than the first.
 
+    Raises:
+        ModelError: not even one picture fits.
+    """
+    start = min(sampling.batch_size, len(prompts) * sampling.seeds)
 
-def picture_shards(run: Path, batches: Sequence[Batch]) -> Shards:
-    """The record of each batch of pictures; a batch is made when its record exists."""
-    return Shards(run / IMAGES, len(batches), suffix=".json")
+    def attempt(size: int) -> None:
+        batch = cut_batches(prompts, seeds=sampling.seeds, batch_size=size)[0]
+        _sampler(loaded, sampling, _recorder(loaded, sampling, steps=1), steps=1)(batch)
+
+    return largest_batch(attempt, start=start)
 
 
 def make_pictures(
-    run: RunDirectory, loaded: LoadedModel, prompts: tuple[Prompt, ...], sampling: Sampling
+    run: RunDirectory,
+    loaded: LoadedModel,
+    prompts: tuple[Prompt, ...],
+    sampling: Sampling,
+    *,
+    judge: JudgeBatch | None = None,
 ) -> tuple[Batch, ...]:
     """Make the pictures that are missing; returns all batches of the run.
+
+    Of a divided run only this process's share is made; the process that finishes the run then
+    waits for the others, and makes itself what a dead one has left.
 
     Files are numbered by the prompt's row, because ids from outside must not become paths.
     """
     batches = cut_batches(prompts, seeds=sampling.seeds, batch_size=sampling.batch_size)
     shards = picture_shards(run.path, batches)
-    missing = shards.missing()
-    recorder = None
-    if sampling.record_denoiser:
-        recorder = DenoiserRecorder(loaded.pipeline, steps=default_steps(sampling.steps))
+    recorder = _recorder(loaded, sampling, steps=sampling.steps)
+    sample = _sampler(loaded, sampling, recorder, steps=sampling.steps)
+    parts = Parts(run.path, sampling.batch_size, sampling.shrinks)
     row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
     (run.path / IMAGES).mkdir(exist_ok=True)
     (run.path / DENOISER).mkdir(parents=True, exist_ok=True)
-    total = sum(len(batch.items) for batch in batches)
-    left = sum(len(batches[index].items) for index in missing)
-    # One writer beside the sampler: the device never waits for PNG files.
+    mine = [batch for batch in batches if run.share.owns(batch.index)]
+    others = [batch for batch in batches if not run.share.owns(batch.index)]
+    there = [batch for batch in others if shards.path(batch.index).exists()]
+    _drop_damaged(run, mine, batches)
+    counted = batches if run.share.finishes else mine
+    missing = [batch for batch in counted if not shards.path(batch.index).exists()]
+    total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
+    # One writer beside the sampler: the device never waits for PNG files or for the judge.
     with run.stage("images", total, done=total - left) as advance, ThreadPoolExecutor(1) as pool:
         writing: Future[None] | None = None
-        for index in missing:
-            batch = batches[index]
-            sampled = sample_batch(
-                loaded,
-                batch,
-                steps=sampling.steps,
-                guidance_scale=sampling.guidance_scale,
-                recorder=recorder,
-            )
-            part = recorder.take() if recorder is not None else None
+
+        def make(batch: Batch) -> None:
+            nonlocal writing
+            sampled, part = parts.sample(batch, sample)
             if writing is not None:
                 writing.result()
-            writing = pool.submit(_write, run.path, shards, batch, sampled, part, row_of)
+            writing = pool.submit(_write, run.path, shards, batch, sampled, part, row_of, judge)
             advance(len(batch.items))
-        if writing is not None:
-            writing.result()
+
+        def settle() -> None:
+            if writing is not None:
+                writing.result()
+
+        for batch in missing:
+            # Looked at again: the finishing process may have taken over what began late.
+            if run.share.owns(batch.index) and not shards.path(batch.index).exists():
+                make(batch)
+        settle()
+        if run.share.finishes and others:
+            waiting = [batch for batch in missing if not run.share.owns(batch.index)]
+            for batch in _left_by_others(run, waiting, shards, advance):
+                make(batch)
+                settle()
+            # Files that an earlier launch left; what this one made is whole.
+            _drop_damaged(run, there, batches)
+            for batch in there:
+                if not shards.path(batch.index).exists():
+                    make(batch)
+            settle()
     return batches
+
+
+def _recorder(loaded: LoadedModel, sampling: Sampling, *, steps: int) -> DenoiserRecorder | None:
+    if not sampling.record_denoiser:
+        return None
+    return DenoiserRecorder(loaded.pipeline, steps=default_steps(steps))
+
+
+def _sampler(
+    loaded: LoadedModel, sampling: Sampling, recorder: DenoiserRecorder | None, *, steps: int
+) -> Callable[[Batch], Made]:
+    def sample(batch: Batch) -> Made:
+        sampled = sample_batch(
+            loaded, batch, steps=steps, guidance_scale=sampling.guidance_scale, recorder=recorder
+        )
+        return sampled, recorder.take() if recorder is not None else None
+
+    return sample
+
+
+def _drop_damaged(run: RunDirectory, these: Sequence[Batch], batches: Sequence[Batch]) -> None:
+    shards = picture_shards(run.path, batches), judgement_shards(run.path, batches)
+    drop_damaged(run.path, these, *shards)
+
+
+def _left_by_others(
+    run: RunDirectory, waiting: list[Batch], shards: Shards, advance: Callable[[int], None]
+) -> Iterator[Batch]:
+    """Wait until `waiting` are made; yields those whose process is not alive, one by one.
+
+    One that starts late finds them made, and goes on with the next.
+    """
+    while waiting:
+        orphans = [b for b in waiting if not run.is_at_work(b.index % run.share.count)]
+        made = {b.index for b in waiting if shards.path(b.index).exists()}
+        advance(sum(len(batch.items) for batch in waiting if batch.index in made))
+        waiting = [batch for batch in waiting if batch.index not in made]
+        # Looked at in this order: a process that has just ended has made all its batches.
+        orphan = next((batch for batch in orphans if batch in waiting), None)
+        if orphan is not None:
+            waiting.remove(orphan)
+            yield orphan
+        elif waiting:
+            time.sleep(PAUSE)
 
 
 def _write(
@@ -102,10 +190,11 @@ def _write(
     sampled: Sampled,
     part: FeaturePart | None,
     row_of: dict[str, int],
+    judge: JudgeBatch | None,
 ) -> None:
     from PIL import Image
 
-    records: list[dict[str, Any]] = []
+    pictures = []
     for index, item in enumerate(batch.items):
         pixels = sampled.images[index]
         buffer = io.BytesIO()
@@ -114,19 +203,18 @@ def _write(
         write_bytes(run / name, buffer.getvalue())
         flaw = _flaw(pixels, bool(sampled.finite[index]), bool(sampled.blocked[index]))
         digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-        records.append(
-            {
-                "prompt_id": item.prompt.id,
-                "seed": item.seed_index,
-                "image": name.as_posix(),
-                "flaw": flaw,
-                "sha256": digest,
-            }
+        pictures.append(
+            Picture(item.prompt.id, item.seed_index, name.as_posix(), flaw=flaw, sha256=digest)
         )
+    kept = None
     if part is not None and part.prompt_ids:
-        write_part(denoiser_part(run, batch.index), part)
+        path = denoiser_part(run, batch.index)
+        write_part(path, part)
+        kept = sha256_of(path)
     # The record comes last: with it the batch is whole.
-    write_json(shards.path(batch.index), records)
+    write_record(shards.path(batch.index), Record(tuple(pictures), kept))
+    if judge is not None:
+        judge(batch, pictures, sampled.images)
 
 
 def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:
@@ -137,16 +225,6 @@ def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:
     if (pixels == pixels[:1, :1]).all():
         return "one flat colour"
     return ""
-
-
-def denoiser_part(run: Path, batch: int) -> Path:
-    """Where the denoiser's features of one batch lie."""
-    return run / DENOISER / f"batch_{batch:05d}.npz"
-
-
-def read_records(path: Path) -> list[Picture]:
-    """The pictures of one batch."""
-    return [Picture(**record) for record in read_json(path)]
 
 
 def denoiser_features(
@@ -175,13 +253,14 @@ def random_denoiser_features(
     """
     twin = random_denoiser(loaded, seed=seed)
     recorder = DenoiserRecorder(twin.pipeline, steps=(0,))
-    parts = []
+    sample = _sampler(twin, sampling, recorder, steps=1)
+    fitting = Parts(run.path, sampling.batch_size, sampling.shrinks)
+    recorded = []
     with run.stage("random denoiser", len(prompts)) as advance:
         for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):
-            sample_batch(
-                twin, batch, steps=1, guidance_scale=sampling.guidance_scale, recorder=recorder
-            )
-            parts.append(recorder.take())
+            _, part = fitting.sample(batch, sample)
+            assert part is not None
+            recorded.append(part)
             advance(len(batch.items))
     folder = run.path / DENOISER.with_name("random_denoiser")
-    return gather_parts(parts, [prompt.id for prompt in prompts], folder=folder)
+    return gather_parts(recorded, [prompt.id for prompt in prompts], folder=folder)

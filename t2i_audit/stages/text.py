@@ -13,6 +13,7 @@ from t2i_audit.activations.reading import feature_blocks
 from t2i_audit.activations.store import Features
 from t2i_audit.activations.twin import random_twin
 from t2i_audit.errors import SuiteError
+from t2i_audit.generation.memory import largest_batch
 from t2i_audit.models.load import LoadedModel
 from t2i_audit.probes.station import PlaceReading, StationProbes, probe_station
 from t2i_audit.run.directory import RunDirectory
@@ -59,6 +60,31 @@ def read_text(
     kept = tuple(prompts[row] for row in whole)
     probes = probe(run, "text_encoder", kept, own.features, whole, seed=seed, twin=other.features)
     return TextSide(kept, _prompt_rows(prompts, own), probes)
+
+
+def fitting_encoding(loaded: LoadedModel, prompts: Sequence[Prompt], start: int) -> int:
+    """The largest number of prompts that can be encoded at once, from `start` down by halves.
+
+    Raises:
+        ModelError: memory is too short for a single one.
+    """
+    longest = sorted(prompts, key=lambda prompt: len(prompt.text), reverse=True)
+    return largest_batch(
+        lambda size: encode_suite(loaded, longest[:size], batch_size=size),
+        start=min(start, len(prompts)),
+    )
+
+
+def prompts_that_fit(
+    loaded: LoadedModel, prompts: Sequence[Prompt], batch_size: int
+) -> tuple[Prompt, ...]:
+    """Those of `prompts` that every encoder reads to the end; nothing else is kept of them."""
+    kept: list[Prompt] = []
+    for start in range(0, len(prompts), batch_size):
+        batch = prompts[start : start + batch_size]
+        cut = encode_suite(loaded, batch, batch_size=batch_size).truncated
+        kept += [prompt for prompt, is_cut in zip(batch, cut, strict=True) if not is_cut]
+    return tuple(kept)
 
 
 def probe(
