@@ -11,6 +11,7 @@ from t2i_audit.errors import ModelError
 GUIDANCE = "guidance_scale"
 # Of pipelines whose `guidance_scale` is an input of a distilled denoiser, if it is anything.
 TRUE_GUIDANCE = "true_cfg_scale"
+BINNING = "use_resolution_binning"
 # What stands for "no prompt": of an empty text some tokenizers make no token at all.
 NO_PROMPT = " "
 
@@ -53,6 +54,9 @@ class PictureOptions:
         for name in ("height", "width"):
             if getattr(self, name) is not None:
                 arguments[name] = getattr(self, name)
+        if not self.own_size and BINNING in taken:
+            # Else pictures of the nearest size that the pipeline knows are made and cut.
+            arguments[BINNING] = False
         negative = self.negative_prompt
         name = guidance_name(pipeline)
         if guidance_scale is not None and name in taken:

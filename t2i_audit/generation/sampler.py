@@ -120,7 +120,7 @@ def sample_batch(
     with torch.no_grad(), quiet_libraries(), watch:
         output = pipeline(**arguments)
     flagged = getattr(output, "nsfw_content_detected", None)
-    pixels = np.asarray(output.images)
+    pixels = np.asarray(output[0])  # first by whatever name: images, image
     finite = np.isfinite(pixels).all(axis=(1, 2, 3))
     pixels = np.where(finite[:, None, None, None], pixels, 0)
     return Sampled(

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
 from t2i_audit.models.quiet import quiet_libraries
-from t2i_audit.models.resolve import Source, check_pipeline, fetch_from_hub, resolve_model
+from t2i_audit.models.resolve import (
+    Source,
+    absent_components,
+    check_pipeline,
+    fetch_from_hub,
+    resolve_model,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +81,11 @@ def load_model(
     try:
         with quiet_libraries():
             pipeline = DiffusionPipeline.from_pretrained(
-                path, dtype=chosen_dtype, use_safetensors=True, local_files_only=True
+                path,
+                dtype=chosen_dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                **dict.fromkeys(absent_components(path)),
             ).to(chosen_device)
     # Damaged configuration and weights surface as nearly any type, from three libraries.
     except Exception as error:

@@ -129,6 +129,12 @@ def check_pipeline(path: Path, name: str) -> None:
             )
 
 
+def absent_components(path: Path) -> tuple[str, ...]:
+    """The components that a pipeline was saved without; loading it must say so again."""
+    index = json.loads((path / PIPELINE_INDEX).read_text(encoding="utf-8"))
+    return tuple(key for key, value in index.items() if value == [None, None])
+
+
 def _nearest(name: str, builtin: Path | None) -> str:
     known = builtin_names("generator", folder=builtin)
     bare = {known_name.removeprefix(PREFIX): known_name for known_name in known}

@@ -17,11 +17,9 @@ class Family:
     """The class in diffusers; a family whose class is not there is skipped."""
     components: Callable[[], dict[str, Any]]
     side: int = 16
-    """Of the pictures, in pixels."""
-    handed_on: frozenset[str] = frozenset({"text_encoder"})
-    """The encoders whose token states `encode_prompt` returns."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """Of the pipeline's own constructor, beside the components."""
+    """Of the pictures asked for, in pixels."""
+    attributes: dict[str, Any] = field(default_factory=dict)
+    """Set on the loaded pipeline, where its pictures' size is written in its code."""
 
 
 def vae(channels: int = 4, *, sizes: tuple[int, ...] = (4, 4), **changes: Any) -> Any:
@@ -101,7 +99,7 @@ def stable_diffusion_3(*, with_t5: bool = True) -> dict[str, Any]:
 
     first, tokenizer = text.clip(projected=True)
     second, _ = text.clip(projected=True)
-    third, t5_tokenizer = text.t5() if with_t5 else (None, None)
+    third, t5_tokenizer = text.t5(width=64) if with_t5 else (None, None)
     return {
         "transformer": SD3Transformer2DModel(
             sample_size=8, patch_size=1, in_channels=4, out_channels=4, num_layers=2,
@@ -437,8 +435,8 @@ def deepfloyd() -> dict[str, Any]:
 def hidream() -> dict[str, Any]:
     from diffusers import HiDreamImageTransformer2DModel
 
-    first, tokenizer = text.clip(projected=True)
-    second, _ = text.clip(projected=True)
+    first, tokenizer = text.clip(projected=True, length=128)
+    second, _ = text.clip(projected=True, length=128)
     third, t5_tokenizer = text.t5()
     fourth, llama_tokenizer = text.language_model("LlamaForCausalLM")
     return {
@@ -467,8 +465,8 @@ FAMILIES: dict[str, Family] = {
     "flux-2-klein": Family("Flux2KleinPipeline", flux_2_klein),
     "pixart-alpha": Family("PixArtAlphaPipeline", pixart),
     "pixart-sigma": Family("PixArtSigmaPipeline", pixart),
-    "sana": Family("SanaPipeline", sana),
-    "lumina-2": Family("Lumina2Pipeline", lumina_2),
+    "sana": Family("SanaPipeline", sana, side=32),
+    "lumina-2": Family("Lumina2Pipeline", lumina_2, side=64),
     "qwen-image": Family("QwenImagePipeline", qwen_image),
     "z-image": Family("ZImagePipeline", z_image),
     "hunyuan-dit": Family("HunyuanDiTPipeline", hunyuan),
@@ -480,7 +478,9 @@ FAMILIES: dict[str, Family] = {
     "kandinsky-3": Family("Kandinsky3Pipeline", kandinsky_3),
     "kandinsky-5": Family("Kandinsky5T2IPipeline", kandinsky_5),
     "deepfloyd-if": Family("IFPipeline", deepfloyd),
-    "hidream": Family("HiDreamImagePipeline", hidream),
+    "hidream": Family(
+        "HiDreamImagePipeline", hidream, attributes={"default_sample_size": 8}
+    ),
 }
 
 
@@ -492,4 +492,4 @@ def build(name: str) -> Any:
     family = FAMILIES[name]
     torch.manual_seed(0)
     components = family.components()
-    return getattr(diffusers, family.pipeline)(**components, **family.options)
+    return getattr(diffusers, family.pipeline)(**components)

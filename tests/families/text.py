@@ -16,23 +16,23 @@ CHAT = (
 )
 
 
-def clip(*, projected: bool = False, **changes: Any) -> tuple[Any, Any]:
+def clip(*, projected: bool = False, length: int = 77, **changes: Any) -> tuple[Any, Any]:
     """A CLIP text encoder and its tokenizer."""
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-    tokenizer = clip_tokenizer()
+    tokenizer = clip_tokenizer(length)
     kind = CLIPTextModelWithProjection if projected else CLIPTextModel
     return kind(clip_config(tokenizer, **({"projection_dim": 32} | changes))).eval(), tokenizer
 
 
-def t5(kind: str = "T5EncoderModel") -> tuple[Any, Any]:
-    """A T5 or UMT5 encoder 32 wide and its tokenizer."""
+def t5(kind: str = "T5EncoderModel", *, width: int = 32) -> tuple[Any, Any]:
+    """A T5 or UMT5 encoder and its tokenizer."""
     import transformers
 
     tokenizer = t5_tokenizer()
     config = {"T5EncoderModel": "T5Config", "UMT5EncoderModel": "UMT5Config"}[kind]
     settings = getattr(transformers, config)(
-        vocab_size=len(tokenizer), d_model=32, d_ff=37, d_kv=8, num_layers=2, num_heads=4,
+        vocab_size=len(tokenizer), d_model=width, d_ff=37, d_kv=8, num_layers=2, num_heads=4,
         pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
     return getattr(transformers, kind)(settings).eval(), tokenizer
@@ -84,11 +84,26 @@ def qwen_tokenizer() -> Any:
     return tokenizer
 
 
+def glm_tokenizer() -> Any:
+    """A byte-level tokenizer that begins every text, empty ones too, with tokens of its own."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast
+
+    backend = qwen_tokenizer().backend_tokenizer
+    begin = "<|im_start|>"
+    backend.post_processor = TemplateProcessing(
+        single=f"{begin} $A", special_tokens=[(begin, backend.token_to_id(begin))]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, eos_token="<|endoftext|>", pad_token="<|endoftext|>"
+    )
+
+
 def language_model(kind: str, *, width: int = 16, depth: int = 2) -> tuple[Any, Any]:
     """A language model of the class `kind` (Qwen3, GLM, Llama, ...) and its tokenizer."""
     import transformers
 
-    tokenizer = qwen_tokenizer()
+    tokenizer = glm_tokenizer() if kind.startswith("Glm") else qwen_tokenizer()
     stem = kind.removesuffix("ForCausalLM").removesuffix("Model")
     config = getattr(transformers, f"{stem}Config")(
         vocab_size=len(tokenizer), hidden_size=width, intermediate_size=16, head_dim=8,
