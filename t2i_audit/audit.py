@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prompts.suites import Suite, SuiteFormatError, load_suite
 from t2i_audit.errors import SuiteError
-from t2i_audit.io import write_json
+from t2i_audit.io import sha256_of, write_json
 from t2i_audit.run.directory import SUMMARY, check_output, open_run
 from t2i_audit.run.tables import table_from_rows, table_path, write_table
 from t2i_audit.settings import AuditSettings, ProbeSettings
@@ -45,6 +45,12 @@ class _Inputs:
             "batch_size": settings.batch_size,
             "dtype": self.loaded.dtype_name,
             "device": self.loaded.device.type,
+            "commit": self.loaded.commit,
+            "variant": settings.model_options.variant,
+            "lora": [
+                {"weight": weight, "sha256": sha256_of(Path(path))}
+                for path, weight in settings.model_options.loras()
+            ],
         }
 
 
@@ -54,9 +60,18 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         suite = load_suite(settings.suite).limited(settings.limit)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
+    return _Inputs(suite, _load_model(settings))
+
+
+def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
     from t2i_audit.models import load_model
 
-    return _Inputs(suite, load_model(settings.model, dtype=settings.dtype, device=settings.device))
+    return load_model(
+        settings.model,
+        dtype=settings.dtype,
+        device=settings.device,
+        options=settings.model_options,
+    )
 
 
 def run_probe(settings: ProbeSettings) -> Path:
@@ -96,6 +111,7 @@ def run_audit(settings: AuditSettings) -> Path:
     inputs = _load(settings)
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     from t2i_audit.generation import sampling_defaults
+    from t2i_audit.generation.options import check_options
     from t2i_audit.stages.judging import judge_pictures
     from t2i_audit.stages.pictures import (
         Sampling,
@@ -114,7 +130,9 @@ def run_audit(settings: AuditSettings) -> Path:
         seeds=settings.seeds,
         batch_size=settings.batch_size,
         record_denoiser=settings.denoiser_station,
+        options=settings.picture_options,
     )
+    check_options(inputs.loaded.pipeline, settings.picture_options)
     identity = {
         "command": "audit",
         **inputs.identity(settings),
@@ -123,6 +141,7 @@ def run_audit(settings: AuditSettings) -> Path:
             "scheduler": type(inputs.loaded.pipeline.scheduler).__name__,
             "steps": sampling.steps,
             "guidance_scale": sampling.guidance_scale,
+            **asdict(settings.picture_options),
         },
         "judge": {"name": judge.name, **judge.fingerprint},
         "denoiser_station": settings.denoiser_station,

@@ -105,7 +105,7 @@ class DenoiserRecorder:
             path: [CrossAttention(path, module) for path, module in _cross_attentions(block)]
             for path, block in self._blocks.items()
         }
-        self._follower = Follower(self._denoiser)
+        self._follower = Follower(self._denoiser, tuple(_stacked_blocks(self._denoiser)))
         called = inspect.signature(type(pipeline).__call__).parameters
         # Without a callback each call of the denoiser that holds the prompts counts as a step.
         self._told = STEP_CALLBACK in called
@@ -285,7 +285,7 @@ class DenoiserRecorder:
             if encoder == PICTURE or any(torch.equal(place.positions, each) for each in done):
                 continue
             done.append(place.positions)
-            states = take(sequences_in([output])[place.index], self._own)
+            states = take(sequences_in(output)[place.index], self._own)
             assert states is not None
             tokens = self._moved(encoder, place.positions)
             weights = token_averages(tokens, self._slots, states.shape[1])
@@ -307,7 +307,7 @@ class DenoiserRecorder:
         place = self._follower.places.get(path, {}).get(PICTURE)
         if place is None:
             return None
-        tokens = take(sequences_in([output])[place.index], self._own)
+        tokens = take(sequences_in(output)[place.index], self._own)
         assert tokens is not None
         height, width = self._sizes[self._follower.picture_length]
         span = place.positions[:, None] + torch.arange(height * width)

@@ -205,10 +205,12 @@ class Follower:
 
     Args:
         denoiser: the entries of its lists, and all modules outside of those, are looked at.
+        blocks: paths of the entries that work on the picture.
     """
 
-    def __init__(self, denoiser: nn.Module) -> None:
-        self._blocks, self._modules = _parts(denoiser)
+    def __init__(self, denoiser: nn.Module, blocks: Sequence[str]) -> None:
+        self._blocks = frozenset(blocks)
+        self._modules = _parts(denoiser)
         self._marks: dict[str, torch.Tensor] = {}
         self._rows: list[int] = []
         self.places: dict[str, dict[str, Place]] = {}
@@ -261,7 +263,7 @@ class Follower:
     def _look(self, path: str, values: Sequence[Any]) -> dict[str, tuple[int, Place]]:
         """Mark -> length of the sequence it is found in, and where."""
         found: dict[str, tuple[int, Place]] = {}
-        every = sequences_in(list(values))
+        every = [each for value in values for each in sequences_in(value)]
         for index, each in enumerate(every):
             held = take(each, self._rows)
             if held is None:
@@ -293,7 +295,7 @@ class Follower:
     def _move(self, path: str, found: dict[str, tuple[int, Place]], output: Any) -> None:
         import torch
 
-        every_output = sequences_in([output])
+        every_output = sequences_in(output)
         outputs = [take(each, self._rows) for each in every_output]
         places: dict[str, Place] = {}
         for name, (length, place) in found.items():
@@ -365,21 +367,18 @@ def _attach(
         yield encoder.norm.register_forward_hook(keep("final_norm"))
 
 
-def _parts(denoiser: nn.Module) -> tuple[frozenset[str], dict[str, nn.Module]]:
-    """Paths of the entries of the denoiser's lists; and those entries and all other modules."""
+def _parts(denoiser: nn.Module) -> dict[str, nn.Module]:
+    """The entries of the denoiser's lists, and every module outside of them, by path."""
     from torch import nn
 
-    blocks: set[str] = set()
     modules: dict[str, nn.Module] = {}
     for name, child in denoiser.named_children():
         if isinstance(child, nn.ModuleList):
-            entries = {f"{name}.{key}": entry for key, entry in child.named_children()}
-            blocks |= set(entries)
-            modules |= entries
+            modules |= {f"{name}.{key}": entry for key, entry in child.named_children()}
         else:
             # A vector that leaves a module changed is followed through the module's own parts.
             modules |= dict(child.named_modules(prefix=name))
-    return frozenset(blocks), modules
+    return modules
 
 
 def _is_matrix(sequences: Any) -> bool:

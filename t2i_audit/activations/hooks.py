@@ -76,6 +76,11 @@ def text_encoders(pipeline: Any) -> tuple[TextEncoder, ...]:
     return tuple(found)
 
 
+def pipeline_parts(pipeline: Any) -> dict[str, Any]:
+    """The pipelines that a combined one is made of and that encode its prompts, by attribute."""
+    return {name: getattr(pipeline, name) for name in PARTS if hasattr(pipeline, name)}
+
+
 @contextmanager
 def recording(
     encoders: Sequence[TextEncoder], *, states: bool = True
@@ -259,7 +264,7 @@ def _encoding(pipeline: Any) -> tuple[Any, Callable[..., Any]]:
     Raises:
         ModelError: none does.
     """
-    for each in (pipeline, *(getattr(pipeline, name, None) for name in PARTS)):
+    for each in (pipeline, *pipeline_parts(pipeline).values()):
         for name in ENCODE_METHODS:
             method = getattr(each, name, None)
             if method is not None:

@@ -150,10 +150,13 @@ def _match(tokenizer: Any, text: str, shift: int, row: list[int]) -> _Match:
 
 
 def _end(tokenizer: Any, row: list[int], last: int) -> int:
-    """The first end-of-text token after `last`, else the last token that is no padding."""
-    eos = tokenizer.eos_token_id
-    for index in range(last + 1, len(row)):
-        if row[index] == eos:
-            return index
-    padding = tokenizer.pad_token_id
+    """The first end-of-text token after `last`, else the last token that is no padding.
+
+    Where both are the same token, it ends the text only if the tokenizer puts it there itself.
+    """
+    eos, padding = tokenizer.eos_token_id, tokenizer.pad_token_id
+    if eos != padding or eos in tokenizer("a")["input_ids"]:
+        for index in range(last + 1, len(row)):
+            if row[index] == eos:
+                return index
     return next((i for i in range(len(row) - 1, last, -1) if row[i] != padding), last)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.hooks import text_encoders
 from t2i_audit.models.quiet import quiet_libraries
@@ -28,14 +28,13 @@ def random_twin(loaded: LoadedModel, *, seed: int) -> LoadedModel:
     """
     import torch
 
-    # A shallow copy of a pipeline has components of its own and shares the rest.
-    pipeline = copy.copy(loaded.pipeline)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        fresh = {}
         for encoder in text_encoders(loaded.pipeline):
-            fresh = type(encoder.model)(copy.deepcopy(encoder.model.config))
-            fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
-            setattr(pipeline, encoder.name, fresh)
+            model = type(encoder.model)(copy.deepcopy(encoder.model.config))
+            fresh[encoder.name] = model.to(device=loaded.device, dtype=loaded.dtype).eval()
+    pipeline = _with_components(loaded.pipeline, fresh)
     return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random text encoder)")
 
 
@@ -47,14 +46,30 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> LoadedModel:
 
     name, _ = denoiser_blocks(loaded.pipeline)
     trained = loaded.pipeline.components[name]
-    pipeline = copy.copy(loaded.pipeline)
     with torch.random.fork_rng(devices=[]), quiet_libraries():
         torch.manual_seed(seed)
         with _marking_uninitialised():
             fresh = type(trained).from_config(trained.config)
         _fill_uninitialised(fresh)
-        setattr(pipeline, name, fresh.to(device=loaded.device, dtype=loaded.dtype).eval())
+    fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
+    pipeline = _with_components(loaded.pipeline, {name: fresh})
     return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random denoiser)")
+
+
+def _with_components(pipeline: Any, fresh: Mapping[str, Any]) -> Any:
+    """A copy of `pipeline`, and of the pipelines it is made of, with some components replaced."""
+    components = pipeline.components
+    # A shallow copy of a pipeline has components of its own and shares the rest.
+    copied = copy.copy(pipeline)
+    parts = {key: each for key, each in vars(pipeline).items() if hasattr(each, "components")}
+    for key, part in parts.items():
+        setattr(copied, key, copy.copy(part))
+    for owner in (copied, *(getattr(copied, key) for key in parts)):
+        for own, component in owner.components.items():
+            for name, model in fresh.items():
+                if component is components[name]:
+                    setattr(owner, own, model)
+    return copied
 
 
 @contextmanager

@@ -8,7 +8,13 @@ import typer
 
 from t2i_audit import settings as defaults
 from t2i_audit.cli import options
-from t2i_audit.settings import AuditSettings, default_judge, default_out
+from t2i_audit.settings import (
+    AuditSettings,
+    ModelOptions,
+    PictureOptions,
+    default_judge,
+    default_out,
+)
 
 
 def audit(
@@ -52,6 +58,24 @@ def audit(
             help="Probe the denoiser's blocks too.",
         ),
     ] = True,
+    revision: options.Revision = None,
+    variant: options.Variant = None,
+    local_files_only: options.LocalFilesOnly = False,
+    config: options.Config = None,
+    lora: options.Lora = [],  # noqa: B006, typer makes a list of its own
+    scheduler: options.Scheduler = None,
+    trust_remote_code: options.TrustRemoteCode = None,
+    height: Annotated[
+        int | None,
+        typer.Option("--height", metavar="PIXELS", help="[default: the checkpoint's own]"),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option("--width", metavar="PIXELS", help="[default: the checkpoint's own]"),
+    ] = None,
+    negative_prompt: Annotated[
+        str | None, typer.Option("--negative-prompt", metavar="TEXT", help="For every picture.")
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Decode a suite's prompts from a checkpoint, draw and judge them, and name the culprit."""
@@ -67,6 +91,16 @@ def audit(
         dtype=dtype,
         device=device,
         limit=limit,
+        model_options=ModelOptions(
+            revision=revision,
+            variant=variant,
+            local_files_only=local_files_only,
+            config=config,
+            lora=tuple(lora),
+            scheduler=scheduler,
+            trust_remote_code=trust_remote_code,
+        ),
+        picture_options=PictureOptions(height, width, negative_prompt),
         denoiser_station=denoiser_station,
     )
     from t2i_audit.audit import run_audit

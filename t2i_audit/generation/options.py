@@ -1,12 +1,13 @@
-"""What the user may ask of pictures beside steps: size, negative prompt, guidance by its name."""
+"""What the user asks of pictures, as each pipeline's call takes it."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from t2i_audit.errors import ModelError
+from t2i_audit.settings import PictureOptions
 
 GUIDANCE = "guidance_scale"
 # Of pipelines whose `guidance_scale` is an input of a distilled denoiser, if it is anything.
@@ -14,62 +15,46 @@ TRUE_GUIDANCE = "true_cfg_scale"
 BINNING = "use_resolution_binning"
 # What stands for "no prompt": of an empty text some tokenizers make no token at all.
 NO_PROMPT = " "
+# A pipeline of two stages draws noise for negative prompts as for pictures, and has none for them.
+PRIOR = "prior_pipe"
 
 
-@dataclass(frozen=True)
-class PictureOptions:
-    """Size and negative prompt; None leaves each to the pipeline."""
-
-    height: int | None = None
-    """Pixels."""
-    width: int | None = None
-    """Pixels."""
-    negative_prompt: str | None = None
-
-    @property
-    def own_size(self) -> bool:
-        """Whether pictures are as large as the pipeline makes them by itself."""
-        return self.height is None and self.width is None
-
-    def check(self, pipeline: Any) -> None:
-        """Raise `ModelError` naming the option that `pipeline` has no place for."""
-        taken = _parameters(pipeline)
-        for name, value in asdict(self).items():
-            if value is not None and name not in taken:
-                raise ModelError(
-                    f"{type(pipeline).__name__} takes no --{name.replace('_', '-')}; leave it out."
-                )
-
-    def call_arguments(
-        self, pipeline: Any, guidance_scale: float | None, count: int
-    ) -> dict[str, Any]:
-        """What the call of `pipeline` is given for `count` pictures beside prompts and steps.
-
-        Raises:
-            ModelError: the pipeline has no place for an option.
-        """
-        self.check(pipeline)
-        taken = _parameters(pipeline)
-        arguments: dict[str, Any] = {}
-        for name in ("height", "width"):
-            if getattr(self, name) is not None:
-                arguments[name] = getattr(self, name)
-        if not self.own_size and BINNING in taken:
-            # Else pictures of the nearest size that the pipeline knows are made and cut.
-            arguments[BINNING] = False
-        negative = self.negative_prompt
-        name = guidance_name(pipeline)
-        if guidance_scale is not None and name in taken:
-            arguments[name] = guidance_scale
-            if name == TRUE_GUIDANCE and guidance_scale > 1 and negative is None:
-                # Without one these pipelines leave guidance out, whatever its scale.
-                negative = NO_PROMPT
-        if negative is not None:
-            arguments["negative_prompt"] = [negative] * count
-        return arguments
+def check_options(pipeline: Any, options: PictureOptions) -> None:
+    """Raise `ModelError` naming the option that `pipeline` has no place for."""
+    taken = _parameters(pipeline)
+    for name, value in asdict(options).items():
+        missing = name not in taken or (name == "negative_prompt" and hasattr(pipeline, PRIOR))
+        if value is not None and missing:
+            raise ModelError(
+                f"{type(pipeline).__name__} takes no --{name.replace('_', '-')}; leave it out."
+            )
 
 
-PLAIN = PictureOptions()
+def call_arguments(
+    pipeline: Any, options: PictureOptions, guidance_scale: float | None, count: int
+) -> dict[str, Any]:
+    """What the call of `pipeline` is given for `count` pictures beside prompts and steps.
+
+    Raises:
+        ModelError: the pipeline has no place for an option.
+    """
+    check_options(pipeline, options)
+    taken = _parameters(pipeline)
+    sides = {"height": options.height, "width": options.width}
+    arguments: dict[str, Any] = {name: side for name, side in sides.items() if side is not None}
+    if arguments and BINNING in taken:
+        # Else pictures of the nearest size that the pipeline knows are made and cut.
+        arguments[BINNING] = False
+    negative = options.negative_prompt
+    name = guidance_name(pipeline)
+    if guidance_scale is not None and name in taken:
+        arguments[name] = guidance_scale
+        if name == TRUE_GUIDANCE and guidance_scale > 1 and negative is None:
+            # Without one these pipelines leave guidance out, whatever its scale.
+            negative = NO_PROMPT
+    if negative is not None:
+        arguments["negative_prompt"] = [negative] * count
+    return arguments
 
 
 def guidance_name(pipeline: Any) -> str:

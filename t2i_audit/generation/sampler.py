@@ -11,9 +11,10 @@ import numpy as np
 
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
-from t2i_audit.generation.options import PLAIN, PictureOptions, guidance_name
+from t2i_audit.generation.options import call_arguments, guidance_name
 from t2i_audit.io import read_json
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.settings import PictureOptions
 
 if TYPE_CHECKING:
     from t2i_audit.activations.denoiser import DenoiserRecorder
@@ -77,7 +78,7 @@ def sample_batch(
     guidance_scale: float | None,
     base_seed: int = 0,
     recorder: DenoiserRecorder | None = None,
-    options: PictureOptions = PLAIN,
+    options: PictureOptions = PictureOptions()  # noqa: B008, it is frozen,
 ) -> Sampled:
     """Make the pictures of `batch`.
 
@@ -104,7 +105,7 @@ def sample_batch(
         "generator": generators,
         "output_type": "np",
     }
-    arguments |= options.call_arguments(pipeline, guidance_scale, len(batch.items))
+    arguments |= call_arguments(pipeline, options, guidance_scale, len(batch.items))
     # Of another size than the denoiser's own the pipeline lays the latents out itself.
     shape = latents_shape(pipeline) if options.own_size else None
     if shape is not None:

@@ -15,8 +15,10 @@ from t2i_audit.models.resolve import (
     absent_components,
     check_pipeline,
     fetch_from_hub,
+    require_text_to_image,
     resolve_model,
 )
+from t2i_audit.settings import ModelOptions
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +42,8 @@ class LoadedModel:
     device: torch.device
     weights_sha256: str
     """See `hash_weights`."""
+    commit: str | None = None
+    """Of a hub id, the commit that was loaded."""
 
     @property
     def dtype_name(self) -> str:
@@ -53,6 +57,7 @@ def load_model(
     dtype: DtypeName = "auto",
     device: DeviceName = "auto",
     builtin: Path | None = None,
+    options: ModelOptions = ModelOptions(),  # noqa: B008, it is frozen
 ) -> LoadedModel:
     """Load the pipeline `name`; see `resolve_model` for what a name may be.
 
@@ -64,36 +69,53 @@ def load_model(
             it, else float16.
         device: ``auto`` takes CUDA, then MPS, then the CPU.
         builtin: folder of the shipped checkpoints, if not the package's own.
+        options: how it is fetched and changed.
 
     Raises:
         ModelError: it cannot be found, is incomplete, does not load, or the device is not there.
     """
-    resolved = resolve_model(name, builtin=builtin)
+    trusted = options.trust_remote_code == name
+    resolved = resolve_model(name, builtin=builtin, trusted=trusted, single=True)
     chosen_device = _device(device)
     chosen_dtype = _dtype(dtype, chosen_device)
     path = resolved.path
     if path is None:
-        path = fetch_from_hub(name)
-        check_pipeline(path, name)
+        path = fetch_from_hub(name, options)
+        check_pipeline(path, name, trusted=trusted)
 
     from diffusers import DiffusionPipeline
 
+    from t2i_audit.models.changes import add_loras, set_scheduler
+    from t2i_audit.models.single_file import load_single_file
+
     try:
         with quiet_libraries():
-            pipeline = DiffusionPipeline.from_pretrained(
-                path,
-                dtype=chosen_dtype,
-                use_safetensors=True,
-                local_files_only=True,
-                **dict.fromkeys(absent_components(path)),
-            ).to(chosen_device)
+            if path.is_file():
+                pipeline = load_single_file(path, options.config, chosen_dtype)
+            else:
+                pipeline = DiffusionPipeline.from_pretrained(
+                    path,
+                    dtype=chosen_dtype,
+                    use_safetensors=True,
+                    local_files_only=True,
+                    variant=options.variant,
+                    trust_remote_code=trusted,
+                    **dict.fromkeys(absent_components(path)),
+                )
+            pipeline = pipeline.to(chosen_device)
+    except ModelError:
+        raise
     # Damaged configuration and weights surface as nearly any type, from three libraries.
     except Exception as error:
         reason = str(error).strip().splitlines()
         raise ModelError(
             f"{name!r} does not load: {reason[0] if reason else type(error).__name__}"
         ) from error
+    require_text_to_image(pipeline, name)
     pipeline.set_progress_bar_config(disable=True)
+    if options.scheduler is not None:
+        set_scheduler(pipeline, options.scheduler)
+    add_loras(pipeline, options.loras())
     return LoadedModel(
         name=name,
         source=resolved.source,
@@ -101,7 +123,8 @@ def load_model(
         pipeline=pipeline,
         dtype=chosen_dtype,
         device=chosen_device,
-        weights_sha256=hash_weights(path),
+        weights_sha256=sha256_of(path) if path.is_file() else hash_weights(path),
+        commit=path.name if path.parent.name == "snapshots" else None,
     )
 
 

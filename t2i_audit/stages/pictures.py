@@ -21,6 +21,7 @@ from t2i_audit.io import read_json, write_bytes, write_json
 from t2i_audit.models.load import LoadedModel
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
+from t2i_audit.settings import PictureOptions
 
 IMAGES = Path("images")
 DENOISER = Path("activations/denoiser")
@@ -35,6 +36,7 @@ class Sampling:
     seeds: int
     batch_size: int
     record_denoiser: bool
+    options: PictureOptions = PictureOptions()
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def make_pictures(
                 steps=sampling.steps,
                 guidance_scale=sampling.guidance_scale,
                 recorder=recorder,
+                options=sampling.options,
             )
             part = recorder.take() if recorder is not None else None
             if writing is not None:
@@ -179,7 +182,12 @@ def random_denoiser_features(
     with run.stage("random denoiser", len(prompts)) as advance:
         for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):
             sample_batch(
-                twin, batch, steps=1, guidance_scale=sampling.guidance_scale, recorder=recorder
+                twin,
+                batch,
+                steps=1,
+                guidance_scale=sampling.guidance_scale,
+                recorder=recorder,
+                options=sampling.options,
             )
             parts.append(recorder.take())
             advance(len(batch.items))

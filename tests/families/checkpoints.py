@@ -476,7 +476,9 @@ FAMILIES: dict[str, Family] = {
     "chroma": Family("ChromaPipeline", chroma),
     "kandinsky-2.2": Family("KandinskyV22CombinedPipeline", kandinsky_22),
     "kandinsky-3": Family("Kandinsky3Pipeline", kandinsky_3),
-    "kandinsky-5": Family("Kandinsky5T2IPipeline", kandinsky_5),
+    "kandinsky-5": Family(
+        "Kandinsky5T2IPipeline", kandinsky_5, attributes={"resolutions": [(16, 16)]}
+    ),
     "deepfloyd-if": Family("IFPipeline", deepfloyd),
     "hidream": Family(
         "HiDreamImagePipeline", hidream, attributes={"default_sample_size": 8}
