@@ -77,6 +77,7 @@ def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
 def run_probe(settings: ProbeSettings) -> Path:
     """Decode a suite from a checkpoint's text encoders alone; returns the run directory."""
     inputs = _load(settings)
+    from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.results import decodability_rows, text_only_summary
     from t2i_audit.stages.text import probe_rows, read_text
 
@@ -89,7 +90,9 @@ def run_probe(settings: ProbeSettings) -> Path:
         )
         with run.stage("results", 1) as advance:
             _write(run, "prompts", text.rows)
-            _write(run, "probes", probe_rows("text_encoder", text.probes))
+            read = probe_rows("text_encoder", text.probes)
+            _write(run, "probes", read)
+            write_losses(run.path, read, {})
             rows = decodability_rows("text_encoder", text.probes, text.prompts)
             _write(run, "decodability", rows)
             summary = text_only_summary(
@@ -112,6 +115,7 @@ def run_audit(settings: AuditSettings) -> Path:
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     from t2i_audit.generation import sampling_defaults
     from t2i_audit.generation.options import check_options
+    from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.judging import judge_pictures
     from t2i_audit.stages.pictures import (
         Sampling,
@@ -180,6 +184,7 @@ def run_audit(settings: AuditSettings) -> Path:
             _write(run, "prompts", text.rows)
             read = [row for name, each in probed.items() for row in probe_rows(name, each)]
             _write(run, "probes", read)
+            write_losses(run.path, read, summary.success.by_slot if summary.success else {})
             decoded = [
                 row
                 for name, each in probed.items()

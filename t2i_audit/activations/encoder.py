@@ -129,4 +129,3 @@ def _keep_states(
         values[missing] = np.nan
         for index, position in enumerate(positions):
             writer.put((encoder.name, layer, position), rows, values[:, index])
-

@@ -242,6 +242,7 @@ class Follower:
 
     def attach(self) -> Iterator[Any]:
         """Register the hooks; they do nothing outside a call that was begun."""
+
         def before(path: str) -> Any:
             def look(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
                 if self.active:

@@ -78,7 +78,7 @@ def sample_batch(
     guidance_scale: float | None,
     base_seed: int = 0,
     recorder: DenoiserRecorder | None = None,
-    options: PictureOptions = PictureOptions()  # noqa: B008, it is frozen,
+    options: PictureOptions = PictureOptions(),  # noqa: B008, it is frozen,
 ) -> Sampled:
     """Make the pictures of `batch`.
 

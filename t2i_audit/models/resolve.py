@@ -31,10 +31,13 @@ WEIGHT_FILES = "*.safetensors"
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 CONVERT = (
-    "Convert it where you trust it: load it with diffusers' from_pretrained or from_single_file and "
-    "save it with save_pretrained(FOLDER, safe_serialization=True), then give FOLDER."
+    "Convert it where you trust it: load it with diffusers' from_pretrained or from_single_file "
+    "and save it with save_pretrained(FOLDER, safe_serialization=True), then give FOLDER."
 )
-LIBRARIES = ("diffusers", "transformers")  # whose classes a pipeline may name without code of its own
+LIBRARIES = (
+    "diffusers",
+    "transformers",
+)  # whose classes a pipeline may name without code of its own
 
 Source = Literal["builtin", "folder", "file", "hub"]
 
@@ -165,7 +168,9 @@ def require_text_to_image(pipeline: Any, name: str) -> None:
     kind = type(pipeline).__name__
     taken = inspect.signature(type(pipeline).__call__).parameters
     if "prompt" not in taken:
-        raise ModelError(f"{name!r} is a {kind}, which takes no prompt; give a text-to-image model.")
+        raise ModelError(
+            f"{name!r} is a {kind}, which takes no prompt; give a text-to-image model."
+        )
     if kind in _wanting_pictures():
         raise ModelError(
             f"{name!r} is a {kind}, which needs a picture beside the prompt; give the "
@@ -177,7 +182,10 @@ def _wanting_pictures() -> set[str]:
     from diffusers.pipelines import auto_pipeline
 
     text, *others = (
-        {kind.__name__ for kind in getattr(auto_pipeline, f"AUTO_{task}_PIPELINES_MAPPING").values()}
+        {
+            kind.__name__
+            for kind in getattr(auto_pipeline, f"AUTO_{task}_PIPELINES_MAPPING").values()
+        }
         for task in ("TEXT2IMAGE", "IMAGE2IMAGE", "INPAINT")
     )
     return set().union(*others) - text

@@ -6,7 +6,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Sampling:
     seeds: int
     batch_size: int
     record_denoiser: bool
-    options: PictureOptions = PictureOptions()
+    options: PictureOptions = field(default_factory=PictureOptions)
 
 
 @dataclass(frozen=True)

@@ -480,9 +480,7 @@ FAMILIES: dict[str, Family] = {
         "Kandinsky5T2IPipeline", kandinsky_5, attributes={"resolutions": [(16, 16)]}
     ),
     "deepfloyd-if": Family("IFPipeline", deepfloyd),
-    "hidream": Family(
-        "HiDreamImagePipeline", hidream, attributes={"default_sample_size": 8}
-    ),
+    "hidream": Family("HiDreamImagePipeline", hidream, attributes={"default_sample_size": 8}),
 }
 
 
