@@ -93,7 +93,7 @@ def token_averages(
     for row, tokens in enumerate(located):
         places = [(tokens.eos,), tokens.content, *(tokens.slots.get(slot, ()) for slot in slots)]
         for index, own in enumerate(places):
-            if own and 0 <= min(own) and max(own) < length:
+            if own and min(own) >= 0 and max(own) < length:
                 weights[row, index, list(own)] = 1 / len(own)
     return weights
 
