@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prompts.suites import Suite, SuiteFormatError, load_suite
 from t2i_audit.errors import SuiteError
-from t2i_audit.io import write_json
+from t2i_audit.io import sha256_of, write_json
 from t2i_audit.progress import say
 from t2i_audit.run.columns import COLUMNS
 from t2i_audit.run.command import write_settings
@@ -51,6 +51,12 @@ class _Inputs:
             "dtype": self.loaded.dtype_name,
             "device": self.loaded.device.type,
             **settings.placement.rounding(),
+            "commit": self.loaded.commit,
+            "variant": settings.model_options.variant,
+            "lora": [
+                {"weight": weight, "sha256": sha256_of(Path(path))}
+                for path, weight in settings.model_options.loras()
+            ],
         }
 
 
@@ -60,16 +66,20 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         suite = load_suite(settings.suite).limited(settings.limit)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
+    return _Inputs(suite, _load_model(settings))
+
+
+def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
     from t2i_audit.models import load_model
 
     _take_own_device()
-    loaded = load_model(
+    return load_model(
         settings.model,
         dtype=settings.dtype,
         device=settings.device,
         placement=settings.placement,
+        options=settings.model_options,
     )
-    return _Inputs(suite, loaded)
 
 
 def _take_own_device() -> None:
@@ -89,6 +99,7 @@ def _remembered_batch_size(out: Path) -> int | None:
 def run_probe(settings: ProbeSettings) -> Path:
     """Decode a suite from a checkpoint's text encoders alone; returns the run directory."""
     inputs = _load(settings)
+    from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.results import decodability_rows, text_only_summary
     from t2i_audit.stages.text import fitting_encoding, probe_rows, read_text
 
@@ -102,7 +113,9 @@ def run_probe(settings: ProbeSettings) -> Path:
         text = read_text(run, inputs.loaded, inputs.suite.prompts, batch_size=batch_size, seed=SEED)
         with run.stage("results", 1) as advance:
             _write(run, "prompts", text.rows)
-            _write(run, "probes", probe_rows("text_encoder", text.probes))
+            read = probe_rows("text_encoder", text.probes)
+            _write(run, "probes", read)
+            write_losses(run.path, read, {})
             rows = decodability_rows("text_encoder", text.probes, text.prompts)
             _write(run, "decodability", rows)
             summary = text_only_summary(
@@ -126,6 +139,8 @@ def run_audit(settings: AuditSettings) -> Path:
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     judge.check(inputs.suite.prompts)
     from t2i_audit.generation import sampling_defaults
+    from t2i_audit.generation.options import check_options
+    from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.judging import judge_as_made, judge_pictures
     from t2i_audit.stages.pictures import (
         Sampling,
@@ -146,7 +161,9 @@ def run_audit(settings: AuditSettings) -> Path:
         batch_size=settings.batch_size or LARGEST_AUTO_BATCH,
         record_denoiser=settings.denoiser_station,
         shrinks=settings.batch_size is None,
+        options=settings.picture_options,
     )
+    check_options(inputs.loaded.pipeline, settings.picture_options)
     if settings.batch_size is None:
         found = _remembered_batch_size(settings.out)
         if found is None:
@@ -161,6 +178,7 @@ def run_audit(settings: AuditSettings) -> Path:
             "scheduler": type(inputs.loaded.pipeline.scheduler).__name__,
             "steps": sampling.steps,
             "guidance_scale": sampling.guidance_scale,
+            **asdict(settings.picture_options),
         },
         "judge": {"name": judge.name, **judge.fingerprint},
         "denoiser_station": settings.denoiser_station,
@@ -209,6 +227,7 @@ def run_audit(settings: AuditSettings) -> Path:
             _write(run, "prompts", text.rows)
             read = [row for name, each in probed.items() for row in probe_rows(name, each)]
             _write(run, "probes", read)
+            write_losses(run.path, read, summary.success.by_slot if summary.success else {})
             decoded = [
                 row
                 for name, each in probed.items()

@@ -60,6 +60,73 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class ModelOptions:
+    """How a checkpoint is fetched and changed before it runs.
+
+    Raises:
+        AuditError: a LoRA's weight is no number.
+    """
+
+    revision: str | None = None
+    """Branch, tag or commit of a hub id; the commit it stands for is recorded."""
+    variant: str | None = None
+    """Of the weights' files, e.g. ``fp16``."""
+    local_files_only: bool = False
+    """Whether a hub id must be in the local cache already."""
+    config: Path | None = None
+    """Folder of a pipeline of the same architecture, for a checkpoint in a single file."""
+    lora: tuple[str, ...] = ()
+    """``PATH`` or ``PATH:WEIGHT`` of each."""
+    scheduler: str | None = None
+    """A diffusers class; None keeps the checkpoint's own."""
+    trust_remote_code: str | None = None
+    """The model whose own code may run; that of any other never does."""
+
+    def __post_init__(self) -> None:
+        self.loras()
+
+    def loras(self) -> tuple[tuple[str, float], ...]:
+        """File and weight of each LoRA."""
+        pairs = []
+        for each in self.lora:
+            path, colon, weight = each.rpartition(":")
+            if not colon or "/" in weight or "\\" in weight:
+                path, weight = each, "1"
+            try:
+                pairs.append((path, float(weight)))
+            except ValueError as error:
+                raise AuditError(
+                    f"--lora should be PATH or PATH:WEIGHT with a number for WEIGHT, not {each!r}"
+                ) from error
+        return tuple(pairs)
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """Size and negative prompt of pictures; None leaves each to the pipeline.
+
+    Raises:
+        AuditError: a side is below 1.
+    """
+
+    height: int | None = None
+    """Pixels."""
+    width: int | None = None
+    """Pixels."""
+    negative_prompt: str | None = None
+
+    def __post_init__(self) -> None:
+        for option, value in (("--height", self.height), ("--width", self.width)):
+            if value is not None:
+                _require_at_least(option, value, 1)
+
+    @property
+    def own_size(self) -> bool:
+        """Whether pictures are as large as the pipeline makes them by itself."""
+        return self.height is None and self.width is None
+
+
+@dataclass(frozen=True)
 class ProbeSettings:
     """Settings of the text side alone; no images are made.
 
@@ -80,6 +147,7 @@ class ProbeSettings:
     limit: int | None = None
     """Only the suite's first so many prompts; None takes all."""
     placement: Placement = field(default_factory=Placement)
+    model_options: ModelOptions = ModelOptions()
 
     def __post_init__(self) -> None:
         _require_text("MODEL", self.model)
@@ -126,6 +194,8 @@ class AuditSettings:
     placement: Placement = field(default_factory=Placement)
     shard: str | None = None
     """``I/N``: only this part of the images; `t2i-audit merge` makes the tables."""
+    model_options: ModelOptions = ModelOptions()
+    picture_options: PictureOptions = PictureOptions()
 
     def __post_init__(self) -> None:
         self.probe_settings()  # the settings both share are checked there
@@ -151,6 +221,7 @@ class AuditSettings:
             device=self.device,
             limit=self.limit,
             placement=self.placement,
+            model_options=self.model_options,
         )
 
 

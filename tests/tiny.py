@@ -37,7 +37,7 @@ def tiny_prompts(count: int, *, seed: int = 0) -> tuple[Prompt, ...]:
     return tuple(prompts.values())
 
 
-def clip_tokenizer() -> Any:
+def clip_tokenizer(length: int = 4 * CONTEXT) -> Any:
     """A CLIP tokenizer to which the world's words are several tokens or one: some merges only."""
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import CLIPTokenizer
@@ -57,7 +57,7 @@ def clip_tokenizer() -> Any:
                 tokens.append(pieces[-1])
     tokens = [*dict.fromkeys(tokens), "<|startoftext|>", "<|endoftext|>"]
     vocab = {token: index for index, token in enumerate(tokens)}
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=4 * CONTEXT)
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=length)
 
 
 def clip_config(tokenizer: Any, **changes: Any) -> Any:

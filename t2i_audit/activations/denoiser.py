@@ -1,7 +1,7 @@
 """The denoiser station: what its blocks hold of a prompt while a picture is being sampled.
 
-Hooks look on and change nothing; they act at the wanted steps alone, on the conditional half of
-the classifier-free-guidance batch.
+Hooks look on and change nothing; they act at the wanted steps alone, on the rows of the guided
+batch that hold the prompts.
 """
 
 from __future__ import annotations
@@ -12,8 +12,20 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.attention import CrossAttention, attention_maps, grid_shape, key_averages
-from t2i_audit.activations.hooks import Call, recording, text_encoders
-from t2i_audit.activations.positions import locate
+from t2i_audit.activations.following import (
+    PICTURE,
+    Follower,
+    Found,
+    Words,
+    reading_words,
+    sequences_in,
+    take,
+    varied_offset,
+    words_in,
+)
+from t2i_audit.activations.hooks import text_encoders
+from t2i_audit.activations.positions import PromptTokens, token_averages
+from t2i_audit.activations.reading import text_position
 from t2i_audit.activations.store import FeaturePart, Key
 from t2i_audit.errors import ModelError
 
@@ -27,8 +39,11 @@ GRID = "grid"
 GRID_SIDE = 2  # cells a side: two objects fall into different cells, whatever their relation
 STEP_CALLBACK = "callback_on_step_end"
 DENOISERS = ("unet", "transformer")
-STACKS = ("transformer_blocks", "single_transformer_blocks", "layers", "blocks")
+# Stacks of blocks that work on the text alone or on the picture before it meets the text.
+SIDE_STACKS = ("refiner", "text", "context", "caption", "controlnet")
 TRANSFORMER_BLOCKS = 4  # of a transformer's many blocks, spread evenly over its depth
+PATCH_SIDES = (1, 2, 4)  # of the transformers' patches, in latent pixels
+PADDING = 32  # tokens; transformers that take pictures of several sizes fill up to a multiple
 
 
 def default_steps(steps: int) -> tuple[int, ...]:
@@ -54,8 +69,7 @@ def denoiser_blocks(pipeline: Any) -> tuple[str, dict[str, nn.Module]]:
             paths += ["mid_block"] if getattr(denoiser, "mid_block", None) is not None else []
             paths += [f"up_blocks.{i}" for i in range(len(denoiser.up_blocks))]
         else:
-            stacks = [stack for stack in STACKS if hasattr(denoiser, stack)]
-            every = [f"{s}.{i}" for s in stacks for i in range(len(getattr(denoiser, s)))]
+            every = list(_stacked_blocks(denoiser))
             count = min(TRANSFORMER_BLOCKS, len(every))
             paths = [every[(i + 1) * len(every) // count - 1] for i in range(count)]
         if paths:
@@ -69,9 +83,13 @@ def denoiser_blocks(pipeline: Any) -> tuple[str, dict[str, nn.Module]]:
 class DenoiserRecorder:
     """Records block outputs of a pipeline's denoiser, one batch of pictures at a time.
 
-    Layers are named ``<block>@step_<i>``. Positions are ``grid`` (averaged to 2 x 2 cells, the
-    channels of each cell, flattened) and, for blocks with cross-attention, each constituent's slot
-    (averaged over space, weighted by the attention paid to that constituent's tokens).
+    Layers are named ``<block>@step_<i>``. Positions are
+
+    - ``grid``: averaged to 2 x 2 cells, the channels of each cell, flattened;
+    - a constituent's slot, in blocks with cross-attention: averaged over space, weighted by the
+      attention paid to that constituent's tokens;
+    - ``<slot>@<encoder>``, ``mean@<encoder>`` and ``eos@<encoder>``, in blocks that change the
+      text as well: the text tokens themselves.
 
     Args:
         pipeline: the pipeline that will sample.
@@ -87,8 +105,9 @@ class DenoiserRecorder:
             path: [CrossAttention(path, module) for path, module in _cross_attentions(block)]
             for path, block in self._blocks.items()
         }
-        # Without a callback each call of the denoiser counts as a step.
+        self._follower = Follower(self._denoiser, tuple(_stacked_blocks(self._denoiser)))
         called = inspect.signature(type(pipeline).__call__).parameters
+        # Without a callback each call of the denoiser that holds the prompts counts as a step.
         self._told = STEP_CALLBACK in called
         self._part: FeaturePart | None = None
         self._reset((), (), 0)
@@ -112,8 +131,10 @@ class DenoiserRecorder:
         self._reset(prompts, rows, batch)
         with ExitStack() as stack:
             if prompts:
-                calls = stack.enter_context(recording(self._encoders, states=False))
-                for handle in self._attach(calls):
+                self._words = stack.enter_context(
+                    reading_words(self._encoders, prompts, rows, batch)
+                )
+                for handle in self._attach():
                     stack.callback(handle.remove)
             yield
         arrays = {key: values.cpu().numpy() for key, values in self._features.items()}
@@ -130,63 +151,89 @@ class DenoiserRecorder:
         self._rows = list(rows)
         self._batch = batch
         self._step = 0
-        self._called = False  # whether the denoiser ran in this step already
         self._active = False
-        self._shape: tuple[int, ...] = ()
+        self._own: list[int] = []  # rows of the running call that hold the prompts
+        self._recorded: set[int] = set()
+        self._words: dict[str, Words] = {}
+        self._text: dict[str, Found] = {}
+        self._placed = False
+        self._picture: tuple[int, ...] | None = None
+        self._sizes: dict[int, tuple[int, int]] = {}
         self._features: dict[Key, torch.Tensor] = {}
         self._slots = tuple(dict.fromkeys(part.slot for p in prompts for part in p.constituents))
-        self._averages: dict[int, torch.Tensor] = {}
+        self._averages: dict[str, dict[int, torch.Tensor]] = {}
 
     def _end_step(self, *_: Any) -> dict[str, Any]:
         self._step += 1
-        self._called = False
         return {}
 
-    def _attach(self, calls: dict[str, list[Call]]) -> Iterator[Any]:
-        import torch
-
+    def _attach(self) -> Iterator[Any]:
         def begin(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            # A second call within a step is the unconditional half, where it runs by itself.
-            again = self._called
-            self._called = True
-            sample = args[0] if args else kwargs.get("sample", kwargs.get("hidden_states"))
             self._active = False
-            # Lists of pictures of several sizes, which some transformers take, are left alone.
-            if again or self._step not in self.steps or not isinstance(sample, torch.Tensor):
-                return
-            if len(sample) % self._batch == 0:
-                self._active = True
-                self._shape = tuple(sample.shape)
-                if not self._averages:
-                    self._averages = self._locate(calls)
+            self._own = []
+            wanted = self._step in self.steps and self._step not in self._recorded
+            if wanted or not self._told:
+                self._begin([*args, *kwargs.values()])
+                self._active = bool(wanted and self._own)
 
         def end(*_: Any) -> None:
-            self._active = False
-            if not self._told:
+            if self._active:
+                self._recorded.add(self._step)
+                self._placed = True
+            self._active = self._follower.active = False
+            if not self._told and self._own:
                 self._end_step()
 
         yield self._denoiser.register_forward_pre_hook(begin, with_kwargs=True)
+        # A UNet's text stays outside of its blocks, and its pictures are no sequences.
+        if not hasattr(self._denoiser, "down_blocks"):
+            yield from self._follower.attach()
         for path, block in self._blocks.items():
             for attention in self._attentions[path]:
                 yield from attention.attach(lambda: self._active)
             yield block.register_forward_hook(self._keep(path))
         yield self._denoiser.register_forward_hook(end)
 
+    def _begin(self, values: Sequence[Any]) -> None:
+        sample = values[0]
+        own, found = words_in(values, self._words, self._rows, self._batch)
+        if not own and not self._text and len(sample) % self._batch == 0:
+            # The denoiser is given something else than the encoders' states.
+            start = varied_offset(values[1:], len(sample), self._batch)
+            own = [start + row for row in self._rows]
+        self._own = own
+        if not own or self._placed:
+            return
+        self._text = found
+        self._picture, self._sizes = _picture_sizes(sample)
+        self._follower.begin(own, picture_lengths=tuple(self._sizes))
+        for name, held in found.items():
+            self._follower.mark(name, held.vectors)
+
+    def _moved(self, encoder: str, positions: torch.Tensor) -> list[PromptTokens]:
+        """The prompts' tokens in a sequence in which the last of each is at `positions`."""
+        tokens = self._words[encoder].tokens
+        ends = (each.content[-1] for each in tokens)
+        return [
+            each.moved(int(position) - end)
+            for each, position, end in zip(tokens, positions, ends, strict=True)
+        ]
+
     def _keep(self, path: str) -> Callable[..., None]:
         def keep(_: nn.Module, __: Any, output: Any) -> None:
             if not self._active:
-                return
-            state = self._spatial(output)
-            if state is None:
                 return
             import torch
             from torch.nn import functional
 
             layer = f"{path}@step_{self._step}"
             with torch.no_grad():
-                grid = functional.adaptive_avg_pool2d(state, GRID_SIDE).flatten(1)
-                self._features[self._name, layer, GRID] = grid
-                self._pool_by_attention(path, layer, state)
+                state = self._spatial(path, output)
+                if state is not None:
+                    grid = functional.adaptive_avg_pool2d(state, GRID_SIDE).flatten(1)
+                    self._features[self._name, layer, GRID] = grid
+                    self._pool_by_attention(path, layer, state)
+                self._keep_text(path, layer, output)
 
         return keep
 
@@ -196,9 +243,9 @@ class DenoiserRecorder:
         height, width = state.shape[-2:]
         maps = attention_maps(
             self._attentions[path],
-            rows=self._conditional_rows(),
-            picture=self._shape[-2:] if len(self._shape) == 4 else None,
-            averages=self._averages,
+            rows=self._own,
+            picture=self._picture,
+            averages=self._key_averages(path),
             size=(height, width),
         )
         if maps is None:
@@ -208,49 +255,100 @@ class DenoiserRecorder:
         for index, slot in enumerate(self._slots):
             self._features[self._name, layer, slot] = pooled[:, index]
 
-    def _spatial(self, output: Any) -> torch.Tensor | None:
-        """A block's output as float32 ``(r, c, h, w)``, conditional rows only."""
+    def _key_averages(self, path: str) -> dict[int, torch.Tensor]:
+        """Length -> averages of a block's keys over the words, for each text it is given."""
+        import torch
+
+        if path not in self._averages:
+            given = {
+                (name, length): place.positions
+                for name, (length, place) in self._follower.inputs.get(path, {}).items()
+                if name != PICTURE
+            } or {(name, held.length): held.positions for name, held in self._text.items()}
+            by_length: dict[int, list[torch.Tensor]] = {}
+            for (name, length), positions in given.items():
+                moved = self._moved(name, positions)
+                by_length.setdefault(length, []).append(key_averages(moved, self._slots, length))
+            # The same words as several encoders see them: one after the other, or side by side.
+            self._averages[path] = {
+                length: torch.stack(each).mean(dim=0) for length, each in by_length.items()
+            }
+        return self._averages[path]
+
+    def _keep_text(self, path: str, layer: str, output: Any) -> None:
+        """The states of the text tokens themselves, where the block hands them on."""
+        import torch
+
+        done: list[torch.Tensor] = []
+        for encoder, place in self._follower.places.get(path, {}).items():
+            # Encoders whose states were laid side by side share their tokens.
+            if encoder == PICTURE or any(torch.equal(place.positions, each) for each in done):
+                continue
+            done.append(place.positions)
+            states = take(sequences_in(output)[place.index], self._own)
+            assert states is not None
+            tokens = self._moved(encoder, place.positions)
+            weights = token_averages(tokens, self._slots, states.shape[1])
+            missing = weights.sum(dim=2) == 0
+            values = weights.to(states.device) @ states.float()
+            values[missing.to(states.device)] = torch.nan
+            for index, position in enumerate(("eos", "mean", *self._slots)):
+                key = self._name, layer, text_position(position, encoder)
+                self._features[key] = values[:, index]
+
+    def _spatial(self, path: str, output: Any) -> torch.Tensor | None:
+        """A block's output as float32 ``(r, c, h, w)``, the prompts' rows only."""
+        import torch
+
         every = output if isinstance(output, tuple | list) else (output,)
-        # The last joint block of some transformers gives None for its text.
-        outputs = [each for each in every if each is not None]
-        rows = self._conditional_rows()
-        if outputs[0].ndim == 4:
-            return outputs[0][rows].float()
-        # A joint block returns text and picture tokens; the latter are as many as the patches.
-        for tensor in reversed(outputs):
-            if hasattr(tensor, "ndim") and tensor.ndim == 3:
-                packed = len(self._shape) == 3
-                picture = None if packed else self._shape[-2:]
-                if packed and tensor.shape[1] != self._shape[1]:
-                    continue
-                size = grid_shape(tensor.shape[1], picture)
-                if size is not None:
-                    return tensor[rows].float().transpose(1, 2).unflatten(2, size)
-        return None
+        first = next((each for each in every if isinstance(each, torch.Tensor)), None)
+        if first is not None and first.ndim == 4:
+            return first[self._own].float()
+        place = self._follower.places.get(path, {}).get(PICTURE)
+        if place is None:
+            return None
+        tokens = take(sequences_in(output)[place.index], self._own)
+        assert tokens is not None
+        height, width = self._sizes[self._follower.picture_length]
+        span = place.positions[:, None] + torch.arange(height * width)
+        picked = tokens[torch.arange(len(tokens))[:, None], span]
+        return picked.float().transpose(1, 2).unflatten(2, (height, width))
 
-    def _conditional_rows(self) -> list[int]:
-        """Guided batches are [unconditional, conditional, ...]; unguided ones all conditional."""
-        first = self._batch if self._shape[0] > self._batch else 0
-        return [first + row for row in self._rows]
 
-    def _locate(self, calls: dict[str, list[Call]]) -> dict[int, torch.Tensor]:
-        """Averages of the keys over each prompt's words, for each length of an encoder's input."""
-        averages: dict[int, torch.Tensor] = {}
-        for encoder in self._encoders:
-            for call in calls[encoder.name]:
-                length = call.ids.shape[1]
-                if length in averages or len(call.ids) < self._batch:
-                    continue
-                ids = call.ids[-self._batch :].tolist()
-                try:
-                    located = [
-                        locate(encoder.tokenizer, prompt, ids[row])
-                        for prompt, row in zip(self._prompts, self._rows, strict=True)
-                    ]
-                except ModelError:
-                    continue  # the negative prompt's call
-                averages[length] = key_averages(located, self._slots, length)
-        return averages
+def _stacked_blocks(denoiser: nn.Module) -> Iterator[str]:
+    """Paths of a transformer's blocks with attention, in order of depth."""
+    from torch import nn
+
+    for name, stack in denoiser.named_children():
+        if not isinstance(stack, nn.ModuleList) or any(side in name for side in SIDE_STACKS):
+            continue
+        for index, block in enumerate(stack):
+            if any("attn" in path or "attention" in path for path, _ in block.named_modules()):
+                yield f"{name}.{index}"
+
+
+def _picture_sizes(sample: Any) -> tuple[tuple[int, ...] | None, dict[int, tuple[int, int]]]:
+    """Height and width of a denoiser's input, and by number of tokens those of what it makes of it.
+
+    Packed pictures ``(b, n, c)`` have no height and width of their own and are taken as square.
+    """
+    if isinstance(sample, list | tuple):
+        height, width = sample[0].shape[-2:]
+    elif sample.ndim == 3:
+        size = grid_shape(sample.shape[1], None)
+        return None, {} if size is None else {sample.shape[1]: size}
+    elif sample.ndim == 5 and sample.shape[1] == 1:
+        height, width = sample.shape[2:4]  # one frame, channels last
+    else:
+        height, width = sample.shape[-2:]
+    sizes: dict[int, tuple[int, int]] = {}
+    for side in PATCH_SIDES:
+        size = -(-height // side), -(-width // side)
+        length = size[0] * size[1]
+        sizes.setdefault(length, size)
+        if isinstance(sample, list | tuple):
+            sizes.setdefault(-(-length // PADDING) * PADDING, size)
+    return (height, width), sizes
 
 
 def _cross_attentions(block: nn.Module) -> Iterator[tuple[str, nn.Module]]:

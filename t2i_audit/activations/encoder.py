@@ -18,13 +18,11 @@ from t2i_audit.activations.hooks import (
     recording,
     text_encoders,
 )
-from t2i_audit.activations.positions import PromptTokens, locate
+from t2i_audit.activations.positions import PromptTokens, locate, token_averages
 from t2i_audit.activations.store import Features, FeatureWriter
 from t2i_audit.errors import ModelError
 
 if TYPE_CHECKING:
-    import torch
-
     from prompts.structure import Prompt
     from t2i_audit.models.load import LoadedModel
 
@@ -147,7 +145,7 @@ def _keep_states(
     slots: Sequence[str],
 ) -> None:
     positions = (EOS, MEAN, *slots)
-    weights = _weights(located, slots, call.ids.shape[1])
+    weights = token_averages(located, slots, call.ids.shape[1])
     missing = (weights.sum(dim=2) == 0).numpy()
     weights = weights.to(next(iter(call.states.values())).device)
     for layer, states in call.states.items():
@@ -157,18 +155,3 @@ def _keep_states(
         values[missing] = np.nan
         for index, position in enumerate(positions):
             writer.put((encoder.name, layer, position), rows, values[:, index])
-
-
-def _weights(located: Sequence[PromptTokens], slots: Sequence[str], length: int) -> torch.Tensor:
-    """How each position averages the tokens, ``(b, p, s)``; all zero where a prompt lacks it."""
-    import torch
-
-    weights = torch.zeros(len(located), 2 + len(slots), length)
-    for row, tokens in enumerate(located):
-        weights[row, 0, tokens.eos] = 1
-        weights[row, 1, list(tokens.content)] = 1 / len(tokens.content)
-        for index, slot in enumerate(slots, start=2):
-            own = tokens.slots.get(slot)
-            if own:
-                weights[row, index, list(own)] = 1 / len(own)
-    return weights

@@ -19,6 +19,9 @@ NORM_NAMES = ("final_layer_norm", "norm", "final_layernorm", "ln_f")
 POOLED_OUTPUTS = ("text_embeds", "pooler_output")
 # Stacks of a vision tower can be as deep as the language model's.
 OTHER_TOWERS = ("vision", "visual", "image", "audio")
+# Pipelines made of two have the prompt encoded by the first, some under the older name.
+PARTS = ("prior_pipe",)
+ENCODE_METHODS = ("encode_prompt", "_encode_prompt")
 # What `encode_prompt` is given apart from the values that `__call__` defaults to.
 ENCODE_ARGUMENTS = {"num_images_per_prompt": 1, "do_classifier_free_guidance": False}
 
@@ -73,6 +76,11 @@ def text_encoders(pipeline: Any) -> tuple[TextEncoder, ...]:
     return tuple(found)
 
 
+def pipeline_parts(pipeline: Any) -> dict[str, Any]:
+    """The pipelines that a combined one is made of and that encode its prompts, by attribute."""
+    return {name: getattr(pipeline, name) for name in PARTS if hasattr(pipeline, name)}
+
+
 @contextmanager
 def recording(
     encoders: Sequence[TextEncoder], *, states: bool = True
@@ -102,11 +110,10 @@ def encode_prompts(pipeline: Any, texts: Sequence[str]) -> list[torch.Tensor]:
     """
     import torch
 
-    if not hasattr(pipeline, "encode_prompt"):
-        raise ModelError(f"{type(pipeline).__name__} has no encode_prompt to be probed through.")
+    pipeline, encode = _encoding(pipeline)
     called = inspect.signature(type(pipeline).__call__).parameters
     arguments: dict[str, Any] = {}
-    for name, parameter in inspect.signature(pipeline.encode_prompt).parameters.items():
+    for name, parameter in inspect.signature(encode).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if name in ENCODE_ARGUMENTS:
@@ -120,11 +127,11 @@ def encode_prompts(pipeline: Any, texts: Sequence[str]) -> list[torch.Tensor]:
     # Some pipelines write their template into the caller's list.
     arguments["prompt"] = list(texts)
     with torch.no_grad(), quiet_libraries():
-        if _takes_index(pipeline):
+        if "text_encoder_index" in inspect.signature(encode).parameters:
             indexed = ({**arguments, "text_encoder_index": index} for index in (0, 1))
-            returned: Any = [pipeline.encode_prompt(**each) for each in indexed]
+            returned: Any = [encode(**each) for each in indexed]
         else:
-            returned = pipeline.encode_prompt(**arguments)
+            returned = encode(**arguments)
     return list(_tensors(returned))
 
 
@@ -150,10 +157,15 @@ def first_tensor(output: Any) -> torch.Tensor:
     return output[0] if isinstance(output, tuple | list) else output
 
 
+def token_ids(args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
+    """The ids ``(b, s)`` that an embedding table is called with, on the CPU."""
+    ids = args[0] if args else kwargs["input"]
+    return ids.detach().reshape(-1, ids.shape[-1]).cpu()
+
+
 def _attach(encoder: TextEncoder, calls: list[Call], states: bool) -> Iterator[Any]:
     def keep_ids(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        ids = args[0] if args else kwargs["input"]
-        calls.append(Call(ids.detach().reshape(-1, ids.shape[-1]).cpu()))
+        calls.append(Call(token_ids(args, kwargs)))
 
     for table in encoder.tables:
         yield table.register_forward_pre_hook(keep_ids, with_kwargs=True)
@@ -246,8 +258,18 @@ def _tokenizer(pipeline: Any, encoder: str) -> Any:
     raise ModelError(f"{type(pipeline).__name__} has no tokenizer for {encoder!r}.")
 
 
-def _takes_index(pipeline: Any) -> bool:
-    return "text_encoder_index" in inspect.signature(pipeline.encode_prompt).parameters
+def _encoding(pipeline: Any) -> tuple[Any, Callable[..., Any]]:
+    """The pipeline that encodes prompts, and its method; a combined pipeline's is one of its parts.
+
+    Raises:
+        ModelError: none does.
+    """
+    for each in (pipeline, *pipeline_parts(pipeline).values()):
+        for name in ENCODE_METHODS:
+            method = getattr(each, name, None)
+            if method is not None:
+                return each, method
+    raise ModelError(f"{type(pipeline).__name__} has no encode_prompt to be probed through.")
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

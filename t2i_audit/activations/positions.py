@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from t2i_audit.errors import ModelError
 
 if TYPE_CHECKING:
+    import torch
+
     from prompts.structure import Prompt
 
 
@@ -28,6 +30,15 @@ class PromptTokens:
     """Tokens of each constituent; one whose text was cut off, wholly or in part, is not here."""
     truncated: bool
     """Whether the encoder's window ends before the prompt does."""
+
+    def moved(self, by: int) -> PromptTokens:
+        """The same tokens in a sequence where each stands `by` places further on."""
+        return PromptTokens(
+            eos=self.eos + by,
+            content=tuple(index + by for index in self.content),
+            slots={slot: tuple(i + by for i in own) for slot, own in self.slots.items()},
+            truncated=self.truncated,
+        )
 
 
 def locate(tokenizer: Any, prompt: Prompt, row: Sequence[int]) -> PromptTokens:
@@ -67,6 +78,24 @@ def locate(tokenizer: Any, prompt: Prompt, row: Sequence[int]) -> PromptTokens:
         slots=slots,
         truncated=not match.whole,
     )
+
+
+def token_averages(
+    located: Sequence[PromptTokens], slots: Sequence[str], length: int
+) -> torch.Tensor:
+    """How ``eos``, ``mean`` and each of `slots` average the tokens, ``(b, 2 + p, s)``.
+
+    All zero where a prompt lacks the position, or where it lies outside of the `length` tokens.
+    """
+    import torch
+
+    weights = torch.zeros(len(located), 2 + len(slots), length)
+    for row, tokens in enumerate(located):
+        places = [(tokens.eos,), tokens.content, *(tokens.slots.get(slot, ()) for slot in slots)]
+        for index, own in enumerate(places):
+            if own and min(own) >= 0 and max(own) < length:
+                weights[row, index, list(own)] = 1 / len(own)
+    return weights
 
 
 @dataclass(frozen=True)
@@ -121,10 +150,13 @@ def _match(tokenizer: Any, text: str, shift: int, row: list[int]) -> _Match:
 
 
 def _end(tokenizer: Any, row: list[int], last: int) -> int:
-    """The first end-of-text token after `last`, else the last token that is no padding."""
-    eos = tokenizer.eos_token_id
-    for index in range(last + 1, len(row)):
-        if row[index] == eos:
-            return index
-    padding = tokenizer.pad_token_id
+    """The first end-of-text token after `last`, else the last token that is no padding.
+
+    Where both are the same token, it ends the text only if the tokenizer puts it there itself.
+    """
+    eos, padding = tokenizer.eos_token_id, tokenizer.pad_token_id
+    if eos != padding or eos in tokenizer("a")["input_ids"]:
+        for index in range(last + 1, len(row)):
+            if row[index] == eos:
+                return index
     return next((i for i in range(len(row) - 1, last, -1) if row[i] != padding), last)

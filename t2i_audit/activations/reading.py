@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 # Positions that belong to no word. A generator reads all of them for anything.
 COMMON_POSITIONS = frozenset({"eos", "pooled", "mean", "grid"})
 
+TEXT = "@"  # between a position and the encoder whose tokens it is, inside a denoiser
+
+
+def text_position(position: str, encoder: str) -> str:
+    """The name of `position` among an encoder's tokens inside a denoiser."""
+    return f"{position}{TEXT}{encoder}"
+
 
 def readable_at(prompt: Prompt, slot: str, *, station: Station) -> frozenset[str]:
     """The positions at which `slot` of `prompt` may be decoded.
@@ -32,6 +39,9 @@ def readable_at(prompt: Prompt, slot: str, *, station: Station) -> frozenset[str
 
 def targets_at(prompts: Sequence[Prompt], position: str, *, station: Station) -> frozenset[str]:
     """The slots that may be decoded at `position` in every prompt that has both."""
+    position, _, encoder = position.partition(TEXT)
+    if encoder:
+        station = "text_encoder"
     allowed: dict[str, bool] = {}
     for prompt in prompts:
         if position not in COMMON_POSITIONS and prompt.constituent(position) is None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.hooks import text_encoders
 from t2i_audit.models.quiet import quiet_libraries
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from t2i_audit.models.load import LoadedModel
+
+STANDARD_DEVIATION = 0.02  # as the transformers' own initialisation
 
 
 def random_twin(loaded: LoadedModel, *, seed: int) -> LoadedModel:
@@ -22,14 +28,13 @@ def random_twin(loaded: LoadedModel, *, seed: int) -> LoadedModel:
     """
     import torch
 
-    # A shallow copy of a pipeline has components of its own and shares the rest.
-    pipeline = copy.copy(loaded.pipeline)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        fresh = {}
         for encoder in text_encoders(loaded.pipeline):
-            fresh = type(encoder.model)(copy.deepcopy(encoder.model.config))
-            fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
-            setattr(pipeline, encoder.name, fresh)
+            model = type(encoder.model)(copy.deepcopy(encoder.model.config))
+            fresh[encoder.name] = model.to(device=loaded.device, dtype=loaded.dtype).eval()
+    pipeline = _with_components(loaded.pipeline, fresh)
     return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random text encoder)")
 
 
@@ -41,9 +46,49 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> LoadedModel:
 
     name, _ = denoiser_blocks(loaded.pipeline)
     trained = loaded.pipeline.components[name]
-    pipeline = copy.copy(loaded.pipeline)
     with torch.random.fork_rng(devices=[]), quiet_libraries():
         torch.manual_seed(seed)
-        fresh = type(trained).from_config(trained.config)
-        setattr(pipeline, name, fresh.to(device=loaded.device, dtype=loaded.dtype).eval())
+        with _marking_uninitialised():
+            fresh = type(trained).from_config(trained.config)
+        _fill_uninitialised(fresh)
+    fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
+    pipeline = _with_components(loaded.pipeline, {name: fresh})
     return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random denoiser)")
+
+
+def _with_components(pipeline: Any, fresh: Mapping[str, Any]) -> Any:
+    """A copy of `pipeline`, and of the pipelines it is made of, with some components replaced."""
+    components = pipeline.components
+    # A shallow copy of a pipeline has components of its own and shares the rest.
+    copied = copy.copy(pipeline)
+    parts = {key: each for key, each in vars(pipeline).items() if hasattr(each, "components")}
+    for key, part in parts.items():
+        setattr(copied, key, copy.copy(part))
+    for owner in (copied, *(getattr(copied, key) for key in parts)):
+        for own, component in owner.components.items():
+            for name, model in fresh.items():
+                if component is components[name]:
+                    setattr(owner, own, model)
+    return copied
+
+
+@contextmanager
+def _marking_uninitialised() -> Iterator[None]:
+    """Have memory that a class leaves as it is filled with NaN while the block runs."""
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def _fill_uninitialised(model: nn.Module) -> None:
+    """Draw what a class leaves to its checkpoint, as the padding tokens of some transformers."""
+    import torch
+
+    for parameter in model.parameters():
+        if not torch.isfinite(parameter).all():
+            torch.nn.init.normal_(parameter, std=STANDARD_DEVIATION)

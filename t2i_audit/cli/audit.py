@@ -10,7 +10,14 @@ from t2i_audit import settings as defaults
 from t2i_audit.cli import options
 from t2i_audit.progress import say
 from t2i_audit.run.share import share_of
-from t2i_audit.settings import AuditSettings, Placement, default_judge, default_out
+from t2i_audit.settings import (
+    AuditSettings,
+    ModelOptions,
+    PictureOptions,
+    Placement,
+    default_judge,
+    default_out,
+)
 
 
 def audit(
@@ -55,6 +62,24 @@ def audit(
             help="Probe the denoiser's blocks too.",
         ),
     ] = True,
+    revision: options.Revision = None,
+    variant: options.Variant = None,
+    local_files_only: options.LocalFilesOnly = False,
+    config: options.Config = None,
+    lora: options.Lora = [],  # noqa: B006, typer makes a list of its own
+    scheduler: options.Scheduler = None,
+    trust_remote_code: options.TrustRemoteCode = None,
+    height: Annotated[
+        int | None,
+        typer.Option("--height", metavar="PIXELS", help="[default: the checkpoint's own]"),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option("--width", metavar="PIXELS", help="[default: the checkpoint's own]"),
+    ] = None,
+    negative_prompt: Annotated[
+        str | None, typer.Option("--negative-prompt", metavar="TEXT", help="For every picture.")
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -82,6 +107,16 @@ def audit(
         dtype=dtype,
         device=device,
         limit=limit,
+        model_options=ModelOptions(
+            revision=revision,
+            variant=variant,
+            local_files_only=local_files_only,
+            config=config,
+            lora=tuple(lora),
+            scheduler=scheduler,
+            trust_remote_code=trust_remote_code,
+        ),
+        picture_options=PictureOptions(height, width, negative_prompt),
         denoiser_station=denoiser_station,
         shard=shard,
         placement=Placement(offload, attention_slicing, vae_tiling, device_map),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from t2i_audit import settings as defaults
 from t2i_audit.cli import options
-from t2i_audit.settings import Placement, ProbeSettings, default_out
+from t2i_audit.settings import ModelOptions, Placement, ProbeSettings, default_out
 
 
 def probe(
@@ -15,6 +15,13 @@ def probe(
     dtype: options.DTypeOption = "auto",
     device: options.DeviceOption = "auto",
     limit: options.Limit = None,
+    revision: options.Revision = None,
+    variant: options.Variant = None,
+    local_files_only: options.LocalFilesOnly = False,
+    config: options.Config = None,
+    lora: options.Lora = [],  # noqa: B006, typer makes a list of its own
+    scheduler: options.Scheduler = None,
+    trust_remote_code: options.TrustRemoteCode = None,
     offload: options.OffloadOption = "none",
     device_map: options.DeviceMap = None,
     as_json: options.AsJson = False,
@@ -29,6 +36,15 @@ def probe(
         dtype=dtype,
         device=device,
         limit=limit,
+        model_options=ModelOptions(
+            revision=revision,
+            variant=variant,
+            local_files_only=local_files_only,
+            config=config,
+            lora=tuple(lora),
+            scheduler=scheduler,
+            trust_remote_code=trust_remote_code,
+        ),
         placement=Placement(offload, device_map=device_map),
     )
     from t2i_audit.audit import run_probe

@@ -37,8 +37,9 @@ def latents_shape(pipeline: Any) -> tuple[int, int, int] | None:
     alone make the noise.
     """
     unet = pipeline.components.get("unet")
-    if unet is None or "latents" not in inspect.signature(type(pipeline).__call__).parameters:
+    # Some denoisers are of no size of their own.
+    size = None if unet is None else getattr(unet.config, "sample_size", None)
+    if size is None or "latents" not in inspect.signature(type(pipeline).__call__).parameters:
         return None
-    size = unet.config.sample_size
     height, width = (size, size) if isinstance(size, int) else size
     return int(unet.config.in_channels), int(height), int(width)

@@ -11,8 +11,10 @@ import numpy as np
 
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
+from t2i_audit.generation.options import call_arguments, guidance_name
 from t2i_audit.io import read_json
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.settings import PictureOptions
 
 if TYPE_CHECKING:
     from t2i_audit.activations.denoiser import DenoiserRecorder
@@ -64,7 +66,7 @@ def sampling_defaults(loaded: LoadedModel) -> SamplingDefaults:
         raise ModelError(
             f"{type(loaded.pipeline).__name__} has no default number of steps; give --steps."
         )
-    guidance = given.get("guidance_scale", _default(called, "guidance_scale"))
+    guidance = given.get("guidance_scale", _default(called, guidance_name(loaded.pipeline)))
     return SamplingDefaults(int(steps), None if guidance is None else float(guidance))
 
 
@@ -76,6 +78,7 @@ def sample_batch(
     guidance_scale: float | None,
     base_seed: int = 0,
     recorder: DenoiserRecorder | None = None,
+    options: PictureOptions = PictureOptions(),  # noqa: B008, it is frozen,
 ) -> Sampled:
     """Make the pictures of `batch`.
 
@@ -89,6 +92,7 @@ def sample_batch(
         guidance_scale: of classifier-free guidance; None leaves it to the pipeline.
         base_seed: the run's seed.
         recorder: records the denoiser for the pictures of seed index 0; fetch with its `take`.
+        options: size and negative prompt, where they are not the pipeline's own.
     """
     import torch
 
@@ -101,9 +105,9 @@ def sample_batch(
         "generator": generators,
         "output_type": "np",
     }
-    if guidance_scale is not None:
-        arguments["guidance_scale"] = guidance_scale
-    shape = latents_shape(pipeline)
+    arguments |= call_arguments(pipeline, options, guidance_scale, len(batch.items))
+    # Of another size than the denoiser's own the pipeline lays the latents out itself.
+    shape = latents_shape(pipeline) if options.own_size else None
     if shape is not None:
         latents = draw_latents(generators, shape)
         arguments["latents"] = latents.to(device=loaded.device, dtype=loaded.dtype)
@@ -117,7 +121,7 @@ def sample_batch(
     with torch.no_grad(), quiet_libraries(), watch:
         output = pipeline(**arguments)
     flagged = getattr(output, "nsfw_content_detected", None)
-    pixels = np.asarray(output.images)
+    pixels = np.asarray(output[0])  # first by whatever name: images, image
     finite = np.isfinite(pixels).all(axis=(1, 2, 3))
     pixels = np.where(finite[:, None, None, None], pixels, 0)
     return Sampled(

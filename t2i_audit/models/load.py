@@ -11,8 +11,15 @@ from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
 from t2i_audit.models.placement import loading_arguments, place
 from t2i_audit.models.quiet import quiet_libraries
-from t2i_audit.models.resolve import Source, check_pipeline, fetch_from_hub, resolve_model
-from t2i_audit.settings import Placement
+from t2i_audit.models.resolve import (
+    Source,
+    absent_components,
+    check_pipeline,
+    fetch_from_hub,
+    require_text_to_image,
+    resolve_model,
+)
+from t2i_audit.settings import ModelOptions, Placement
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +43,8 @@ class LoadedModel:
     device: torch.device
     weights_sha256: str
     """See `hash_weights`."""
+    commit: str | None = None
+    """Of a hub id, the commit that was loaded."""
 
     @property
     def dtype_name(self) -> str:
@@ -50,6 +59,7 @@ def load_model(
     device: DeviceName = "auto",
     builtin: Path | None = None,
     placement: Placement | None = None,
+    options: ModelOptions = ModelOptions(),  # noqa: B008, it is frozen
 ) -> LoadedModel:
     """Load the pipeline `name`; see `resolve_model` for what a name may be.
 
@@ -62,30 +72,41 @@ def load_model(
         device: ``auto`` takes CUDA, then MPS, then the CPU.
         builtin: folder of the shipped checkpoints, if not the package's own.
         placement: where its parts lie and what saves memory; all on the device if None.
+        options: how it is fetched and changed.
 
     Raises:
         ModelError: it cannot be found, is incomplete, does not load, or the device is not there.
     """
-    resolved = resolve_model(name, builtin=builtin)
+    trusted = options.trust_remote_code == name
+    resolved = resolve_model(name, builtin=builtin, trusted=trusted, single=True)
     placement = Placement() if placement is None else placement
     chosen_device = _device(device)
     chosen_dtype = _dtype(dtype, chosen_device)
     path = resolved.path
     if path is None:
-        path = fetch_from_hub(name)
-        check_pipeline(path, name)
+        path = fetch_from_hub(name, options)
+        check_pipeline(path, name, trusted=trusted)
 
     from diffusers import DiffusionPipeline
 
+    from t2i_audit.models.changes import add_loras, set_scheduler
+    from t2i_audit.models.single_file import load_single_file
+
     try:
         with quiet_libraries():
-            pipeline = DiffusionPipeline.from_pretrained(
-                path,
-                dtype=chosen_dtype,
-                use_safetensors=True,
-                local_files_only=True,
-                **loading_arguments(placement),
-            )
+            if path.is_file():
+                pipeline = load_single_file(path, options.config, chosen_dtype)
+            else:
+                pipeline = DiffusionPipeline.from_pretrained(
+                    path,
+                    dtype=chosen_dtype,
+                    use_safetensors=True,
+                    local_files_only=True,
+                    variant=options.variant,
+                    trust_remote_code=trusted,
+                    **dict.fromkeys(absent_components(path)),
+                    **loading_arguments(placement),
+                )
             pipeline = place(pipeline, chosen_device, placement)
     except ModelError:
         raise
@@ -95,7 +116,11 @@ def load_model(
         raise ModelError(
             f"{name!r} does not load: {reason[0] if reason else type(error).__name__}"
         ) from error
+    require_text_to_image(pipeline, name)
     pipeline.set_progress_bar_config(disable=True)
+    if options.scheduler is not None:
+        set_scheduler(pipeline, options.scheduler)
+    add_loras(pipeline, options.loras())
     return LoadedModel(
         name=name,
         source=resolved.source,
@@ -103,7 +128,8 @@ def load_model(
         pipeline=pipeline,
         dtype=chosen_dtype,
         device=chosen_device,
-        weights_sha256=hash_weights(path),
+        weights_sha256=sha256_of(path) if path.is_file() else hash_weights(path),
+        commit=path.name if path.parent.name == "snapshots" else None,
     )
 
 

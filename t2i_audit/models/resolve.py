@@ -6,6 +6,7 @@ A model is ``builtin:NAME``, a local folder in diffusers' layout, or a hub id ``
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
 import re
 from dataclasses import dataclass
@@ -21,13 +22,24 @@ from t2i_audit.models.builtin import (
     builtin_names,
 )
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.settings import ModelOptions
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 # Every network is saved with this file; tokenizers and schedulers have theirs under other names.
 NETWORK_CONFIG = "config.json"
 WEIGHT_FILES = "*.safetensors"
 
-Source = Literal["builtin", "folder", "hub"]
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+CONVERT = (
+    "Convert it where you trust it: load it with diffusers' from_pretrained or from_single_file "
+    "and save it with save_pretrained(FOLDER, safe_serialization=True), then give FOLDER."
+)
+LIBRARIES = (
+    "diffusers",
+    "transformers",
+)  # whose classes a pipeline may name without code of its own
+
+Source = Literal["builtin", "folder", "file", "hub"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +53,16 @@ class ResolvedModel:
     """The pipeline's folder; None for a hub id."""
 
 
-def resolve_model(name: str, *, builtin: Path | None = None) -> ResolvedModel:
+def resolve_model(
+    name: str, *, builtin: Path | None = None, trusted: bool = False, single: bool = False
+) -> ResolvedModel:
     """Find `name`; a local pipeline's index and components are checked, nothing is loaded.
 
     Args:
         name: ``builtin:NAME``, a local folder, or a hub id.
         builtin: folder of the shipped checkpoints, if not the package's own.
+        trusted: whether code that comes with it may run.
+        single: whether it may be a single file of weights.
 
     Raises:
         ModelError: no such model (the nearest names are offered), a folder that is no pipeline,
@@ -60,8 +76,12 @@ def resolve_model(name: str, *, builtin: Path | None = None) -> ResolvedModel:
         return ResolvedModel(name, "builtin", path)
     path = Path(name).expanduser()
     if path.is_dir():
-        check_pipeline(path, name)
+        check_pipeline(path, name, trusted=trusted)
         return ResolvedModel(name, "folder", path)
+    if path.suffix in PICKLES:
+        raise ModelError(f"{name!r} is a pickle, which can run code when it is read. {CONVERT}")
+    if single and path.is_file() and path.suffix == ".safetensors":
+        return ResolvedModel(name, "file", path)
     if path.exists():
         raise ModelError(
             f"{name!r} is a file; a model is a folder in diffusers' layout "
@@ -77,7 +97,7 @@ def resolve_model(name: str, *, builtin: Path | None = None) -> ResolvedModel:
     )
 
 
-def fetch_from_hub(name: str) -> Path:
+def fetch_from_hub(name: str, options: ModelOptions) -> Path:
     """The local snapshot of the hub's pipeline `name`, downloaded if need be (safetensors only).
 
     Raises:
@@ -87,7 +107,16 @@ def fetch_from_hub(name: str) -> Path:
 
     try:
         with quiet_libraries():
-            return Path(DiffusionPipeline.download(name, use_safetensors=True))
+            return Path(
+                DiffusionPipeline.download(
+                    name,
+                    use_safetensors=True,
+                    revision=options.revision,
+                    variant=options.variant,
+                    local_files_only=options.local_files_only,
+                    trust_remote_code=options.trust_remote_code == name,
+                )
+            )
     # The hub's client, its HTTP library and diffusers each raise their own types for "no".
     except Exception as error:
         cause = error.__cause__ or error.__context__ or error
@@ -98,7 +127,7 @@ def fetch_from_hub(name: str) -> Path:
         ) from error
 
 
-def check_pipeline(path: Path, name: str) -> None:
+def check_pipeline(path: Path, name: str, *, trusted: bool = False) -> None:
     """Check that `path` holds a pipeline with all the components its index names.
 
     Raises:
@@ -118,15 +147,76 @@ def check_pipeline(path: Path, name: str) -> None:
         }
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{PIPELINE_INDEX} of {name!r} cannot be read: {error}.") from error
+    _require_no_code(index, components, name, trusted=trusted)
     for component in sorted(components):
         folder = path / component
         if not folder.is_dir() or not any(folder.iterdir()):
             raise ModelError(f"The component {component!r} of {name!r} is missing: no {folder}.")
         if (folder / NETWORK_CONFIG).is_file() and not any(folder.glob(WEIGHT_FILES)):
             raise ModelError(
-                f"The component {component!r} of {name!r} has no weights in safetensors format "
-                "(other formats can run code and are not read)."
+                f"The component {component!r} of {name!r} has no weights in safetensors format; "
+                f"other formats can run code when they are read. {CONVERT}"
             )
+
+
+def require_text_to_image(pipeline: Any, name: str) -> None:
+    """Refuse a pipeline that makes no picture from a prompt alone.
+
+    Raises:
+        ModelError: it takes no prompt, or needs something beside it (named).
+    """
+    kind = type(pipeline).__name__
+    taken = inspect.signature(type(pipeline).__call__).parameters
+    if "prompt" not in taken:
+        raise ModelError(
+            f"{name!r} is a {kind}, which takes no prompt; give a text-to-image model."
+        )
+    if kind in _wanting_pictures():
+        raise ModelError(
+            f"{name!r} is a {kind}, which needs a picture beside the prompt; give the "
+            "text-to-image pipeline of the same checkpoint."
+        )
+
+
+def _wanting_pictures() -> set[str]:
+    from diffusers.pipelines import auto_pipeline
+
+    text, *others = (
+        {
+            kind.__name__
+            for kind in getattr(auto_pipeline, f"AUTO_{task}_PIPELINES_MAPPING").values()
+        }
+        for task in ("TEXT2IMAGE", "IMAGE2IMAGE", "INPAINT")
+    )
+    return set().union(*others) - text
+
+
+def _require_no_code(
+    index: dict[str, Any], components: set[str], name: str, *, trusted: bool
+) -> None:
+    """Raise `ModelError` where a pipeline or a component is a class of the checkpoint's own."""
+    own = [key for key in sorted(components) if index[key][0] not in LIBRARIES]
+    # Some of diffusers' components lie in the pipeline's own module there.
+    own = [key for key in own if not _in_diffusers(str(index[key][0]))]
+    if isinstance(index.get("_class_name"), list):
+        own.append("the pipeline itself")
+    if own and not trusted:
+        raise ModelError(
+            f"{name!r} brings code of its own ({', '.join(own)}), which is not run; if you have "
+            f"read it and trust it, give --trust-remote-code {name}."
+        )
+
+
+def _in_diffusers(module: str) -> bool:
+    from diffusers import pipelines
+
+    return hasattr(pipelines, module)
+
+
+def absent_components(path: Path) -> tuple[str, ...]:
+    """The components that a pipeline was saved without; loading it must say so again."""
+    index = json.loads((path / PIPELINE_INDEX).read_text(encoding="utf-8"))
+    return tuple(key for key, value in index.items() if value == [None, None])
 
 
 def _nearest(name: str, builtin: Path | None) -> str:

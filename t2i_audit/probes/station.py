@@ -121,7 +121,7 @@ def probe_station(
         readings = []
         for block in these:
             wanted = [task for task in slots if task.target.name in block.targets]
-            if block.position in WORDLESS:
+            if block.position.partition("@")[0] in WORDLESS:
                 wanted += presences
             readings += read_block(block, wanted, folds)
             on_block(1)

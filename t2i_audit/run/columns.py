@@ -52,7 +52,13 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         _STATION,
         Column("encoder", "string", "", "Component of the pipeline, e.g. text_encoder_2 or unet."),
         Column("layer", "string", "", "embeddings, block_N, final_norm, pooled, or a module@step."),
-        Column("position", "string", "", "eos, pooled, mean, grid, or the slot whose words it is."),
+        Column(
+            "position",
+            "string",
+            "",
+            "eos, pooled, mean, grid, or the slot whose words it is; with @encoder: of the text "
+            "tokens inside the denoiser.",
+        ),
         _SLOT,
         Column("n", "int32", "prompts", "Prompts with an out-of-fold prediction."),
         Column("masked", "int32", "prompts", "Tests whose class the fold's training rows lack."),

@@ -22,6 +22,7 @@ from t2i_audit.io import sha256_of, write_bytes
 from t2i_audit.models.load import LoadedModel
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
+from t2i_audit.settings import PictureOptions
 from t2i_audit.stages.files import (
     DENOISER,
     IMAGES,
@@ -49,6 +50,7 @@ class Sampling:
     seeds: int
     batch_size: int
     record_denoiser: bool
+    options: PictureOptions = PictureOptions()
     shrinks: bool = False
     """Whether batches are sampled in parts where memory runs short; else the run ends."""
 
@@ -150,7 +152,12 @@ def _sampler(
 ) -> Callable[[Batch], Made]:
     def sample(batch: Batch) -> Made:
         sampled = sample_batch(
-            loaded, batch, steps=steps, guidance_scale=sampling.guidance_scale, recorder=recorder
+            loaded,
+            batch,
+            steps=steps,
+            guidance_scale=sampling.guidance_scale,
+            recorder=recorder,
+            options=sampling.options,
         )
         return sampled, recorder.take() if recorder is not None else None
 

@@ -29,7 +29,7 @@ BATCH = ("--batch-size", "2")  # so 4 batches
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("suite") / "suite.jsonl"
-    path.write_text(dump_prompts([write(Content((part,))) for part in PARTS]))
+    path.write_text(dump_prompts(write(content) for content in CONTENTS))
     return path
 
 

@@ -1,0 +1,412 @@
+"""Where a prompt's words and the picture lie inside a denoiser, found by following their vectors.
+
+Denoisers lay text and picture out in many ways: side by side, one after the other, padded, the text
+first or last, the conditional half of a guided batch first or last or in a call of its own. Nothing
+of that is assumed where it can be seen: the vector that the text encoder gave a prompt's last word
+is looked for in what the denoiser is given, and followed from module to module by its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.activations.hooks import TextEncoder, first_tensor, token_ids
+from t2i_audit.activations.positions import PromptTokens, locate
+from t2i_audit.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from prompts.structure import Prompt
+
+PICTURE = "picture"
+PROBED = 8  # channels compared before the whole vector is
+# A state may pass through a narrower number format on its way to the denoiser.
+RELATIVE, ABSOLUTE = 1e-2, 1e-3
+
+
+@dataclass(eq=False)
+class Words:
+    """What one encoder made of the recorded prompts."""
+
+    tokens: tuple[PromptTokens, ...]
+    """``r``."""
+    length: int
+    """Of the encoder's input, in tokens."""
+    last: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Layer -> ``(r, d)``, the state at each prompt's last token."""
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where one vector of each recorded prompt lies among the sequences of a module."""
+
+    index: int
+    """Of the sequence among the module's inputs or outputs."""
+    positions: torch.Tensor
+    """``(r,)``, on the CPU."""
+
+
+@contextmanager
+def reading_words(
+    encoders: Sequence[TextEncoder], prompts: Sequence[Prompt], rows: Sequence[int], batch: int
+) -> Iterator[dict[str, Words]]:
+    """Keep, while the block runs, where each encoder finds `prompts` and its states at their ends.
+
+    Calls for other texts, as the negative prompt, leave no trace.
+
+    Args:
+        encoders: from `text_encoders`.
+        prompts: ``r`` of a batch.
+        rows: their rows in it, ``r``.
+        batch: prompts in the batch.
+    """
+    words: dict[str, Words] = {}
+    with ExitStack() as stack:
+        for encoder in encoders:
+            for handle in _attach(encoder, prompts, list(rows), batch, words):
+                stack.callback(handle.remove)
+        yield words
+
+
+def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
+    """The position of each row's vector in its sequence, ``(r,)``; None if one is not there.
+
+    Args:
+        vectors: ``(r, d)``.
+        sequences: ``(r, s, D)`` with ``D >= d``; pipelines concatenate states of several layers or
+            encoders, so the vector may be any `d` channels that start at a multiple of `d`, or the
+            last.
+    """
+    import torch
+
+    width, whole = vectors.shape[-1], sequences.shape[-1]
+    if whole < width or not sequences.shape[1]:
+        return None
+    vectors = vectors.to(sequences)
+    close = {"rtol": RELATIVE, "atol": ABSOLUTE * float(vectors.abs().max())}
+    for start in dict.fromkeys([*range(0, whole - width + 1, width), whole - width]):
+        part = sequences[..., start : start + width]
+        alike = torch.isclose(part[..., :PROBED], vectors[:, None, :PROBED], **close).all(dim=-1)
+        if not bool(alike.any(dim=1).all()):
+            continue
+        positions = alike.int().argmax(dim=1)
+        found = part[torch.arange(len(part), device=part.device), positions]
+        if torch.isclose(found, vectors, **close).all():
+            return positions.cpu()
+    return None
+
+
+def sequences_in(value: Any) -> list[Any]:
+    """Everything in `value` that may hold sequences, in order.
+
+    That is every floating tensor of two dimensions or more, and every list of matrices; nested
+    lists, tuples and dictionaries are opened.
+    """
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return [value] if value.ndim >= 2 and value.is_floating_point() else []
+    if isinstance(value, dict):
+        return [each for item in value.values() for each in sequences_in(item)]
+    if isinstance(value, list | tuple):
+        if value and all(isinstance(item, torch.Tensor) and item.ndim == 2 for item in value):
+            return [value] if value[0].is_floating_point() else []
+        return [each for item in value for each in sequences_in(item)]
+    return []
+
+
+def take(sequences: Any, rows: Sequence[int]) -> torch.Tensor | None:
+    """`rows` of one of `sequences_in`, padded to ``(r, s, d)``; None if it has not those rows.
+
+    A matrix holds the sequences of all rows one after the other, so each row gets all of it.
+    """
+    from torch.nn.utils.rnn import pad_sequence
+
+    if isinstance(sequences, list | tuple):
+        if len(sequences) <= max(rows) or len({item.shape[-1] for item in sequences}) > 1:
+            return None
+        return pad_sequence([sequences[row] for row in rows], batch_first=True)
+    if sequences.ndim == 2:
+        return sequences.expand(len(rows), *sequences.shape)
+    if sequences.ndim > 3 or len(sequences) <= max(rows):
+        return None
+    return sequences[list(rows)]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """An encoder's states in what a denoiser is given."""
+
+    length: int
+    """Of the sequence they are in."""
+    positions: torch.Tensor
+    """``(r,)`` of the prompts' last tokens, on the CPU."""
+    vectors: torch.Tensor
+    """``(r, D)``, all channels at those positions."""
+
+
+def words_in(
+    values: Sequence[Any], words: dict[str, Words], rows: Sequence[int], batch: int
+) -> tuple[list[int], dict[str, Found]]:
+    """Where the recorded prompts' states are in a denoiser's arguments.
+
+    Returns:
+        The rows of the denoiser's batch that hold them, and for each encoder where; both empty if
+        they are not there, as in an unconditional call or where the denoiser is given something
+        else.
+    """
+    import torch
+
+    inputs = [each for value in values for each in sequences_in(value) if not _is_matrix(each)]
+    sizes = sorted({len(each) for each in inputs if len(each) % batch == 0})
+    for start in dict.fromkeys(start for size in sizes for start in range(0, size, batch)):
+        own = [start + row for row in rows]
+        found: dict[str, Found] = {}
+        for held in filter(_is_tensor, (take(each, own) for each in inputs)):
+            for name, known in words.items():
+                if name in found:
+                    continue
+                for states in known.last.values():
+                    positions = find(states, held)
+                    if positions is not None:
+                        vectors = held[torch.arange(len(own)), positions]
+                        found[name] = Found(held.shape[1], positions, vectors)
+                        break
+        if found:
+            return own, found
+    return [], {}
+
+
+def varied_offset(values: Sequence[Any], size: int, batch: int) -> int:
+    """Where the conditional part of a batch of `size` starts, told from what varies over prompts.
+
+    An unconditional part has the same text in every row. Where that does not tell, the last part.
+    """
+    import torch
+
+    if batch > 1:
+        for value in _tensors(values):
+            if len(value) != size or value.ndim < 2 or not value.is_floating_point():
+                continue
+            parts = value.split(batch)
+            same = [bool(torch.equal(part, part[:1].expand_as(part))) for part in parts]
+            if same.count(False) == 1:
+                return same.index(False) * batch
+    return size - batch
+
+
+class Follower:
+    """Follows vectors through a denoiser's modules during one call.
+
+    Args:
+        denoiser: the entries of its lists, and all modules outside of those, are looked at.
+        blocks: paths of the entries that work on the picture.
+    """
+
+    def __init__(self, denoiser: nn.Module, blocks: Sequence[str]) -> None:
+        self._blocks = frozenset(blocks)
+        self._modules = _parts(denoiser)
+        self._marks: dict[str, torch.Tensor] = {}
+        self._rows: list[int] = []
+        self.places: dict[str, dict[str, Place]] = {}
+        """Module path -> mark -> where it lies among the module's outputs."""
+        self.inputs: dict[str, dict[str, tuple[int, Place]]] = {}
+        """Module path -> mark -> length of its sequence, and where, among the module's inputs."""
+        self.active = False
+        self.picture_length = 0
+        """Tokens of the sequence in which the picture was first seen by itself."""
+        self._picture: tuple[int, ...] = ()
+
+    def begin(self, rows: Sequence[int], *, picture_lengths: Sequence[int]) -> None:
+        """Follow through the call that starts now.
+
+        Args:
+            rows: of the denoiser's batch.
+            picture_lengths: numbers of tokens that a sequence of picture tokens alone may have.
+        """
+        self.active = True
+        self._rows = list(rows)
+        self._marks = {}
+        self._picture = tuple(picture_lengths)
+        self.places = {}
+        self.inputs = {}
+
+    def mark(self, name: str, vectors: torch.Tensor) -> None:
+        """Follow `vectors` ``(r, d)`` under `name`."""
+        self._marks[name] = vectors
+
+    def attach(self) -> Iterator[Any]:
+        """Register the hooks; they do nothing outside a call that was begun."""
+
+        def before(path: str) -> Any:
+            def look(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+                if self.active:
+                    self.inputs[path] = self._look(path, [*args, *kwargs.values()])
+
+            return look
+
+        def after(path: str) -> Any:
+            def move(_: nn.Module, __: Any, output: Any) -> None:
+                if self.active:
+                    self._move(path, self.inputs[path], output)
+
+            return move
+
+        for path, module in self._modules.items():
+            yield module.register_forward_pre_hook(before(path), with_kwargs=True)
+            yield module.register_forward_hook(after(path))
+
+    def _look(self, path: str, values: Sequence[Any]) -> dict[str, tuple[int, Place]]:
+        """Mark -> length of the sequence it is found in, and where."""
+        found: dict[str, tuple[int, Place]] = {}
+        every = [each for value in values for each in sequences_in(value)]
+        for index, each in enumerate(every):
+            held = take(each, self._rows)
+            if held is None:
+                continue
+            for name, vectors in self._marks.items():
+                if name not in found and held.shape[-1] == vectors.shape[-1]:
+                    positions = find(vectors, held)
+                    if positions is not None:
+                        found[name] = held.shape[1], Place(index, positions)
+        # Between modules positions may be added to the picture; a block shows it anew.
+        lost = PICTURE not in self._marks or (path in self._blocks and PICTURE not in found)
+        start = self._start(every, {place.index for _, place in found.values()}) if lost else None
+        if start is not None:
+            found[PICTURE] = self.picture_length, start
+        return found
+
+    def _start(self, every: Sequence[Any], taken: set[int]) -> Place | None:
+        """Mark the picture where it stands in a sequence of its own."""
+        import torch
+
+        for index, each in enumerate(every):
+            held = None if index in taken or _is_matrix(each) else take(each, self._rows)
+            if held is not None and held.shape[1] in self._picture:
+                self._marks[PICTURE] = held[:, 0]
+                self.picture_length = held.shape[1]
+                return Place(index, torch.zeros(len(held), dtype=torch.long))
+        return None
+
+    def _move(self, path: str, found: dict[str, tuple[int, Place]], output: Any) -> None:
+        import torch
+
+        every_output = sequences_in(output)
+        outputs = [take(each, self._rows) for each in every_output]
+        places: dict[str, Place] = {}
+        for name, (length, place) in found.items():
+            alike = [
+                (index, held)
+                for index, held in enumerate(outputs)
+                if held is not None and held.shape[1] == length
+            ]
+            if not alike:
+                continue
+            every = torch.arange(len(self._rows))
+            # Text and picture may be equally long: a residual stream stays nearest to itself.
+            before = self._marks[name]
+            states = [held[every, place.positions] for _, held in alike]
+            near = [_nearness(before, state) for state in states]
+            best = near.index(max(near))
+            places[name] = Place(alike[best][0], place.positions)
+            self._marks[name] = states[best]
+        self.places[path] = places
+        if PICTURE not in self._marks:
+            start = self._start(every_output, {place.index for place in places.values()})
+            if start is not None:
+                places[PICTURE] = start
+
+
+def _attach(
+    encoder: TextEncoder,
+    prompts: Sequence[Prompt],
+    rows: list[int],
+    batch: int,
+    words: dict[str, Words],
+) -> Iterator[Any]:
+    current: list[list[int] | None] = [None]  # the rows of the running call that are the prompts
+
+    def read_ids(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        ids = token_ids(args, kwargs)
+        current[0] = None
+        if not prompts or len(ids) % batch or encoder.name in words:
+            return
+        for start in range(0, len(ids), batch):
+            own = [start + row for row in rows]
+            try:
+                tokens = tuple(
+                    locate(encoder.tokenizer, prompt, ids[row].tolist())
+                    for prompt, row in zip(prompts, own, strict=True)
+                )
+            except ModelError:
+                continue
+            if not any(each.truncated for each in tokens):
+                words[encoder.name] = Words(tokens, ids.shape[1])
+                current[0] = own
+                return
+
+    def keep(layer: str) -> Any:
+        def keep_last(_: nn.Module, __: Any, output: Any) -> None:
+            if current[0] is not None:
+                known = words[encoder.name]
+                states = first_tensor(output)
+                ends = [tokens.content[-1] for tokens in known.tokens]
+                known.last[layer] = states[current[0], ends].detach()
+
+        return keep_last
+
+    for table in encoder.tables:
+        yield table.register_forward_pre_hook(read_ids, with_kwargs=True)
+    for index, block in enumerate(encoder.blocks, start=1):
+        yield block.register_forward_hook(keep(f"block_{index}"))
+    if encoder.norm is not None:
+        yield encoder.norm.register_forward_hook(keep("final_norm"))
+
+
+def _parts(denoiser: nn.Module) -> dict[str, nn.Module]:
+    """The entries of the denoiser's lists, and every module outside of them, by path."""
+    from torch import nn
+
+    modules: dict[str, nn.Module] = {}
+    for name, child in denoiser.named_children():
+        if isinstance(child, nn.ModuleList):
+            modules |= {f"{name}.{key}": entry for key, entry in child.named_children()}
+        else:
+            # A vector that leaves a module changed is followed through the module's own parts.
+            modules |= dict(child.named_modules(prefix=name))
+    return modules
+
+
+def _is_matrix(sequences: Any) -> bool:
+    return not isinstance(sequences, list | tuple) and sequences.ndim == 2
+
+
+def _is_tensor(value: Any) -> bool:
+    return value is not None
+
+
+def _nearness(one: torch.Tensor, other: torch.Tensor) -> float:
+    from torch.nn import functional
+
+    if one.shape != other.shape:
+        return -1.0
+    return float(functional.cosine_similarity(one.float(), other.float(), dim=-1).mean())
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        if value.ndim:
+            yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
