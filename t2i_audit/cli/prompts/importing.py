@@ -107,6 +107,6 @@ def _sentence(path: str, tally: Tally, duplicates: Duplicates) -> str:
     doubles = {"drop": "dropped", "keep": "kept", "refuse": "found"}[duplicates]
     return (
         f"{path}: structure for {tally.parsed:,} of {tally.rows:,} rows "
-        f"({tally.share_parsed:.1%}); {tally.duplicates:,} duplicates {doubles}; {kept:,} prompts, {tally.text_only:,} of them "
-        "text only"
+        f"({tally.share_parsed:.1%}); {tally.duplicates:,} duplicates {doubles}; "
+        f"{kept:,} prompts, {tally.text_only:,} of them text only"
     )
