@@ -110,6 +110,7 @@ class DenoiserRecorder:
         # Without a callback each call of the denoiser that holds the prompts counts as a step.
         self._told = STEP_CALLBACK in called
         self._part: FeaturePart | None = None
+        self._words: dict[str, Words] = {}
         self._reset((), (), 0)
 
     @property
@@ -154,7 +155,7 @@ class DenoiserRecorder:
         self._active = False
         self._own: list[int] = []  # rows of the running call that hold the prompts
         self._recorded: set[int] = set()
-        self._words: dict[str, Words] = {}
+        self._words = {}
         self._text: dict[str, Found] = {}
         self._placed = False
         self._picture: tuple[int, ...] | None = None

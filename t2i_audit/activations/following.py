@@ -88,15 +88,17 @@ def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
     if whole < width or not sequences.shape[1]:
         return None
     vectors = vectors.to(sequences)
-    close = {"rtol": RELATIVE, "atol": ABSOLUTE * float(vectors.abs().max())}
+    near = ABSOLUTE * float(vectors.abs().max())
     for start in dict.fromkeys([*range(0, whole - width + 1, width), whole - width]):
         part = sequences[..., start : start + width]
-        alike = torch.isclose(part[..., :PROBED], vectors[:, None, :PROBED], **close).all(dim=-1)
+        alike = torch.isclose(part[..., :PROBED], vectors[:, None, :PROBED], RELATIVE, near).all(
+            dim=-1
+        )
         if not bool(alike.any(dim=1).all()):
             continue
         positions = alike.int().argmax(dim=1)
         found = part[torch.arange(len(part), device=part.device), positions]
-        if torch.isclose(found, vectors, **close).all():
+        if torch.isclose(found, vectors, RELATIVE, near).all():
             return positions.cpu()
     return None
 
@@ -167,7 +169,9 @@ def words_in(
     for start in dict.fromkeys(start for size in sizes for start in range(0, size, batch)):
         own = [start + row for row in rows]
         found: dict[str, Found] = {}
-        for held in filter(_is_tensor, (take(each, own) for each in inputs)):
+        for held in (take(each, own) for each in inputs):
+            if held is None:
+                continue
             for name, known in words.items():
                 if name in found:
                     continue
@@ -384,10 +388,6 @@ def _parts(denoiser: nn.Module) -> dict[str, nn.Module]:
 
 def _is_matrix(sequences: Any) -> bool:
     return not isinstance(sequences, list | tuple) and sequences.ndim == 2
-
-
-def _is_tensor(value: Any) -> bool:
-    return value is not None
 
 
 def _nearness(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -27,7 +27,7 @@ def load_single_file(path: Path, config: Path | None, dtype: torch.dtype) -> Any
             f"{PIPELINE_INDEX}) of the same architecture."
         )
     name = read_json(config / PIPELINE_INDEX).get("_class_name")
-    kind = getattr(diffusers, str(name), None)
+    kind: Any = getattr(diffusers, str(name), None)
     if not hasattr(kind, "from_single_file"):
         raise ModelError(f"{name} reads no checkpoint in a single file; give a folder.")
     return kind.from_single_file(path, config=str(config), dtype=dtype, local_files_only=True)
