@@ -15,12 +15,13 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks import audit, encoding, prompts
+from scripts.benchmarks import audit, encoding, probes, prompts
 from scripts.benchmarks.line import Line
 
 BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
     "text": audit.text_side,
     "encoding": encoding.encoding,
+    "probes": probes.probes,
     "images": audit.images,
     "help": audit.help_text,
     "prompts": prompts.generation,

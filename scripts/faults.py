@@ -182,7 +182,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace, folder: Path) -> int:
     # Few values and one object a prompt: few probes, so that a point takes seconds.
     contents = [Content(((colour, shape),)) for colour in COLOURS for shape in SHAPES]
-    write_text(folder / SUITE, dump_prompts([write(content) for content in contents]))
+    write_text(folder / SUITE, dump_prompts(tuple(write(content) for content in contents)))
     whole = folder / "whole"
     durations = undisturbed(whole)
     expected = results(whole)

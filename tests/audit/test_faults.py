@@ -19,9 +19,7 @@ from prompts.world import Content, write
 from t2i_audit.cli.main import main
 from t2i_audit.run.tables import read_rows, table_path
 
-CONTENTS = [
-    Content(((colour, shape),)) for colour in ("red", "blue") for shape in ("circle", "star")
-]
+PARTS = [(colour, shape) for colour in ("red", "blue") for shape in ("circle", "star")]
 OPTIONS = ["--judge", "oracle", "--device", "cpu", "--seeds", "2", "--steps", "2"]
 BATCH = ("--batch-size", "2")  # so 4 batches
 
@@ -29,7 +27,7 @@ BATCH = ("--batch-size", "2")  # so 4 batches
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("suite") / "suite.jsonl"
-    path.write_text(dump_prompts(write(content) for content in CONTENTS))
+    path.write_text(dump_prompts(tuple(write(Content((part,))) for part in PARTS)))
     return path
 
 
@@ -88,16 +86,14 @@ def flip_a_bit(path: Path) -> None:
 
 
 def test_an_audit_broken_at_any_stage_ends_the_same(tmp_path: Path) -> None:
-    harness = [sys.executable, "-m", "scripts.faults", "--points", "7", "--seed", "3"]
+    # Seven stages, each killed once and once out of disk.
+    harness = [sys.executable, "-m", "scripts.faults", "--points", "14", "--seed", "3"]
 
-    for fault in ("kill", "full"):
-        done = subprocess.run(
-            [*harness, "--fault", fault], capture_output=True, text=True, timeout=900
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "7 points" in done.stdout
-        broke = re.search(r"(\d+) broke the audit", done.stdout)
-        assert broke is not None and int(broke[1]) >= 5
+    done = subprocess.run(harness, capture_output=True, text=True, timeout=900)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    broke = re.search(r"14 points \(seed 3\): (\d+) broke the audit", done.stdout)
+    assert broke is not None and int(broke[1]) >= 7  # the last stages may end too soon
 
 
 @pytest.mark.parametrize(
@@ -325,7 +321,7 @@ def test_pictures_that_are_not_finite_are_counted_and_left_out(
             sample[-1] = float("nan")  # the last picture of every batch
         return output
 
-    handle = register_module_forward_hook(spoil)
+    handle = register_module_forward_hook(spoil)  # type: ignore[arg-type]
     try:
         assert main(arguments(suite, tmp_path / "run", "--no-denoiser-station")) == 0
     finally:
