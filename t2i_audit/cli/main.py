@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from t2i_audit import __version__
-from t2i_audit.cli import audit, leaderboard, models, probe
+from t2i_audit.cli import audit, leaderboard, models, probe, synthetic
 from t2i_audit.errors import AuditError
 
 BAD_INPUT = 2
@@ -32,6 +32,7 @@ app.command("audit", short_help="Probe, draw, judge, and name the culprit.")(aud
 app.command("probe", short_help="Probe the text encoder; no images.")(probe.probe)
 app.add_typer(models.app, name="models")
 app.command("leaderboard", short_help="Set finished runs side by side.")(leaderboard.leaderboard)
+app.add_typer(synthetic.app, name="synthetic")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
