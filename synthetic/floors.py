@@ -72,10 +72,16 @@ def additive_kernel(rows: Points, columns: Points, *, order: int) -> np.ndarray:
     """The kernel between two sets of points, ``(n, n')``."""
     shape = (len(rows.inputs), len(columns.inputs))
     # polynomials[j] becomes the sum over sets of j modules, one module joining after the other.
-    polynomials = [np.ones(shape), *(np.zeros(shape) for _ in range(order))]
+    polynomials = [np.ones(shape, np.float32)]
+    polynomials += [np.zeros(shape, np.float32) for _ in range(order)]
     for module in range(rows.codes.shape[1]):
-        one, other = rows.codes[:, module, None], columns.codes[None, :, module]
-        shared = np.exp(-(((one - other) / CODE_LENGTH) ** 2) / 2) * ((one > 0) & (other > 0))
+        one, other = (points.codes[:, module].astype(np.float32) for points in (rows, columns))
+        # Pairs of which one lacks the module are at infinite distance: exp gives them 0.
+        one[one == 0], other[other == 0] = -np.inf, np.inf
+        shared = one[:, None] - other[None]
+        shared *= shared
+        shared *= np.float32(-1 / (2 * CODE_LENGTH**2))
+        np.exp(shared, out=shared)
         for size in range(order, 0, -1):
             polynomials[size] += shared * polynomials[size - 1]
     total: np.ndarray = sum(polynomials) * relu_kernel(rows.inputs, columns.inputs)
