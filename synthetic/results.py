@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from synthetic import floors
+from synthetic.encodings import Nothing
 from synthetic.families.base import Loss
 from synthetic.probing import ProbeReading, probe_place
 from synthetic.settings import RunSettings
@@ -20,6 +21,9 @@ from synthetic.train import Batch, Members, draw_batch
 
 TEST_TASKS = 1024
 TEST_SAMPLES = 16
+
+# Floors that this process has computed, by the tasks they are of.
+_FLOORS: dict[tuple[object, ...], float] = {}
 
 Status = Literal["finished", "diverged"]
 
@@ -154,9 +158,17 @@ def _additive_floors(members: Members) -> list[float]:
     """The additive floor of each member's teacher and support."""
     if members.family.loss != "squared_error":
         return [math.nan] * len(members.settings)
+    # The floor knows nothing of students and encodings: runs of the same tasks share it.
+    keys = [
+        (one.family, one.modules, one.active, one.size, one.codes, support, one.seed)
+        for one, support in zip(members.settings, members.supports, strict=True)
+    ]
+    if all(key in _FLOORS for key in keys):
+        return [_FLOORS[key] for key in keys]
+    plain = replace(members, encoder=Nothing())
     rngs = [stream(one.seed, "floor") for one in members.settings]
     fit, choose_on, test = (
-        draw_batch(members, trained, tasks, samples, rngs)
+        draw_batch(plain, trained, tasks, samples, rngs)
         for trained, tasks, samples in (
             (True, floors.FIT_TASKS, floors.FIT_SAMPLES),
             (True, floors.TEST_TASKS, floors.FIT_SAMPLES),
@@ -164,15 +176,15 @@ def _additive_floors(members: Members) -> list[float]:
         )
     )
     order = members.settings[0].active
-    values = []
-    for index in range(len(rngs)):
+    for index, key in enumerate(keys):
+        if key in _FLOORS:
+            continue
         parts = (_points(batch, index) for batch in (fit, choose_on, test))
         predictions = floors.additive_predictions(*parts, order=order)
         targets = test.targets[index]
-        values.append(
-            score("squared_error", torch.from_numpy(predictions).view(targets.shape), targets)
-        )
-    return values
+        told = torch.from_numpy(predictions).view(targets.shape)
+        _FLOORS[key] = score("squared_error", told, targets)
+    return [_FLOORS[key] for key in keys]
 
 
 def _points(batch: Batch, index: int) -> floors.Points:

@@ -12,11 +12,11 @@ from synthetic.supports import SupportKind
 Part = Literal["scale", "encodings", "supports", "floors"]
 
 # Small enough for two CPU cores, large enough to compose: 8 modules, up to 3 in a task.
-BASE = RunSettings(modules=8, active=3, size=8, steps=2400, tasks=64, samples=4, width=128)
+BASE = RunSettings(modules=8, active=3, size=8, steps=2500, tasks=64, samples=4, width=128)
 SEEDS = 3
 WIDTHS = (8, 16, 32, 64, 128)
 DEPTHS = (2, 4)
-TRAIN_FRACTIONS = (0.3, 0.5, 0.75)
+TRAIN_FRACTIONS = (0.5, 0.3, 0.75)
 ENCODINGS: tuple[EncodingName, ...] = (
     "identity",
     "orthogonal",
