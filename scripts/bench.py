@@ -15,13 +15,14 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks import audit
+from scripts.benchmarks import audit, synthetic
 from scripts.benchmarks.line import Line
 
 BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
     "text": audit.text_side,
     "images": audit.images,
     "help": audit.help_text,
+    "synthetic": synthetic.synthetic,
 }
 
 

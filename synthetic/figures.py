@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from synthetic.suite import Suite
 
 DOTS_PER_INCH = 110
-GENERALIZATION = "generalization, R2 on held-out compositions"
+GENERALIZATION = "R2 on held-out compositions"
+FEW_RUNS = 5  # a place that no more runs have gets no panel, unless there is no other
 
 
 def draw_validation(
@@ -36,10 +37,11 @@ def draw_validation(
 
 def scatter(results: Sequence[RunResult], correlations: Sequence[Correlation]) -> Figure:
     """Decodability against generalization, a panel a place, a point a run, width as colour."""
-    figure, axes = _panels(len(correlations), share_y=True)
+    shown = [one for one in correlations if one.pearson.n > FEW_RUNS] or list(correlations)
+    figure, axes = _panels(len(shown), share_y=True)
     widths = sorted({result.settings.width for result in results})
     colours = _colours(len(widths))
-    for panel, one in zip(axes, correlations, strict=True):
+    for panel, one in zip(axes, shown, strict=True):
         for width, colour in zip(widths, colours, strict=True):
             points = [
                 (probe.r2_held_out, result.score_held_out)
@@ -56,6 +58,8 @@ def scatter(results: Sequence[RunResult], correlations: Sequence[Correlation]) -
             fontsize=8,
         )
         panel.set_xlabel("decodability, probe R2")
+        # One scale for all: a saturated place then looks like what it is.
+        panel.set_xlim(-0.15, 1.05)
     axes[0].set_ylabel(GENERALIZATION)
     axes[0].legend(title="width", fontsize=7, title_fontsize=7)
     return figure
