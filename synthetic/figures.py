@@ -59,7 +59,7 @@ def scatter(results: Sequence[RunResult], correlations: Sequence[Correlation]) -
         )
         panel.set_xlabel("decodability, probe R2")
         # One scale for all: a saturated place then looks like what it is.
-        panel.set_xlim(-0.15, 1.05)
+        panel.set_xlim(min(-0.15, one.lowest_r2 - 0.05), 1.05)
     axes[0].set_ylabel(GENERALIZATION)
     axes[0].legend(title="width", fontsize=7, title_fontsize=7)
     return figure

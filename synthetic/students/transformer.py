@@ -70,11 +70,16 @@ class Transformers(nn.Module):
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Matrices decay; biases, norms and position embeddings do not."""
-        decayed: list[nn.Parameter] = [
-            module.weight for module in self.modules() if isinstance(module, nn.Linear)
-        ]
-        chosen = {id(parameter) for parameter in decayed}
-        return decayed, [one for one in self.parameters() if id(one) not in chosen]
+        matrices = {
+            f"{name}.weight"
+            for name, module in self.named_modules()
+            if isinstance(module, nn.Linear)
+        }
+        parameters = dict(self.named_parameters())
+        return (
+            [parameter for name, parameter in parameters.items() if name in matrices],
+            [parameter for name, parameter in parameters.items() if name not in matrices],
+        )
 
 
 class Transformer(nn.Module):

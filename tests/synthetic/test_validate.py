@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,14 @@ def test_validate_writes_everything_and_goes_on(tmp_path: Path) -> None:
     full = default_suite()
 
     def small(runs: tuple[RunSettings, ...]) -> tuple[RunSettings, ...]:
-        sizes = {"modules": 4, "active": 2, "size": 2, "depth": 2, "tasks": 8, "samples": 2}
+        sizes: dict[str, Any] = {
+            "modules": 4,
+            "active": 2,
+            "size": 2,
+            "depth": 2,
+            "tasks": 8,
+            "samples": 2,
+        }
         return tuple(
             dict.fromkeys(
                 replace(run, **sizes, width=min(run.width, 16), steps=min(run.steps, 20))
