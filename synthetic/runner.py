@@ -59,8 +59,8 @@ def carry_out(directory: RunDirectory, groups: Sequence[Group], *, jobs: int, th
         threads: threads a process.
     """
     runs = [run for group in groups for run in group]
-    done = [run for run in runs if run_path(directory.path, run).exists()]
-    left = [group for group in groups if not set(group) <= set(done)]
+    done = {run for run in runs if run_path(directory.path, run).exists()}
+    left = [group for group in groups if not done.issuperset(group)]
     # A group that was interrupted while its files were written is trained again as a whole.
     redone = sum(run in done for group in left for run in group)
     with directory.stage("runs", len(runs), done=len(done) - redone) as advance:

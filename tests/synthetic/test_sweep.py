@@ -17,7 +17,7 @@ from t2i_audit.cli.main import main
 
 GRID = [
     *("synthetic", "sweep", "--modules", "4", "--active", "2", "--size", "2"),
-    *("--width", "4,6", "--depth", "1", "--train-fraction", "0.6,0.8", "--seeds", "0-1"),
+    *("--width", "4,6", "--depth", "1", "--train-fraction", "0.6", "--seeds", "0-1"),
     *("--steps", "20", "--tasks", "4", "--samples", "2"),
 ]
 
@@ -41,7 +41,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_sweep_has_a_row_for_each_run(whole: Path) -> None:
     rows = list(csv.DictReader((whole / "runs.csv").open()))
 
-    assert len(rows) == 2 * 2 * 2
+    assert len(rows) == 2 * 2
     assert {row["status"] for row in rows} == {"finished"}
     assert {path.name for path in whole.glob("*.svg")} == {"decodability.svg", "scaling.svg"}
 
@@ -109,8 +109,8 @@ def test_shards_of_different_sweeps_are_not_merged(
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_a_killed_sweep_goes_on_and_ends_with_the_same_tables(tmp_path: Path) -> None:
-    # Widths train one after the other; the kill comes when the first are written.
-    grid = [*GRID, "--width", "40,4", "--steps", "300"]
+    # The narrow students are written while the wide ones train; then comes the kill.
+    grid = [*GRID, "--width", "40,4", "--steps", "600"]
     assert main([*grid, "--jobs", "1", "--out", str(tmp_path / "whole")]) == 0
     out = tmp_path / "killed"
     process = subprocess.Popen(
@@ -125,8 +125,7 @@ def test_a_killed_sweep_goes_on_and_ends_with_the_same_tables(tmp_path: Path) ->
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    finished = not (out / "summary.json").exists() or process.returncode == 0
-    assert finished
+    assert not (out / "summary.json").exists()
 
     assert main([*grid, "--jobs", "1", "--out", str(out)]) == 0
 
