@@ -189,6 +189,6 @@ def choose(option: str, value: str, choices: Iterable[str]) -> None:
     known = tuple(choices)
     if value in known:
         return
-    near = difflib.get_close_matches(value, known, n=2, cutoff=0.4)
+    near = difflib.get_close_matches(value, known, n=2)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
     raise AuditError(f"unknown {option} {value!r}; {hint}")
