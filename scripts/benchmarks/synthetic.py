@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from scripts.benchmarks.line import Line, over, timed
+from scripts.benchmarks.line import Line, over
 
 if TYPE_CHECKING:
     from synthetic.settings import RunSettings
@@ -39,8 +39,8 @@ def _ensemble(width: int, rounds: int) -> Line:
     for _ in range(rounds + 1):
         together = make_members(runs)
         alone = [make_members([run]) for run in runs[:4]]
-        ours.append(timed(lambda members=together: train(members)))  # type: ignore[misc]
-        slow = timed(lambda group=alone: eager_loops(group))  # type: ignore[misc]
+        ours.append(cpu_seconds(lambda members=together: train(members)))  # type: ignore[misc]
+        slow = cpu_seconds(lambda group=alone: eager_loops(group))  # type: ignore[misc]
         others.append(slow * len(runs) / len(alone))
     what = f"{ENSEMBLE} students of width {width}: eager PyTorch one by one over the ensemble"
     # The first round sets up more than the later ones.
@@ -58,13 +58,13 @@ def _wide(rounds: int) -> list[Line]:
     ours, eager, bare, drawing = [], [], [], []
     for _ in range(rounds + 1):
         members = make_members([run])
-        ours.append(timed(lambda members=members: train(members)))  # type: ignore[misc]
+        ours.append(cpu_seconds(lambda members=members: train(members)))  # type: ignore[misc]
         members = make_members([run])
-        eager.append(timed(lambda members=members: eager_loops([members])))  # type: ignore[misc]
+        eager.append(cpu_seconds(lambda members=members: eager_loops([members])))  # type: ignore[misc]
         bare.append(_bare_products(run))
         members = make_members([run])
         with torch.no_grad():
-            drawing.append(timed(lambda members=members: list(_batches(members))))  # type: ignore[misc]
+            drawing.append(cpu_seconds(lambda members=members: list(_batches(members))))  # type: ignore[misc]
     ours, eager, bare, drawing = (one[1:] for one in (ours, eager, bare, drawing))
     name = f"one student of width {WIDE}, the paper's tasks"
     remark = f"{name}: {WIDE_STEPS / median(ours):.1f} steps/s on one thread"
@@ -79,6 +79,13 @@ def _wide(rounds: int) -> list[Line]:
         Line(f"{name}: drawing the data over ours", tuple(ours), over(drawing, ours), "<= 0.15"),
         Line(f"{name}: plain eager PyTorch over ours", tuple(ours), over(eager, ours), ">= 1"),
     ]
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """CPU seconds that `work` takes: on one thread they do not depend on what else runs."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 def eager_loop(members: Members) -> None:
@@ -124,11 +131,11 @@ def _bare_products(run: RunSettings) -> float:
         (torch.randn(left), torch.randn(right), torch.empty(left[0], right[1]))
         for left, right in shapes
     ]
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(run.steps):
         for left, right, out in operands:
             torch.mm(left, right, out=out)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def _products(rows: int, sizes: list[int]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
