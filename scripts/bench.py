@@ -15,7 +15,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks import audit, encoding, probes, prompts
+from scripts.benchmarks import audit, encoding, probes, prompts, synthetic
 from scripts.benchmarks.line import Line
 
 BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
@@ -25,6 +25,7 @@ BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
     "images": audit.images,
     "help": audit.help_text,
     "prompts": prompts.generation,
+    "synthetic": synthetic.synthetic,
 }
 
 

@@ -15,7 +15,7 @@ from typer.exceptions import Abort, TyperException
 
 from prompts.errors import PromptsError
 from t2i_audit import __version__
-from t2i_audit.cli import audit, leaderboard, merge, models, probe, prompts
+from t2i_audit.cli import audit, leaderboard, merge, models, probe, prompts, synthetic
 from t2i_audit.errors import AuditError
 
 BAD_INPUT = 2
@@ -35,6 +35,7 @@ app.command("merge", short_help="Join the shards of an audit.")(merge.merge)
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
 app.command("leaderboard", short_help="Set finished runs side by side.")(leaderboard.leaderboard)
+app.add_typer(synthetic.app, name="synthetic")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

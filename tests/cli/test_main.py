@@ -19,6 +19,11 @@ COMMANDS = [
     ("models",),
     ("models", "list"),
     ("leaderboard",),
+    ("synthetic",),
+    ("synthetic", "validate"),
+    ("synthetic", "sweep"),
+    ("synthetic", "merge"),
+    ("synthetic", "train"),
 ]
 HEAVY = {"torch", "diffusers", "transformers", "pandas", "pyarrow", "sklearn", "scipy", "numpy"}
 

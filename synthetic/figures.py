@@ -1,0 +1,225 @@
+"""Figures, each as PNG and as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthetic.results import RunResult
+from synthetic.settings import RunSettings
+from synthetic.statistics import Correlation
+from t2i_audit.io import atomic_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from synthetic.analysis import Row, Validation
+    from synthetic.construction import ConstructionReport
+    from synthetic.suite import Suite
+
+DOTS_PER_INCH = 110
+GENERALIZATION = "R2 on held-out compositions"
+FEW_RUNS = 5  # a place that no more runs have gets no panel, unless there is no other
+
+
+def draw_validation(
+    out: Path, suite: Suite, results: Mapping[RunSettings, RunResult], validation: Validation
+) -> None:
+    """Write ``decodability``, ``scaling``, ``supports`` and ``construction`` in `out`."""
+    scale = [results[run] for run in suite.scale]
+    save(out / "decodability", scatter(scale, validation.correlations))
+    save(out / "scaling", scaling(scale))
+    save(out / "supports", support_bars(validation.supports))
+    save(out / "construction", construction_error(validation.construction))
+
+
+def scatter(results: Sequence[RunResult], correlations: Sequence[Correlation]) -> Figure:
+    """Decodability against generalization, a panel a place, a point a run, width as colour."""
+    shown = [one for one in correlations if one.pearson.n > FEW_RUNS] or list(correlations)
+    figure, axes = _panels(len(shown), share_y=True)
+    widths = sorted({result.settings.width for result in results})
+    colours = _colours(len(widths))
+    for panel, one in zip(axes, shown, strict=True):
+        for width, colour in zip(widths, colours, strict=True):
+            points = [
+                (probe.r2_held_out, result.score_held_out)
+                for result in results
+                if result.settings.width == width and (probe := result.probe(one.place))
+            ]
+            if points:
+                x, y = zip(*points, strict=True)
+                panel.scatter(x, y, color=colour, s=14, label=f"{width}")
+        value = one.pearson
+        panel.set_title(
+            f"{one.place.replace('_', ' ')}: {value.estimate:.2f} "
+            f"[{value.lower:.2f}, {value.upper:.2f}], {value.n} runs",
+            fontsize=8,
+        )
+        panel.set_xlabel("decodability, probe R2")
+        # One scale for all: a saturated place then looks like what it is.
+        panel.set_xlim(min(-0.15, one.lowest_r2 - 0.05), 1.05)
+    axes[0].set_ylabel(GENERALIZATION)
+    axes[0].legend(title="width", fontsize=7, title_fontsize=7)
+    return figure
+
+
+def scaling(results: Sequence[RunResult]) -> Figure:
+    """Generalization against the number of trained compositions, width and depth; the additive
+    floor is dashed."""
+    figure, axes = _panels(3, share_y=True)
+    depths = [result.settings.depth for result in results]
+    usual = max(set(depths), key=depths.count)
+    deep = [result for result in results if result.settings.depth == usual]
+    deviating = [result.settings for result in results if result.settings.depth != usual]
+    cells = {(run.width, run.train_fraction) for run in deviating}
+    beside = [r for r in results if (r.settings.width, r.settings.train_fraction) in cells]
+    _lines(axes[0], deep, lambda r: r.n_trained, lambda r: f"width {r.settings.width}")
+    axes[0].set_xlabel("trained compositions")
+    _lines(axes[1], deep, lambda r: r.settings.width, lambda r: f"{r.n_trained} compositions")
+    axes[1].set_xlabel("width")
+    axes[1].set_xscale("log", base=2)
+    if beside:
+        _lines(axes[2], beside, lambda r: r.settings.depth, lambda r: f"width {r.settings.width}")
+    axes[2].set_xlabel("hidden layers")
+    axes[0].set_ylabel(GENERALIZATION)
+    return figure
+
+
+def support_bars(rows: Sequence[Row]) -> Figure:
+    """Generalization under each support, beside what adding up gives."""
+    figure, (panel,) = _panels(1)
+    figure.set_size_inches(6.5, 3.6)
+    places = range(len(rows))
+    for shift, name, label in ((-0.2, "held_out", "student"), (0.2, "additive_floor", "adding up")):
+        values = [getattr(row, name) for row in rows]
+        panel.bar(
+            [place + shift for place in places],
+            [value.estimate for value in values],
+            0.4,
+            label=label,
+            yerr=[
+                [value.estimate - value.lower for value in values],
+                [value.upper - value.estimate for value in values],
+            ],
+            capsize=2,
+        )
+    panel.set_xticks(
+        list(places),
+        [f"{row.name}\n({row.train_fraction:.2f} trained)" for row in rows],
+        rotation=30,
+        ha="right",
+        fontsize=7,
+    )
+    panel.axhline(0, color="black", linewidth=0.6)
+    panel.set_ylabel(GENERALIZATION, fontsize=8)
+    panel.legend(fontsize=8)
+    return figure
+
+
+def curve_and_probe(result: RunResult) -> Figure:
+    """One student's loss curve, and the probe at each place."""
+    figure, (curve, probes) = _panels(2)
+    figure.set_size_inches(7, 3)
+    curve.plot(*zip(*result.curve, strict=True) if result.curve else ((), ()))
+    curve.set_xlabel("step")
+    curve.set_ylabel("training loss")
+    if result.curve:
+        curve.set_yscale("log")
+    places = [probe.place for probe in result.probes]
+    for field, label in (("r2_in_distribution", "trained"), ("r2_held_out", "held-out")):
+        probes.plot(
+            places,
+            [getattr(probe, field) for probe in result.probes],
+            "o-",
+            label=f"{label} compositions",
+        )
+    probes.tick_params(axis="x", rotation=45)
+    probes.set_ylabel("probe R2")
+    probes.legend(fontsize=7)
+    return figure
+
+
+def construction_error(report: ConstructionReport) -> Figure:
+    """Measured error of the theorem's networks against their neurons, beside the bound."""
+    figure, (panel,) = _panels(1)
+    figure.set_size_inches(4.2, 3.2)
+    neurons = [size.neurons for size in report.sizes]
+    panel.loglog(
+        neurons,
+        [size.bound for size in report.sizes],
+        "--",
+        label=f"bound, slope {report.bound_slope:.2f}",
+    )
+    panel.loglog(
+        neurons,
+        [size.measured for size in report.sizes],
+        "o-",
+        label=f"measured, slope {report.slope:.2f}",
+    )
+    panel.set_xlabel("hidden neurons")
+    panel.set_ylabel("largest error of an output")
+    panel.legend(fontsize=7)
+    return figure
+
+
+def save(path: Path, figure: Figure) -> None:
+    """Write `figure` to `path` with the endings ``.png`` and ``.svg``, atomically."""
+    import matplotlib
+
+    # Without a salt and a date the same figure gives the same bytes.
+    with matplotlib.rc_context({"svg.hashsalt": "t2i-audit"}):
+        for ending, metadata in ((".png", {}), (".svg", {"Date": None})):
+            with atomic_file(path.with_suffix(ending)) as temporary:
+                figure.savefig(temporary, format=ending[1:], dpi=DOTS_PER_INCH, metadata=metadata)
+
+
+def _panels(count: int, *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
+    """A figure with panels in a row; it belongs to no window and no global state."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.6 * count, 3.0), layout="constrained")
+    axes: Any = figure.subplots(1, count, squeeze=False, sharey=share_y)
+    return figure, list(axes[0])
+
+
+def _lines(
+    panel: Axes,
+    results: Sequence[RunResult],
+    x_of: Callable[[RunResult], float],
+    group_of: Callable[[RunResult], str],
+) -> None:
+    groups: dict[str, dict[float, list[RunResult]]] = {}
+    for result in sorted(results, key=x_of):
+        groups.setdefault(group_of(result), {}).setdefault(x_of(result), []).append(result)
+    for (name, points), colour in zip(
+        sorted(groups.items(), key=_by_number), _colours(len(groups)), strict=True
+    ):
+        for field, style in (("score_held_out", "o-"), ("additive_floor", "--")):
+            means = [
+                sum(getattr(one, field) for one in point) / len(point) for point in points.values()
+            ]
+            label = name if field == "score_held_out" else None
+            panel.plot(list(points), means, style, color=colour, label=label, markersize=3)
+        for x, point in points.items():
+            panel.plot(
+                [x] * len(point),
+                [one.score_held_out for one in point],
+                ".",
+                color=colour,
+                alpha=0.5,
+            )
+    panel.legend(fontsize=6)
+
+
+def _by_number(item: tuple[str, object]) -> int:
+    return int("".join(letter for letter in item[0] if letter.isdigit()))
+
+
+def _colours(count: int) -> list[Any]:
+    import matplotlib
+
+    return [
+        matplotlib.colormaps["viridis"](index / max(1, count - 1) * 0.9) for index in range(count)
+    ]

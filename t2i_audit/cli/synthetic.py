@@ -1,0 +1,387 @@
+"""The commands ``t2i-audit synthetic ...``; the package is imported when one runs."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from t2i_audit.cli import options
+from t2i_audit.errors import AuditError
+
+if TYPE_CHECKING:
+    from synthetic.analysis import Row, Validation
+    from synthetic.results import RunResult
+    from synthetic.sweep import SweepResult
+
+app = typer.Typer(help="Compositional task families that validate the probe.")
+
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", help="Processes. [default: one a core]"),
+]
+Threads = Annotated[int, typer.Option("--threads", metavar="N", help="Threads a process.")]
+Steps = Annotated[int, typer.Option("--steps", metavar="N", help="Training steps.")]
+Tasks = Annotated[int, typer.Option("--tasks", metavar="N", help="Tasks a step.")]
+SamplesOption = Annotated[int, typer.Option("--samples", metavar="N", help="Samples a task.")]
+LearningRate = Annotated[float, typer.Option("--learning-rate", metavar="X", help="AdamW's.")]
+WeightDecay = Annotated[float, typer.Option("--weight-decay", metavar="X", help="AdamW's.")]
+Modules = Annotated[
+    int, typer.Option("--modules", metavar="M", help="Modules; symbols of the hierarchy.")
+]
+Active = Annotated[
+    int,
+    typer.Option("--active", metavar="K", help="Most modules in a task; the hierarchy's synonyms."),
+]
+Size = Annotated[
+    int,
+    typer.Option("--size", metavar="N", help="Teacher's width, grid's features, or levels."),
+]
+Codes = Annotated[str, typer.Option("--codes", help="discrete, k-hot or continuous.")]
+Student = Annotated[str, typer.Option("--student", help="mlp or transformer.")]
+
+
+@app.command("validate")
+def validate_command(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Run directory.")] = Path(
+        "runs/synthetic-validate"
+    ),
+    jobs: Jobs = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Where the seeds start.")] = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train the default suite of students and show that the probe measures what it claims."""
+    _require("--jobs", jobs, 1)
+    _require("--seed", seed, 0)
+    from synthetic.validate import validate
+
+    _print_validation(validate(out, jobs=jobs or _cores(), seed=seed), out, as_json)
+
+
+@app.command("sweep")
+def sweep_command(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Run directory.")],
+    family: Annotated[
+        str, typer.Option("--family", help="hyperteacher, preference, hierarchy; or several.")
+    ] = "hyperteacher",
+    encoding: Annotated[
+        str,
+        typer.Option(
+            "--encoding",
+            help="identity, orthogonal, language, invertible, interval-shuffle, few-shot, none.",
+        ),
+    ] = "identity",
+    support: Annotated[
+        str,
+        typer.Option(
+            "--support",
+            help="random, balanced, disconnected, non-compositional, popular, unpopular.",
+        ),
+    ] = "random",
+    width: Annotated[str, typer.Option("--width", metavar="N,...", help="Widths.")] = "64",
+    depth: Annotated[str, typer.Option("--depth", metavar="N,...", help="Hidden layers.")] = "3",
+    train_fraction: Annotated[
+        str,
+        typer.Option("--train-fraction", metavar="X,...", help="Shares of compositions trained."),
+    ] = "0.75",
+    seeds: Annotated[
+        str, typer.Option("--seeds", metavar="N,...|A-B", help="Seeds, such as 0,1,2 or 0-4.")
+    ] = "0-2",
+    codes: Codes = "discrete",
+    student: Student = "mlp",
+    modules: Modules = 8,
+    active: Active = 3,
+    size: Size = 8,
+    steps: Steps = 3000,
+    tasks: Tasks = 64,
+    samples: SamplesOption = 4,
+    learning_rate: LearningRate = 3e-3,
+    weight_decay: WeightDecay = 3e-3,
+    jobs: Jobs = None,
+    threads: Threads = 1,
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="I/N", help="Only part I of N of the grid.")
+    ] = "1/1",
+    as_json: options.AsJson = False,
+) -> None:
+    """Train any grid of students; an interrupted sweep goes on run by run."""
+    _require("--jobs", jobs, 1)
+    _require("--threads", threads, 1)
+    from synthetic.settings import RunSettings
+    from synthetic.sweep import grid, parse_shard, sweep
+
+    axes: dict[str, list[Any]] = {
+        "family": _words(family),
+        "encoding": _words(encoding),
+        "support": _words(support),
+        "width": _integers("--width", width),
+        "depth": _integers("--depth", depth),
+        "train_fraction": _numbers("--train-fraction", train_fraction),
+        "seed": _integers("--seeds", seeds),
+    }
+    fixed: dict[str, Any] = {
+        "codes": codes,
+        "student": student,
+        "modules": modules,
+        "active": active,
+        "size": size,
+        "steps": steps,
+        "tasks": tasks,
+        "samples": samples,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+    }
+    # The first cell gives the other settings a valid ground to stand on.
+    base = RunSettings(**fixed, **{name: values[0] for name, values in axes.items() if values})
+    result = sweep(
+        grid(base, **axes), out, jobs=jobs or _cores(), threads=threads, shard=parse_shard(shard)
+    )
+    _print_sweep(result, out, as_json)
+
+
+@app.command("train")
+def train_command(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Run directory.")],
+    preset: Annotated[
+        str, typer.Option("--preset", help="small, or paper: the paper's full setting.")
+    ] = "small",
+    family: Annotated[
+        str, typer.Option("--family", help="hyperteacher, preference or hierarchy.")
+    ] = "hyperteacher",
+    encoding: Annotated[str, typer.Option("--encoding", help="As in sweep.")] = "identity",
+    support: Annotated[str, typer.Option("--support", help="As in sweep.")] = "random",
+    student: Student = "mlp",
+    codes: Codes = "discrete",
+    seed: Annotated[int, typer.Option("--seed", metavar="N")] = 0,
+    train_fraction: Annotated[
+        float, typer.Option("--train-fraction", metavar="X", help="Share of compositions trained.")
+    ] = 0.75,
+    width: Annotated[int | None, typer.Option("--width", metavar="N")] = None,
+    depth: Annotated[int | None, typer.Option("--depth", metavar="N")] = None,
+    modules: Annotated[int | None, typer.Option("--modules", metavar="M")] = None,
+    active: Annotated[int | None, typer.Option("--active", metavar="K")] = None,
+    size: Annotated[int | None, typer.Option("--size", metavar="N")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", metavar="N")] = None,
+    tasks: Annotated[int | None, typer.Option("--tasks", metavar="N")] = None,
+    samples: Annotated[int | None, typer.Option("--samples", metavar="N")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--learning-rate", metavar="X")] = None,
+    targets: Annotated[str, typer.Option("--targets", help="true, or shuffled: a floor.")] = "true",
+    device: options.DeviceOption = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", help="float32, or tf32 or bfloat16 on a GPU.")
+    ] = "float32",
+    threads: Annotated[
+        int | None, typer.Option("--threads", metavar="N", help="[default: one a core]")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train one student: its curve, its generalization, its probe."""
+    _require("--threads", threads, 1)
+    from synthetic.settings import preset_settings
+
+    given = {
+        "width": width,
+        "depth": depth,
+        "modules": modules,
+        "active": active,
+        "size": size,
+        "steps": steps,
+        "tasks": tasks,
+        "samples": samples,
+        "learning_rate": learning_rate,
+    }
+    settings = preset_settings(
+        preset,
+        family=family,
+        encoding=encoding,
+        support=support,
+        student=student,
+        codes=codes,
+        seed=seed,
+        train_fraction=train_fraction,
+        targets=targets,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    from synthetic.single import train_one
+
+    result = train_one(
+        settings,
+        out,
+        device=device,
+        precision=precision,  # type: ignore[arg-type]
+        threads=threads or _cores(),
+        say=lambda sentence: print(sentence, file=sys.stderr, flush=True),
+    )
+    _print_student(result, out, as_json)
+
+
+@app.command("merge")
+def merge_command(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Folders of one sweep's shards.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The joined sweep.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Join the shards of a sweep; no more is needed than their folders."""
+    from synthetic.sweep import merge
+
+    _print_sweep(merge(folders, out), out, as_json)
+
+
+def _print_validation(validation: Validation, out: Path, as_json: bool) -> None:
+    if as_json:
+        _print_json(validation)
+        return
+    from synthetic.analysis import spell
+    from t2i_audit.report.tables import console, print_table
+
+    print_table(
+        ("decodable at", "Pearson with generalization", "probe R2 from", "to", "runs"),
+        [
+            (
+                one.place,
+                spell(one.pearson),
+                f"{one.lowest_r2:.2f}",
+                f"{one.highest_r2:.2f}",
+                str(one.pearson.n),
+            )
+            for one in validation.correlations
+        ],
+    )
+    screen = console()
+    for heading, rows in (
+        ("encoding", validation.encodings),
+        ("support", validation.supports),
+        ("floor", validation.floors),
+    ):
+        screen.print()
+        _print_rows(heading, rows)
+    screen.print()
+    for check in validation.checks:
+        screen.print(f"{'shown' if check.passed else 'NOT SHOWN'}: {check.sentence}")
+    if validation.n_diverged:
+        screen.print(f"{validation.n_diverged} diverged and were left out.")
+    screen.print(validation.verdict)
+    screen.print(f"Run directory: {out}", soft_wrap=True)
+
+
+def _print_student(result: RunResult, out: Path, as_json: bool) -> None:
+    if as_json:
+        _print_json(result)
+        return
+    from t2i_audit.report.tables import console, print_table
+
+    print_table(
+        ("place", "R2, trained", "R2, held out", "accuracy, held out", "tasks"),
+        [
+            (
+                probe.place,
+                f"{probe.r2_in_distribution:.2f}",
+                f"{probe.r2_held_out:.2f}",
+                "" if math.isnan(probe.accuracy_held_out) else f"{probe.accuracy_held_out:.2f}",
+                str(probe.n_held_out),
+            )
+            for probe in result.probes
+        ],
+    )
+    screen = console()
+    if result.status == "diverged":
+        screen.print("The loss diverged: there is nothing to test. Lower --learning-rate.")
+    else:
+        floor = result.additive_floor
+        beside = "" if math.isnan(floor) else f" (adding up alone: {floor:.2f})"
+        screen.print(
+            f"Generalization: {result.score_held_out:.2f} on {result.n_held_out} held-out "
+            f"compositions{beside}, {result.score_in_distribution:.2f} on {result.n_trained} "
+            "trained ones; one run, so there is no interval"
+        )
+    screen.print(f"Run directory: {out}", soft_wrap=True)
+
+
+def _print_sweep(result: SweepResult, out: Path, as_json: bool) -> None:
+    if as_json:
+        _print_json(result)
+        return
+    from synthetic.analysis import spell
+    from t2i_audit.report.tables import console
+
+    _print_rows("grid", result.rows)
+    screen = console()
+    for one in result.correlations:
+        screen.print(
+            f"Pearson of generalization with decodability at {one.place}: {spell(one.pearson)}, "
+            f"{one.pearson.n} runs"
+        )
+    screen.print(f"{result.n_runs} runs, {result.n_diverged} diverged and left out")
+    screen.print(f"Run directory: {out}", soft_wrap=True)
+
+
+def _print_rows(heading: str, rows: tuple[Row, ...]) -> None:
+    from synthetic.analysis import spell
+    from t2i_audit.report.tables import print_table
+
+    print_table(
+        (heading, "runs", "trained", "generalization", "adding up", "input", "hidden 1", "last"),
+        [
+            (
+                row.name,
+                str(row.n_runs),
+                f"{row.train_fraction:.2f}",
+                *(
+                    spell(value)
+                    for value in (
+                        row.held_out,
+                        row.additive_floor,
+                        row.probe_input,
+                        row.probe_first,
+                        row.probe_last,
+                    )
+                ),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _print_json(value: object) -> None:
+    from t2i_audit.io import dump_json
+
+    sys.stdout.write(dump_json(value))
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _integers(option: str, text: str) -> list[int]:
+    """``0,2`` and ``0-2`` as whole numbers."""
+    numbers: list[int] = []
+    for word in _words(text):
+        first, dash, last = word.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise AuditError(f"{option} should be whole numbers such as 0,1,2 or 0-4, not {text!r}")
+        numbers += range(int(first), int(last) + 1) if dash else [int(first)]
+    if not numbers:
+        raise AuditError(f"{option} should be whole numbers such as 0,1,2 or 0-4, not {text!r}")
+    return numbers
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    try:
+        return [float(word) for word in _words(text)]
+    except ValueError as err:
+        raise AuditError(f"{option} should be numbers such as 0.5,0.75, not {text!r}") from err
+
+
+def _require(option: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise AuditError(f"{option} should be at least {least}, not {value}")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

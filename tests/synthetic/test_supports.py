@@ -1,0 +1,121 @@
+"""Supports against brute force on few modules."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prompts.support import is_compositional, is_connected
+from synthetic.streams import stream
+from synthetic.supports import (
+    all_compositions,
+    draw_support,
+    largest_held_out,
+    masks,
+)
+from t2i_audit.errors import AuditError
+
+REDRAWN = ("random", "balanced", "popular", "unpopular")
+
+
+@pytest.mark.parametrize(("modules", "active"), [(2, 2), (3, 2), (4, 2), (4, 3), (3, 3)])
+def test_the_largest_held_out_part_is_that_of_an_exhaustive_search(
+    modules: int, active: int
+) -> None:
+    compositions = all_compositions(modules, active)
+    fewest = next(
+        size
+        for size in range(1, len(compositions) + 1)
+        for train in combinations(compositions, size)
+        if is_compositional(train, range(modules)) and is_connected(train)
+    )
+
+    assert largest_held_out(compositions, modules) == len(compositions) - fewest
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(REDRAWN),
+    modules=st.integers(3, 7),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 99),
+)
+def test_every_possible_fraction_gives_a_sound_support(
+    kind: str, modules: int, share: float, seed: int
+) -> None:
+    compositions = all_compositions(modules, 2)
+    most = largest_held_out(compositions, modules)
+    held_out = 1 + round(share * (most - 1))
+    support = draw_support(
+        kind,  # type: ignore[arg-type]
+        compositions,
+        modules,
+        held_out / len(compositions),
+        stream(seed, "support"),
+    )
+
+    assert len(support.held_out) == held_out
+    assert sorted(support.train + support.held_out) == sorted(compositions)
+    assert support.is_compositional
+    assert support.is_connected
+
+
+def test_a_fraction_too_large_is_refused_with_the_largest_that_is_not() -> None:
+    compositions = all_compositions(8, 2)
+    # 7 pairs join 8 modules, so 29 of 36 can be held out: 0.805.
+    with pytest.raises(AuditError, match=r"largest .* is 0\.805 \(--train-fraction 0\.195\)"):
+        draw_support("random", compositions, 8, 0.9, stream(0, "support"))
+
+    assert draw_support("random", compositions, 8, 0.805, stream(0, "support")).is_connected
+
+
+def test_single_modules_can_never_be_connected() -> None:
+    with pytest.raises(AuditError, match="--active"):
+        draw_support("random", all_compositions(4, 1), 4, 0.25, stream(0, "support"))
+
+
+def test_a_disconnected_support_never_mixes_the_halves() -> None:
+    support = draw_support("disconnected", all_compositions(6, 3), 6, 0.25, stream(0, "support"))
+
+    assert support.is_compositional
+    assert not support.is_connected
+    assert all(max(one) < 3 or min(one) >= 3 for one in support.train)
+    assert all(min(one) < 3 <= max(one) for one in support.held_out)
+
+
+def test_a_non_compositional_support_lacks_one_module() -> None:
+    support = draw_support(
+        "non-compositional", all_compositions(6, 3), 6, 0.25, stream(0, "support")
+    )
+
+    assert not support.is_compositional
+    assert all(5 in one for one in support.held_out)
+
+
+def frequencies(kind: str, seed: int) -> np.ndarray:
+    compositions = all_compositions(8, 2)
+    support = draw_support(kind, compositions, 8, 0.5, stream(seed, "support"))  # type: ignore[arg-type]
+    return np.sort(masks(support.train, 8).sum(axis=0))
+
+
+def test_supports_spread_the_modules_as_their_names_say() -> None:
+    mean = {
+        kind: np.mean([frequencies(kind, seed) for seed in range(20)], axis=0) for kind in REDRAWN
+    }
+
+    def spread(kind: str) -> float:
+        return float(mean[kind][-1] - mean[kind][0])
+
+    assert spread("balanced") < spread("random")
+    # A quarter of 8 modules is marked: the two rarest, or the two most frequent.
+    assert mean["unpopular"][1] < mean["random"][1] - 1
+    assert mean["popular"][-2] > mean["random"][-2] + 0.5
+
+
+def test_more_active_modules_than_there_are_is_refused() -> None:
+    with pytest.raises(AuditError, match="between 1 and all 3 modules, not 4"):
+        all_compositions(3, 4)
