@@ -8,6 +8,7 @@ from typing import Any
 from t2i_audit.errors import ModelError
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import check_pipeline, fetch_from_hub, resolve_model
+from t2i_audit.settings import ModelOptions
 
 # Tokenizers without a limit of their own say so by a number beyond any encoder.
 UNLIMITED = 1_000_000
@@ -36,7 +37,7 @@ def load_tokenizers(name: str) -> dict[str, Tokenizer]:
     resolved = resolve_model(name)
     path = resolved.path
     if path is None:
-        path = fetch_from_hub(name)
+        path = fetch_from_hub(name, ModelOptions())
         check_pipeline(path, name)
     from transformers import AutoTokenizer
 

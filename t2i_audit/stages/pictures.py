@@ -7,7 +7,7 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,7 @@ class Sampling:
     seeds: int
     batch_size: int
     record_denoiser: bool
-    options: PictureOptions = PictureOptions()
+    options: PictureOptions = field(default_factory=PictureOptions)
     shrinks: bool = False
     """Whether batches are sampled in parts where memory runs short; else the run ends."""
 
