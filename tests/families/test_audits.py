@@ -53,7 +53,7 @@ def test_an_audit_runs_from_the_folder_to_the_figure(
     assert code == 0
     assert json.loads((run / "summary.json").read_text())["n_images"] == 16
     assert json.loads((run / "manifest.json").read_text())["settings"]["sampler"]["height"] == 16
-    rows = read_rows(table_path(run, "probes"), "probes")
+    rows: list[dict[str, Any]] = read_rows(table_path(run, "probes"), "probes")
     assert {row["station"] for row in rows} == {"text_encoder", "denoiser"}
     # Inside the denoiser a word's own tokens are never read for that word.
     inside = [(str(row["position"]), row["slot"]) for row in rows]
