@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prompts.world import vocabulary
 from t2i_audit.errors import JudgeError
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.judgement import Judgement
 from t2i_audit.models.builtin import builtin_folder
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.settings import DEFAULT_CLIP
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +39,9 @@ class ClipJudge:
     preprocess: Any = field(repr=False)
     tokenizer: Any = field(repr=False)
     device: str
+    words: frozenset[str] | None = None
+    """All it knows, where it was trained on a closed vocabulary; a word it has never seen would
+    be judged all the same, and mean nothing."""
     _texts: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -75,18 +80,36 @@ class ClipJudge:
                 f"judge {spec!r} cannot load: {reason.splitlines()[0].rstrip('.')}; check the name "
                 "and the network, or give a local folder as clip:local-dir:PATH"
             ) from error
+        is_builtin = folder == builtin_folder(BUILTIN)
+        model_name = BUILTIN if is_builtin else (folder or Path(name)).name
         fingerprint = {
             "judge": "clip",
-            "model": BUILTIN if folder == builtin_folder(BUILTIN) else (folder or Path(name)).name,
+            "model": model_name,
             "pretrained": tag,
             "weights_sha256": sha256_of(folder / WEIGHTS) if folder else hash_of_weights(model),
             "open_clip": open_clip.__version__,
             "choice": "true caption among its foils, cosine similarity",
         }
-        return cls("clip", fingerprint, model.eval(), preprocess, tokenizer, device)
+        shown = f"clip:{model_name}/{tag}" if tag else f"clip:{LOCAL}{model_name}"
+        return cls(
+            "clip" if is_builtin else shown,
+            fingerprint,
+            model.eval(),
+            preprocess,
+            tokenizer,
+            device,
+            frozenset(vocabulary()) if is_builtin else None,
+        )
 
     def check(self, prompts: Sequence[Prompt]) -> None:
-        """Raise `JudgeError` where prompts have no foils to choose from."""
+        """Raise `JudgeError` where prompts have no foils to choose from, or unknown words."""
+        for prompt in prompts if self.words is not None else ():
+            unknown = set(prompt.text.split()) - (self.words or frozenset())
+            if unknown:
+                raise JudgeError(
+                    f"the built-in clip judge knows only the rendered world: {prompt.text!r} says "
+                    f"{min(unknown)!r}; use --judge {DEFAULT_CLIP}"
+                )
         without = [prompt.text for prompt in prompts if not prompt.foils]
         if without:
             raise JudgeError(
