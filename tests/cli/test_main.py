@@ -215,7 +215,7 @@ def test_an_interrupt_says_how_to_go_on() -> None:
     assert process.stdout.readline() == "ready\n"
 
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=300)
 
     assert process.returncode == 130
     assert err == "t2i-audit: interrupted; the same command goes on where it stopped\n"
