@@ -71,8 +71,16 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
 
 def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
     from t2i_audit.models import load_model
+    from t2i_audit.models.text_encoder import load_text_encoder
 
     _take_own_device()
+    if isinstance(settings, ProbeSettings) and settings.encoder_alone:
+        return load_text_encoder(
+            settings.model,
+            tokenizer=settings.tokenizer,
+            dtype=settings.dtype,
+            device=settings.device,
+        )
     return load_model(
         settings.model,
         dtype=settings.dtype,
@@ -107,6 +115,8 @@ def run_probe(settings: ProbeSettings) -> Path:
     if batch_size is None:
         batch_size = fitting_encoding(inputs.loaded, inputs.suite.prompts, LARGEST_AUTO_BATCH)
     identity = {"command": "probe", **inputs.identity(settings), "batch_size": batch_size}
+    if settings.encoder_alone:
+        identity |= inputs.loaded.pipeline.identity
     with open_run(settings.out, identity, stages=(*TEXT_STAGES, "results")) as run:
         if _is_finished(run):
             return run.path
