@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +149,8 @@ def run_audit(settings: AuditSettings) -> Path:
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     judge.check(inputs.suite.prompts)
     from t2i_audit.generation import sampling_defaults
-    from t2i_audit.generation.options import check_options
+    from t2i_audit.generation.options import check_options, sampler_options
+    from t2i_audit.generation.safety import safety_notes, watermarker_name
     from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.judging import judge_as_made, judge_pictures
     from t2i_audit.stages.pictures import (
@@ -188,7 +189,10 @@ def run_audit(settings: AuditSettings) -> Path:
             "scheduler": type(inputs.loaded.pipeline.scheduler).__name__,
             "steps": sampling.steps,
             "guidance_scale": sampling.guidance_scale,
-            **asdict(settings.picture_options),
+            **sampler_options(
+                inputs.loaded.pipeline, settings.picture_options, sampling.guidance_scale
+            ),
+            "watermarker": watermarker_name(inputs.loaded.pipeline),
         },
         "judge": {"name": judge.name, **judge.fingerprint},
         "denoiser_station": settings.denoiser_station,
@@ -231,7 +235,10 @@ def run_audit(settings: AuditSettings) -> Path:
                 suite=inputs.suite.name,
                 judge=judge.name,
                 n_seeds=settings.seeds,
-                notes=[_cut_note(cut)] if cut else [],
+                notes=[
+                    *([_cut_note(cut)] if cut else []),
+                    *safety_notes(inputs.loaded.pipeline, judged),
+                ],
                 seed=SEED,
             )
             _write(run, "prompts", text.rows)
