@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +71,16 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
 
 def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
     from t2i_audit.models import load_model
+    from t2i_audit.models.text_encoder import load_text_encoder
 
     _take_own_device()
+    if isinstance(settings, ProbeSettings) and settings.encoder_alone:
+        return load_text_encoder(
+            settings.model,
+            tokenizer=settings.tokenizer,
+            dtype=settings.dtype,
+            device=settings.device,
+        )
     return load_model(
         settings.model,
         dtype=settings.dtype,
@@ -107,6 +115,8 @@ def run_probe(settings: ProbeSettings) -> Path:
     if batch_size is None:
         batch_size = fitting_encoding(inputs.loaded, inputs.suite.prompts, LARGEST_AUTO_BATCH)
     identity = {"command": "probe", **inputs.identity(settings), "batch_size": batch_size}
+    if settings.encoder_alone:
+        identity |= inputs.loaded.pipeline.identity
     with open_run(settings.out, identity, stages=(*TEXT_STAGES, "results")) as run:
         if _is_finished(run):
             return run.path
@@ -139,7 +149,8 @@ def run_audit(settings: AuditSettings) -> Path:
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     judge.check(inputs.suite.prompts)
     from t2i_audit.generation import sampling_defaults
-    from t2i_audit.generation.options import check_options
+    from t2i_audit.generation.options import check_options, sampler_options
+    from t2i_audit.generation.safety import safety_notes, watermarker_name
     from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.judging import judge_as_made, judge_pictures
     from t2i_audit.stages.pictures import (
@@ -178,7 +189,10 @@ def run_audit(settings: AuditSettings) -> Path:
             "scheduler": type(inputs.loaded.pipeline.scheduler).__name__,
             "steps": sampling.steps,
             "guidance_scale": sampling.guidance_scale,
-            **asdict(settings.picture_options),
+            **sampler_options(
+                inputs.loaded.pipeline, settings.picture_options, sampling.guidance_scale
+            ),
+            "watermarker": watermarker_name(inputs.loaded.pipeline),
         },
         "judge": {"name": judge.name, **judge.fingerprint},
         "denoiser_station": settings.denoiser_station,
@@ -221,7 +235,10 @@ def run_audit(settings: AuditSettings) -> Path:
                 suite=inputs.suite.name,
                 judge=judge.name,
                 n_seeds=settings.seeds,
-                notes=[_cut_note(cut)] if cut else [],
+                notes=[
+                    *([_cut_note(cut)] if cut else []),
+                    *safety_notes(inputs.loaded.pipeline, judged),
+                ],
                 seed=SEED,
             )
             _write(run, "prompts", text.rows)

@@ -148,9 +148,22 @@ class ProbeSettings:
     """Only the suite's first so many prompts; None takes all."""
     placement: Placement = field(default_factory=Placement)
     model_options: ModelOptions = ModelOptions()
+    encoder_alone: bool = False
+    """Whether `model` is a text encoder's folder, or ``local-dir:PATH`` of an open_clip model."""
+    tokenizer: Path | None = None
+    """Folder of that encoder's tokenizer, if it is neither in it nor beside it."""
 
     def __post_init__(self) -> None:
-        _require_text("MODEL", self.model)
+        _require_text("--text-encoder" if self.encoder_alone else "MODEL", self.model)
+        if self.tokenizer is not None and not self.encoder_alone:
+            raise AuditError("--tokenizer goes with --text-encoder; a pipeline has its own")
+        if self.encoder_alone and (
+            self.model_options != ModelOptions() or self.placement != Placement()
+        ):
+            raise AuditError(
+                "--text-encoder takes no option of how a pipeline is fetched, changed or placed; "
+                "leave those out"
+            )
         _require_text("--suite", self.suite)
         if self.batch_size is not None:
             _require_at_least("--batch-size", self.batch_size, 1)
@@ -235,7 +248,7 @@ def default_out(model: str, suite: str, *, ending: str = "") -> Path:
 
     Of a local folder or a suite's file only the last part of the path counts.
     """
-    name = model.removeprefix(BUILTIN_PREFIX)
+    name = model.removeprefix(BUILTIN_PREFIX).removeprefix("local-dir:")
     if Path(name).is_dir():
         name = Path(name).resolve().name
     suite_name = Path(suite).stem if suite.endswith(".jsonl") else Path(suite).name

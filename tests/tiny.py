@@ -79,6 +79,35 @@ def clip_config(tokenizer: Any, **changes: Any) -> Any:
     return CLIPTextConfig(**(settings | changes))
 
 
+def tiny_open_clip(folder: Path, *, layers: int = 1) -> Path:
+    """Save an open_clip model of random weights in `folder`, as open_clip saves its own."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    config: dict[str, Any] = {
+        "embed_dim": 16,
+        "vision_cfg": {
+            "image_size": 16, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8,
+        },
+        "text_cfg": {
+            "context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": layers,
+        },
+    }  # fmt: skip
+    torch.manual_seed(0)
+    model = open_clip.CLIP(**config)
+    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "size": [16, 16]}
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": config, "preprocess_cfg": preprocess})
+    )
+    save_file(
+        {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
+        folder / "open_clip_model.safetensors",
+    )
+    return folder
+
+
 def tiny_xl_text() -> Any:
     """The text half of an SDXL pipeline: CLIPTextModel and CLIPTextModelWithProjection."""
     import torch

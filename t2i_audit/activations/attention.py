@@ -86,7 +86,8 @@ def attention_maps(
     Args:
         attentions: the block's modules, just run.
         rows: the batch rows wanted, ``r``.
-        picture: height and width of the denoiser's input; None if it comes packed and is square.
+        picture: height and width of the denoiser's input, or of the picture where that input comes
+            packed; None if it is square.
         averages: number of keys -> what `key_averages` makes of the words among them.
         size: height and width of the block's output, to which the maps are brought.
 
@@ -114,14 +115,18 @@ def attention_maps(
 
 
 def grid_shape(length: int, picture: tuple[int, ...] | None) -> tuple[int, int] | None:
-    """Height and width of `length` tokens that cover the `picture`, or a square, else None."""
+    """Height and width of `length` tokens that cover the `picture`, or a square, else None.
+
+    Sides that a token's side does not divide are filled up by some denoisers and cut by others.
+    """
     if picture is None:
         side = round(length**0.5)
         return (side, side) if side * side == length else None
     for factor in range(1, LARGEST_FACTOR + 1):
-        height, width = (-(-side // factor) for side in picture)
-        if height * width == length:
-            return height, width
+        for filled in (factor - 1, 0):
+            height, width = ((side + filled) // factor for side in picture)
+            if height * width == length:
+                return height, width
     return None
 
 

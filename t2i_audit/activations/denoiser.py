@@ -120,7 +120,12 @@ class DenoiserRecorder:
 
     @contextmanager
     def recording(
-        self, prompts: Sequence[Prompt], rows: Sequence[int], batch: int
+        self,
+        prompts: Sequence[Prompt],
+        rows: Sequence[int],
+        batch: int,
+        *,
+        size: tuple[int, int] | None = None,
     ) -> Iterator[None]:
         """Record the pipeline's next call, made in the block.
 
@@ -128,8 +133,11 @@ class DenoiserRecorder:
             prompts: those to record, ``r`` of them.
             rows: their rows in the call's batch, ``r``.
             batch: pictures in the call.
+            size: height and width of the pictures, which tell the shape of packed latents; taken
+                as square if None.
         """
         self._reset(prompts, rows, batch)
+        self._asked: tuple[int, int] | None = size
         with ExitStack() as stack:
             if prompts:
                 self._words = stack.enter_context(
@@ -206,7 +214,7 @@ class DenoiserRecorder:
         if not own or self._placed:
             return
         self._text = found
-        self._picture, self._sizes = _picture_sizes(sample)
+        self._picture, self._sizes = _picture_sizes(sample, self._asked)
         self._follower.begin(own, picture_lengths=tuple(self._sizes))
         for name, held in found.items():
             self._follower.mark(name, held.vectors)
@@ -328,16 +336,19 @@ def _stacked_blocks(denoiser: nn.Module) -> Iterator[str]:
                 yield f"{name}.{index}"
 
 
-def _picture_sizes(sample: Any) -> tuple[tuple[int, ...] | None, dict[int, tuple[int, int]]]:
+def _picture_sizes(
+    sample: Any, asked: tuple[int, int] | None
+) -> tuple[tuple[int, ...] | None, dict[int, tuple[int, int]]]:
     """Height and width of a denoiser's input, and by number of tokens those of what it makes of it.
 
-    Packed pictures ``(b, n, c)`` have no height and width of their own and are taken as square.
+    Packed pictures ``(b, n, c)`` have no height and width of their own and are shaped as the
+    picture that was `asked` for, or taken as square.
     """
     if isinstance(sample, list | tuple):
         height, width = sample[0].shape[-2:]
     elif sample.ndim == 3:
-        size = grid_shape(sample.shape[1], None)
-        return None, {} if size is None else {sample.shape[1]: size}
+        size = grid_shape(sample.shape[1], asked) or grid_shape(sample.shape[1], None)
+        return asked, {} if size is None else {sample.shape[1]: size}
     elif sample.ndim == 5 and sample.shape[1] == 1:
         height, width = sample.shape[2:4]  # one frame, channels last
     else:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-NORM_NAMES = ("final_layer_norm", "norm", "final_layernorm", "ln_f")
+NORM_NAMES = ("final_layer_norm", "norm", "final_layernorm", "ln_f", "ln_final")
 POOLED_OUTPUTS = ("text_embeds", "pooler_output")
 # Stacks of a vision tower can be as deep as the language model's.
 OTHER_TOWERS = ("vision", "visual", "image", "audio")

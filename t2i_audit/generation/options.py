@@ -57,6 +57,53 @@ def call_arguments(
     return arguments
 
 
+def picture_size(pipeline: Any, options: PictureOptions) -> tuple[int, int] | None:
+    """Height and width in pixels of what the call of `pipeline` makes; None if they can't be told.
+
+    What is not asked for is what the call defaults to: a number in its signature, or the sample
+    size of the pipeline or its denoiser times the autoencoder's factor.
+    """
+    sides = [options.height, options.width]
+    for index, name in enumerate(("height", "width")):
+        if sides[index] is None:
+            sides[index] = _default_side(pipeline, name, index)
+    height, width = sides
+    return None if height is None or width is None else (height, width)
+
+
+def _default_side(pipeline: Any, name: str, index: int) -> int | None:
+    parameter = _parameters(pipeline).get(name)
+    if parameter is not None and isinstance(parameter.default, int):
+        return parameter.default
+    size = getattr(pipeline, "default_sample_size", None)
+    for component in ("unet", "transformer"):
+        if size is None:
+            config = getattr(pipeline.components.get(component), "config", None)
+            size = getattr(config, "sample_size", None)
+    if isinstance(size, list | tuple):
+        size = size[index]
+    if not isinstance(size, int):
+        return None
+    # A pipeline without an autoencoder samples pixels.
+    return size * int(getattr(pipeline, "vae_scale_factor", 1))
+
+
+def sampler_options(
+    pipeline: Any, options: PictureOptions, guidance_scale: float | None
+) -> dict[str, Any]:
+    """Size and negative prompt that pictures are made with, for the manifest.
+
+    Null are sides that are known only when a picture is there, and the negative prompt of a
+    pipeline that is given none and takes none by default.
+    """
+    size = picture_size(pipeline, options) or (options.height, options.width)
+    given = call_arguments(pipeline, options, guidance_scale, 1).get("negative_prompt")
+    parameter = _parameters(pipeline).get("negative_prompt")
+    own = parameter.default if parameter is not None else None
+    negative = given[0] if given else own if isinstance(own, str) else None
+    return {"height": size[0], "width": size[1], "negative_prompt": negative}
+
+
 def guidance_name(pipeline: Any) -> str:
     """The argument that sets how strongly `pipeline` is guided.
 

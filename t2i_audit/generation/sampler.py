@@ -11,7 +11,7 @@ import numpy as np
 
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
-from t2i_audit.generation.options import call_arguments, guidance_name
+from t2i_audit.generation.options import call_arguments, guidance_name, picture_size
 from t2i_audit.io import read_json
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.settings import PictureOptions
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DEFAULTS_FILE = "t2i_audit.json"
 DEFAULTS_KEY = "audit_defaults"
+# Of a safety checker, under the names that pipelines have for it; what it flags it blackens.
+FLAGS = ("nsfw_content_detected", "nsfw_detected", "watermark_detected")
 RECORDED_SEED = 0  # the denoiser station looks at one picture a prompt
 
 
@@ -115,20 +117,25 @@ def sample_batch(
     watch: Any = nullcontext()
     if recorder is not None:
         recorded = [batch.items[row].prompt for row in rows]
-        watch = recorder.recording(recorded, rows, len(batch.items))
+        size = picture_size(pipeline, options)
+        watch = recorder.recording(recorded, rows, len(batch.items), size=size)
         if rows:
             arguments |= recorder.call_arguments
     with torch.no_grad(), quiet_libraries(), watch:
         output = pipeline(**arguments)
-    flagged = getattr(output, "nsfw_content_detected", None)
     pixels = np.asarray(output[0])  # first by whatever name: images, image
+    blocked = np.zeros(len(pixels), dtype=bool)
+    for name in FLAGS:
+        flagged = getattr(output, name, None)
+        if flagged is not None:
+            blocked |= np.asarray(flagged, dtype=bool)
     finite = np.isfinite(pixels).all(axis=(1, 2, 3))
     pixels = np.where(finite[:, None, None, None], pixels, 0)
     return Sampled(
         # As diffusers itself turns arrays into pictures.
         images=(pixels * 255).round().astype(np.uint8),
         finite=finite,
-        blocked=np.array(flagged if flagged is not None else [False] * len(pixels), dtype=bool),
+        blocked=blocked,
     )
 
 

@@ -80,8 +80,8 @@ def load_model(
     trusted = options.trust_remote_code == name
     resolved = resolve_model(name, builtin=builtin, trusted=trusted, single=True)
     placement = Placement() if placement is None else placement
-    chosen_device = _device(device)
-    chosen_dtype = _dtype(dtype, chosen_device)
+    chosen_device = choose_device(device)
+    chosen_dtype = choose_dtype(dtype, chosen_device)
     path = resolved.path
     if path is None:
         path = fetch_from_hub(name, options)
@@ -142,7 +142,8 @@ def hash_weights(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _device(name: DeviceName) -> torch.device:
+def choose_device(name: DeviceName) -> torch.device:
+    """The device that `name` stands for; `ModelError` if this machine has none such."""
     import torch
 
     there = {
@@ -158,7 +159,8 @@ def _device(name: DeviceName) -> torch.device:
     return torch.device(name)
 
 
-def _dtype(name: DtypeName, device: torch.device) -> torch.dtype:
+def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:
+    """The number format that `name` stands for on `device`; `ModelError` if there is none such."""
     import torch
 
     if name == "auto":

@@ -21,6 +21,7 @@ PRESENCE = "presence."
 IMAGE = "image"
 COLUMNS = 2
 PANEL = (6.0, 2.6)  # inches
+MOST_LABELS = 40  # names of layers under a panel
 
 
 def write_losses(
@@ -89,13 +90,19 @@ def _figure(
     for index, slot in enumerate(slots):
         panel = axes[index // COLUMNS][index % COLUMNS]
         _panel(panel, way, best_readings(rows, slot), drawn.get(slot))
-        panel.set_title(slot, loc="left", fontsize=10)
+        panel.set_title(slot, loc="left", fontsize=10, fontweight="bold", pad=14)
+        _label(panel, way, below=index + COLUMNS >= len(slots))
     for panel in axes.flat[len(slots) :]:
         panel.set_axis_off()
-    axes[0][0].legend(fontsize=7, loc="lower left")
+    for row in axes:
+        row[0].set_ylabel("balanced accuracy")
     figure.suptitle(
-        "Where each constituent is lost: balanced accuracy, best position of each layer"
+        "Where each constituent is lost: how well it is read at each layer's best place"
     )
+    # Outside the panels, where it hides no line; only slots that a judge tells have every entry.
+    every = [axis.get_legend_handles_labels() for axis in axes.flat]
+    handles, labels = max(every, key=lambda pair: len(pair[1]))
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
     return figure
 
 
@@ -119,20 +126,40 @@ def _panel(
         linewidth=0,
     )
     panel.plot(places, values("balanced_accuracy"), "o-", markersize=3, label="decoded, 95% band")
-    panel.plot(places, values("random_weights_balanced_accuracy"), ":", label="random weights")
-    panel.plot(places, values("presence_balanced_accuracy"), "--", label="words alone")
+    panel.plot(
+        places, values("random_weights_balanced_accuracy"), ":", label="random weights (control)"
+    )
+    panel.plot(places, values("presence_balanced_accuracy"), "--", label="words alone (baseline)")
     panel.plot(places, values("chance"), "-", color="0.7", linewidth=0.8, label="chance")
     if drawn is not None and drawn.estimate == drawn.estimate:
         error = [[drawn.estimate - drawn.lower], [drawn.upper - drawn.estimate]]
         panel.errorbar(
-            [len(way)], [drawn.estimate], yerr=error, fmt="s", color="black", label="drawn right"
+            [len(way)],
+            [drawn.estimate],
+            yerr=error,
+            fmt="s",
+            color="black",
+            label="drawn right, 95% interval",
         )
-    border = sum(stop[0] != "denoiser" for stop in way)
-    for at in (border - 0.5, len(way) - 0.5):
-        panel.axvline(at, color="0.85", linewidth=0.8)
-    labels = [f"{component} {layer}" for _, component, layer in way]
-    panel.set_xticks(range(len(way) + 1), [*labels, IMAGE], rotation=90, fontsize=5)
     panel.set_ylim(0, 1.05)
+
+
+def _label(panel: Axes, way: Sequence[tuple[str, str, str]], *, below: bool) -> None:
+    """Name the layers under a panel, and part the components and the denoiser's steps by lines."""
+    parts = [(component, _step(layer)) for _, component, layer in way]
+    starts = [index for index, part in enumerate(parts) if index == 0 or part != parts[index - 1]]
+    for start in (*starts[1:], len(way)):
+        panel.axvline(start - 0.5, color="0.8", linewidth=0.8)
+    for start in starts:
+        component, station = parts[start][0], way[start][0]
+        name = f"{component}, step {parts[start][1]}" if station == "denoiser" else component
+        panel.text(start - 0.3, 1.06, name, fontsize=7, color="0.35", va="bottom")
+    # Of a deep network as many names as can be read side by side.
+    every = -(-len(way) // MOST_LABELS)
+    ticks = range(0, len(way), every)
+    labels = [way[index][2].partition("@")[0] for index in ticks]
+    panel.set_xticks([*ticks, len(way)], [*labels, IMAGE], rotation=90, fontsize=7)
+    panel.tick_params(axis="x", labelbottom=below)
 
 
 def _step(layer: str) -> int:

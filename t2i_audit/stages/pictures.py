@@ -18,6 +18,7 @@ from t2i_audit.activations.store import FeaturePart, Features, gather_parts, rea
 from t2i_audit.activations.twin import random_denoiser
 from t2i_audit.generation import Batch, Sampled, cut_batches, sample_batch
 from t2i_audit.generation.memory import Made, Parts, largest_batch
+from t2i_audit.generation.safety import BLOCKED
 from t2i_audit.io import sha256_of, write_bytes
 from t2i_audit.models.load import LoadedModel
 from t2i_audit.run.directory import RunDirectory
@@ -226,7 +227,7 @@ def _write(
 
 def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:
     if blocked:
-        return "blacked out by the safety checker"
+        return BLOCKED
     if not finite:
         return "not finite"
     if (pixels == pixels[:1, :1]).all():

@@ -9,7 +9,7 @@ import pytest
 
 from t2i_audit.cli.main import main
 from t2i_audit.run.tables import read_rows, table_path
-from tests.tiny import tiny_pipeline
+from tests.tiny import tiny_open_clip, tiny_pipeline
 
 GRAMMAR = """
 mood = calm | cross | glad
@@ -51,40 +51,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An open_clip model of random weights, saved as open_clip saves its own."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
-
-    folder = tmp_path_factory.mktemp("judges") / "tiny-clip"
-    folder.mkdir()
-    config = {
-        "embed_dim": 16,
-        "vision_cfg": {
-            "image_size": 16,
-            "layers": 1,
-            "width": 32,
-            "head_width": 16,
-            "patch_size": 8,
-        },
-        "text_cfg": {
-            "context_length": 77,
-            "vocab_size": 49408,
-            "width": 16,
-            "heads": 2,
-            "layers": 1,
-        },
-    }
-    torch.manual_seed(0)
-    model = open_clip.CLIP(**config)
-    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "size": [16, 16]}
-    (folder / "open_clip_config.json").write_text(
-        json.dumps({"model_cfg": config, "preprocess_cfg": preprocess})
-    )
-    save_file(
-        {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
-        folder / "open_clip_model.safetensors",
-    )
-    return folder
+    return tiny_open_clip(tmp_path_factory.mktemp("judges") / "tiny-clip")
 
 
 def audit(suite: Path, pipeline: Path, clip: Path, out: Path) -> int:
