@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,18 @@ from t2i_audit.activations.cutting import cuttable, padding_cut
 from t2i_audit.activations.hooks import (
     Call,
     TextEncoder,
-    encode_prompts,
     pooled_is_used,
+    prompt_encoding,
     recording,
     text_encoders,
 )
-from t2i_audit.activations.positions import PromptTokens, locate, token_averages
+from t2i_audit.activations.positions import (
+    PromptTokens,
+    TextTokens,
+    locate_all,
+    token_averages,
+    tokenize,
+)
 from t2i_audit.activations.store import Features, FeatureWriter
 from t2i_audit.errors import ModelError
 
@@ -84,41 +90,46 @@ def encode_suite(
     rows_of: dict[str, list[int]] = {}
     for row, prompt in enumerate(prompts):
         rows_of.setdefault(prompt.text, []).append(row)
-    texts = _by_length(encoders, list(rows_of))
-    exact = cuttable(encoders, lambda: encode_prompts(pipeline, texts[:TRIED]))
-    for start in range(0, len(texts), batch_size):
-        batch = texts[start : start + batch_size]
-        with padding_cut(exact), recording(encoders) as calls:
-            returned = encode_prompts(pipeline, batch)
-        for encoder in encoders:
-            done = 0
-            for call in calls[encoder.name]:
-                own = batch[done : done + len(call.ids)]
-                done += len(call.ids)
-                if not own:
-                    continue
-                # A text that several prompts share was encoded once.
-                picked = [(line, row) for line, text in enumerate(own) for row in rows_of[text]]
-                lines, rows = (np.array(each, dtype=int) for each in zip(*picked, strict=True))
-                ids = call.ids.tolist()
-                located = [
-                    locate(encoder.tokenizer, prompts[row], ids[line]) for line, row in picked
-                ]
-                found[encoder.name] |= dict(zip(rows.tolist(), located, strict=True))
-                _keep_states(writer, encoder, call, lines, rows, located, slots)
-                if call.pooled is not None:
-                    if encoder.name not in uses_pooled:
-                        uses_pooled[encoder.name] = pooled_is_used(call.pooled, returned)
-                    if uses_pooled[encoder.name]:
-                        values = call.pooled.float().cpu().numpy()[lines]
-                        writer.put((encoder.name, POOLED, POOLED), rows, values)
-            if calls[encoder.name] and done != len(batch):
-                raise ModelError(
-                    f"{encoder.name} of {loaded.name!r} encoded {done} texts for {len(batch)} "
-                    "prompts; its states cannot be told apart."
-                )
-        if on_batch is not None:
-            on_batch(sum(len(rows_of[text]) for text in batch))
+    words = {encoder.name: _tokenized(encoder, list(rows_of)) for encoder in encoders}
+    texts = _by_length(list(rows_of), words)
+    with prompt_encoding(pipeline) as encode:
+        exact = cuttable(encoders, lambda: encode(texts[:TRIED]))
+        for start in range(0, len(texts), batch_size):
+            batch = texts[start : start + batch_size]
+            with padding_cut(exact), recording(encoders) as calls:
+                returned = encode(batch)
+            for encoder in encoders:
+                done = 0
+                for call in calls[encoder.name]:
+                    own = batch[done : done + len(call.ids)]
+                    done += len(call.ids)
+                    if not own:
+                        continue
+                    # A text that several prompts share was encoded once.
+                    picked = [(line, row) for line, text in enumerate(own) for row in rows_of[text]]
+                    lines, rows = (np.array(each, dtype=int) for each in zip(*picked, strict=True))
+                    ids = call.ids.tolist()
+                    located = locate_all(
+                        encoder.tokenizer,
+                        [prompts[row] for row in rows],
+                        [ids[line] for line in lines],
+                        tokens=[words[encoder.name][own[line]] for line in lines],
+                    )
+                    found[encoder.name] |= dict(zip(rows.tolist(), located, strict=True))
+                    _keep_states(writer, encoder, call, lines, rows, located, slots)
+                    if call.pooled is not None:
+                        if encoder.name not in uses_pooled:
+                            uses_pooled[encoder.name] = pooled_is_used(call.pooled, returned)
+                        if uses_pooled[encoder.name]:
+                            values = call.pooled.float().cpu().numpy()[lines]
+                            writer.put((encoder.name, POOLED, POOLED), rows, values)
+                if calls[encoder.name] and done != len(batch):
+                    raise ModelError(
+                        f"{encoder.name} of {loaded.name!r} encoded {done} texts for {len(batch)} "
+                        "prompts; its states cannot be told apart."
+                    )
+            if on_batch is not None:
+                on_batch(sum(len(rows_of[text]) for text in batch))
     tokens = {name: [own[row] for row in sorted(own)] for name, own in found.items()}
     seen = {name: tuple(located) for name, located in tokens.items() if located}
     if not seen:
@@ -126,13 +137,13 @@ def encode_suite(
     return EncodedSuite(features=writer.close(), tokens=seen)
 
 
-def _by_length(encoders: Sequence[TextEncoder], texts: list[str]) -> list[str]:
+def _tokenized(encoder: TextEncoder, texts: Sequence[str]) -> dict[str, TextTokens]:
+    return dict(zip(texts, tokenize(encoder.tokenizer, texts), strict=True))
+
+
+def _by_length(texts: Sequence[str], words: Mapping[str, Mapping[str, TextTokens]]) -> list[str]:
     """`texts` from the shortest to the longest in tokens, so that a batch's are much alike."""
-    lengths = np.zeros(len(texts))
-    for encoder in encoders:
-        ids = encoder.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-        lengths += [len(each) for each in ids]
-    return [texts[index] for index in np.argsort(lengths, kind="stable")]
+    return sorted(texts, key=lambda text: sum(len(own[text].ids) for own in words.values()))
 
 
 def _keep_states(

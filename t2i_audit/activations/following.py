@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.hooks import TextEncoder, first_tensor, token_ids
-from t2i_audit.activations.positions import PromptTokens, locate
+from t2i_audit.activations.positions import PromptTokens, locate_all
 from t2i_audit.errors import ModelError
 
 if TYPE_CHECKING:
@@ -343,10 +343,7 @@ def _attach(
         for start in range(0, len(ids), batch):
             own = [start + row for row in rows]
             try:
-                tokens = tuple(
-                    locate(encoder.tokenizer, prompt, ids[row].tolist())
-                    for prompt, row in zip(prompts, own, strict=True)
-                )
+                tokens = tuple(locate_all(encoder.tokenizer, prompts, ids[own].tolist()))
             except ModelError:
                 continue
             if not any(each.truncated for each in tokens):

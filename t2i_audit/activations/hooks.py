@@ -100,7 +100,16 @@ def recording(
 
 
 def encode_prompts(pipeline: Any, texts: Sequence[str]) -> list[torch.Tensor]:
-    """Run the pipeline's own `encode_prompt` as its `__call__` would; returns the tensors it makes.
+    """What the pipeline's own `encode_prompt` makes of `texts`; see `prompt_encoding`."""
+    with prompt_encoding(pipeline) as encode:
+        return encode(texts)
+
+
+@contextmanager
+def prompt_encoding(pipeline: Any) -> Iterator[Callable[[Sequence[str]], list[torch.Tensor]]]:
+    """The pipeline's own `encode_prompt` as its `__call__` runs it: texts -> the tensors it makes.
+
+    What all calls share is settled once, and the libraries are quiet while the block runs.
 
     No negative prompt is encoded. Where the defaults of `encode_prompt` and of `__call__` differ,
     those of `__call__` hold: they are what generation uses.
@@ -112,8 +121,9 @@ def encode_prompts(pipeline: Any, texts: Sequence[str]) -> list[torch.Tensor]:
 
     pipeline, encode = _encoding(pipeline)
     called = inspect.signature(type(pipeline).__call__).parameters
+    known = inspect.signature(encode).parameters
     arguments: dict[str, Any] = {}
-    for name, parameter in inspect.signature(encode).parameters.items():
+    for name, parameter in known.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if name in ENCODE_ARGUMENTS:
@@ -124,15 +134,41 @@ def encode_prompts(pipeline: Any, texts: Sequence[str]) -> list[torch.Tensor]:
             arguments[name] = called[name].default
         elif parameter.default is parameter.empty:
             arguments[name] = None
-    # Some pipelines write their template into the caller's list.
-    arguments["prompt"] = list(texts)
-    with torch.no_grad(), quiet_libraries():
-        if "text_encoder_index" in inspect.signature(encode).parameters:
-            indexed = ({**arguments, "text_encoder_index": index} for index in (0, 1))
-            returned: Any = [encode(**each) for each in indexed]
-        else:
-            returned = encode(**arguments)
-    return list(_tensors(returned))
+
+    def run(texts: Sequence[str]) -> list[torch.Tensor]:
+        # Some pipelines write their template into the caller's list.
+        own = {**arguments, "prompt": list(texts)}
+        with torch.no_grad():
+            if "text_encoder_index" in known:
+                indexed = ({**own, "text_encoder_index": index} for index in (0, 1))
+                returned: Any = [encode(**each) for each in indexed]
+            else:
+                returned = encode(**own)
+        return list(_tensors(returned))
+
+    with quiet_libraries(), _plain_words(pipeline):
+        yield run
+
+
+@contextmanager
+def _plain_words(pipeline: Any) -> Iterator[None]:
+    """Without the search of every prompt for words of textual inversion, where there are none.
+
+    Diffusers cuts each prompt into tokens by itself to look for words of several vectors, which
+    are added tokens ``word``, ``word_1`` and so on (`TextualInversionLoaderMixin`). A tokenizer
+    without a ``word_1`` leaves every prompt as it is.
+    """
+    name = "maybe_convert_prompt"
+    tokenizers = [each for part, each in pipeline.components.items() if "tokenizer" in part]
+    added = {token for each in tokenizers for token in getattr(each, "added_tokens_encoder", {})}
+    if not hasattr(pipeline, name) or any(f"{token}_1" in added for token in added):
+        yield
+        return
+    setattr(pipeline, name, lambda prompt, tokenizer: prompt)
+    try:
+        yield
+    finally:
+        delattr(pipeline, name)
 
 
 def pooled_is_used(pooled: torch.Tensor, returned: Sequence[torch.Tensor]) -> bool:

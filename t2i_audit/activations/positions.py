@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from prompts.structure import Prompt
 
+TOKENIZED = 1024  # texts at once: a tokenizer keeps much more of a text than its ids
+
 
 @dataclass(frozen=True)
 class PromptTokens:
@@ -41,43 +43,83 @@ class PromptTokens:
         )
 
 
-def locate(tokenizer: Any, prompt: Prompt, row: Sequence[int]) -> PromptTokens:
-    """Find `prompt` in `row`, the token ids that an encoder was given for it.
+@dataclass(frozen=True)
+class TextTokens:
+    """A text by itself as a tokenizer cuts it, without the tokens that it puts around."""
 
-    Pipelines may lower-case or strip the text, so those forms are looked for as well.
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+    """The characters that each token stands for, from and to."""
 
-    Args:
-        tokenizer: the encoder's fast tokenizer.
-        prompt: with the character spans of its constituents.
-        row: ``(s,)`` token ids.
+
+def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[TextTokens]:
+    """Every one of `texts` as `tokenizer` cuts it.
 
     Raises:
-        ModelError: the tokenizer gives no offsets, or the text is not in the row.
+        ModelError: the tokenizer gives no offsets.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(
             f"{type(tokenizer).__name__} gives no character offsets; words cannot be found in it."
         )
-    row = list(row)
-    match = _best_match(tokenizer, prompt.text, row)
-    if not match.tokens:
-        raise ModelError(f"The text encoder was not given the text of the prompt {prompt.text!r}.")
-    slots = {}
-    for part in prompt.constituents:
-        own = tuple(
-            index
-            for index, (start, end) in zip(match.tokens, match.offsets, strict=True)
-            if start < part.end and end > part.start and end > start
+    found: list[TextTokens] = []
+    for start in range(0, len(texts), TOKENIZED):
+        encoded = tokenizer(
+            list(texts[start : start + TOKENIZED]),
+            add_special_tokens=False,
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+            truncation=False,
+            verbose=False,
         )
-        # A constituent of several tokens that is cut in the middle is not what it was.
-        if own and match.covered >= part.end:
-            slots[part.slot] = own
-    return PromptTokens(
-        eos=_end(tokenizer, row, match.tokens[-1]),
-        content=tuple(match.tokens),
-        slots=slots,
-        truncated=not match.whole,
-    )
+        found += map(TextTokens, encoded["input_ids"], encoded["offset_mapping"])
+    return found
+
+
+def locate(tokenizer: Any, prompt: Prompt, row: Sequence[int]) -> PromptTokens:
+    """Find `prompt` in `row`, the token ids that an encoder was given for it; see `locate_all`."""
+    return locate_all(tokenizer, [prompt], [row])[0]
+
+
+def locate_all(
+    tokenizer: Any,
+    prompts: Sequence[Prompt],
+    rows: Sequence[Sequence[int]],
+    *,
+    tokens: Sequence[TextTokens] | None = None,
+) -> list[PromptTokens]:
+    """Find each of `prompts` in its row, the token ids that an encoder was given for it.
+
+    Pipelines may lower-case or strip the text, so those forms are looked for as well.
+
+    Args:
+        tokenizer: the encoder's fast tokenizer.
+        prompts: with the character spans of their constituents.
+        rows: ``(s,)`` token ids for each prompt.
+        tokens: of the prompts' texts from `tokenize`, where they are known.
+
+    Raises:
+        ModelError: the tokenizer gives no offsets, or a text is not in its row.
+    """
+    given = [list(row) for row in rows]
+    if tokens is None:
+        tokens = tokenize(tokenizer, [prompt.text for prompt in prompts])
+    best = [_match(own, 0, row) for own, row in zip(tokens, given, strict=True)]
+    # Most pipelines hand the text on as it is, so its other forms are seldom needed.
+    for index in [index for index, match in enumerate(best) if not match.whole]:
+        forms = _forms(prompts[index].text)[1:]
+        cut = tokenize(tokenizer, [form for form, _ in forms])
+        for own, (_, shift) in zip(cut, forms, strict=True):
+            match = _match(own, shift, given[index])
+            if match.whole or len(match.tokens) > len(best[index].tokens):
+                best[index] = match
+            if match.whole:
+                break
+    ends_text = _ends_text(tokenizer)
+    return [
+        _located(tokenizer, prompt, row, match, ends_text)
+        for prompt, row, match in zip(prompts, given, best, strict=True)
+    ]
 
 
 def token_averages(
@@ -90,11 +132,16 @@ def token_averages(
     import torch
 
     weights = torch.zeros(len(located), 2 + len(slots), length)
+    cells: list[tuple[int, int, int]] = []
+    shares: list[float] = []
     for row, tokens in enumerate(located):
         places = [(tokens.eos,), tokens.content, *(tokens.slots.get(slot, ()) for slot in slots)]
         for index, own in enumerate(places):
             if own and min(own) >= 0 and max(own) < length:
-                weights[row, index, list(own)] = 1 / len(own)
+                cells += [(row, index, token) for token in own]
+                shares += [1 / len(own)] * len(own)
+    if cells:
+        weights[tuple(torch.tensor(cells).T)] = torch.tensor(shares)
     return weights
 
 
@@ -109,15 +156,28 @@ class _Match:
         return max((end for _, end in self.offsets), default=0)
 
 
-def _best_match(tokenizer: Any, text: str, row: list[int]) -> _Match:
-    best = _Match((), (), whole=False)
-    for form, shift in _forms(text):
-        match = _match(tokenizer, form, shift, row)
-        if match.whole:
-            return match
-        if len(match.tokens) > len(best.tokens):
-            best = match
-    return best
+def _located(
+    tokenizer: Any, prompt: Prompt, row: list[int], match: _Match, ends_text: bool
+) -> PromptTokens:
+    if not match.tokens:
+        raise ModelError(f"The text encoder was not given the text of the prompt {prompt.text!r}.")
+    slots = {}
+    covered = match.covered
+    for part in prompt.constituents:
+        own = tuple(
+            index
+            for index, (start, end) in zip(match.tokens, match.offsets, strict=True)
+            if start < part.end and end > part.start and end > start
+        )
+        # A constituent of several tokens that is cut in the middle is not what it was.
+        if own and covered >= part.end:
+            slots[part.slot] = own
+    return PromptTokens(
+        eos=_end(tokenizer, row, match.tokens[-1], ends_text),
+        content=match.tokens,
+        slots=slots,
+        truncated=not match.whole,
+    )
 
 
 def _forms(text: str) -> list[tuple[str, int]]:
@@ -128,15 +188,13 @@ def _forms(text: str) -> list[tuple[str, int]]:
     return list(dict.fromkeys(forms))
 
 
-def _match(tokenizer: Any, text: str, shift: int, row: list[int]) -> _Match:
-    """The longest beginning of `text`'s tokens that occurs in `row`."""
-    encoded = tokenizer(
-        text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
-    )
-    ids = list(encoded["input_ids"])
-    offsets = [(start + shift, end + shift) for start, end in encoded["offset_mapping"]]
+def _match(tokens: TextTokens, shift: int, row: list[int]) -> _Match:
+    """The longest beginning of `tokens` that occurs in `row`, the first where there are several."""
+    ids = tokens.ids
     best, length = 0, 0
     for start in range(len(row)):
+        if length == len(ids):
+            break
         run = 0
         while run < len(ids) and start + run < len(row) and row[start + run] == ids[run]:
             run += 1
@@ -144,19 +202,23 @@ def _match(tokenizer: Any, text: str, shift: int, row: list[int]) -> _Match:
             best, length = start, run
     return _Match(
         tokens=tuple(range(best, best + length)),
-        offsets=tuple(offsets[:length]),
+        offsets=tuple((start + shift, end + shift) for start, end in tokens.offsets[:length]),
         whole=length == len(ids) > 0,
     )
 
 
-def _end(tokenizer: Any, row: list[int], last: int) -> int:
-    """The first end-of-text token after `last`, else the last token that is no padding.
+def _ends_text(tokenizer: Any) -> bool:
+    """Whether an end-of-text token in a row ends its text, and is not padding.
 
     Where both are the same token, it ends the text only if the tokenizer puts it there itself.
     """
-    eos, padding = tokenizer.eos_token_id, tokenizer.pad_token_id
-    if eos != padding or eos in tokenizer("a")["input_ids"]:
-        for index in range(last + 1, len(row)):
-            if row[index] == eos:
-                return index
+    eos = tokenizer.eos_token_id
+    return bool(eos != tokenizer.pad_token_id or eos in tokenizer("a")["input_ids"])
+
+
+def _end(tokenizer: Any, row: list[int], last: int, ends_text: bool) -> int:
+    """The first end-of-text token after `last`, else the last token that is no padding."""
+    if ends_text and tokenizer.eos_token_id in row[last + 1 :]:
+        return row.index(tokenizer.eos_token_id, last + 1)
+    padding = tokenizer.pad_token_id
     return next((i for i in range(len(row) - 1, last, -1) if row[i] != padding), last)

@@ -6,6 +6,7 @@ index that is written last: a folder with an index is whole.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class FeatureWriter:
         self._folder = folder
         self._arrays: dict[Key, np.ndarray] = {}
         self._valid: dict[Key, np.ndarray] = {}
+        self._files = 0
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / INDEX).unlink(missing_ok=True)
@@ -62,12 +64,12 @@ class FeatureWriter:
         """Set `rows` of the array `key` to `values`, ``(r, d)``; rows of NaN stay invalid."""
         rows = np.asarray(rows)
         if key not in self._arrays:
-            self._arrays[key] = self._new(key, values.shape[1], np.float16)
+            self._arrays[key] = self._new(values.shape[1], np.float16)
             self._valid[key] = np.zeros(self._n, dtype=bool)
         valid = ~np.isnan(values).any(axis=1)
         array = self._arrays[key]
         if array.dtype == np.float16 and (np.abs(values[valid]) > LARGEST_HALF).any():
-            wider = self._new(key, values.shape[1], np.float32)
+            wider = self._new(values.shape[1], np.float32)
             wider[:] = array
             self._arrays[key] = array = wider
         array[rows] = values
@@ -85,7 +87,8 @@ class FeatureWriter:
             assert isinstance(array, np.memmap)
             array.flush()
             name = f"{number:04}.npy"
-            os.replace(self._temporary(key, array.dtype), self._folder / name)
+            assert array.filename is not None
+            os.replace(array.filename, self._folder / name)
             encoder, layer, position = key
             entries.append(
                 {
@@ -105,19 +108,17 @@ class FeatureWriter:
         )
         return open_features(self._folder)
 
-    def _new(self, key: Key, width: int, dtype: type[np.floating[Any]]) -> np.ndarray:
+    def _new(self, width: int, dtype: type[np.floating[Any]]) -> np.ndarray:
         shape = (self._n, width)
         if self._folder is None:
             return np.full(shape, np.nan, dtype=np.float32)
-        path = self._temporary(key, np.dtype(dtype))
+        # A number, never the key: it holds names of slots, which come from outside.
+        path = self._folder / f".{self._files:05}{TEMPORARY_SUFFIX}"
+        self._files += 1
         array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
         reserve(path)
         array[:] = np.nan
         return array
-
-    def _temporary(self, key: Key, dtype: np.dtype[Any]) -> Path:
-        assert self._folder is not None
-        return self._folder / f".{'-'.join(key)}-{dtype}{TEMPORARY_SUFFIX}"
 
 
 def open_features(folder: Path) -> tuple[Features, ...]:
@@ -129,7 +130,7 @@ def open_features(folder: Path) -> tuple[Features, ...]:
     index = read_json(folder / INDEX)
     features = []
     for entry in index["arrays"]:
-        values = np.load(folder / entry["file"], mmap_mode="r", allow_pickle=False)
+        values = np.load(folder / Path(entry["file"]).name, mmap_mode="r", allow_pickle=False)
         features.append(
             Features(
                 station=index["station"],
@@ -155,10 +156,13 @@ class FeaturePart:
 
 def write_part(path: Path, part: FeaturePart) -> None:
     """Write `part` atomically as an ``.npz`` file; equal parts give equal bytes."""
-    arrays: dict[str, np.ndarray] = {"prompt_ids": np.array(part.prompt_ids, dtype=np.str_)}
-    for key, values in part.arrays.items():
+    arrays: dict[str, np.ndarray] = {
+        "prompt_ids": np.array(part.prompt_ids, dtype=np.str_),
+        "keys": np.array(json.dumps(list(part.arrays))),
+    }
+    for number, values in enumerate(part.arrays.values()):
         fits = not (np.abs(values) > LARGEST_HALF).any()
-        arrays["|".join(key)] = values.astype(np.float16 if fits else np.float32)
+        arrays[f"{number:04}"] = values.astype(np.float16 if fits else np.float32)
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
@@ -166,9 +170,10 @@ def write_part(path: Path, part: FeaturePart) -> None:
 def read_part(path: Path) -> FeaturePart:
     """Read what `write_part` wrote."""
     with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    ids = tuple(str(each) for each in arrays.pop("prompt_ids"))
-    return FeaturePart(ids, {_key(name): values for name, values in arrays.items()})
+        ids = tuple(str(each) for each in archive["prompt_ids"])
+        keys = json.loads(str(archive["keys"]))
+        arrays = {tuple(key): archive[f"{number:04}"] for number, key in enumerate(keys)}
+    return FeaturePart(ids, arrays)
 
 
 def join_parts(parts: Sequence[FeaturePart]) -> FeaturePart:
@@ -200,8 +205,3 @@ def gather_parts(
         for key, values in part.arrays.items():
             writer.put(key, rows, values)
     return writer.close()
-
-
-def _key(name: str) -> Key:
-    encoder, layer, position = name.split("|")
-    return encoder, layer, position

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 
 from prompts.structure import Constituent, Prompt
 from t2i_audit.activations.encoder import EncodedSuite, encode_suite
+from t2i_audit.activations.hooks import encode_prompts
 from t2i_audit.activations.store import Features
 from t2i_audit.activations.twin import random_twin
 from t2i_audit.errors import ModelError
@@ -230,6 +232,24 @@ def test_making_a_twin_leaves_the_model_as_it_was(tiny: LoadedModel) -> None:
 
     assert tiny.pipeline.text_encoder is encoder is not twin.pipeline.text_encoder
     assert twin.pipeline.unet is tiny.pipeline.unet
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("added", [[], ["<thing>"], ["<thing>", "<thing>_1"]])
+def test_learnt_words_are_encoded_as_the_pipeline_does(added: list[str], tiny: LoadedModel) -> None:
+    pipeline = copy.copy(tiny.pipeline)
+    pipeline.tokenizer = copy.deepcopy(pipeline.tokenizer)
+    pipeline.text_encoder = copy.deepcopy(pipeline.text_encoder)
+    pipeline.tokenizer.add_tokens(added)
+    pipeline.text_encoder.resize_token_embeddings(len(pipeline.tokenizer))
+    text = "a red <thing> above a circle"
+    expected = pipeline.encode_prompt([text], "cpu", 1, False)[0]
+
+    actual = encode_prompts(pipeline, [text])[0]
+
+    torch.testing.assert_close(actual, expected)
+    converted = pipeline.maybe_convert_prompt(text, pipeline.tokenizer)
+    assert (converted == text) == (len(added) < 2)  # and the pipeline is as it was
 
 
 def test_a_pipeline_without_text_encoder_is_refused(tiny: LoadedModel) -> None:

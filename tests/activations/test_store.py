@@ -81,3 +81,31 @@ def test_an_empty_part_reads_back_empty(tmp_path: Path) -> None:
     write_part(tmp_path / "part.npz", FeaturePart((), {}))
 
     assert read_part(tmp_path / "part.npz").prompt_ids == ()
+
+
+HOSTILE = ["../../x", "/tmp/x", "a/b", "a|b", "%s{}", "long" * 500, ".", "file", "a.npy", "a"]
+
+
+@pytest.mark.parametrize("where", ["disk", "part"])
+def test_names_from_outside_never_become_paths(where: str, tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "folder"
+    folder.mkdir(parents=True)
+    arrays = {
+        (name, name, name): np.full((2, 3), number, dtype=np.float32)
+        for number, name in enumerate(HOSTILE)
+    }
+    if where == "disk":
+        writer = FeatureWriter("denoiser", 2, folder=folder)
+        for key, values in arrays.items():
+            writer.put(key, [0, 1], values)
+        kept = {(f.encoder, f.layer, f.position): f.values for f in writer.close()}
+    else:
+        write_part(folder / "part.npz", FeaturePart(("../a", "b/c"), arrays))
+        part = read_part(folder / "part.npz")
+        kept = part.arrays
+        assert part.prompt_ids == ("../a", "b/c")
+
+    assert list(kept) == list(arrays)
+    for key, values in arrays.items():
+        np.testing.assert_array_equal(kept[key], values)
+    assert {file.parent for file in tmp_path.rglob("*") if file.is_file()} == {folder}

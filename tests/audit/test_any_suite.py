@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from prompts.suites import dump_prompts, load_suite
 from t2i_audit.cli.main import main
 from t2i_audit.run.tables import read_rows, table_path
 from tests.tiny import tiny_open_clip, tiny_pipeline
@@ -95,6 +97,44 @@ def test_a_generated_suite_of_other_slots_is_audited(
     assert len(judged) == 24
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["n_prompts"] == 24
+
+
+def hostile(suite: Path, path: Path) -> dict[str, str]:
+    """Write `suite` to `path` with names that would be paths; returns old slot -> new."""
+    names = {
+        "first.mood": "../../x", "first.pet": "/tmp/x", "second.mood": "a/b|c",
+        "second.pet": "y" * 300, "deed": "{}%s\\..",
+    }  # fmt: skip
+    prompts = [
+        replace(
+            prompt,
+            id=f"../../{prompt.id}/{'z' * 300}",
+            template="../../t",
+            constituents=tuple(
+                replace(part, slot=names[part.slot], kind=f"../{part.kind}")
+                for part in prompt.constituents
+            ),
+        )
+        for prompt in load_suite(str(suite)).prompts
+    ]
+    path.write_text(dump_prompts(prompts))
+    return names
+
+
+def test_names_in_a_suite_never_become_paths(
+    generated: Path, pipeline: Path, clip: Path, tmp_path: Path
+) -> None:
+    suite, out = tmp_path / "deep" / "suite.jsonl", tmp_path / "deep" / "er" / "run"
+    suite.parent.mkdir()
+    names = hostile(generated, suite)
+
+    assert audit(suite, pipeline, clip, out) == 0
+
+    read = slots_read(out)
+    assert set(names.values()) <= read["text_encoder"] & read["denoiser"]
+    outside = {file for file in tmp_path.rglob("*") if file.is_file() and out not in file.parents}
+    assert outside == {suite}
+    assert not any("zzz" in str(file) or "yyy" in str(file) for file in out.rglob("*"))
 
 
 def test_an_imported_suite_is_audited_in_the_same_way(
