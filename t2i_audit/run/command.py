@@ -7,7 +7,7 @@ from pathlib import Path
 
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import read_json, to_json, write_json
-from t2i_audit.settings import AuditSettings, Placement
+from t2i_audit.settings import AuditSettings
 
 SETTINGS = "settings.json"
 
@@ -27,11 +27,11 @@ def read_settings(run: Path) -> AuditSettings:
     Raises:
         RunDirectoryError: they are missing or cannot be used.
     """
+    from pydantic import TypeAdapter
+
     path = run / SETTINGS
     try:
-        kept = dict(read_json(path))
-        placement = Placement(**kept.pop("placement", {}))
-        return AuditSettings(out=run, placement=placement, **kept)
+        return TypeAdapter(AuditSettings).validate_python({**read_json(path), "out": run})
     except (OSError, ValueError, TypeError) as err:
         raise RunDirectoryError(
             f"{path} cannot be used ({err}); give the audit's own command with this --out instead"
