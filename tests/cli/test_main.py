@@ -209,7 +209,12 @@ def test_a_fault_of_ours_keeps_its_traceback() -> None:
 def test_an_interrupt_says_how_to_go_on() -> None:
     code = WITH_COMMAND.format(body='print("ready", flush=True); time.sleep(60)')
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Shells have their background jobs ignore the signal, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
