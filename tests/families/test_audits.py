@@ -11,29 +11,13 @@ import pytest
 from t2i_audit.cli.main import main
 from t2i_audit.run.tables import read_rows, table_path
 from tests.families.checkpoints import FAMILIES
+from tests.tiny import tiny_open_clip
 
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an open_clip model of random weights: tiny pictures are no scenes to read."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
-
-    vision = {"image_size": 16, "patch_size": 8, "width": 16, "layers": 1, "head_width": 8}
-    text = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
-    config = {"embed_dim": 8, "vision_cfg": vision, "text_cfg": text}
-    folder = tmp_path_factory.mktemp("judge")
-    (folder / "open_clip_config.json").write_text(
-        json.dumps({"model_cfg": config, "preprocess_cfg": {}})
-    )
-    torch.manual_seed(0)
-    state = open_clip.CLIP(8, vision_cfg=vision, text_cfg=text).state_dict()
-    save_file(
-        {name: each.contiguous() for name, each in state.items()},
-        folder / "open_clip_model.safetensors",
-    )
-    return folder
+    """An open_clip model of random weights: tiny pictures are no scenes to read."""
+    return tiny_open_clip(tmp_path_factory.mktemp("judge") / "tiny-clip")
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,7 @@ def check(
     """Look for faults: structure, doubles, missing foils, the split, length; code 1 if any."""
     from prompts.check import check_prompts
 
-    tokenizers = {}
-    if model is not None:
-        from t2i_audit.models.tokenizers import load_tokenizers
-
-        tokenizers = load_tokenizers(model)
+    tokenizers = streams.tokenizers_of(model)
     header, prompts = streams.read_file(file)
     findings = check_prompts(prompts, header, windows=tuple(tokenizers.values()))
     if as_json:

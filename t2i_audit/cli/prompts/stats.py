@@ -33,11 +33,7 @@ def stats(
     """Count prompts by type and constituent, lengths, foils, and show the split's certificate."""
     from prompts.statistics import count, middle
 
-    tokenizers = {}
-    if model is not None:
-        from t2i_audit.models.tokenizers import load_tokenizers
-
-        tokenizers = load_tokenizers(model)
+    tokenizers = streams.tokenizers_of(model)
     header, prompts = streams.read_file(file)
     lengths: dict[str, Counter[int]] = {name: Counter() for name in tokenizers}
 

@@ -16,6 +16,7 @@ from t2i_audit.errors import SuiteError
 if TYPE_CHECKING:
     from prompts.formats.native import Header
     from prompts.structure import Prompt
+    from t2i_audit.models.tokenizers import Tokenizer
 
 STREAM = "-"
 STDIN = "standard input"
@@ -54,6 +55,15 @@ def read_file(source: str) -> tuple[Header | None, Iterator[Prompt]]:
     lines, name = input_lines(source)
     header, lines = read_header(lines, source=name)
     return header, read_lines(lines, source=name)
+
+
+def tokenizers_of(model: str | None) -> dict[str, Tokenizer]:
+    """The tokenizers of a checkpoint by name; none where no checkpoint is named."""
+    if model is None:
+        return {}
+    from t2i_audit.models.tokenizers import load_tokenizers
+
+    return load_tokenizers(model)
 
 
 def read_all(source: str) -> tuple[Header | None, tuple[Prompt, ...]]:
