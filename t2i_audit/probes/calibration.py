@@ -10,22 +10,42 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+IntArray = NDArray[np.integer]
 
 # One-hot regression scores differ by about 1 at most, so a sharp probability needs a large factor.
 INVERSE_TEMPERATURES = np.geomspace(0.25, 64.0, 25)
 
 
-def fit_inverse_temperature(scores: FloatArray, labels: IntArray) -> float:
-    """The factor on `scores`, ``(n, k)``, under which `labels`, ``(n,)``, are likeliest."""
-    own = scores[np.arange(len(labels)), labels]
-    # Differences of regression scores stay within a few units, so the exponentials do not overflow.
-    lead = np.exp(INVERSE_TEMPERATURES[:, None, None] * (scores - own[:, None]))
-    surprise = np.log(lead.sum(axis=2)).mean(axis=1)
-    return float(INVERSE_TEMPERATURES[int(np.argmin(surprise))])
+def fit_inverse_temperatures(scores: FloatArray, labels: IntArray) -> FloatArray:
+    """The factors on `scores`, ``(t, n, k)``, under which `labels`, ``(t, n)``, are likeliest.
+
+    A score of minus infinity is a class that cannot be; rows whose own label is one do not count.
+    """
+    own = np.take_along_axis(scores, labels[..., None], axis=2)
+    counted = np.isfinite(own[..., 0])
+    lead = scores - np.where(counted[..., None], own, np.inf)
+
+    def surprise(index: IntArray) -> FloatArray:
+        # Differences of regression scores stay within a few units: the exponentials don't overflow.
+        odds = np.exp(INVERSE_TEMPERATURES[index][:, None, None] * lead).sum(axis=2)
+        total: FloatArray = np.log(np.where(counted, odds, 1.0)).sum(axis=1)
+        return total
+
+    # The surprise is convex in the factor, so halving finds the first of the likeliest.
+    low = np.zeros(len(scores), dtype=int)
+    high = np.full(len(scores), len(INVERSE_TEMPERATURES) - 1)
+    while (low < high).any():
+        middle = (low + high) // 2
+        falls = surprise(middle) > surprise(np.minimum(middle + 1, len(INVERSE_TEMPERATURES) - 1))
+        low = np.where(falls & (low < high), middle + 1, low)
+        high = np.where(falls, high, middle)
+    return INVERSE_TEMPERATURES[low]
 
 
-def probability_of(scores: FloatArray, labels: IntArray, inverse_temperature: float) -> FloatArray:
-    """Probability of each row's own label, ``(n,)``."""
-    probabilities = softmax(inverse_temperature * scores, axis=1)
-    return np.asarray(probabilities[np.arange(len(labels)), labels])
+def probability_of(
+    scores: FloatArray, labels: IntArray, inverse_temperatures: FloatArray
+) -> FloatArray:
+    """Probability of each row's own label, ``(t, n)``; shapes as in `fit_inverse_temperatures`."""
+    probabilities = softmax(inverse_temperatures[:, None, None] * scores, axis=2)
+    own = np.take_along_axis(probabilities, labels[..., None], axis=2)
+    return np.asarray(own[..., 0])

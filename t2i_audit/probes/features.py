@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prompts.structure import Prompt
+from t2i_audit.probes.ridge import Rows
 
 PRESENCE = "presence"
 """Prefix of the targets that ask only whether a constituent occurs, e.g. ``presence.colour``."""
@@ -23,11 +24,22 @@ class FeatureBlock:
     layer: str
     position: str
     values: NDArray[np.floating]
-    """``(n, d)``, possibly memory-mapped; rows of NaN where the position does not exist."""
+    """``(n, d)``, or more rows with an `order`, possibly memory-mapped; rows of NaN where the position does not exist."""
     valid: NDArray[np.bool_]
     """``(n,)`` whether the row exists."""
     targets: frozenset[str]
     """Slots that may be decoded here; presence is decoded where `position` belongs to no word."""
+    order: NDArray[np.integer] | None = None
+    """``(n,)`` the row of `values` that is each prompt's; None where they are in the same order."""
+
+    @property
+    def place(self) -> str:
+        """Encoder, layer and position."""
+        return f"{self.encoder}/{self.layer}/{self.position}"
+
+    def rows(self, prompts: NDArray[np.integer]) -> Rows:
+        """What is held of `prompts`, ``(m,)``, to be read in chunks."""
+        return Rows(self.values, prompts if self.order is None else self.order[prompts])
 
 
 @dataclass(frozen=True, eq=False)
