@@ -24,7 +24,8 @@ class FeatureBlock:
     layer: str
     position: str
     values: NDArray[np.floating]
-    """``(n, d)``, or more rows with an `order`, possibly memory-mapped; rows of NaN where the position does not exist."""
+    """``(n, d)``, or more rows with an `order`, possibly memory-mapped; rows of NaN where the
+    position does not exist."""
     valid: NDArray[np.bool_]
     """``(n,)`` whether the row exists."""
     targets: frozenset[str]
