@@ -14,6 +14,8 @@ IntArray = NDArray[np.integer]
 
 # One-hot regression scores differ by about 1 at most, so a sharp probability needs a large factor.
 INVERSE_TEMPERATURES = np.geomspace(0.25, 64.0, 25)
+# Behind by so much, a class has no probability at the smallest factor.
+HOPELESS = -1e4
 
 
 def fit_inverse_temperatures(scores: FloatArray, labels: IntArray) -> FloatArray:
@@ -21,27 +23,33 @@ def fit_inverse_temperatures(scores: FloatArray, labels: IntArray) -> FloatArray
 
     A score of minus infinity is a class that cannot be; rows whose own label is one do not count.
     """
+    tasks, n, classes = scores.shape
+    is_own = labels[..., None] == np.arange(classes)
+    own = scores[is_own].reshape(tasks, n)
+    others = scores[~is_own].reshape(tasks, n, classes - 1)
     # Classes first, as sums over a short last axis are slow.
-    lead = np.ascontiguousarray(np.moveaxis(scores, 2, 0))
-    own = np.take_along_axis(lead, labels[None], axis=0)
-    counted = np.isfinite(own[0])
-    lead -= np.where(counted, own, np.inf)
+    lead = np.maximum(np.moveaxis(others, 2, 0) - np.where(np.isfinite(own), own, np.inf), HOPELESS)
 
+    # What follows is the negative log likelihood, and its slope in the factor. Differences of
+    # regression scores stay within a few units, so the exponentials do not overflow.
     def surprise(index: IntArray) -> FloatArray:
-        # Differences of regression scores stay within a few units: the exponentials don't overflow.
         odds = np.exp(INVERSE_TEMPERATURES[index][:, None] * lead).sum(axis=0)
-        total: FloatArray = np.log(odds, where=counted, out=np.zeros_like(odds)).sum(axis=1)
+        total: FloatArray = np.log1p(odds).sum(axis=1)
         return total
 
-    # The surprise is convex in the factor, so halving finds the first of the likeliest.
-    low = np.zeros(len(scores), dtype=int)
-    high = np.full(len(scores), len(INVERSE_TEMPERATURES) - 1)
-    while (low < high).any():
+    def slope(index: IntArray) -> FloatArray:
+        odds = np.exp(INVERSE_TEMPERATURES[index][:, None] * lead)
+        total: FloatArray = ((lead * odds).sum(axis=0) / (1 + odds.sum(axis=0))).sum(axis=1)
+        return total
+
+    # It is convex, so halving finds the two factors between which it turns.
+    low = np.zeros(tasks, dtype=int)
+    high = np.full(tasks, len(INVERSE_TEMPERATURES) - 1)
+    while (high - low > 1).any():
         middle = (low + high) // 2
-        falls = surprise(middle) > surprise(np.minimum(middle + 1, len(INVERSE_TEMPERATURES) - 1))
-        low = np.where(falls & (low < high), middle + 1, low)
-        high = np.where(falls, high, middle)
-    return INVERSE_TEMPERATURES[low]
+        falls = slope(middle) < 0
+        low, high = np.where(falls, middle, low), np.where(falls, high, middle)
+    return INVERSE_TEMPERATURES[np.where(surprise(low) <= surprise(high), low, high)]
 
 
 def probability_of(
