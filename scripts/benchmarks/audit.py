@@ -44,11 +44,12 @@ def text_side(rounds: int, limit: int) -> list[Line]:
     import numpy as np
     import torch
 
+    from prompts.structure import WORDLESS
     from t2i_audit.activations.encoder import encode_suite
     from t2i_audit.activations.reading import feature_blocks
     from t2i_audit.probes.features import presence_targets, slot_targets
     from t2i_audit.probes.folds import composition_folds
-    from t2i_audit.probes.station import WORDLESS, StationProbes, probe_station
+    from t2i_audit.probes.station import StationProbes, probe_station
 
     loaded, prompts = load(limit)
     folds = composition_folds(prompts, seed=0)

@@ -25,7 +25,8 @@ class Fold:
 
     def holds(self, pairs: Sequence[frozenset[Pair]]) -> NDArray[np.bool_]:
         """``(n,)`` which of `pairs` are not empty and wholly held out."""
-        return np.array([bool(own) and own <= self.held_out for own in pairs])
+        held = {own: bool(own) and own <= self.held_out for own in set(pairs)}
+        return np.array([held[own] for own in pairs])
 
     def test(self, target: Target) -> NDArray[np.bool_]:
         """``(n,)`` prompts for which all that decoding `target` depends on is held out."""

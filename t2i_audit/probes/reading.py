@@ -104,9 +104,10 @@ def _read(
             found[index] = (
                 FoldReading(
                     stack.tested,
-                    correct[place],
-                    probability[place],
-                    shuffled[place],
+                    # Copies, as a view would keep the whole stack.
+                    correct[place].copy(),
+                    probability[place].copy(),
+                    shuffled[place].copy(),
                     float(inner[place]),
                 ),
                 squares[place],

@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from prompts.structure import Prompt
+from prompts.structure import TEXT_MARK, WORDLESS, Prompt
 from t2i_audit.probes.features import FeatureBlock, presence_block, presence_targets, slot_targets
 from t2i_audit.probes.folds import composition_folds
 from t2i_audit.probes.plan import Plan, Task, tasks_of
@@ -37,8 +37,6 @@ from t2i_audit.stats.interval import Interval
 FloatArray = NDArray[np.float64]
 Verdict = Literal["kept", "lost", "saturated"]
 
-# Positions that belong to no word: presence of any constituent may be read there.
-WORDLESS = frozenset({"eos", "pooled", "mean", "grid"})
 FIRST_LAYER = "embeddings"
 # A bag of words that knows which two values occur guesses between them.
 PRESENCE_CAP = 0.5
@@ -125,7 +123,8 @@ def probe_station(
 
     def read(block: FeatureBlock) -> list[Reading]:
         wanted = [task for task in slots if task.target.name in block.targets]
-        if block.position.partition("@")[0] in WORDLESS:
+        # Where no word has its place the presence of any may be read.
+        if block.position.partition(TEXT_MARK)[0] in WORDLESS:
             wanted += presences
         key = np.packbits(block.valid).tobytes(), tuple(task.target.name for task in wanted)
         if key not in plans:
