@@ -77,7 +77,7 @@ def _read(
         [_columns(_shuffled(plan, stack, share.train), stack) for stack in share.stacks], 1
     )
     # Columns of one task have one regularisation, the best for their sum.
-    starts, ends, task_of = _layout(share.stacks)
+    starts, places, task_of = _layout(share.stacks)
     errors = np.add.reduceat(path.errors(truth), starts, axis=1)
     chosen = errors.argmin(axis=0)[task_of]
     left_out = path.leave_one_out(truth, chosen)
@@ -88,7 +88,7 @@ def _read(
     )
     told, told_mixed = np.split(predicted, 2, axis=1)
     found: dict[int, tuple[FoldReading, FloatArray]] = {}
-    for stack, own, columns in zip(share.stacks, labels, ends, strict=True):
+    for stack, own, columns in zip(share.stacks, labels, places, strict=True):
         lines = np.searchsorted(every, stack.tested)
         inner, factors = _settle(_scores(left_out[:, columns], stack), own, stack)
         scores = _scores(told[lines, columns], stack)
@@ -144,14 +144,15 @@ def _shuffled(plan: Plan, stack: Stack, rows: IntArray) -> IntArray:
 
 def _layout(stacks: Sequence[Stack]) -> tuple[IntArray, list[slice], IntArray]:
     """Where each task's columns start, each stack's columns, and each column's task."""
-    widths = [_width(stack) for stack in stacks for _ in stack.members]
-    ends = np.cumsum(widths)
+    widths = np.array([_width(stack) for stack in stacks for _ in stack.members])
+    starts: IntArray = np.cumsum(widths) - widths
     columns, start = [], 0
     for stack in stacks:
         end = start + _width(stack) * len(stack.members)
         columns.append(slice(start, end))
         start = end
-    return ends - widths, columns, np.repeat(np.arange(len(widths)), widths)
+    task_of: IntArray = np.repeat(np.arange(len(widths)), widths)
+    return starts, columns, task_of
 
 
 def _width(stack: Stack) -> int:

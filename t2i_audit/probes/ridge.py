@@ -80,6 +80,7 @@ class RidgePath:
         """Factorise `features`, ``(n, d)``, by the smaller of the two Gram matrices."""
         rows = features if isinstance(features, Rows) else Rows.all(features)
         n, d = len(rows), rows.width
+        left: FloatArray | None
         mean = np.sum([chunk.sum(axis=0) for _, chunk in rows.chunks()], axis=0) / n
         if n <= d:
             centred = np.concatenate([chunk for _, chunk in rows.chunks()]) - mean

@@ -130,9 +130,9 @@ class Resampler:
         shape = self.weights.shape[1], tally.classes
         size = shape[0] * shape[1]
         share = tally.right[rows] / tally.tests[rows]
-        right = np.bincount(cells, weights=share, minlength=size)
-        count = np.bincount(cells, minlength=size)
-        return right.reshape(shape), count.reshape(shape).astype(np.float64)
+        right = np.bincount(cells, weights=share, minlength=size).astype(np.float64)
+        count = np.bincount(cells, minlength=size).astype(np.float64)
+        return right.reshape(shape), count.reshape(shape)
 
 
 def _estimate(right: FloatArray, count: FloatArray) -> float:
