@@ -7,11 +7,32 @@ text each stands, and carries its minimal foils. Nothing downstream parses text 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import Literal
 
 Split = Literal["seen", "held_out"]
 Pair = tuple[str, str]
+
+WORDLESS = frozenset({"eos", "pooled", "mean", "grid"})
+"""Places of a model that belong to no word. A slot's words are a place of the slot's name, so no
+slot may be called so."""
+PRESENCE = "presence"
+"""Prefix of the targets that ask only whether a constituent occurs, e.g. ``presence.colour``."""
+TEXT_MARK = "@"
+"""Between a place and the text encoder whose tokens it is, inside a denoiser."""
+
+
+@lru_cache
+def slot_fault(slot: str) -> str | None:
+    """What is wrong with a slot's name, or None: it must not be that of another thing."""
+    if slot in WORDLESS or slot.split(".")[0] == PRESENCE or TEXT_MARK in slot:
+        names = ", ".join(sorted(WORDLESS))
+        return (
+            f"slot {slot!r} has a name with another meaning in an audit ({names}, {PRESENCE} and "
+            f"what contains {TEXT_MARK!r}); rename it"
+        )
+    return None
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks import audit, encoding, probes, prompts, synthetic
+from scripts.benchmarks import audit, encoding, memory, probes, prompts, synthetic
 from scripts.benchmarks.line import Line
 
 BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
     "text": audit.text_side,
     "encoding": encoding.encoding,
     "probes": probes.probes,
+    "memory": memory.memory,
     "images": audit.images,
     "help": audit.help_text,
     "prompts": prompts.generation,

@@ -52,8 +52,7 @@ def probe_place(
     targets = [_targets(one, classes) for one in constituents]
     path = RidgePath.of(features[0][:half])
     fitted = targets[0][:half]
-    errors = ((path.leave_one_out(fitted) - fitted) ** 2).mean(axis=1)
-    alphas = path.alphas[errors.argmin(axis=0)]
+    alphas = path.alphas[path.errors(fitted).argmin(axis=0)]
     told = path.predict(fitted, alphas, features[0][half:])
     told_held_out = path.predict(fitted, alphas, features[1])
     return ProbeReading(

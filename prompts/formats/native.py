@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from prompts.errors import SuiteFormatError
 from prompts.plausibility import Control
 from prompts.splits import Certificate
-from prompts.structure import Constituent, Prompt
+from prompts.structure import Constituent, Prompt, slot_fault
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -133,6 +133,9 @@ def fault_of(prompt: Prompt) -> str | None:
     last, before = 0, ""
     slots: set[str] = set()
     for part in sorted(prompt.constituents, key=lambda part: part.start):
+        fault = slot_fault(part.slot)
+        if fault:
+            return fault
         if not 0 <= part.start < part.end <= len(prompt.text):
             return f"span {part.start}-{part.end} of {part.slot!r} is outside the text"
         if part.start < last:

@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from prompts.errors import GrammarError
+from prompts.structure import slot_fault
 
 ROLES = ("noun", "attribute", "count", "relation")
 _TOKEN = re.compile(
@@ -316,6 +317,9 @@ class _Line:
                     near=f"{text[:at]}object_1.{text[at:]}",
                 )
             entities = (name.split(".", 1)[0],)
+        fault = slot_fault(name)
+        if fault:
+            raise _Fault(opening.at, fault)
         self.close("}", opening)
         return Slot(name, kind, entities, self.line.place(opening.at))
 

@@ -25,8 +25,8 @@ def probes(rounds: int, limit: int) -> list[Line]:
 
     def ours() -> np.ndarray:
         path = RidgePath.of(features[train])
-        errors = ((path.leave_one_out(targets[train]) - targets[train]) ** 2).sum(axis=1)
-        return path.predict(targets[train], path.alphas[errors.argmin(axis=0)], features[test])
+        chosen = path.errors(targets[train]).argmin(axis=0)
+        return path.predict(targets[train], path.alphas[chosen], features[test])
 
     def rival() -> np.ndarray:
         columns = [

@@ -155,14 +155,17 @@ def _keep_states(
     located: Sequence[PromptTokens],
     slots: Sequence[str],
 ) -> None:
-    positions = (EOS, MEAN, *slots)
     weights = token_averages(located, slots, call.ids.shape[1])
-    missing = (weights.sum(dim=2) == 0).numpy()
+    present = (weights.sum(dim=2) > 0).numpy()
+    # Most of a batch may be foils, which have no slots.
+    kept = {
+        (index, position): np.flatnonzero(present[:, index])
+        for index, position in enumerate((EOS, MEAN, *slots))
+    }
     weights = weights.to(next(iter(call.states.values())).device)
     for layer, states in call.states.items():
         states = states if len(lines) == len(states) else states[lines.tolist()]
         # One product reads every position at once: (b, p, s) x (b, s, d).
         values = (weights @ states.float()).cpu().numpy()
-        values[missing] = np.nan
-        for index, position in enumerate(positions):
-            writer.put((encoder.name, layer, position), rows, values[:, index])
+        for (index, position), own in kept.items():
+            writer.put((encoder.name, layer, position), rows[own], values[own, index])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TOKENIZED = 1024  # texts at once: a tokenizer keeps much more of a text than its ids
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PromptTokens:
     """Where a prompt lies in one encoder's input row."""
 
@@ -43,7 +43,7 @@ class PromptTokens:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TextTokens:
     """A text by itself as a tokenizer cuts it, without the tokens that it puts around."""
 
@@ -115,9 +115,10 @@ def locate_all(
                 best[index] = match
             if match.whole:
                 break
-    ends_text = _ends_text(tokenizer)
+    # Looked up once: a tokenizer takes long over its attributes.
+    padding, eos = tokenizer.pad_token_id, tokenizer.eos_token_id if _ends_text(tokenizer) else None
     return [
-        _located(tokenizer, prompt, row, match, ends_text)
+        _located(prompt, row, match, eos, padding)
         for prompt, row, match in zip(prompts, given, best, strict=True)
     ]
 
@@ -129,23 +130,25 @@ def token_averages(
 
     All zero where a prompt lacks the position, or where it lies outside of the `length` tokens.
     """
+    import numpy as np
     import torch
 
-    weights = torch.zeros(len(located), 2 + len(slots), length)
-    cells: list[tuple[int, int, int]] = []
+    kinds = 2 + len(slots)
+    cells: list[int] = []
     shares: list[float] = []
     for row, tokens in enumerate(located):
         places = [(tokens.eos,), tokens.content, *(tokens.slots.get(slot, ()) for slot in slots)]
-        for index, own in enumerate(places):
+        for index, own in enumerate(places, start=row * kinds):
             if own and min(own) >= 0 and max(own) < length:
-                cells += [(row, index, token) for token in own]
+                cells += [index * length + token for token in own]
                 shares += [1 / len(own)] * len(own)
-    if cells:
-        weights[tuple(torch.tensor(cells).T)] = torch.tensor(shares)
-    return weights
+    # Filled by numpy, as torch takes long over lists.
+    weights = np.zeros((len(located), kinds, length), dtype=np.float32)
+    weights.reshape(-1)[cells] = shares
+    return torch.from_numpy(weights)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Match:
     tokens: tuple[int, ...]
     offsets: tuple[tuple[int, int], ...]
@@ -157,7 +160,7 @@ class _Match:
 
 
 def _located(
-    tokenizer: Any, prompt: Prompt, row: list[int], match: _Match, ends_text: bool
+    prompt: Prompt, row: list[int], match: _Match, eos: int | None, padding: int | None
 ) -> PromptTokens:
     if not match.tokens:
         raise ModelError(f"The text encoder was not given the text of the prompt {prompt.text!r}.")
@@ -173,7 +176,7 @@ def _located(
         if own and covered >= part.end:
             slots[part.slot] = own
     return PromptTokens(
-        eos=_end(tokenizer, row, match.tokens[-1], ends_text),
+        eos=_end(row, match.tokens[-1], eos, padding),
         content=match.tokens,
         slots=slots,
         truncated=not match.whole,
@@ -192,14 +195,18 @@ def _match(tokens: TextTokens, shift: int, row: list[int]) -> _Match:
     """The longest beginning of `tokens` that occurs in `row`, the first where there are several."""
     ids = tokens.ids
     best, length = 0, 0
-    for start in range(len(row)):
-        if length == len(ids):
+    starts = [place for place, token in enumerate(row) if ids and token == ids[0]]
+    for start in starts:
+        if row[start : start + len(ids)] == ids:
+            best, length = start, len(ids)
             break
-        run = 0
-        while run < len(ids) and start + run < len(row) and row[start + run] == ids[run]:
-            run += 1
-        if run > length:
-            best, length = start, run
+    else:
+        for start in starts:
+            run = 1
+            while run < len(ids) and start + run < len(row) and row[start + run] == ids[run]:
+                run += 1
+            if run > length:
+                best, length = start, run
     return _Match(
         tokens=tuple(range(best, best + length)),
         offsets=tuple((start + shift, end + shift) for start, end in tokens.offsets[:length]),
@@ -216,9 +223,8 @@ def _ends_text(tokenizer: Any) -> bool:
     return bool(eos != tokenizer.pad_token_id or eos in tokenizer("a")["input_ids"])
 
 
-def _end(tokenizer: Any, row: list[int], last: int, ends_text: bool) -> int:
+def _end(row: list[int], last: int, eos: int | None, padding: int | None) -> int:
     """The first end-of-text token after `last`, else the last token that is no padding."""
-    if ends_text and tokenizer.eos_token_id in row[last + 1 :]:
-        return row.index(tokenizer.eos_token_id, last + 1)
-    padding = tokenizer.pad_token_id
+    if eos is not None and eos in row[last + 1 :]:
+        return row.index(eos, last + 1)
     return next((i for i in range(len(row) - 1, last, -1) if row[i] != padding), last)

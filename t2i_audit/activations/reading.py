@@ -5,46 +5,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from prompts.structure import TEXT_MARK, WORDLESS
 from t2i_audit.activations.store import Features, Station
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
     from t2i_audit.probes.features import FeatureBlock
 
-# Positions that belong to no word. A generator reads all of them for anything.
-COMMON_POSITIONS = frozenset({"eos", "pooled", "mean", "grid"})
-
-TEXT = "@"  # between a position and the encoder whose tokens it is, inside a denoiser
-
 
 def text_position(position: str, encoder: str) -> str:
     """The name of `position` among an encoder's tokens inside a denoiser."""
-    return f"{position}{TEXT}{encoder}"
+    return f"{position}{TEXT_MARK}{encoder}"
 
 
 def readable_at(prompt: Prompt, slot: str, *, station: Station) -> frozenset[str]:
     """The positions at which `slot` of `prompt` may be decoded.
 
-    These are the positions that belong to no word and those of the slot's partners: the other
-    parts of the same object, or the nouns of a relation. In a text encoder never the slot's own
-    words, where the answer is the input. In the denoiser a slot's position is the picture's region
-    that attends to those words, and what is there is no word, so the slot's own region is read too.
+    These are the positions that belong to no word, which a generator reads for anything, and those
+    of the slot's partners: the other parts of the same object, or the nouns of a relation. In a
+    text encoder never the slot's own words, where the answer is the input. In the denoiser a slot's
+    position is the picture's region that attends to those words, and what is there is no word, so
+    the slot's own region is read too.
     """
     if prompt.constituent(slot) is None:
         return frozenset()
     partners = {part.slot for part in prompt.partners(slot)}
     own = {slot} if station == "denoiser" else set()
-    return COMMON_POSITIONS | partners | own
+    return WORDLESS | partners | own
 
 
 def targets_at(prompts: Sequence[Prompt], position: str, *, station: Station) -> frozenset[str]:
     """The slots that may be decoded at `position` in every prompt that has both."""
-    position, _, encoder = position.partition(TEXT)
+    position, _, encoder = position.partition(TEXT_MARK)
     if encoder:
         station = "text_encoder"
     allowed: dict[str, bool] = {}
     for prompt in prompts:
-        if position not in COMMON_POSITIONS and prompt.constituent(position) is None:
+        if position not in WORDLESS and prompt.constituent(position) is None:
             continue
         for part in prompt.constituents:
             readable = position in readable_at(prompt, part.slot, station=station)
@@ -52,10 +49,18 @@ def targets_at(prompts: Sequence[Prompt], position: str, *, station: Station) ->
     return frozenset(slot for slot, readable in allowed.items() if readable)
 
 
-def feature_blocks(features: Sequence[Features], prompts: Sequence[Prompt]) -> list[FeatureBlock]:
-    """`features` as the probes take them, each with the slots that may be read there."""
+def feature_blocks(
+    features: Sequence[Features], prompts: Sequence[Prompt], rows: Sequence[int] | None = None
+) -> list[FeatureBlock]:
+    """`features` as the probes take them, each with the slots that may be read there.
+
+    `rows` are those that belong to `prompts`, in order; all of them if None. Nothing is loaded.
+    """
+    import numpy as np
+
     from t2i_audit.probes.features import FeatureBlock
 
+    order = None if rows is None else np.array(rows, dtype=int)
     targets: dict[tuple[str, Station], frozenset[str]] = {}
     for each in features:
         place = (each.position, each.station)
@@ -68,8 +73,9 @@ def feature_blocks(features: Sequence[Features], prompts: Sequence[Prompt]) -> l
             layer=each.layer,
             position=each.position,
             values=each.values,
-            valid=each.valid,
+            valid=each.valid if order is None else each.valid[order],
             targets=targets[each.position, each.station],
+            order=order,
         )
         for each in features
     ]

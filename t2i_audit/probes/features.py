@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prompts.structure import Prompt
-
-PRESENCE = "presence"
-"""Prefix of the targets that ask only whether a constituent occurs, e.g. ``presence.colour``."""
+from prompts.structure import PRESENCE, Pair, Prompt
+from t2i_audit.probes.ridge import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +21,23 @@ class FeatureBlock:
     layer: str
     position: str
     values: NDArray[np.floating]
-    """``(n, d)``, possibly memory-mapped; rows of NaN where the position does not exist."""
+    """``(n, d)``, or more rows with an `order`, possibly memory-mapped; rows of NaN where the
+    position does not exist."""
     valid: NDArray[np.bool_]
     """``(n,)`` whether the row exists."""
     targets: frozenset[str]
     """Slots that may be decoded here; presence is decoded where `position` belongs to no word."""
+    order: NDArray[np.integer] | None = None
+    """``(n,)`` the row of `values` that is each prompt's; None where they are in the same order."""
+
+    @property
+    def place(self) -> str:
+        """Encoder, layer and position."""
+        return f"{self.encoder}/{self.layer}/{self.position}"
+
+    def rows(self, prompts: NDArray[np.integer]) -> Rows:
+        """What is held of `prompts`, ``(m,)``, to be read in chunks."""
+        return Rows(self.values, prompts if self.order is None else self.order[prompts])
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +49,7 @@ class Target:
     classes: tuple[str, ...]
     labels: NDArray[np.int64]
     """``(n,)`` class of each prompt, -1 where the prompt lacks the slot."""
-    pairs: tuple[frozenset[tuple[str, str]], ...]
+    pairs: tuple[frozenset[Pair], ...]
     """For each prompt the compositions that decoding it depends on."""
 
     @property
@@ -63,7 +73,7 @@ def slot_targets(prompts: Sequence[Prompt]) -> list[Target]:
         if len(classes) < 2:
             continue
         labels = [classes.index(part.value) if part is not None else -1 for part in parts]
-        pairs = tuple(prompt.pairs_of(slot) for prompt in prompts)
+        pairs = _shared(prompt.pairs_of(slot) for prompt in prompts)
         targets.append(Target(slot, classes, np.array(labels), pairs))
     return targets
 
@@ -71,7 +81,7 @@ def slot_targets(prompts: Sequence[Prompt]) -> list[Target]:
 def presence_targets(prompts: Sequence[Prompt]) -> list[Target]:
     """A yes-or-no target for every constituent that some prompts have and some lack."""
     names, counts = presence_counts(prompts)
-    pairs = tuple(prompt.pairs for prompt in prompts)
+    pairs = _shared(prompt.pairs for prompt in prompts)
     targets = []
     for name, column in zip(names, counts.T, strict=True):
         present = column > 0
@@ -81,6 +91,12 @@ def presence_targets(prompts: Sequence[Prompt]) -> list[Target]:
         labels = present.astype(np.int64)
         targets.append(Target(f"{PRESENCE}.{kind}={value}", ("absent", "present"), labels, pairs))
     return targets
+
+
+def _shared(sets: Iterable[frozenset[Pair]]) -> tuple[frozenset[Pair], ...]:
+    """`sets`, where equal ones are one object: many prompts have few different compositions."""
+    known: dict[frozenset[Pair], frozenset[Pair]] = {}
+    return tuple(known.setdefault(own, own) for own in sets)
 
 
 def presence_counts(prompts: Sequence[Prompt]) -> tuple[tuple[str, ...], NDArray[np.float64]]:

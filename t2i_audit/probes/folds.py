@@ -23,14 +23,14 @@ class Fold:
     train: NDArray[np.bool_]
     """``(n,)`` prompts none of whose compositions is held out."""
 
+    def holds(self, pairs: Sequence[frozenset[Pair]]) -> NDArray[np.bool_]:
+        """``(n,)`` which of `pairs` are not empty and wholly held out."""
+        held = {own: bool(own) and own <= self.held_out for own in set(pairs)}
+        return np.array([held[own] for own in pairs])
+
     def test(self, target: Target) -> NDArray[np.bool_]:
         """``(n,)`` prompts for which all that decoding `target` depends on is held out."""
-        return np.array(
-            [
-                label >= 0 and bool(pairs) and pairs <= self.held_out
-                for label, pairs in zip(target.labels, target.pairs, strict=True)
-            ]
-        )
+        return self.holds(target.pairs) & (target.labels >= 0)
 
 
 def composition_folds(
@@ -43,12 +43,13 @@ def composition_folds(
     at least once (10 folds for 5 groups) and no composition that a tested slot depends on occurs
     in that fold's training prompts.
     """
-    pairs = sorted({pair for prompt in prompts for pair in prompt.pairs})
+    of_prompt = [prompt.pairs for prompt in prompts]
+    pairs = sorted(frozenset().union(*of_prompt))
     assigned = _deal(pairs, groups, np.random.default_rng(seed))
     folds = []
     for chosen in combinations(range(groups), 2):
         held_out = frozenset(pair for pair in pairs if assigned[pair] in chosen)
-        train = np.array([not (prompt.pairs & held_out) for prompt in prompts])
+        train = np.array([own.isdisjoint(held_out) for own in of_prompt])
         if held_out and train.any():
             folds.append(Fold(held_out, train))
     return tuple(folds)

@@ -2,145 +2,184 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from t2i_audit.probes.calibration import fit_inverse_temperature, probability_of
-from t2i_audit.probes.features import FeatureBlock, Target
-from t2i_audit.probes.folds import Fold
+from t2i_audit.probes.calibration import fit_inverse_temperatures, probability_of
+from t2i_audit.probes.features import FeatureBlock
+from t2i_audit.probes.plan import Plan, Share, Stack, Task
 from t2i_audit.probes.ridge import RidgePath
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+IntArray = NDArray[np.integer]
+BoolArray = NDArray[np.bool_]
 
-# Fewer training prompts than this per class decide nothing.
-FEWEST_PER_CLASS = 2
+UNFITTED = -1.0  # below every balanced accuracy
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
-    """A target together with what does not depend on the features it is decoded from."""
+class FoldReading:
+    """One target decoded in one fold."""
 
-    target: Target
-    tested: NDArray[np.bool_]
-    """``(f, n)`` which prompts each fold tests."""
-    shuffled: NDArray[np.int64]
-    """``(n,)`` labels permuted among the prompts that have one (the control task of Hewitt and
-    Liang 2019)."""
-
-    @classmethod
-    def of(cls, target: Target, folds: Sequence[Fold], *, seed: int) -> Task:
-        """Prepare `target` for `folds`."""
-        mixed = target.labels.copy()
-        rows = np.flatnonzero(mixed >= 0)
-        mixed[rows] = mixed[np.random.default_rng(seed).permutation(rows)]
-        return cls(target, np.stack([fold.test(target) for fold in folds]), mixed)
+    tested: IntArray
+    """``(m,)`` prompts; none where the fold cannot test the target."""
+    correct: BoolArray
+    """``(m,)``."""
+    probability: FloatArray
+    """``(m,)`` calibrated out-of-fold probability of the true class."""
+    shuffled: BoolArray
+    """As `correct`, for a probe whose labels were shuffled before folding."""
+    inner: float
+    """Leave-one-out balanced accuracy inside the training fold, or `UNFITTED`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """One target decoded from one block; arrays are ``(f, n)`` over folds and prompts."""
+    """One target decoded from one block."""
 
     block: FeatureBlock
     task: Task
-    correct: FloatArray
-    """1 right, 0 wrong, NaN where the prompt is not tested in the fold."""
-    probability: FloatArray
-    """Calibrated out-of-fold probability of the true class, NaN where not tested."""
-    shuffled: FloatArray
-    """As `correct`, for a probe whose labels were shuffled before folding."""
-    inner: FloatArray
-    """``(f,)`` leave-one-out balanced accuracy inside the training fold; NaN where not fitted."""
+    folds: tuple[FoldReading, ...]
     r2: float
     """Held-out R2 of the one-hot targets, mean over classes (Redhardt et al. 2025)."""
     masked: int
     """Tests left out because the class, or enough of it, is not in the fold's training rows."""
 
 
-def read_block(block: FeatureBlock, tasks: Sequence[Task], folds: Sequence[Fold]) -> list[Reading]:
-    """Decode `tasks` from `block`; all that share training rows share one factorisation."""
-    paths: dict[bytes, RidgePath] = {}
-
-    def path_of(train: NDArray[np.bool_]) -> RidgePath:
-        key = train.tobytes()
-        if key not in paths:
-            paths[key] = RidgePath.of(block.values[train])
-        return paths[key]
-
-    return [_read(block, task, folds, path_of) for task in tasks]
+def read_block(block: FeatureBlock, plan: Plan) -> list[Reading]:
+    """Decode the plan's tasks from `block`; all that share training rows share a factorisation."""
+    nothing = np.empty(0, dtype=int)
+    untested = FoldReading(nothing, nothing > 0, nothing + 0.0, nothing > 0, UNFITTED)
+    folds = [[untested] * len(plan.folds) for _ in plan.tasks]
+    errors = [np.zeros(len(task.target.classes)) for task in plan.tasks]
+    for number, shares in enumerate(plan.folds):
+        for share in shares:
+            for index, (read, error) in _read(block, plan, share).items():
+                folds[index][number] = read
+                errors[index] += error
+    return [
+        Reading(block, task, tuple(own), _r2(error, task, own), int(masked))
+        for task, own, error, masked in zip(plan.tasks, folds, errors, plan.masked, strict=True)
+    ]
 
 
 def _read(
-    block: FeatureBlock,
-    task: Task,
-    folds: Sequence[Fold],
-    path_of: Callable[[NDArray[np.bool_]], RidgePath],
-) -> Reading:
-    target, classes = task.target, len(task.target.classes)
-    shape = (len(folds), len(block.valid))
-    correct, probability, shuffled = (np.full(shape, np.nan) for _ in range(3))
-    inner = np.full(len(folds), np.nan)
-    error, outcomes, masked = np.zeros(classes), [], 0
-    usable = block.valid & (target.labels >= 0)
-    for number, fold in enumerate(folds):
-        train, test = fold.train & usable, task.tested[number] & usable
-        known = np.bincount(target.labels[train], minlength=classes) >= FEWEST_PER_CLASS
-        tested = test & known[target.labels]
-        if known.sum() < 2:
-            tested = np.zeros_like(test)
-        masked += int(test.sum() - tested.sum())
-        if not tested.any():
-            continue
-        rows = np.flatnonzero(tested)
-        labels = target.labels[rows]
-        path = path_of(train)
-        fit = _fit(path, target.labels[train], known)
-        alphas = np.full(classes, fit.alpha)
-        scores = path.predict(fit.truth, alphas, block.values[rows])
-        truth = _one_hot(labels, classes)
-        error += ((truth - scores) ** 2).sum(axis=0)
-        outcomes.append(truth)
-        possible = np.where(known, scores, -np.inf)
-        correct[number, rows] = possible.argmax(axis=1) == labels
-        probability[number, rows] = probability_of(possible, labels, fit.inverse_temperature)
-        inner[number] = fit.balanced_accuracy
-        mixed = path.predict(_one_hot(task.shuffled[train], classes), alphas, block.values[rows])
-        shuffled[number, rows] = mixed.argmax(axis=1) == task.shuffled[rows]
-    r2 = _r2(error, np.concatenate(outcomes)) if outcomes else float("nan")
-    return Reading(block, task, correct, probability, shuffled, inner, r2, masked)
+    block: FeatureBlock, plan: Plan, share: Share
+) -> dict[int, tuple[FoldReading, FloatArray]]:
+    """What each task of `share` gives, and its squared errors by class, ``(k,)``."""
+    path = RidgePath.of(block.rows(share.train))
+    labels = [_labels(plan, stack, share.train) for stack in share.stacks]
+    truth = np.concatenate([_columns(*each) for each in zip(labels, share.stacks, strict=True)], 1)
+    mixed = np.concatenate(
+        [_columns(_shuffled(plan, stack, share.train), stack) for stack in share.stacks], 1
+    )
+    # Columns of one task have one regularisation, the best for their sum.
+    starts, places, task_of = _layout(share.stacks)
+    errors = np.add.reduceat(path.errors(truth), starts, axis=1)
+    chosen = errors.argmin(axis=0)[task_of]
+    left_out = path.leave_one_out(truth, chosen)
+    alphas = path.alphas[chosen]
+    every = np.unique(np.concatenate([stack.tested for stack in share.stacks]))
+    predicted = path.predict(
+        np.concatenate([truth, mixed], 1), np.tile(alphas, 2), block.rows(every)
+    )
+    told, told_mixed = np.split(predicted, 2, axis=1)
+    found: dict[int, tuple[FoldReading, FloatArray]] = {}
+    for stack, own, columns in zip(share.stacks, labels, places, strict=True):
+        lines = np.searchsorted(every, stack.tested)
+        inner, factors = _settle(_scores(left_out[:, columns], stack), own, stack)
+        scores = _scores(told[lines, columns], stack)
+        true = _labels(plan, stack, stack.tested)
+        missed = np.eye(stack.classes)[true] - scores
+        possible = np.where(stack.known[:, None], scores, -np.inf)
+        correct = possible.argmax(axis=2) == true
+        probability = probability_of(possible, true, factors)
+        guessed = _scores(told_mixed[lines, columns], stack).argmax(axis=2)
+        shuffled = guessed == _shuffled(plan, stack, stack.tested)
+        squares = (missed**2).sum(axis=1)
+        for place, index in enumerate(stack.members):
+            found[index] = (
+                FoldReading(
+                    stack.tested,
+                    # Copies, as a view would keep the whole stack.
+                    correct[place].copy(),
+                    probability[place].copy(),
+                    shuffled[place].copy(),
+                    float(inner[place]),
+                ),
+                squares[place],
+            )
+    return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """What leave-one-out inside the training prompts settles."""
+def _settle(left_out: FloatArray, labels: IntArray, stack: Stack) -> tuple[FloatArray, FloatArray]:
+    """Leave-one-out balanced accuracy and inverse temperature of each task, both ``(t,)``.
 
-    truth: FloatArray
-    alpha: float
-    inverse_temperature: float
-    balanced_accuracy: float
-
-
-def _fit(path: RidgePath, labels: IntArray, known: NDArray[np.bool_]) -> _Fit:
-    truth = _one_hot(labels, len(known))
-    left_out = path.leave_one_out(truth)
-    best = int(np.argmin(((left_out - truth) ** 2).sum(axis=(1, 2))))
-    hits = np.where(known, left_out[best], -np.inf).argmax(axis=1) == labels
-    balanced = np.mean([hits[labels == label].mean() for label in np.flatnonzero(known)])
-    seen = known[labels]
-    renumbered = (np.cumsum(known) - 1)[labels[seen]]
-    factor = fit_inverse_temperature(left_out[best][seen][:, known], renumbered)
-    return _Fit(truth, float(path.alphas[best]), factor, float(balanced))
+    `left_out` is ``(t, n, k)`` and `labels` ``(t, n)``, of the training prompts.
+    """
+    tasks, classes = stack.known.shape
+    possible = np.where(stack.known[:, None], left_out, -np.inf)
+    hits = possible.argmax(axis=2) == labels
+    cells = labels + classes * np.arange(tasks)[:, None]
+    size = tasks * classes
+    right = np.bincount(cells.ravel(), weights=hits.ravel(), minlength=size).reshape(tasks, -1)
+    count = np.bincount(cells.ravel(), minlength=size).reshape(tasks, -1)
+    recalls = np.where(stack.known, right / np.maximum(count, 1), 0.0)
+    inner = recalls.sum(axis=1) / stack.known.sum(axis=1)
+    return inner, fit_inverse_temperatures(possible, labels)
 
 
-def _one_hot(labels: IntArray, classes: int) -> FloatArray:
-    return np.eye(classes)[labels]
+def _labels(plan: Plan, stack: Stack, rows: IntArray) -> IntArray:
+    """``(t, m)`` classes of the prompts `rows`."""
+    return np.stack([plan.tasks[index].target.labels[rows] for index in stack.members])
 
 
-def _r2(error: FloatArray, truth: FloatArray) -> float:
-    variation = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+def _shuffled(plan: Plan, stack: Stack, rows: IntArray) -> IntArray:
+    """``(t, m)`` the shuffled classes of the prompts `rows`."""
+    return np.stack([plan.tasks[index].shuffled[rows] for index in stack.members])
+
+
+def _layout(stacks: Sequence[Stack]) -> tuple[IntArray, list[slice], IntArray]:
+    """Where each task's columns start, each stack's columns, and each column's task."""
+    widths = np.array([_width(stack) for stack in stacks for _ in stack.members])
+    starts: IntArray = np.cumsum(widths) - widths
+    columns, start = [], 0
+    for stack in stacks:
+        end = start + _width(stack) * len(stack.members)
+        columns.append(slice(start, end))
+        start = end
+    task_of: IntArray = np.repeat(np.arange(len(widths)), widths)
+    return starts, columns, task_of
+
+
+def _width(stack: Stack) -> int:
+    # The scores of a row sum to one, so of two classes one column tells all.
+    return stack.classes if stack.classes > 2 else 1
+
+
+def _columns(labels: IntArray, stack: Stack) -> BoolArray:
+    """The regression targets of `labels`, ``(t, n)``: one-hot, ``(n, t * width)``."""
+    wanted = np.arange(stack.classes)[-_width(stack) :]
+    hot = labels.T[:, :, None] == wanted
+    return hot.reshape(labels.shape[1], -1)
+
+
+def _scores(predicted: FloatArray, stack: Stack) -> FloatArray:
+    """A score for each class, ``(t, m, k)``, from what is predicted, ``(m, t * width)``."""
+    scores = predicted.reshape(len(predicted), len(stack.members), -1).swapaxes(0, 1)
+    return scores if stack.classes > 2 else np.concatenate([1 - scores, scores], axis=2)
+
+
+def _r2(error: FloatArray, task: Task, folds: Sequence[FoldReading]) -> float:
+    """From the squared errors of all tests by class, ``(k,)``."""
+    labels = np.concatenate([task.target.labels[fold.tested] for fold in folds])
+    if len(labels) == 0:
+        return float("nan")
+    share = np.bincount(labels, minlength=len(error)) / len(labels)
+    variation = len(labels) * share * (1 - share)
     varied = variation > 0
     if not varied.any():
         return float("nan")

@@ -2,10 +2,14 @@
 
 Leave-one-out residuals follow from the hat matrix, ``e_i / (1 - h_ii)`` (Hastie, Tibshirani and
 Friedman, Elements of Statistical Learning, eq. 7.64).
+
+Features are read a chunk of rows at a time, so that what is kept does not grow with the number of
+rows: of many rows only the Gram matrix of the features, ``(d, d)``, is factorised.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,22 +17,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.integer]
 
 # Relative to the mean eigenvalue of the centred Gram matrix, so that they mean the same at
 # every width and scale of the features.
 RELATIVE_ALPHAS = tuple(10.0**power for power in np.arange(-4, 2.5, 0.5))
 # A point with all the leverage would divide by zero; it then predicts itself.
 LARGEST_LEVERAGE = 1 - 1e-6
+# Numbers in a chunk, 16 MiB as float64.
+CHUNK = 2**21
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of an array ``(m, d)`` that may be mapped from disk."""
+
+    features: NDArray[np.floating]
+    places: IntArray
+    """``(n,)`` which rows, in order."""
+
+    @classmethod
+    def all(cls, features: NDArray[np.floating]) -> Rows:
+        """Every row of `features`."""
+        return cls(features, np.arange(len(features)))
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def width(self) -> int:
+        """Features of a row, `d`."""
+        return int(self.features.shape[1])
+
+    def chunks(self) -> Iterator[tuple[slice, FloatArray]]:
+        """Which of the ``n`` rows come next, and those rows as float64, ``(c, d)``."""
+        step = max(1, CHUNK // self.width)
+        for start in range(0, len(self), step):
+            part = slice(start, start + step)
+            yield part, self.features[self.places[part]].astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class RidgePath:
     """The factorised training features; fits any number of targets at any regularisation."""
 
+    rows: Rows
+    """The `n` training rows."""
     mean: FloatArray
     """``(d,)`` feature means."""
-    left: FloatArray
-    """``(n, r)`` left singular vectors of the centred features."""
+    left: FloatArray | None
+    """``(n, r)`` left singular vectors of the centred features; None if that is too much to keep,
+    and they are computed again where they are needed."""
     singular: FloatArray
     """``(r,)`` singular values."""
     right: FloatArray
@@ -37,27 +76,70 @@ class RidgePath:
     """``(a,)`` absolute regularisation strengths, the `alpha` of scikit-learn's `Ridge`."""
 
     @classmethod
-    def of(cls, features: NDArray[np.floating]) -> RidgePath:
+    def of(cls, features: NDArray[np.floating] | Rows) -> RidgePath:
         """Factorise `features`, ``(n, d)``, by the smaller of the two Gram matrices."""
-        values = np.asarray(features, dtype=np.float64)
-        n, d = values.shape
-        mean = values.mean(axis=0)
-        centred = values - mean
+        rows = features if isinstance(features, Rows) else Rows.all(features)
+        n, d = len(rows), rows.width
+        left: FloatArray | None
+        mean = np.sum([chunk.sum(axis=0) for _, chunk in rows.chunks()], axis=0) / n
         if n <= d:
-            eigenvalues, left = np.linalg.eigh(centred @ centred.T)
-        else:
-            eigenvalues, right = np.linalg.eigh(centred.T @ centred)
-        # Eigenvalues carry rounding of this size, relative to the largest.
-        kept = eigenvalues > max(eigenvalues[-1], 0) * 1e-12
-        singular = np.sqrt(eigenvalues[kept])
-        if n <= d:
-            left = left[:, kept]
+            centred = np.concatenate([chunk for _, chunk in rows.chunks()]) - mean
+            singular, left = _singular(centred @ centred.T)
             right = centred.T @ left / singular
         else:
-            right = right[:, kept]
-            left = centred @ right / singular
+            gram = np.zeros((d, d))
+            for _, chunk in rows.chunks():
+                chunk -= mean
+                gram += chunk.T @ chunk
+            singular, right = _singular(gram)
+            # `chunk` is the last one; of few rows it holds them all.
+            left = chunk @ right / singular if n * d <= CHUNK else None
         scale = float(np.sum(singular**2)) / max(1, min(n, d)) or 1.0
-        return cls(mean, left, singular, right, np.array(RELATIVE_ALPHAS) * scale)
+        return cls(rows, mean, left, singular, right, np.array(RELATIVE_ALPHAS) * scale)
+
+    def errors(self, targets: NDArray) -> FloatArray:
+        """Squared errors of each row predicted by the ridge fitted to the others, ``(a, k)``.
+
+        They are sums over the rows of `targets`, ``(n, k)``.
+        """
+        centre, projected = self._project(targets)
+        doubt = self._doubt
+        total = np.zeros((len(self.alphas), targets.shape[1]))
+        weights = self._weights(self._shrinkage[:, :, None] * projected)
+        for part, basis in self._bases():
+            residual = targets[part] - centre
+            for index, own in enumerate(weights):
+                missed = residual - basis @ own
+                missed /= doubt[index, part, None]
+                total[index] += np.einsum("nk,nk->k", missed, missed)
+        return total
+
+    def leave_one_out(self, targets: NDArray, chosen: IntArray) -> FloatArray:
+        """Predictions of each row by the ridge fitted to the others, ``(n, k)``.
+
+        Column j of `targets`, ``(n, k)``, is fitted at ``alphas[chosen[j]]``.
+        """
+        centre, projected = self._project(targets)
+        weights = self._weights(self._shrinkage[chosen].T * projected)
+        predictions = np.empty(targets.shape)
+        for part, basis in self._bases():
+            residual = targets[part] - centre
+            missed = (residual - basis @ weights) / self._doubt[chosen, part].T
+            predictions[part] = targets[part] - missed
+        return predictions
+
+    def predict(
+        self, targets: NDArray, alphas: FloatArray, features: NDArray[np.floating] | Rows
+    ) -> FloatArray:
+        """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict rows of `features`."""
+        rows = features if isinstance(features, Rows) else Rows.all(features)
+        centre, projected = self._project(targets)
+        shrunk = self.singular[:, None] / (self.singular[:, None] ** 2 + alphas[None]) * projected
+        coefficients = self.right @ shrunk
+        predictions = np.empty((len(rows), targets.shape[1]))
+        for part, chunk in rows.chunks():
+            predictions[part] = (chunk - self.mean) @ coefficients + centre
+        return predictions
 
     @cached_property
     def _shrinkage(self) -> FloatArray:
@@ -69,27 +151,40 @@ class RidgePath:
     @cached_property
     def _doubt(self) -> FloatArray:
         """``(a, n)`` one minus each row's leverage, the intercept's share included."""
-        leverage = self._shrinkage @ (self.left**2).T + 1 / len(self.left)
-        doubt: FloatArray = 1 - np.minimum(leverage, LARGEST_LEVERAGE)
+        n = len(self.rows)
+        doubt = np.empty((len(self.alphas), n))
+        for part, basis in self._bases():
+            left = basis if self.left is not None else basis @ (self.right / self.singular)
+            leverage = self._shrinkage @ (left**2).T + 1 / n
+            doubt[:, part] = 1 - np.minimum(leverage, LARGEST_LEVERAGE)
         return doubt
 
-    def leave_one_out(self, targets: FloatArray) -> FloatArray:
-        """Predictions of each row by the ridge fitted to the others, ``(a, n, k)``.
+    def _bases(self) -> Iterator[tuple[slice, FloatArray]]:
+        """The rows in coordinates: of `left` where it is kept, else their centred features."""
+        if self.left is not None:
+            yield slice(0, len(self.left)), self.left
+            return
+        for part, chunk in self.rows.chunks():
+            chunk -= self.mean
+            yield part, chunk
 
-        `targets` is ``(n, k)``.
-        """
-        residual = targets - targets.mean(axis=0)
-        projected = self.left.T @ residual
-        fitted = self.left @ (self._shrinkage[:, :, None] * projected)
-        predictions: FloatArray = targets - (residual - fitted) / self._doubt[:, :, None]
-        return predictions
+    def _project(self, targets: NDArray) -> tuple[FloatArray, FloatArray]:
+        """Means ``(k,)`` of `targets`, ``(n, k)``, and their part along `left`, ``(r, k)``."""
+        centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
+        along = sum(basis.T @ (targets[part] - centre) for part, basis in self._bases())
+        assert isinstance(along, np.ndarray)
+        if self.left is None:
+            along = (self.right.T @ along) / self.singular[:, None]
+        return centre, along
 
-    def predict(
-        self, targets: FloatArray, alphas: FloatArray, features: NDArray[np.floating]
-    ) -> FloatArray:
-        """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict rows of `features`."""
-        centre = targets.mean(axis=0)
-        projected = self.left.T @ (targets - centre)
-        shrunk = self.singular[:, None] / (self.singular[:, None] ** 2 + alphas[None]) * projected
-        rows = np.asarray(features, dtype=np.float64) - self.mean
-        return (rows @ self.right) @ shrunk + centre
+    def _weights(self, along: FloatArray) -> FloatArray:
+        """What `_bases` is multiplied by to give `left` times `along`, ``(..., r, k)``."""
+        return along if self.left is not None else self.right @ (along / self.singular[:, None])
+
+
+def _singular(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Singular values ``(r,)`` and vectors ``(m, r)`` of what has the Gram matrix `gram`."""
+    eigenvalues, vectors = np.linalg.eigh(gram)
+    # Eigenvalues carry rounding of this size, relative to the largest.
+    kept = eigenvalues > max(eigenvalues[-1], 0) * 1e-12
+    return np.sqrt(eigenvalues[kept]), vectors[:, kept]

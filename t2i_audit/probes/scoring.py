@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +13,51 @@ from t2i_audit.stats.bootstrap import cluster_weights, percentile_interval
 from t2i_audit.stats.interval import Interval
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+IntArray = NDArray[np.integer]
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """How often each prompt was read right, over the folds that test it."""
+
+    right: FloatArray
+    """``(n,)``."""
+    tests: IntArray
+    """``(n,)`` by how many folds the prompt was tested."""
+    labels: IntArray
+    """``(n,)``."""
+    classes: int
+
+    @classmethod
+    def of(
+        cls, labels: IntArray, classes: int, folds: Iterable[tuple[IntArray, NDArray[np.bool_]]]
+    ) -> Tally:
+        """Of the prompts that each fold tests, ``(m,)``, and which of them were read right."""
+        right, tests = np.zeros(len(labels)), np.zeros(len(labels), dtype=int)
+        for tested, correct in folds:
+            right[tested] += correct
+            tests[tested] += 1
+        return cls(right, tests, labels, classes)
 
 
 @dataclass(frozen=True, eq=False)
 class BalancedAccuracy:
     """A figure with its value in every resample, so that differences stay paired."""
 
-    interval: Interval
+    estimate: float
     resampled: FloatArray
+    n: int
+    """Prompts it rests on."""
+
+    @cached_property
+    def interval(self) -> Interval:
+        """The figure with its interval."""
+        return percentile_interval(self.estimate, self.resampled, self.n)
 
     def minus(self, other: BalancedAccuracy) -> Interval:
         """The paired difference."""
-        estimate = self.interval.estimate - other.interval.estimate
-        n = min(self.interval.n, other.interval.n)
+        estimate = self.estimate - other.estimate
+        n = min(self.n, other.n)
         return percentile_interval(estimate, self.resampled - other.resampled, n)
 
 
@@ -46,41 +78,66 @@ class Resampler:
 
     def undefined(self) -> BalancedAccuracy:
         """The figure of a control that was not run."""
-        nothing = np.full(len(self.weights), np.nan)
-        return BalancedAccuracy(percentile_interval(float("nan"), nothing, 0), nothing)
+        return BalancedAccuracy(float("nan"), np.full(len(self.weights), np.nan), 0)
 
-    def balanced_accuracy(
-        self, correct: FloatArray, labels: IntArray, classes: int
-    ) -> BalancedAccuracy:
+    def balanced_accuracy(self, tally: Tally) -> BalancedAccuracy:
         """Mean over classes of the share of right readings.
 
-        `correct` is ``(f, n)`` with NaN where a prompt is not tested; a prompt counts by its mean
-        over the folds that test it. Classes that are never tested are left out.
+        A prompt counts by its mean over the folds that test it. Classes that are never tested are
+        left out.
         """
-        tests = (~np.isnan(correct)).sum(axis=0)
-        rows = np.flatnonzero(tests)
-        if len(rows) == 0:
-            return self.undefined()
-        share = np.nansum(correct[:, rows], axis=0) / tests[rows]
-        cells = self.cluster[rows] * classes + labels[rows]
-        size = self.weights.shape[1] * classes
-        right = np.bincount(cells, weights=share, minlength=size).reshape(-1, classes)
-        count = np.bincount(cells, minlength=size).reshape(-1, classes).astype(np.float64)
-        total = count.sum(axis=0)
-        tested = total > 0
-        estimate = float(np.mean(right.sum(axis=0)[tested] / total[tested]))
-        drawn = self.weights @ count[:, tested]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            recalls = np.where(drawn > 0, (self.weights @ right[:, tested]) / drawn, np.nan)
-        counted = (~np.isnan(recalls)).sum(axis=1)
-        resampled = np.nansum(recalls, axis=1) / np.where(counted > 0, counted, np.nan)
-        return BalancedAccuracy(percentile_interval(estimate, resampled, len(rows)), resampled)
+        return self.balanced_accuracies([tally])[0]
+
+    def balanced_accuracies(self, tallies: Sequence[Tally]) -> list[BalancedAccuracy]:
+        """`balanced_accuracy` of each, all resampled by one product."""
+        if not tallies:
+            return []
+        cells = [self._cells(tally) for tally in tallies]
+        drawn = self.weights @ np.concatenate([each for own in cells for each in own], axis=1)
+        scores, start = [], 0
+        for tally, (right, count) in zip(tallies, cells, strict=True):
+            k = tally.classes
+            right_drawn, count_drawn = drawn[:, start : start + k], drawn[:, start + k :][:, :k]
+            start += 2 * k
+            # A class that no prompt of a resample has is left out of that resample's mean.
+            recalls = right_drawn / np.where(count_drawn > 0, count_drawn, np.inf)
+            with np.errstate(invalid="ignore"):
+                resampled = recalls.sum(axis=1) / (count_drawn > 0).sum(axis=1)
+            estimate = _estimate(right, count)
+            scores.append(BalancedAccuracy(estimate, resampled, int((tally.tests > 0).sum())))
+        return scores
+
+    def estimate(self, tally: Tally) -> float:
+        """`balanced_accuracy` without its resamples."""
+        return _estimate(*self._cells(tally))
+
+    def mean_accuracy(self, tallies: Sequence[Tally]) -> BalancedAccuracy:
+        """The mean of their balanced accuracies."""
+        return self.mean(self.balanced_accuracies(tallies))
 
     def mean(self, scores: Sequence[BalancedAccuracy]) -> BalancedAccuracy:
         """The mean of several figures, resample by resample."""
         if not scores:
             return self.undefined()
         resampled = np.mean([score.resampled for score in scores], axis=0)
-        estimate = float(np.mean([score.interval.estimate for score in scores]))
-        n = max(score.interval.n for score in scores)
-        return BalancedAccuracy(percentile_interval(estimate, resampled, n), resampled)
+        estimate = float(np.mean([score.estimate for score in scores]))
+        return BalancedAccuracy(estimate, resampled, max(score.n for score in scores))
+
+    def _cells(self, tally: Tally) -> tuple[FloatArray, FloatArray]:
+        """Right readings and tested prompts of each composition and class, both ``(c, k)``."""
+        rows = np.flatnonzero(tally.tests)
+        cells = self.cluster[rows] * tally.classes + tally.labels[rows]
+        shape = self.weights.shape[1], tally.classes
+        size = shape[0] * shape[1]
+        share = tally.right[rows] / tally.tests[rows]
+        right = np.bincount(cells, weights=share, minlength=size).astype(np.float64)
+        count = np.bincount(cells, minlength=size).astype(np.float64)
+        return right.reshape(shape), count.reshape(shape)
+
+
+def _estimate(right: FloatArray, count: FloatArray) -> float:
+    total = count.sum(axis=0)
+    tested = total > 0
+    if not tested.any():
+        return float("nan")
+    return float(np.mean(right.sum(axis=0)[tested] / total[tested]))

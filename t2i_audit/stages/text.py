@@ -101,22 +101,11 @@ def probe(
     with run.stage(f"probe {station}", len(features) + len(twin)) as advance:
         return probe_station(
             prompts,
-            feature_blocks(_rows_of(features, rows), prompts),
-            twin=feature_blocks(_rows_of(twin, rows), prompts),
+            feature_blocks(features, prompts, rows),
+            twin=feature_blocks(twin, prompts, rows),
             seed=seed,
             on_block=advance,
         )
-
-
-def _rows_of(features: Sequence[Features], rows: Sequence[int]) -> list[Features]:
-    # Read from disk block by block only when every prompt is kept, which is the usual case.
-    if not features or len(rows) == len(features[0].valid):
-        return list(features)
-    picked = list(rows)
-    return [
-        Features(f.station, f.encoder, f.layer, f.position, f.values[picked], f.valid[picked])
-        for f in features
-    ]
 
 
 def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[str, Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from prompts.structure import WORDLESS
 from prompts.world import Content, write
-from t2i_audit.activations.reading import COMMON_POSITIONS, readable_at, targets_at
+from t2i_audit.activations.reading import readable_at, targets_at
 
 ONE = write(Content((("red", "circle"),)))
 TWO = write(Content((("red", "circle"), ("blue", "star")), "above"))
@@ -12,14 +13,14 @@ TWO = write(Content((("red", "circle"), ("blue", "star")), "above"))
 def test_a_colour_is_read_at_its_own_noun_and_not_at_the_other() -> None:
     positions = readable_at(TWO, "object_1.colour", station="text_encoder")
 
-    assert positions == COMMON_POSITIONS | {"object_1.shape"}
+    assert positions == WORDLESS | {"object_1.shape"}
 
 
 def test_a_relation_is_read_at_the_parts_of_what_it_relates() -> None:
     positions = readable_at(TWO, "relation", station="text_encoder")
 
     parts = {"object_1.colour", "object_1.shape", "object_2.colour", "object_2.shape"}
-    assert positions == COMMON_POSITIONS | parts
+    assert positions == WORDLESS | parts
 
 
 def test_no_slot_of_a_text_encoder_is_read_at_its_own_words() -> None:

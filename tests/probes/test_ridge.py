@@ -10,8 +10,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from sklearn.linear_model import Ridge
 
-from t2i_audit.probes.calibration import fit_inverse_temperature, probability_of
-from t2i_audit.probes.ridge import RidgePath
+from t2i_audit.probes import ridge
+from t2i_audit.probes.calibration import (
+    INVERSE_TEMPERATURES,
+    fit_inverse_temperatures,
+    probability_of,
+)
+from t2i_audit.probes.ridge import RidgePath, Rows
 
 # More rows than features, and fewer.
 SHAPES = [(60, 12), (20, 50)]
@@ -39,15 +44,15 @@ def test_predictions_are_scikit_learns_at_every_regularisation(shape: tuple[int,
 def test_leave_one_out_is_what_fitting_without_each_row_gives(shape: tuple[int, int]) -> None:
     features, targets = regression(*shape)
     path = RidgePath.of(features)
-    quick = path.leave_one_out(targets)
 
-    for place in (0, len(path.alphas) // 2, -1):
+    for place in (0, len(path.alphas) // 2, len(path.alphas) - 1):
+        quick = path.leave_one_out(targets, np.full(4, place))
         for row in range(0, shape[0], 7):
             others = np.arange(shape[0]) != row
             model = Ridge(alpha=path.alphas[place], solver="svd")
             model.fit(features[others], targets[others])
             slow = model.predict(features[row : row + 1])[0]
-            np.testing.assert_allclose(quick[place, row], slow, atol=1e-4)
+            np.testing.assert_allclose(quick[row], slow, atol=1e-4)
 
 
 @given(scale=st.floats(1e-3, 1e3), shift=st.floats(-100, 100))
@@ -55,7 +60,27 @@ def test_the_unit_of_the_features_does_not_matter(scale: float, shift: float) ->
     features, targets = regression(30, 8)
     one, other = RidgePath.of(features), RidgePath.of(features * scale + shift)
 
-    np.testing.assert_allclose(one.leave_one_out(targets), other.leave_one_out(targets), atol=1e-4)
+    np.testing.assert_allclose(one.errors(targets), other.errors(targets), rtol=1e-4)
+
+
+def test_rows_read_in_chunks_give_what_all_at_once_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, targets = regression(60, 12)
+    rows = np.random.default_rng(3).permutation(60)[:50]
+    chosen = np.array([0, 4, 8, 12])
+
+    def everything() -> list[np.ndarray]:
+        path = RidgePath.of(Rows(features, rows))
+        own = targets[rows]
+        predicted = path.predict(own, path.alphas[chosen], Rows(features, rows[::-1]))
+        return [path.errors(own), path.leave_one_out(own, chosen), predicted]
+
+    at_once = everything()
+    monkeypatch.setattr(ridge, "CHUNK", 7 * 12)
+    assert len(list(Rows(features, rows).chunks())) == 8
+    assert RidgePath.of(Rows(features, rows)).left is None
+
+    for one, other in zip(everything(), at_once, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
 def test_constant_features_predict_the_mean() -> None:
@@ -76,8 +101,38 @@ def test_the_temperature_is_the_likeliest_one() -> None:
         return -float(log_softmax(factor * scores, axis=1)[np.arange(400), labels].mean())
 
     best = minimize_scalar(surprise, bounds=(0.25, 64), method="bounded")
-    chosen = fit_inverse_temperature(scores, labels)
+    chosen = fit_inverse_temperatures(scores[None], labels[None])
 
-    assert surprise(chosen) == pytest.approx(best.fun, abs=0.005)
-    told = probability_of(scores, labels, chosen)
-    assert -np.log(told).mean() == pytest.approx(surprise(chosen))
+    assert surprise(chosen[0]) == pytest.approx(best.fun, abs=0.005)
+    told = probability_of(scores[None], labels[None], chosen)
+    assert -np.log(told).mean() == pytest.approx(surprise(chosen[0]))
+
+
+@given(tasks=st.integers(1, 4), classes=st.integers(2, 5), seed=st.integers(0, 99))
+def test_halving_finds_the_likeliest_of_all_factors(tasks: int, classes: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(classes, size=(tasks, 30))
+    scores = rng.gamma(1.0, size=(tasks, 1, 1)) * np.eye(classes)[labels]
+    scores = scores + 0.3 * rng.normal(size=scores.shape)
+
+    chosen = fit_inverse_temperatures(scores, labels)
+
+    surprises = [
+        -np.log(probability_of(scores, labels, np.full(tasks, factor))).mean(axis=1)
+        for factor in INVERSE_TEMPERATURES
+    ]
+    told = -np.log(probability_of(scores, labels, chosen)).mean(axis=1)
+    np.testing.assert_allclose(told, np.min(surprises, axis=0), atol=1e-9)
+
+
+def test_a_class_that_cannot_be_does_not_move_the_temperature() -> None:
+    rng = np.random.default_rng(4)
+    labels = rng.integers(3, size=(1, 50))
+    scores = np.eye(3)[labels] + 0.4 * rng.normal(size=(1, 50, 3))
+    more = np.concatenate([scores, np.full((1, 50, 1), -np.inf)], axis=2)
+    # One row whose own class cannot be says nothing.
+    more = np.concatenate([more, more[:, :1]], axis=1)
+
+    chosen = fit_inverse_temperatures(more, np.append(labels, 3)[None])
+
+    assert chosen == fit_inverse_temperatures(scores, labels)

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
-from t2i_audit.probes.scoring import Resampler
+from t2i_audit.probes.scoring import Resampler, Tally
+
+
+def once(correct: np.ndarray, labels: np.ndarray, classes: int) -> Tally:
+    """Every prompt tested in one fold."""
+    return Tally.of(labels, classes, [(np.arange(len(labels)), correct)])
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
@@ -15,7 +20,7 @@ def test_it_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
     truth, guess = (np.array(column) for column in zip(*pairs, strict=True))
     resampler = Resampler.of([str(i) for i in range(len(truth))], seed=0, resamples=20)
 
-    ours = resampler.balanced_accuracy((truth == guess).astype(float)[None], truth, 4)
+    ours = resampler.balanced_accuracy(once(truth == guess, truth, 4))
     recalls = [np.mean(guess[truth == label] == label) for label in np.unique(truth)]
 
     np.testing.assert_allclose(ours.interval.estimate, np.mean(recalls))
@@ -26,22 +31,42 @@ def test_it_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
 
 
 def test_a_prompt_counts_by_its_mean_over_the_folds_that_test_it() -> None:
-    nothing = np.nan
-    correct = np.array([[1, nothing, 0], [0, 1, nothing]])
+    folds = [
+        (np.array([0, 2]), np.array([True, False])),
+        (np.array([0, 1]), np.array([False, True])),
+    ]
     resampler = Resampler.of(["a", "b", "c"], seed=0, resamples=10)
 
-    score = resampler.balanced_accuracy(correct, np.array([0, 0, 1]), 2)
+    score = resampler.balanced_accuracy(Tally.of(np.array([0, 0, 1]), 2, folds))
 
     assert score.interval.estimate == (0.75 + 0) / 2
 
 
 def test_differences_are_paired() -> None:
     rng = np.random.default_rng(0)
-    correct = (rng.random((1, 200)) < 0.6).astype(float)
+    correct = rng.random(200) < 0.6
     labels = rng.integers(2, size=200)
     resampler = Resampler.of([str(i) for i in range(200)], seed=0, resamples=200)
-    score = resampler.balanced_accuracy(correct, labels, 2)
+    read = once(correct, labels, 2)
+    score = resampler.balanced_accuracy(read)
 
-    same = score.minus(resampler.balanced_accuracy(correct, labels, 2))
+    same = score.minus(resampler.balanced_accuracy(read))
 
     assert (same.estimate, same.lower, same.upper) == (0, 0, 0)
+
+
+def test_many_at_once_are_what_each_is_alone() -> None:
+    rng = np.random.default_rng(1)
+    resampler = Resampler.of([str(i % 12) for i in range(60)], seed=0, resamples=50)
+    tallies = []
+    for classes in (2, 5, 3):
+        labels = rng.integers(classes, size=60)
+        folds = [(rng.permutation(60)[:20], rng.random(20) < 0.5) for _ in range(3)]
+        tallies.append(Tally.of(labels, classes, folds))
+
+    together = resampler.balanced_accuracies(tallies)
+
+    for score, tally in zip(together, tallies, strict=True):
+        alone = resampler.balanced_accuracy(tally)
+        assert score.estimate == alone.estimate == resampler.estimate(tally)
+        np.testing.assert_allclose(score.resampled, alone.resampled, atol=1e-12)

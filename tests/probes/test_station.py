@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,8 @@ from prompts.suites import load_suite
 from t2i_audit.activations.reading import targets_at
 from t2i_audit.probes.features import FeatureBlock, presence_counts, slot_targets
 from t2i_audit.probes.folds import composition_folds
-from t2i_audit.probes.reading import Task, read_block
+from t2i_audit.probes.plan import Plan, Task
+from t2i_audit.probes.reading import read_block
 from t2i_audit.probes.station import StationProbes, probe_station
 
 WIDTH = 128
@@ -156,17 +160,20 @@ def test_values_that_the_training_prompts_lack_are_counted_not_scored(
     folds = composition_folds(prompts, seed=0)
     target = next(t for t in slot_targets(prompts) if t.name == "object_1.colour")
     one_place = block(prompts, written(prompts, SLOTS))
-    whole = read_block(one_place, [Task.of(target, folds, seed=0)], folds)[0]
+    task = Task.of(target, folds, seed=0)
+    whole = read_block(one_place, Plan.of(one_place.valid, [task], folds))[0]
 
     # The same prompts, but the value `red` is never valid where a fold trains.
     red = target.labels == target.classes.index("red")
     starved = [type(fold)(fold.held_out, fold.train & ~red) for fold in folds]
-    read = read_block(one_place, [Task.of(target, starved, seed=0)], starved)[0]
+    task = Task.of(target, starved, seed=0)
+    read = read_block(one_place, Plan.of(one_place.valid, [task], starved))[0]
 
     lost = sum(int((fold.test(target) & red).sum()) for fold in starved)
     assert whole.masked == 0
     assert read.masked == lost > 0
-    assert np.isnan(read.correct[:, red]).all()
+    assert any(red[fold.tested].any() for fold in whole.folds)
+    assert not any(red[fold.tested].any() for fold in read.folds)
 
 
 def test_a_second_run_reads_the_same(prompts: tuple[Prompt, ...]) -> None:
@@ -179,3 +186,39 @@ def test_a_second_run_reads_the_same(prompts: tuple[Prompt, ...]) -> None:
     np.testing.assert_array_equal(
         first.decodability["relation"].probability, second.decodability["relation"].probability
     )
+
+
+def test_rows_picked_by_an_order_are_read_as_if_they_were_alone(
+    prompts: tuple[Prompt, ...],
+) -> None:
+    values = written(prompts, SLOTS[1:])
+    order = np.random.default_rng(6).permutation(2 * len(prompts))[: len(prompts)]
+    among_others = noise(prompts + prompts, seed=7)
+    among_others[order] = values
+    alone = block(prompts, values)
+    mixed = replace(alone, values=among_others, order=order)
+
+    one, other = probe_station(prompts, [alone]), probe_station(prompts, [mixed])
+
+    assert one.places == other.places
+    assert one.slots.keys() == other.slots.keys()
+    for slot in SLOTS:
+        assert one.slots[slot].balanced_accuracy == other.slots[slot].balanced_accuracy
+
+
+def test_more_layers_take_no_more_memory(prompts: tuple[Prompt, ...]) -> None:
+    values = noise(prompts)
+
+    def peak(layers: int) -> int:
+        blocks = [block(prompts, values, f"block_{number}") for number in range(layers)]
+        tracemalloc.start()
+        try:
+            probe_station(prompts, blocks, resamples=100)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = peak(2), peak(8)
+
+    # Of each layer a line of figures a slot is kept; its readings would be a megabyte.
+    assert many < few + 6 * 100_000
