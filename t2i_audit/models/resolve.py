@@ -133,6 +133,24 @@ def check_pipeline(path: Path, name: str, *, trusted: bool = False) -> None:
     Raises:
         ModelError: one sentence that names what is missing.
     """
+    _, components = read_index(path, name, trusted=trusted)
+    for component in sorted(components):
+        folder = path / component
+        if not folder.is_dir() or not any(folder.iterdir()):
+            raise ModelError(f"The component {component!r} of {name!r} is missing: no {folder}.")
+        if (folder / NETWORK_CONFIG).is_file() and not any(folder.glob(WEIGHT_FILES)):
+            raise ModelError(
+                f"The component {component!r} of {name!r} has no weights in safetensors format; "
+                f"other formats can run code when they are read. {CONVERT}"
+            )
+
+
+def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[str, Any], set[str]]:
+    """The index of the pipeline in `path`, and the names of its components.
+
+    Raises:
+        ModelError: `path` holds no pipeline, or one that brings code and is not `trusted`.
+    """
     index_path = path / PIPELINE_INDEX
     if not index_path.is_file():
         if (path / JUDGE_CONFIG).is_file():
@@ -148,15 +166,7 @@ def check_pipeline(path: Path, name: str, *, trusted: bool = False) -> None:
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{PIPELINE_INDEX} of {name!r} cannot be read: {error}.") from error
     _require_no_code(index, components, name, trusted=trusted)
-    for component in sorted(components):
-        folder = path / component
-        if not folder.is_dir() or not any(folder.iterdir()):
-            raise ModelError(f"The component {component!r} of {name!r} is missing: no {folder}.")
-        if (folder / NETWORK_CONFIG).is_file() and not any(folder.glob(WEIGHT_FILES)):
-            raise ModelError(
-                f"The component {component!r} of {name!r} has no weights in safetensors format; "
-                f"other formats can run code when they are read. {CONVERT}"
-            )
+    return index, components
 
 
 def require_text_to_image(pipeline: Any, name: str) -> None:
