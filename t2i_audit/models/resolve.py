@@ -34,10 +34,9 @@ CONVERT = (
     "Convert it where you trust it: load it with diffusers' from_pretrained or from_single_file "
     "and save it with save_pretrained(FOLDER, safe_serialization=True), then give FOLDER."
 )
-LIBRARIES = (
-    "diffusers",
-    "transformers",
-)  # whose classes a pipeline may name without code of its own
+
+# Whose classes a pipeline may name without code of its own.
+LIBRARIES = ("diffusers", "transformers")
 
 Source = Literal["builtin", "folder", "file", "hub"]
 
@@ -101,22 +100,30 @@ def fetch_from_hub(name: str, options: ModelOptions) -> Path:
     """The local snapshot of the hub's pipeline `name`, downloaded if need be (safetensors only).
 
     Raises:
-        ModelError: it is neither cached nor to be had.
+        ModelError: it is neither cached nor to be had, or brings code that is not trusted.
     """
     from diffusers import DiffusionPipeline
+    from huggingface_hub import hf_hub_download
 
+    trusted = options.trust_remote_code == name
+    where: dict[str, Any] = {"local_files_only": options.local_files_only}
     try:
         with quiet_libraries():
+            # The index first: fetching the rest already imports a pipeline class that it names.
+            index = Path(hf_hub_download(name, PIPELINE_INDEX, revision=options.revision, **where))
+            read_index(index.parent, name, trusted=trusted)
             return Path(
                 DiffusionPipeline.download(
                     name,
                     use_safetensors=True,
-                    revision=options.revision,
+                    revision=index.parent.name,
                     variant=options.variant,
-                    local_files_only=options.local_files_only,
-                    trust_remote_code=options.trust_remote_code == name,
+                    trust_remote_code=trusted,
+                    **where,
                 )
             )
+    except ModelError:
+        raise
     # The hub's client, its HTTP library and diffusers each raise their own types for "no".
     except Exception as error:
         cause = error.__cause__ or error.__context__ or error
@@ -161,11 +168,19 @@ def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[st
         components = {
             key
             for key, value in index.items()
-            if isinstance(value, list) and len(value) == 2 and value[1] is not None
+            if isinstance(value, list)
+            and len(value) == 2
+            and value[1] is not None
+            and not key.startswith("_")
         }
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{PIPELINE_INDEX} of {name!r} cannot be read: {error}.") from error
-    _require_no_code(index, components, name, trusted=trusted)
+    own = _own_code(path, index, components)
+    if own and not trusted:
+        raise ModelError(
+            f"{name!r} brings code of its own ({', '.join(own)}), which is not run; if you have "
+            f"read it and trust it, give --trust-remote-code {name}."
+        )
     return index, components
 
 
@@ -201,26 +216,19 @@ def _wanting_pictures() -> set[str]:
     return set().union(*others) - text
 
 
-def _require_no_code(
-    index: dict[str, Any], components: set[str], name: str, *, trusted: bool
-) -> None:
-    """Raise `ModelError` where a pipeline or a component is a class of the checkpoint's own."""
-    own = [key for key in sorted(components) if index[key][0] not in LIBRARIES]
-    # Some of diffusers' components lie in the pipeline's own module there.
-    own = [key for key in own if not _in_diffusers(str(index[key][0]))]
-    if isinstance(index.get("_class_name"), list):
-        own.append("the pipeline itself")
-    if own and not trusted:
-        raise ModelError(
-            f"{name!r} brings code of its own ({', '.join(own)}), which is not run; if you have "
-            f"read it and trust it, give --trust-remote-code {name}."
-        )
+def _own_code(path: Path, index: dict[str, Any], components: set[str]) -> list[str]:
+    """The components whose class, and whether the pipeline's, is one of the checkpoint's own."""
+    own = [key for key in sorted(components) if _is_own(str(index[key][0]), path / key)]
+    return [*own, "the pipeline itself"] if isinstance(index.get("_class_name"), list) else own
 
 
-def _in_diffusers(module: str) -> bool:
+def _is_own(library: str, folder: Path) -> bool:
     from diffusers import pipelines
 
-    return hasattr(pipelines, module)
+    # Some of diffusers' components lie in the pipeline's own module there; and a file of a
+    # library's name in the component's folder goes before the library.
+    known = library in LIBRARIES or hasattr(pipelines, library)
+    return not known or (folder / f"{library}.py").is_file()
 
 
 def absent_components(path: Path) -> tuple[str, ...]:
