@@ -51,7 +51,7 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> LoadedModel:
         with _marking_uninitialised():
             fresh = type(trained).from_config(trained.config)
         _fill_uninitialised(fresh)
-    fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
+        fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
     pipeline = _with_components(loaded.pipeline, {name: fresh})
     return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random denoiser)")
 
