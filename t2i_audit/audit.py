@@ -68,7 +68,13 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         suite = load_suite(settings.suite).limited(settings.limit)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
-    return _Inputs(suite, _load_model(settings))
+    from t2i_audit.activations.hooks import text_encoders
+    from t2i_audit.activations.positions import require_offsets
+
+    loaded = _load_model(settings)
+    for encoder in text_encoders(loaded.pipeline):
+        require_offsets(encoder.tokenizer)
+    return _Inputs(suite, loaded)
 
 
 def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:

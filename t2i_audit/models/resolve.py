@@ -10,6 +10,7 @@ import inspect
 import json
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -140,7 +141,8 @@ def check_pipeline(path: Path, name: str, *, trusted: bool = False) -> None:
     Raises:
         ModelError: one sentence that names what is missing.
     """
-    _, components = read_index(path, name, trusted=trusted)
+    index, components = read_index(path, name, trusted=trusted)
+    _require_installed(index.get("_class_name"), name)
     for component in sorted(components):
         folder = path / component
         if not folder.is_dir() or not any(folder.iterdir()):
@@ -214,6 +216,19 @@ def _wanting_pictures() -> set[str]:
         for task in ("TEXT2IMAGE", "IMAGE2IMAGE", "INPAINT")
     )
     return set().union(*others) - text
+
+
+def _require_installed(class_name: Any, name: str) -> None:
+    """Refuse a class that diffusers leaves out because a library that it needs is not there."""
+    import diffusers
+    from diffusers.utils import DummyObject
+
+    kind = getattr(diffusers, class_name, None) if isinstance(class_name, str) else None
+    if isinstance(kind, DummyObject):
+        needed = [each for each in kind._backends if find_spec(each) is None] or kind._backends
+        raise ModelError(
+            f"{name!r} is a {class_name}, which needs {', '.join(needed)}; install that first."
+        )
 
 
 def _own_code(path: Path, index: dict[str, Any], components: set[str]) -> list[str]:
