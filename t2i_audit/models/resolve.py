@@ -39,6 +39,9 @@ CONVERT = (
 # Whose classes a pipeline may name without code of its own.
 LIBRARIES = ("diffusers", "transformers")
 
+# What a pipeline's call is given pictures by; in some that make them from text, too.
+PICTURES = ("image", "control_image")
+
 Source = Literal["builtin", "folder", "file", "hub"]
 
 
@@ -198,7 +201,8 @@ def require_text_to_image(pipeline: Any, name: str) -> None:
         raise ModelError(
             f"{name!r} is a {kind}, which takes no prompt; give a text-to-image model."
         )
-    if kind in _wanting_pictures():
+    # Asked last, because the answer takes most of diffusers' pipelines into memory.
+    if not taken.keys().isdisjoint(PICTURES) and kind in _wanting_pictures():
         raise ModelError(
             f"{name!r} is a {kind}, which needs a picture beside the prompt; give the "
             "text-to-image pipeline of the same checkpoint."
