@@ -86,9 +86,14 @@ def _marking_uninitialised() -> Iterator[None]:
 
 
 def _fill_uninitialised(model: nn.Module) -> None:
-    """Draw what a class leaves to its checkpoint, as the padding tokens of some transformers."""
+    """Draw what a class leaves to its checkpoint, as the padding tokens of some transformers.
+
+    Matrices that it begins with at zero are drawn too: gates of Kandinsky 5, say, behind which no
+    block would change what it is given.
+    """
     import torch
 
     for parameter in model.parameters():
-        if not torch.isfinite(parameter).all():
+        closed = parameter.ndim > 1 and not parameter.any()
+        if closed or not torch.isfinite(parameter).all():
             torch.nn.init.normal_(parameter, std=STANDARD_DEVIATION)
