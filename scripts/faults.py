@@ -23,6 +23,8 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -40,6 +42,19 @@ SUITE = "suite.jsonl"
 START = "start"
 FAULTS = ("kill", "full")
 POLL = 0.001  # seconds
+# What an audit imports by and by, pandas by way of pyarrow.
+IMPORTED = (
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.figure",
+    "pandas",
+    "pyarrow.parquet",
+    "t2i_audit.audit",
+    "t2i_audit.report.terminal",
+    "t2i_audit.stages.judging",
+    "t2i_audit.stages.results",
+    "t2i_audit.stages.text",
+)
 
 
 @dataclass(frozen=True)
@@ -92,9 +107,16 @@ def fork_audit(out: Path) -> Audit:
 def stage_of(out: Path) -> str:
     """The stage that the run in `out` is in, or was last in."""
     try:
-        stages = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["stages"]
-    except (FileNotFoundError, ValueError):
+        manifest = (out / "manifest.json").stat()
+    except FileNotFoundError:
         return START
+    return _stage_in(out / "manifest.json", manifest.st_ino, manifest.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _stage_in(manifest: Path, *_: int) -> str:
+    """`stage_of`, read anew only where the file has another number or time: it is asked often."""
+    stages = json.loads(manifest.read_text(encoding="utf-8"))["stages"]
     entered = [name for name, state in stages.items() if state["state"] != "pending"]
     return entered[-1] if entered else START
 
@@ -165,14 +187,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="where to work; a temporary one if not given")
     arguments = parser.parse_args(argv)
     # Imported before the forks, and nothing run with them: threads do not survive a fork.
+    for name in IMPORTED:
+        import_module(name)
     import diffusers
     from diffusers import StableDiffusionPipeline  # noqa: F401
     from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
-
-    import t2i_audit.audit
-    import t2i_audit.stages.judging
-    import t2i_audit.stages.results
-    import t2i_audit.stages.text  # noqa: F401
 
     diffusers.utils.logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as temporary:

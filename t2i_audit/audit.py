@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +68,13 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         suite = load_suite(settings.suite).limited(settings.limit)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
-    return _Inputs(suite, _load_model(settings))
+    from t2i_audit.activations.hooks import text_encoders
+    from t2i_audit.activations.positions import require_offsets
+
+    loaded = _load_model(settings)
+    for encoder in text_encoders(loaded.pipeline):
+        require_offsets(encoder.tokenizer)
+    return _Inputs(suite, loaded)
 
 
 def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
@@ -150,7 +158,7 @@ def run_audit(settings: AuditSettings) -> Path:
     judge.check(inputs.suite.prompts)
     from t2i_audit.generation import sampling_defaults
     from t2i_audit.generation.options import check_options, sampler_options
-    from t2i_audit.generation.safety import safety_notes, watermarker_name
+    from t2i_audit.generation.safety import checker_name, safety_notes, watermarker_name
     from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.judging import judge_as_made, judge_pictures
     from t2i_audit.stages.pictures import (
@@ -193,6 +201,7 @@ def run_audit(settings: AuditSettings) -> Path:
                 inputs.loaded.pipeline, settings.picture_options, sampling.guidance_scale
             ),
             "watermarker": watermarker_name(inputs.loaded.pipeline),
+            "safety_checker": checker_name(inputs.loaded.pipeline),
         },
         "judge": {"name": judge.name, **judge.fingerprint},
         "denoiser_station": settings.denoiser_station,
@@ -253,7 +262,7 @@ def run_audit(settings: AuditSettings) -> Path:
             _write(run, "decodability", decoded)
             _write(run, "attributions", attributed)
             write_json(run.path / SUMMARY, summary)
-            _seal(run)
+            _seal(run, judged)
             advance()
         return run.path
 
@@ -268,9 +277,10 @@ def _is_finished(run: RunDirectory) -> bool:
     return not damaged and (run.path / SUMMARY).exists()
 
 
-def _seal(run: RunDirectory) -> None:
+def _seal(run: RunDirectory, judged: Sequence[Mapping[str, Any]] = ()) -> None:
     tables = [table_path(run.path, name) for name in COLUMNS]
-    run.seal([*(table for table in tables if table.exists()), run.path / SUMMARY])
+    flaws = Counter(str(row["flaw"]) for row in judged if row["flaw"])
+    run.seal([*(table for table in tables if table.exists()), run.path / SUMMARY], flaws=flaws)
 
 
 def _cut_note(count: int) -> str:

@@ -287,10 +287,15 @@ def _final_norm(model: nn.Module, stack: str) -> nn.Module | None:
 
 
 def _tokenizer(pipeline: Any, encoder: str) -> Any:
+    from transformers import ProcessorMixin
+
     for name in (encoder.replace("text_encoder", "tokenizer"), "tokenizer", "processor"):
         tokenizer = pipeline.components.get(name)
+        # Of a processor the tokenizer is a part; some tokenizers have a part of that name too.
+        if isinstance(tokenizer, ProcessorMixin):
+            return tokenizer.tokenizer
         if tokenizer is not None:
-            return getattr(tokenizer, "tokenizer", tokenizer)
+            return tokenizer
     raise ModelError(f"{type(pipeline).__name__} has no tokenizer for {encoder!r}.")
 
 

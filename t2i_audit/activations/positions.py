@@ -52,16 +52,21 @@ class TextTokens:
     """The characters that each token stands for, from and to."""
 
 
+def require_offsets(tokenizer: Any) -> None:
+    """Raise `ModelError` where `tokenizer` does not tell which characters a token stands for."""
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(
+            f"{type(tokenizer).__name__} gives no character offsets; words cannot be found in it."
+        )
+
+
 def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[TextTokens]:
     """Every one of `texts` as `tokenizer` cuts it.
 
     Raises:
         ModelError: the tokenizer gives no offsets.
     """
-    if not getattr(tokenizer, "is_fast", False):
-        raise ModelError(
-            f"{type(tokenizer).__name__} gives no character offsets; words cannot be found in it."
-        )
+    require_offsets(tokenizer)
     found: list[TextTokens] = []
     for start in range(0, len(texts), TOKENIZED):
         encoded = tokenizer(

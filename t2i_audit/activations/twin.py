@@ -51,7 +51,7 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> LoadedModel:
         with _marking_uninitialised():
             fresh = type(trained).from_config(trained.config)
         _fill_uninitialised(fresh)
-    fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
+        fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
     pipeline = _with_components(loaded.pipeline, {name: fresh})
     return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random denoiser)")
 
@@ -86,9 +86,14 @@ def _marking_uninitialised() -> Iterator[None]:
 
 
 def _fill_uninitialised(model: nn.Module) -> None:
-    """Draw what a class leaves to its checkpoint, as the padding tokens of some transformers."""
+    """Draw what a class leaves to its checkpoint, as the padding tokens of some transformers.
+
+    Matrices that it begins with at zero are drawn too: gates of Kandinsky 5, say, behind which no
+    block would change what it is given.
+    """
     import torch
 
     for parameter in model.parameters():
-        if not torch.isfinite(parameter).all():
+        closed = parameter.ndim > 1 and not parameter.any()
+        if closed or not torch.isfinite(parameter).all():
             torch.nn.init.normal_(parameter, std=STANDARD_DEVIATION)

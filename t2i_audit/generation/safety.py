@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 BLOCKED = "blacked out by the safety checker"
-# Under either name, in a component or beside them.
-WATERMARKERS = ("watermark", "watermarker")
+# DeepFloyd IF's is a `watermarker`, which leaves pictures that are taken as arrays, as here, alone.
+WATERMARKER, CHECKER = "watermark", "safety_checker"
 
 
 def watermarker_name(pipeline: Any) -> str | None:
     """Class of the watermarker that changes the pictures of `pipeline`; None without one."""
-    for name in WATERMARKERS:
-        found = getattr(pipeline, name, None)
-        if hasattr(found, "apply_watermark"):
-            return type(found).__name__
-    return None
+    found = getattr(pipeline, WATERMARKER, None)
+    return type(found).__name__ if hasattr(found, "apply_watermark") else None
+
+
+def checker_name(pipeline: Any) -> str | None:
+    """Class of the safety checker that may black out pictures of `pipeline`; None without one."""
+    found = getattr(pipeline, CHECKER, None)
+    return None if found is None else type(found).__name__
 
 
 def safety_notes(pipeline: Any, judged: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -28,8 +31,7 @@ def safety_notes(pipeline: Any, judged: Sequence[Mapping[str, Any]]) -> list[str
     """
     notes = []
     blocked = sum(row["flaw"] == BLOCKED for row in judged)
-    checker = getattr(pipeline, "safety_checker", None)
-    if checker is not None or blocked:
+    if checker_name(pipeline) is not None or blocked:
         notes.append(
             f"The checkpoint's safety checker blacked out {blocked} of {len(judged)} images; such "
             "images count neither as right nor as wrong."

@@ -69,11 +69,15 @@ class ClipJudge:
             )
             raise JudgeError(f"judge {spec!r} cannot load: {hint} (clip:MODEL/TAG)")
         try:
+            if folder is None:
+                _require_safe_weights(name, tag)
             with quiet_libraries():
                 model, _, preprocess = open_clip.create_model_and_transforms(
                     name, pretrained=tag or None, device=device
                 )
                 tokenizer = open_clip.get_tokenizer(name)
+        except _PickleOnlyError as error:
+            raise JudgeError(f"judge {spec!r} is not read: {error}") from error
         except Exception as error:  # open_clip raises whatever its loaders raise
             reason = (str(error).strip() or type(error).__name__).partition(". ")[0]
             raise JudgeError(
@@ -164,6 +168,40 @@ class ClipJudge:
                     self.tokenizer(part).to(self.device), normalize=True
                 )
             self._texts.update(zip(part, encoded.float().cpu(), strict=True))
+
+
+class _PickleOnlyError(Exception):
+    """There are weights, but none that can be read without running what is in them."""
+
+
+def _require_safe_weights(name: str, tag: str) -> None:
+    """Fetch the weights of open_clip's model ``name/tag`` as safetensors, if need be.
+
+    open_clip looks for them first, but takes a pickle where there are none.
+
+    Raises:
+        _PickleOnlyError: there are none.
+        OSError: they are not in the local cache, and the hub cannot be asked.
+    """
+    import open_clip
+    from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    place = str(open_clip.get_pretrained_cfg(name, tag).get("hf_hub", ""))
+    repository, _, file = place.rpartition("/")
+    safe = f"{Path(file).stem}.safetensors" if file else WEIGHTS
+    try:
+        if try_to_load_from_cache(repository, safe) is _CACHED_NO_EXIST:
+            raise EntryNotFoundError
+        hf_hub_download(repository, safe)
+    except LocalEntryNotFoundError:
+        raise
+    except EntryNotFoundError as error:
+        raise _PickleOnlyError(
+            "its weights are there only as a pickle, which can run code when it is read; where "
+            f"you trust them, load them with open_clip, save them with safetensors as {WEIGHTS} "
+            f"beside {CONFIG}, and give clip:{LOCAL}FOLDER"
+        ) from error
 
 
 def hash_of_weights(model: torch.nn.Module) -> str:

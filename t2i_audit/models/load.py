@@ -92,10 +92,11 @@ def load_model(
     from t2i_audit.models.changes import add_loras, set_scheduler
     from t2i_audit.models.single_file import load_single_file
 
+    beside: tuple[Path, ...] = ()
     try:
         with quiet_libraries():
             if path.is_file():
-                pipeline = load_single_file(path, options.config, chosen_dtype)
+                pipeline, beside = load_single_file(path, options.config, chosen_dtype)
             else:
                 pipeline = DiffusionPipeline.from_pretrained(
                     path,
@@ -128,13 +129,20 @@ def load_model(
         pipeline=pipeline,
         dtype=chosen_dtype,
         device=chosen_device,
-        weights_sha256=sha256_of(path) if path.is_file() else hash_weights(path),
+        weights_sha256=hash_weights(path, *beside),
         commit=path.name if path.parent.name == "snapshots" else None,
     )
 
 
-def hash_weights(path: Path) -> str:
-    """SHA-256 over the names and contents of all safetensors files under `path`, sorted by name."""
+def hash_weights(path: Path, *beside: Path) -> str:
+    """SHA-256 over the names and contents of all safetensors files under `path`, sorted by name.
+
+    Of a checkpoint in one file that file's own, or with folders `beside` it over the hashes of all.
+    """
+    if path.is_file():
+        own = sha256_of(path)
+        parts = [f"{folder.name} {hash_weights(folder)}" for folder in beside]
+        return hashlib.sha256("\n".join([own, *parts]).encode()).hexdigest() if parts else own
     digest = hashlib.sha256()
     files = sorted(file.relative_to(path).as_posix() for file in path.rglob("*.safetensors"))
     for file in files:

@@ -10,6 +10,7 @@ import inspect
 import json
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,10 +35,12 @@ CONVERT = (
     "Convert it where you trust it: load it with diffusers' from_pretrained or from_single_file "
     "and save it with save_pretrained(FOLDER, safe_serialization=True), then give FOLDER."
 )
-LIBRARIES = (
-    "diffusers",
-    "transformers",
-)  # whose classes a pipeline may name without code of its own
+
+# Whose classes a pipeline may name without code of its own.
+LIBRARIES = ("diffusers", "transformers")
+
+# What a pipeline's call is given pictures by; in some that make them from text, too.
+PICTURES = ("image", "control_image")
 
 Source = Literal["builtin", "folder", "file", "hub"]
 
@@ -101,22 +104,30 @@ def fetch_from_hub(name: str, options: ModelOptions) -> Path:
     """The local snapshot of the hub's pipeline `name`, downloaded if need be (safetensors only).
 
     Raises:
-        ModelError: it is neither cached nor to be had.
+        ModelError: it is neither cached nor to be had, or brings code that is not trusted.
     """
     from diffusers import DiffusionPipeline
+    from huggingface_hub import hf_hub_download
 
+    trusted = options.trust_remote_code == name
+    where: dict[str, Any] = {"local_files_only": options.local_files_only}
     try:
         with quiet_libraries():
+            # The index first: fetching the rest already imports a pipeline class that it names.
+            index = Path(hf_hub_download(name, PIPELINE_INDEX, revision=options.revision, **where))
+            read_index(index.parent, name, trusted=trusted)
             return Path(
                 DiffusionPipeline.download(
                     name,
                     use_safetensors=True,
-                    revision=options.revision,
+                    revision=index.parent.name,
                     variant=options.variant,
-                    local_files_only=options.local_files_only,
-                    trust_remote_code=options.trust_remote_code == name,
+                    trust_remote_code=trusted,
+                    **where,
                 )
             )
+    except ModelError:
+        raise
     # The hub's client, its HTTP library and diffusers each raise their own types for "no".
     except Exception as error:
         cause = error.__cause__ or error.__context__ or error
@@ -133,6 +144,25 @@ def check_pipeline(path: Path, name: str, *, trusted: bool = False) -> None:
     Raises:
         ModelError: one sentence that names what is missing.
     """
+    index, components = read_index(path, name, trusted=trusted)
+    _require_installed(index.get("_class_name"), name)
+    for component in sorted(components):
+        folder = path / component
+        if not folder.is_dir() or not any(folder.iterdir()):
+            raise ModelError(f"The component {component!r} of {name!r} is missing: no {folder}.")
+        if (folder / NETWORK_CONFIG).is_file() and not any(folder.glob(WEIGHT_FILES)):
+            raise ModelError(
+                f"The component {component!r} of {name!r} has no weights in safetensors format; "
+                f"other formats can run code when they are read. {CONVERT}"
+            )
+
+
+def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[str, Any], set[str]]:
+    """The index of the pipeline in `path`, and the names of its components.
+
+    Raises:
+        ModelError: `path` holds no pipeline, or one that brings code and is not `trusted`.
+    """
     index_path = path / PIPELINE_INDEX
     if not index_path.is_file():
         if (path / JUDGE_CONFIG).is_file():
@@ -143,20 +173,20 @@ def check_pipeline(path: Path, name: str, *, trusted: bool = False) -> None:
         components = {
             key
             for key, value in index.items()
-            if isinstance(value, list) and len(value) == 2 and value[1] is not None
+            if isinstance(value, list)
+            and len(value) == 2
+            and value[1] is not None
+            and not key.startswith("_")
         }
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{PIPELINE_INDEX} of {name!r} cannot be read: {error}.") from error
-    _require_no_code(index, components, name, trusted=trusted)
-    for component in sorted(components):
-        folder = path / component
-        if not folder.is_dir() or not any(folder.iterdir()):
-            raise ModelError(f"The component {component!r} of {name!r} is missing: no {folder}.")
-        if (folder / NETWORK_CONFIG).is_file() and not any(folder.glob(WEIGHT_FILES)):
-            raise ModelError(
-                f"The component {component!r} of {name!r} has no weights in safetensors format; "
-                f"other formats can run code when they are read. {CONVERT}"
-            )
+    own = _own_code(path, index, components)
+    if own and not trusted:
+        raise ModelError(
+            f"{name!r} brings code of its own ({', '.join(own)}), which is not run; if you have "
+            f"read it and trust it, give --trust-remote-code {name}."
+        )
+    return index, components
 
 
 def require_text_to_image(pipeline: Any, name: str) -> None:
@@ -171,7 +201,8 @@ def require_text_to_image(pipeline: Any, name: str) -> None:
         raise ModelError(
             f"{name!r} is a {kind}, which takes no prompt; give a text-to-image model."
         )
-    if kind in _wanting_pictures():
+    # Asked last, because the answer takes most of diffusers' pipelines into memory.
+    if not taken.keys().isdisjoint(PICTURES) and kind in _wanting_pictures():
         raise ModelError(
             f"{name!r} is a {kind}, which needs a picture beside the prompt; give the "
             "text-to-image pipeline of the same checkpoint."
@@ -191,26 +222,32 @@ def _wanting_pictures() -> set[str]:
     return set().union(*others) - text
 
 
-def _require_no_code(
-    index: dict[str, Any], components: set[str], name: str, *, trusted: bool
-) -> None:
-    """Raise `ModelError` where a pipeline or a component is a class of the checkpoint's own."""
-    own = [key for key in sorted(components) if index[key][0] not in LIBRARIES]
-    # Some of diffusers' components lie in the pipeline's own module there.
-    own = [key for key in own if not _in_diffusers(str(index[key][0]))]
-    if isinstance(index.get("_class_name"), list):
-        own.append("the pipeline itself")
-    if own and not trusted:
+def _require_installed(class_name: Any, name: str) -> None:
+    """Refuse a class that diffusers leaves out because a library that it needs is not there."""
+    import diffusers
+    from diffusers.utils import DummyObject
+
+    kind = getattr(diffusers, class_name, None) if isinstance(class_name, str) else None
+    if isinstance(kind, DummyObject):
+        needed = [each for each in kind._backends if find_spec(each) is None] or kind._backends
         raise ModelError(
-            f"{name!r} brings code of its own ({', '.join(own)}), which is not run; if you have "
-            f"read it and trust it, give --trust-remote-code {name}."
+            f"{name!r} is a {class_name}, which needs {', '.join(needed)}; install that first."
         )
 
 
-def _in_diffusers(module: str) -> bool:
+def _own_code(path: Path, index: dict[str, Any], components: set[str]) -> list[str]:
+    """The components whose class, and whether the pipeline's, is one of the checkpoint's own."""
+    own = [key for key in sorted(components) if _is_own(str(index[key][0]), path / key)]
+    return [*own, "the pipeline itself"] if isinstance(index.get("_class_name"), list) else own
+
+
+def _is_own(library: str, folder: Path) -> bool:
     from diffusers import pipelines
 
-    return hasattr(pipelines, module)
+    # Some of diffusers' components lie in the pipeline's own module there; and a file of a
+    # library's name in the component's folder goes before the library.
+    known = library in LIBRARIES or hasattr(pipelines, library)
+    return not known or (folder / f"{library}.py").is_file()
 
 
 def absent_components(path: Path) -> tuple[str, ...]:

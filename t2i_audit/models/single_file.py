@@ -1,33 +1,91 @@
-"""Checkpoints in one file, with the configuration of a folder of the same architecture."""
+"""Checkpoints in one file, with the configuration of a folder of the same architecture.
+
+Some files hold a whole pipeline, others the denoiser alone, as those of FLUX.1: what the file lacks
+is read from the folder.
+"""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.io import read_json
 from t2i_audit.models.builtin import PIPELINE_INDEX
+from t2i_audit.models.resolve import NETWORK_CONFIG, WEIGHT_FILES, read_index
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     import torch
 
+DENOISERS = ("unet", "transformer")
+# Diffusers itself leaves these out of what it reads from one file.
+LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")
 
-def load_single_file(path: Path, config: Path | None, dtype: torch.dtype) -> Any:
+
+def load_single_file(
+    path: Path, config: Path | None, dtype: torch.dtype
+) -> tuple[Any, tuple[Path, ...]]:
     """The pipeline of the class that `config` names, with the weights in `path`.
 
+    Returns:
+        The pipeline, and the folders within `config` whose weights stand in for those that `path`
+        lacks.
+
     Raises:
-        ModelError: `config` is missing or no pipeline's folder, or its class reads no single file.
+        ModelError: `config` is missing or no pipeline's folder, its class reads no single file, or
+            a component lies neither in the file nor in the folder.
     """
     import diffusers
+    from safetensors import safe_open
 
     if config is None or not (config / PIPELINE_INDEX).is_file():
         raise ModelError(
             f"{str(path)!r} is one file; give --config DIR, a diffusers folder (with "
             f"{PIPELINE_INDEX}) of the same architecture."
         )
-    name = read_json(config / PIPELINE_INDEX).get("_class_name")
+    index, components = read_index(config, str(config))
+    name = index.get("_class_name")
     kind: Any = getattr(diffusers, str(name), None)
     if not hasattr(kind, "from_single_file"):
         raise ModelError(f"{name} reads no checkpoint in a single file; give a folder.")
-    return kind.from_single_file(path, config=str(config), dtype=dtype, local_files_only=True)
+    with safe_open(path, framework="pt") as file:
+        keys = set(file.keys())
+    beside, folders = {}, []
+    for name in sorted(components.difference(DENOISERS, LEFT_OUT)):
+        library, class_name = index[name]
+        folder = config / name
+        part = getattr(importlib.import_module(library), class_name)
+        # Networks alone have this file; tokenizers and schedulers diffusers reads by itself.
+        if not (folder / NETWORK_CONFIG).is_file() or _holds(keys, part):
+            continue
+        if not any(folder.glob(WEIGHT_FILES)):
+            raise ModelError(
+                f"{path} holds no {name}, and {folder} has no weights in safetensors format; put "
+                "them there."
+            )
+        beside[name] = part.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True
+        )
+        folders.append(folder)
+    pipeline = kind.from_single_file(
+        path, config=str(config), dtype=dtype, local_files_only=True, **beside
+    )
+    return pipeline, tuple(folders)
+
+
+def _holds(keys: Set[str], part: Any) -> bool:
+    """Whether a file with tensors named `keys` holds a component of the class `part`."""
+    from diffusers.loaders.single_file_utils import (
+        LDM_VAE_KEYS,
+        is_clip_model_in_single_file,
+        is_t5_in_single_file,
+    )
+    from transformers import PreTrainedModel
+
+    if not issubclass(part, PreTrainedModel):
+        return any(key.startswith(tuple(LDM_VAE_KEYS)) for key in keys)
+    if is_clip_model_in_single_file(part, keys):
+        return True
+    return part.__name__.startswith("T5") and is_t5_in_single_file(keys)

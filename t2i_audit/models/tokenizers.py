@@ -45,7 +45,9 @@ def load_tokenizers(name: str) -> dict[str, Tokenizer]:
     for folder in sorted(path.glob("tokenizer*")):
         try:
             with quiet_libraries():
-                tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                tokenizer = AutoTokenizer.from_pretrained(
+                    folder, local_files_only=True, trust_remote_code=False
+                )
         # Damaged files surface as nearly any type.
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]

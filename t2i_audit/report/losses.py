@@ -38,8 +38,8 @@ def write_losses(
     if not slots:
         return ()
     files = []
+    figure = _figure(rows, slots, drawn)
     for ending in ("png", "svg"):
-        figure = _figure(rows, slots, drawn)
         buffer = io.BytesIO()
         # No date and no random ids: equal runs give equal bytes.
         metadata = {"Date": None} if ending == "svg" else {"Software": None}

@@ -226,10 +226,15 @@ class RunDirectory:
             raise
         self._set(name, StageState("done", total, total))
 
-    def seal(self, files: Sequence[Path]) -> None:
-        """Keep the checksums of the results, so that `damaged` can tell a changed one."""
+    def seal(self, files: Sequence[Path], *, flaws: Mapping[str, int]) -> None:
+        """Keep the checksums of the results, so that `damaged` can tell a changed one.
+
+        Args:
+            files: the results.
+            flaws: how many images were left out for each flaw.
+        """
         sums = {file.relative_to(self.path).as_posix(): sha256_of(file) for file in files}
-        self._manifest = replace(self._manifest, files=sums)
+        self._manifest = replace(self._manifest, files=sums, flaws=dict(sorted(flaws.items())))
         self._save()
 
     def damaged(self) -> tuple[str, ...]:

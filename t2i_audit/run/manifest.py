@@ -53,6 +53,8 @@ class Manifest:
     stages: Mapping[str, StageState]
     files: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of each table and of the summary, once they are written."""
+    flaws: Mapping[str, int] = field(default_factory=dict)
+    """How many images were left out for each flaw, a safety checker's intervention among them."""
     schema: int = SCHEMA_VERSION
 
     @property
@@ -103,6 +105,7 @@ def manifest_from_json(value: Any) -> Manifest:
             versions=dict(value["versions"]),
             stages=stages,
             files=dict(value.get("files", {})),
+            flaws=dict(value.get("flaws", {})),
         )
     except (AttributeError, KeyError, TypeError) as err:
         raise ValueError("it is not a manifest of t2i-audit") from err

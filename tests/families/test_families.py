@@ -219,6 +219,16 @@ def test_both_random_twins_read_at_the_same_places(name: str, family_model: Any)
     assert all(np.isfinite(values).any() for values in random.arrays.values())
 
 
+def test_gates_that_a_class_begins_with_closed_are_open_in_the_control(family_model: Any) -> None:
+    model: LoadedModel = family_model("kandinsky-5")
+    denoiser = model.pipeline.transformer
+    begun = type(denoiser).from_config(denoiser.config)
+    control = random_denoiser(model, seed=1).pipeline.transformer
+
+    assert not all(each.any() for each in begun.parameters() if each.ndim > 1)
+    assert all(each.any() for each in control.parameters() if each.ndim > 1)
+
+
 @pytest.mark.parametrize(
     ("name", "encoder", "block", "shift"),
     [
