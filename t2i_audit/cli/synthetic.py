@@ -177,9 +177,13 @@ def train_command(
     threads: Annotated[
         int | None, typer.Option("--threads", metavar="N", help="[default: one a core]")
     ] = None,
+    save_every: Annotated[
+        float,
+        typer.Option("--save-every", metavar="SECONDS", min=0, help="How often its state is kept."),
+    ] = 60,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train one student: its curve, its generalization, its probe."""
+    """Train one student: its curve, its generalization, its probe; interrupted, it goes on."""
     _require("--threads", threads, 1)
     from synthetic.settings import preset_settings
 
@@ -214,6 +218,7 @@ def train_command(
         device=device,
         precision=precision,  # type: ignore[arg-type]
         threads=threads or _cores(),
+        save_every=save_every,
         say=lambda sentence: print(sentence, file=sys.stderr, flush=True),
     )
     _print_student(result, out, as_json)
