@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.stats import rankdata
 
 from synthetic.results import RunResult
 from synthetic.students.base import INPUT
@@ -26,7 +27,12 @@ class Correlation:
 
     place: str
     pearson: Interval
-    """Bootstrap over seeds; `n` counts runs."""
+    """Over all runs; bootstrap over seeds, `n` counts runs."""
+    spearman: Interval
+    """The same for ranks: whether more goes with more, in a straight line or not."""
+    alike: Interval
+    """Pearson over all runs of what each has more, or less, than the mean of the runs with as
+    many trained compositions: how much a student has seen is then left out of the relation."""
     lowest_r2: float
     """The smallest and the largest probe R2 on held-out compositions."""
     highest_r2: float
@@ -40,19 +46,38 @@ def correlate(results: Sequence[RunResult], place: str, *, seed: int = 0) -> Cor
     for result in results:
         probe = result.probe(place)
         if result.status == "finished" and probe is not None:
-            points.append((probe.r2_held_out, result.score_held_out, result.settings.seed))
-    diverged = sum(result.status == "diverged" for result in results)
-    table = np.array(points, dtype=np.float64).reshape(-1, 3)
-    interval = cluster_bootstrap(
-        lambda rows: pearson(table[rows, 0], table[rows, 1]),
-        table[:, 2],
-        rng=np.random.default_rng(seed),
-        resamples=RESAMPLES,
+            points.append(
+                (
+                    probe.r2_held_out,
+                    result.score_held_out,
+                    result.n_trained,
+                    result.settings.seed,
+                )
+            )
+    table = np.array(points, dtype=np.float64).reshape(-1, 4)
+    decoded, generalized, trained, seeds = table.T
+
+    def interval(statistic: Callable[[np.ndarray], float]) -> Interval:
+        return cluster_bootstrap(
+            statistic, seeds, rng=np.random.default_rng(seed), resamples=RESAMPLES
+        )
+
+    return Correlation(
+        place=place,
+        pearson=interval(lambda rows: pearson(decoded[rows], generalized[rows])),
+        spearman=interval(
+            lambda rows: pearson(rankdata(decoded[rows]), rankdata(generalized[rows]))
+        ),
+        alike=interval(
+            lambda rows: pearson(
+                less_group_means(decoded[rows], trained[rows]),
+                less_group_means(generalized[rows], trained[rows]),
+            )
+        ),
+        lowest_r2=float(decoded.min()) if len(table) else math.nan,
+        highest_r2=float(decoded.max()) if len(table) else math.nan,
+        n_diverged=sum(result.status == "diverged" for result in results),
     )
-    lowest, highest = (
-        (float(table[:, 0].min()), float(table[:, 0].max())) if len(table) else (math.nan,) * 2
-    )
-    return Correlation(place, interval, lowest, highest, diverged)
 
 
 def places_of(results: Sequence[RunResult]) -> tuple[str, ...]:
@@ -88,3 +113,10 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return math.nan
     return float(np.corrcoef(x, y)[0, 1])
+
+
+def less_group_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """`values`, ``(n,)``, each less the mean of those with the same entry in `groups`."""
+    _, index = np.unique(groups, return_inverse=True)
+    means = np.bincount(index, values) / np.bincount(index)
+    return values - means[index]

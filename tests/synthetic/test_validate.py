@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import pearsonr
+from scipy.stats import pearsonr, spearmanr
 
 from synthetic.probing import ProbeReading
 from synthetic.results import RunResult
@@ -47,6 +47,25 @@ def test_the_correlation_is_scipys() -> None:
     fisher = pearsonr(x, y).confidence_interval()
     assert found.pearson.lower == pytest.approx(fisher.low, abs=0.15)
     assert found.pearson.upper == pytest.approx(fisher.high, abs=0.15)
+
+
+def test_what_a_student_has_seen_is_left_out_of_the_relation_among_those_that_saw_alike() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=40)
+    few = np.arange(40) < 20
+    # Students of few compositions decode as well, and generalize worse throughout.
+    runs = [
+        replace(result(i, x[i] - 3 * few[i], 1.0, x[i]), n_trained=4 if few[i] else 7)
+        for i in range(40)
+    ]
+
+    found = correlate(runs, "hidden_1")
+
+    assert found.alike.estimate == pytest.approx(1)
+    y = x - 3 * few
+    assert found.pearson.estimate == pytest.approx(pearsonr(x, y)[0])
+    assert found.spearman.estimate == pytest.approx(spearmanr(x, y)[0])
+    assert found.pearson.estimate < 0.7
 
 
 def test_diverged_runs_are_kept_out_and_counted() -> None:
