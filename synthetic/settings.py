@@ -36,7 +36,7 @@ class RunSettings:
     active: int = 2
     """The most modules a task uses."""
     size: int = 8
-    """Hyperteacher: inputs, hidden units and outputs. Preference: features. Hierarchy: unused."""
+    """Hyperteacher: inputs, hidden units and outputs. Preference: features. Hierarchy: levels."""
     student: StudentKind = "mlp"
     width: int = 64
     depth: int = 3
@@ -135,7 +135,7 @@ PAPER: dict[FamilyName, dict[str, Any]] = {
         "size": 32,
         "width": 1024,
         "depth": 2,
-        "steps": 300_000,
+        "steps": 3_000_000,
         "tasks": 128,
         "samples": 8,
         "learning_rate": 1e-4,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,9 @@ from scipy.stats import rankdata
 
 from synthetic.results import RunResult
 from synthetic.students.base import INPUT
-from t2i_audit.stats import Interval, cluster_bootstrap, cluster_bootstrap_mean
+from t2i_audit.stats import Interval, cluster_bootstrap_mean, cluster_weights
+from t2i_audit.stats.bootstrap import percentile_interval
+from t2i_audit.stats.interval import undefined
 
 RESAMPLES = 2000
 # An input that gives up this much in every run has no room to tell good students from bad ones.
@@ -29,7 +31,8 @@ class Correlation:
     pearson: Interval
     """Over all runs; bootstrap over seeds, `n` counts runs."""
     spearman: Interval
-    """The same for ranks: whether more goes with more, in a straight line or not."""
+    """The same for the ranks among all runs: whether more goes with more, in a straight line or
+    not."""
     alike: Interval
     """Pearson over all runs of what each has more, or less, than the mean of the runs with as
     many trained compositions: how much a student has seen is then left out of the relation."""
@@ -54,28 +57,27 @@ def correlate(results: Sequence[RunResult], place: str, *, seed: int = 0) -> Cor
                     result.settings.seed,
                 )
             )
-    table = np.array(points, dtype=np.float64).reshape(-1, 4)
-    decoded, generalized, trained, seeds = table.T
+    decoded, generalized, trained, seeds = np.array(points, dtype=np.float64).reshape(-1, 4).T
+    n = len(seeds)
+    together = np.zeros(n)
 
-    def interval(statistic: Callable[[np.ndarray], float]) -> Interval:
-        return cluster_bootstrap(
-            statistic, seeds, rng=np.random.default_rng(seed), resamples=RESAMPLES
+    def interval(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Interval:
+        if n == 0:
+            return undefined()
+        weights, cluster = cluster_weights(
+            seeds, rng=np.random.default_rng(seed), resamples=RESAMPLES
         )
+        (estimate,) = pearson(x, y, groups, np.ones((1, n)))
+        resampled = pearson(x, y, groups, weights[:, cluster])
+        return percentile_interval(float(estimate), resampled, n)
 
     return Correlation(
         place=place,
-        pearson=interval(lambda rows: pearson(decoded[rows], generalized[rows])),
-        spearman=interval(
-            lambda rows: pearson(rankdata(decoded[rows]), rankdata(generalized[rows]))
-        ),
-        alike=interval(
-            lambda rows: pearson(
-                less_group_means(decoded[rows], trained[rows]),
-                less_group_means(generalized[rows], trained[rows]),
-            )
-        ),
-        lowest_r2=float(decoded.min()) if len(table) else math.nan,
-        highest_r2=float(decoded.max()) if len(table) else math.nan,
+        pearson=interval(decoded, generalized, together),
+        spearman=interval(rankdata(decoded), rankdata(generalized), together),
+        alike=interval(decoded, generalized, trained),
+        lowest_r2=float(decoded.min()) if n else math.nan,
+        highest_r2=float(decoded.max()) if n else math.nan,
         n_diverged=sum(result.status == "diverged" for result in results),
     )
 
@@ -108,15 +110,30 @@ def control_verdict(correlation: Correlation) -> ControlVerdict:
     return "related"
 
 
-def pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation; NaN where fewer than three points or no variation allow none."""
-    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return math.nan
-    return float(np.corrcoef(x, y)[0, 1])
+def pearson(x: np.ndarray, y: np.ndarray, groups: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of `x` and `y`, each less the mean of its group, ``(b,)``.
 
+    NaN where fewer than three points or no variation within groups allow none.
 
-def less_group_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """`values`, ``(n,)``, each less the mean of those with the same entry in `groups`."""
-    _, index = np.unique(groups, return_inverse=True)
-    means = np.bincount(index, values) / np.bincount(index)
-    return values - means[index]
+    Args:
+        x: ``(n,)``.
+        y: ``(n,)``.
+        groups: group of each point, ``(n,)``.
+        weights: how often each resample has each point, ``(b, n)``.
+    """
+    member = (groups[:, None] == np.unique(groups)).astype(np.float64)
+    sizes = np.maximum(weights @ member, 1)  # a group that was not drawn has sums of 0
+    # The correlation knows no origin, and near it the sums below round least.
+    x, y = x - x.mean(), y - y.mean()
+
+    def spread(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        sums, other_sums = (weights @ (member * values[:, None]) for values in (one, other))
+        between: np.ndarray = (sums * other_sums / sizes).sum(axis=1)
+        return weights @ (one * other) - between
+
+    both = spread(x, x) * spread(y, y)
+    # Rounding leaves this much of no variation.
+    varied = both > 1e-20 * float(np.square(x).sum() * np.square(y).sum())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = spread(x, y) / np.sqrt(both)
+    return np.where(varied & (len(x) >= 3), found, math.nan)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from synthetic.encodings import EncodingName
 from synthetic.settings import RunSettings
 from synthetic.supports import SupportKind
-
-Part = Literal["scale", "encodings", "supports", "floors"]
 
 # Small enough for two CPU cores, large enough to compose: 8 modules, up to 3 in a task.
 BASE = RunSettings(modules=8, active=3, size=8, steps=2500, tasks=64, samples=4, width=128)
