@@ -49,8 +49,15 @@ def show_student(result: RunResult) -> None:
     if result.status == "diverged":
         screen.print("The loss diverged: there is nothing to test. Lower --learning-rate.")
     else:
-        floor = result.additive_floor
-        beside = "" if math.isnan(floor) else f" (adding up alone: {floor:.2f})"
+        floors = [
+            f"{name}: {value:.2f}"
+            for name, value in (
+                ("adding up alone", result.additive_floor),
+                ("told another task's code", result.score_other_code),
+            )
+            if not math.isnan(value)
+        ]
+        beside = f" ({'; '.join(floors)})" if floors else ""
         screen.print(
             f"Generalization: {result.score_held_out:.2f} on {result.n_held_out} held-out "
             f"compositions{beside}, {result.score_in_distribution:.2f} on {result.n_trained} "

@@ -100,7 +100,14 @@ HEADS = 4
 # The small presets: what shows the phenomenon in seconds on one core.
 SMALL: dict[FamilyName, dict[str, Any]] = {
     "hyperteacher": {"active": 3, "samples": 4},
-    "preference": {"size": 16, "tasks": 32, "learning_rate": 1e-3, "weight_decay": 1e-3},
+    "preference": {
+        "active": 3,
+        "size": 4,
+        "width": 256,
+        "depth": 2,
+        "samples": 6,
+        "weight_decay": 1e-3,
+    },
     "hierarchy": {
         "modules": 6,
         "active": 3,

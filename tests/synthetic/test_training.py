@@ -163,6 +163,8 @@ def test_shuffled_targets_teach_nothing_and_true_ones_something() -> None:
     assert true.score_in_distribution > 0.3
     assert shuffled.score_in_distribution < 0.05
     assert true.additive_floor == shuffled.additive_floor
+    # A student that uses its code is lost when told another one.
+    assert true.score_other_code < true.score_in_distribution - 0.3
 
 
 def test_the_score_is_r2_within_tasks() -> None:

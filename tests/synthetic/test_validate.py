@@ -30,7 +30,19 @@ def result(seed: int, held_out: float, at_input: float, at_hidden: float) -> Run
         for place, value in ((INPUT, at_input), ("hidden_1", at_hidden))
     )
     return RunResult(
-        replace(SMALL, seed=seed), "finished", True, True, 7, 3, 100, 0.9, held_out, 0.5, probes, ()
+        settings=replace(SMALL, seed=seed),
+        status="finished",
+        compositional=True,
+        connected=True,
+        n_trained=7,
+        n_held_out=3,
+        parameters=100,
+        score_in_distribution=0.9,
+        score_held_out=held_out,
+        additive_floor=0.5,
+        score_other_code=0.0,
+        probes=probes,
+        curve=(),
     )
 
 
