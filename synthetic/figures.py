@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DOTS_PER_INCH = 110
 GENERALIZATION = "R2 on held-out compositions"
+MARKERS = "osv^DP*X"
 FEW_RUNS = 5  # a place that no more runs have gets no panel, unless there is no other
 
 
@@ -36,32 +38,41 @@ def draw_validation(
 
 
 def scatter(results: Sequence[RunResult], correlations: Sequence[Correlation]) -> Figure:
-    """Decodability against generalization, a panel a place, a point a run, width as colour."""
+    """Decodability against generalization, a panel a place, a point a run, width as colour and
+    the number of trained compositions as marker."""
     shown = [one for one in correlations if one.pearson.n > FEW_RUNS] or list(correlations)
     figure, axes = _panels(len(shown), share_y=True)
     widths = sorted({result.settings.width for result in results})
-    colours = _colours(len(widths))
+    amounts = sorted({result.n_trained for result in results})
+    colours = dict(zip(widths, _colours(len(widths)), strict=True))
+    markers = dict(zip(amounts, cycle(MARKERS), strict=False))
     for panel, one in zip(axes, shown, strict=True):
-        for width, colour in zip(widths, colours, strict=True):
-            points = [
-                (probe.r2_held_out, result.score_held_out)
-                for result in results
-                if result.settings.width == width and (probe := result.probe(one.place))
-            ]
-            if points:
-                x, y = zip(*points, strict=True)
-                panel.scatter(x, y, color=colour, s=14, label=f"{width}")
-        value = one.pearson
+        for result in results:
+            if probe := result.probe(one.place):
+                panel.scatter(
+                    probe.r2_held_out,
+                    result.score_held_out,
+                    color=colours[result.settings.width],
+                    marker=markers[result.n_trained],
+                    s=14,
+                )
+        over_all, alike = one.pearson, one.alike
         panel.set_title(
-            f"{one.place.replace('_', ' ')}: {value.estimate:.2f} "
-            f"[{value.lower:.2f}, {value.upper:.2f}], {value.n} runs",
-            fontsize=8,
+            f"{one.place.replace('_', ' ')}: {over_all.estimate:.2f} over {over_all.n} runs,\n"
+            f"{alike.estimate:.2f} [{alike.lower:.2f}, {alike.upper:.2f}] equally many trained",
+            fontsize=7,
         )
         panel.set_xlabel("decodability, probe R2")
         # One scale for all: a saturated place then looks like what it is.
         panel.set_xlim(min(-0.15, one.lowest_r2 - 0.05), 1.05)
     axes[0].set_ylabel(GENERALIZATION)
-    axes[0].legend(title="width", fontsize=7, title_fontsize=7)
+    keys = [
+        *((f"width {width}", colour, "o") for width, colour in colours.items()),
+        *((f"{amount} trained", "grey", marker) for amount, marker in markers.items()),
+    ]
+    for label, colour, marker in keys:
+        axes[0].scatter([], [], color=colour, marker=marker, s=14, label=label)
+    axes[0].legend(fontsize=6)
     return figure
 
 

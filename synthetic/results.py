@@ -49,6 +49,9 @@ class RunResult:
     additive_floor: float
     """What adding up learned values of conjunctions scores on held-out compositions, see
     `synthetic.floors`; NaN for classification."""
+    score_other_code: float
+    """What the student scores on held-out compositions when it is told the next task's code: what
+    can be had without the code. NaN if there is no encoding."""
     probes: tuple[ProbeReading, ...]
     curve: tuple[tuple[int, float], ...]
     """Training loss at some steps."""
@@ -85,9 +88,11 @@ def evaluate(members: Members, curve: list[tuple[int, np.ndarray]]) -> tuple[Run
     ]
     with torch.no_grad():
         read = [members.student.read(batch.encoding, batch.inputs) for batch in batches]
+        others = members.student(batches[1].encoding.roll(1, dims=1), batches[1].inputs)
     floor = _additive_floors(members)
     return tuple(
-        _result(members, index, batches, read, curve, floor[index]) for index in range(len(rngs))
+        _result(members, index, batches, read, others, curve, floor[index])
+        for index in range(len(rngs))
     )
 
 
@@ -110,6 +115,7 @@ def _result(
     index: int,
     batches: list[Batch],
     read: list[tuple[torch.Tensor, dict[str, torch.Tensor]]],
+    others: torch.Tensor,
     curve: list[tuple[int, np.ndarray]],
     additive_floor: float,
 ) -> RunResult:
@@ -121,12 +127,15 @@ def _result(
         and all(bool(torch.isfinite(one).all()) for one in outputs)
     )
     scores = [math.nan, math.nan]
+    other = math.nan
     probes: tuple[ProbeReading, ...] = ()
     if not diverged:
         scores = [
             score(members.family.loss, one, batch.targets[index])
             for one, batch in zip(outputs, batches, strict=True)
         ]
+        if members.encoder.size:
+            other = score(members.family.loss, others[index], batches[1].targets[index])
         found = (batches[0].constituents[index].numpy(), batches[1].constituents[index].numpy())
         probes = tuple(
             probe_place(
@@ -149,6 +158,7 @@ def _result(
         score_in_distribution=scores[0],
         score_held_out=scores[1],
         additive_floor=additive_floor,
+        score_other_code=other,
         probes=probes,
         curve=own_curve,
     )
@@ -212,6 +222,7 @@ def result_from_json(value: Mapping[str, Any]) -> RunResult:
                 "score_in_distribution": _number(value["score_in_distribution"]),
                 "score_held_out": _number(value["score_held_out"]),
                 "additive_floor": _number(value["additive_floor"]),
+                "score_other_code": _number(value["score_other_code"]),
                 "probes": tuple(
                     ProbeReading(**{key: _number(item) for key, item in probe.items()})
                     for probe in value["probes"]

@@ -36,7 +36,7 @@ class RunSettings:
     active: int = 2
     """The most modules a task uses."""
     size: int = 8
-    """Hyperteacher: inputs, hidden units and outputs. Preference: features. Hierarchy: unused."""
+    """Hyperteacher: inputs, hidden units and outputs. Preference: features. Hierarchy: levels."""
     student: StudentKind = "mlp"
     width: int = 64
     depth: int = 3
@@ -100,7 +100,14 @@ HEADS = 4
 # The small presets: what shows the phenomenon in seconds on one core.
 SMALL: dict[FamilyName, dict[str, Any]] = {
     "hyperteacher": {"active": 3, "samples": 4},
-    "preference": {"size": 16, "tasks": 32, "learning_rate": 1e-3, "weight_decay": 1e-3},
+    "preference": {
+        "active": 3,
+        "size": 4,
+        "width": 256,
+        "depth": 2,
+        "samples": 6,
+        "weight_decay": 1e-3,
+    },
     "hierarchy": {
         "modules": 6,
         "active": 3,
@@ -135,7 +142,7 @@ PAPER: dict[FamilyName, dict[str, Any]] = {
         "size": 32,
         "width": 1024,
         "depth": 2,
-        "steps": 300_000,
+        "steps": 3_000_000,
         "tasks": 128,
         "samples": 8,
         "learning_rate": 1e-4,

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, get_args
 
 from synthetic.figures import curve_and_probe, save
 from synthetic.results import RunResult, evaluate
-from synthetic.runner import limited_threads, run_path
+from synthetic.runner import limited_threads, read_run, run_path
 from synthetic.settings import RunSettings, choose
+from synthetic.state import read_state, write_state
 from synthetic.tables import write_tables
-from synthetic.train import Precision, make_members, train
+from synthetic.train import Precision, TrainingState, make_members, train
 from t2i_audit.errors import AuditError
 from t2i_audit.io import write_json
-from t2i_audit.run.directory import SUMMARY, open_run
+from t2i_audit.run.directory import SUMMARY, RunDirectory, open_run
 from t2i_audit.settings import Device
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # Steps that are timed for the estimate, after as many that are not.
 TIMED_STEPS = 3
+STATE = "training.pt"
+SAVE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,9 @@ class Estimate:
     seconds_per_step: float
     """Measured on real steps, their data included."""
     seconds: float
-    """All steps at this rate."""
+    """All of `steps` at this rate."""
     steps: int
+    """Steps that are still to be made."""
     device: str
 
     @property
@@ -53,9 +57,13 @@ def train_one(
     device: Device = "auto",
     precision: Precision = "float32",
     threads: int = 1,
+    save_every: float = SAVE_SECONDS,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> RunResult:
     """Train, test and probe one student, and write its result, tables and figure in `out`.
+
+    An interrupted training goes on from the state that it last kept in `out`, and ends as if it
+    had not been interrupted.
 
     Args:
         settings: the student and its tasks.
@@ -63,15 +71,16 @@ def train_one(
         device: where to train; testing and probing use the CPU.
         precision: ``tf32`` and ``bfloat16`` for GPUs.
         threads: threads of the CPU.
-        say: told the estimate before training begins.
+        save_every: seconds of training after which its state is kept.
+        say: told the estimate before training begins, and where a training goes on.
 
     Raises:
         AuditError: the device is not there, or the settings do not fit each other.
-        RunDirectoryError: `out` holds something else or another student.
+        RunDirectoryError: `out` holds something else, another student, or a damaged state.
     """
     choose("precision", precision, get_args(Precision))
     place = resolve_device(device)
-    members = make_members([settings])
+    make_members([settings])  # refuses what does not fit before anything is written
     asked = {
         "command": "synthetic train",
         "run": settings,
@@ -80,22 +89,57 @@ def train_one(
         "threads": threads,
     }
     with open_run(out, asked, stages=("steps",)) as directory, limited_threads(threads):
-        if settings.steps:
-            say(estimate(settings, place, precision).sentence)
-        with directory.stage("steps", settings.steps) as advance:
-            curve = train(members, device=place, precision=precision, advance=advance)
-        (result,) = evaluate(members, curve)
-        write_json(run_path(out, settings), result)
+        if not run_path(out, settings).exists():
+            result = _train(settings, directory, place, precision, save_every, say)
+            write_json(run_path(out, settings), result)
+        (out / STATE).unlink(missing_ok=True)
+        result = read_run(out, settings)
         write_tables(out, [result])
         save(out / "student", curve_and_probe(result))
         write_json(out / SUMMARY, result)
     return result
 
 
+def _train(
+    settings: RunSettings,
+    directory: RunDirectory,
+    place: torch.device,
+    precision: Precision,
+    save_every: float,
+    say: Callable[[str], None],
+) -> RunResult:
+    path = directory.path / STATE
+    resume = read_state(path)
+    made = 0 if resume is None else resume.steps
+    if made:
+        say(f"going on after step {made:,} of {settings.steps:,}")
+    if made < settings.steps:
+        say(estimate(settings, place, precision, made=made).sentence)
+    saved = time.monotonic()
+
+    def keep(state: TrainingState) -> None:
+        nonlocal saved
+        if time.monotonic() - saved >= save_every:
+            write_state(path, state)
+            saved = time.monotonic()
+
+    members = make_members([settings])
+    with directory.stage("steps", settings.steps, done=made) as advance:
+        curve = train(
+            members, device=place, precision=precision, advance=advance, resume=resume, keep=keep
+        )
+    (result,) = evaluate(members, curve)
+    return result
+
+
 def estimate(
-    settings: RunSettings, device: torch.device | None = None, precision: Precision = "float32"
+    settings: RunSettings,
+    device: torch.device | None = None,
+    precision: Precision = "float32",
+    *,
+    made: int = 0,
 ) -> Estimate:
-    """Time a few real steps of `settings` and scale them up."""
+    """Time a few real steps of `settings` and scale them up to those after the first `made`."""
     import torch
 
     place = torch.device("cpu") if device is None else device
@@ -109,7 +153,8 @@ def estimate(
 
     train(make_members([few]), device=place, precision=precision, advance=mark)
     per_step = (marks[-1] - marks[TIMED_STEPS - 1]) / TIMED_STEPS
-    return Estimate(per_step, per_step * settings.steps, settings.steps, place.type)
+    left = settings.steps - made
+    return Estimate(per_step, per_step * left, left, place.type)
 
 
 def resolve_device(device: Device) -> torch.device:

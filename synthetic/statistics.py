@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.stats import rankdata
 
 from synthetic.results import RunResult
 from synthetic.students.base import INPUT
-from t2i_audit.stats import Interval, cluster_bootstrap, cluster_bootstrap_mean
+from t2i_audit.stats import Interval, cluster_bootstrap_mean, cluster_weights
+from t2i_audit.stats.bootstrap import percentile_interval
+from t2i_audit.stats.interval import undefined
 
 RESAMPLES = 2000
 # An input that gives up this much in every run has no room to tell good students from bad ones.
@@ -26,7 +29,13 @@ class Correlation:
 
     place: str
     pearson: Interval
-    """Bootstrap over seeds; `n` counts runs."""
+    """Over all runs; bootstrap over seeds, `n` counts runs."""
+    spearman: Interval
+    """The same for the ranks among all runs: whether more goes with more, in a straight line or
+    not."""
+    alike: Interval
+    """Pearson over all runs of what each has more, or less, than the mean of the runs with as
+    many trained compositions: how much a student has seen is then left out of the relation."""
     lowest_r2: float
     """The smallest and the largest probe R2 on held-out compositions."""
     highest_r2: float
@@ -40,19 +49,37 @@ def correlate(results: Sequence[RunResult], place: str, *, seed: int = 0) -> Cor
     for result in results:
         probe = result.probe(place)
         if result.status == "finished" and probe is not None:
-            points.append((probe.r2_held_out, result.score_held_out, result.settings.seed))
-    diverged = sum(result.status == "diverged" for result in results)
-    table = np.array(points, dtype=np.float64).reshape(-1, 3)
-    interval = cluster_bootstrap(
-        lambda rows: pearson(table[rows, 0], table[rows, 1]),
-        table[:, 2],
-        rng=np.random.default_rng(seed),
-        resamples=RESAMPLES,
+            points.append(
+                (
+                    probe.r2_held_out,
+                    result.score_held_out,
+                    result.n_trained,
+                    result.settings.seed,
+                )
+            )
+    decoded, generalized, trained, seeds = np.array(points, dtype=np.float64).reshape(-1, 4).T
+    n = len(seeds)
+    together = np.zeros(n)
+
+    def interval(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Interval:
+        if n == 0:
+            return undefined()
+        weights, cluster = cluster_weights(
+            seeds, rng=np.random.default_rng(seed), resamples=RESAMPLES
+        )
+        (estimate,) = pearson(x, y, groups, np.ones((1, n)))
+        resampled = pearson(x, y, groups, weights[:, cluster])
+        return percentile_interval(float(estimate), resampled, n)
+
+    return Correlation(
+        place=place,
+        pearson=interval(decoded, generalized, together),
+        spearman=interval(rankdata(decoded), rankdata(generalized), together),
+        alike=interval(decoded, generalized, trained),
+        lowest_r2=float(decoded.min()) if n else math.nan,
+        highest_r2=float(decoded.max()) if n else math.nan,
+        n_diverged=sum(result.status == "diverged" for result in results),
     )
-    lowest, highest = (
-        (float(table[:, 0].min()), float(table[:, 0].max())) if len(table) else (math.nan,) * 2
-    )
-    return Correlation(place, interval, lowest, highest, diverged)
 
 
 def places_of(results: Sequence[RunResult]) -> tuple[str, ...]:
@@ -83,8 +110,30 @@ def control_verdict(correlation: Correlation) -> ControlVerdict:
     return "related"
 
 
-def pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation; NaN where fewer than three points or no variation allow none."""
-    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return math.nan
-    return float(np.corrcoef(x, y)[0, 1])
+def pearson(x: np.ndarray, y: np.ndarray, groups: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of `x` and `y`, each less the mean of its group, ``(b,)``.
+
+    NaN where fewer than three points or no variation within groups allow none.
+
+    Args:
+        x: ``(n,)``.
+        y: ``(n,)``.
+        groups: group of each point, ``(n,)``.
+        weights: how often each resample has each point, ``(b, n)``.
+    """
+    member = (groups[:, None] == np.unique(groups)).astype(np.float64)
+    sizes = np.maximum(weights @ member, 1)  # a group that was not drawn has sums of 0
+    # The correlation knows no origin, and near it the sums below round least.
+    x, y = x - x.mean(), y - y.mean()
+
+    def spread(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        sums, other_sums = (weights @ (member * values[:, None]) for values in (one, other))
+        between: np.ndarray = (sums * other_sums / sizes).sum(axis=1)
+        return weights @ (one * other) - between
+
+    both = spread(x, x) * spread(y, y)
+    # Rounding leaves this much of no variation.
+    varied = both > 1e-20 * float(np.square(x).sum() * np.square(y).sum())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = spread(x, y) / np.sqrt(both)
+    return np.where(varied & (len(x) >= 3), found, math.nan)

@@ -1,12 +1,13 @@
 """Training supports: which compositions of modules are trained, and which are held out.
 
-The kinds follow Redhardt, Akram and Schug (arXiv 2507.07207, section on task support); whether a
-support is compositional and connected is decided by `prompts.support`, as for prompt splits.
+The kinds follow the official code of Redhardt, Akram and Schug (arXiv 2507.07207), with modules and
+compositions drawn at random where it takes the first; whether a support is compositional and
+connected is decided by `prompts.support`, as for prompt splits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -22,10 +23,6 @@ SupportKind = Literal[
 ]
 # Draws before a support is grown from a spanning set of compositions instead.
 MOST_DRAWS = 200
-# How much likelier, or less likely, a composition with a marked module is to be held out.
-PREFERENCE = 10.0
-# One module in so many is marked as popular or unpopular.
-MARKED_SHARE = 4
 
 
 @dataclass(frozen=True)
@@ -79,21 +76,24 @@ def draw_support(
 ) -> Support:
     """Split `compositions` into trained and held-out ones.
 
-    ``random``, ``balanced`` (modules equally frequent), ``popular`` and ``unpopular`` (a quarter of
-    the modules over- or under-represented) hold out `held_out_fraction` and are redrawn until the
-    support is compositional and connected. ``disconnected`` holds out every composition that mixes
-    the lower and the upper half of the modules, ``non-compositional`` every one with the last
+    Of these four `held_out_fraction` is held out, and the support is compositional and connected:
+    ``random``; ``balanced``, modules equally frequent; ``popular``, as few modules as possible
+    occur in every trained composition; ``unpopular``, as many modules as possible are trained in
+    all their compositions, and each other one in a single composition or few.
+
+    ``disconnected`` never mixes two groups of modules, which are as equal as the fraction allows,
+    and holds out further compositions at random to reach it; more is held out where even a single
+    module apart takes more. ``non-compositional`` holds out every composition with the last
     module, whatever the fraction.
 
     Raises:
         AuditError: the fraction leaves no compositional and connected support.
     """
-    if kind == "disconnected":
-        half = modules // 2
-        return _split(compositions, modules, lambda c: min(c) < half <= max(c))
     if kind == "non-compositional":
-        return _split(compositions, modules, lambda c: modules - 1 in c)
+        return _split(compositions, modules, [modules - 1 in c for c in compositions])
     held_out = round(held_out_fraction * len(compositions))
+    if kind == "disconnected":
+        return _disconnected(compositions, modules, held_out, rng)
     _check_fraction(held_out_fraction, held_out, compositions, modules)
     for _ in range(MOST_DRAWS):
         order = _order(kind, compositions, modules, held_out, rng)
@@ -164,14 +164,42 @@ def _order(
     n = len(compositions)
     if kind == "balanced":
         return _balanced_order(compositions, modules, held_out, rng)
-    weights = np.ones(n)
-    if kind in ("popular", "unpopular"):
-        marked = rng.choice(modules, size=max(1, modules // MARKED_SHARE), replace=False)
-        has_marked = masks(compositions, modules)[:, marked].any(axis=1)
-        weights[has_marked] = PREFERENCE if kind == "unpopular" else 1 / PREFERENCE
-    # Smallest exponential first: sampling without replacement in proportion to the weights
-    # (Efraimidis and Spirakis 2006).
-    return [int(index) for index in np.argsort(rng.exponential(size=n) / weights)]
+    if kind == "random":
+        return [int(index) for index in rng.permutation(n)]
+    rank = rng.permutation(modules)
+    ranks = [rank[list(composition)] for composition in compositions]
+    if kind == "popular":
+        # Those of the most popular module are trained first, then the rest of those of the next.
+        keys = np.array([one.min() for one in ranks])
+        return [int(index) for index in np.lexsort((rng.random(n), keys))[::-1]]
+    keys = np.array([one.max() for one in ranks])
+    trained = [int(index) for index in np.lexsort((rng.random(n), keys))]
+    chosen = _joined_to_the_rest(compositions, trained, modules, n - held_out, rng)
+    return [*(index for index in trained if index not in chosen), *chosen]
+
+
+def _joined_to_the_rest(
+    compositions: Sequence[Composition],
+    order: Sequence[int],
+    modules: int,
+    trained: int,
+    rng: np.random.Generator,
+) -> list[int]:
+    """The first of `order`, and for each module that they lack one composition that joins it to
+    theirs; `trained` in all."""
+    for first in range(trained, 0, -1):
+        known = {module for index in order[:first] for module in compositions[index]}
+        if first + modules - len(known) <= trained:
+            break
+    chosen, left = list(order[:first]), order[first:]
+    for module in set(range(modules)) - known:
+        joining = [
+            index
+            for index in left
+            if len(compositions[index]) > 1 and set(compositions[index]) - known == {module}
+        ]
+        chosen.append(int(rng.choice(joining or left)))
+    return chosen
 
 
 def _balanced_order(
@@ -214,18 +242,39 @@ def _cut(
     compositions: Sequence[Composition], modules: int, order: Sequence[int], held_out: int
 ) -> Support:
     out = set(order[:held_out])
-    return Support(
-        modules,
-        tuple(c for index, c in enumerate(compositions) if index not in out),
-        tuple(c for index, c in enumerate(compositions) if index in out),
+    return _split(compositions, modules, [index in out for index in range(len(compositions))])
+
+
+def _disconnected(
+    compositions: Sequence[Composition], modules: int, held_out: int, rng: np.random.Generator
+) -> Support:
+    """No composition mixes the first modules with the rest."""
+    if modules < 2:
+        raise AuditError("a disconnected support needs at least 2 modules; raise --modules")
+    mixed = [[min(c) < size <= max(c) for c in compositions] for size in range(1, modules // 2 + 1)]
+    # The most equal groups that do not hold out too much.
+    fitting = [one for one in mixed if sum(one) <= held_out]
+    mixes = fitting[-1] if fitting else mixed[0]
+    unmixed = np.flatnonzero(~np.array(mixes))
+    for _ in range(MOST_DRAWS):
+        also = set(rng.permutation(unmixed)[: max(0, held_out - sum(mixes))].tolist())
+        support = _split(
+            compositions, modules, [one or index in also for index, one in enumerate(mixes)]
+        )
+        if support.is_compositional and support.held_out:
+            return support
+    raise AuditError(
+        f"no disconnected support found that trains every module and holds out {held_out} of "
+        f"{len(compositions)} compositions; take another support, or raise --train-fraction"
     )
 
 
 def _split(
-    compositions: Sequence[Composition], modules: int, is_held_out: Callable[[Composition], bool]
+    compositions: Sequence[Composition], modules: int, is_held_out: Sequence[bool]
 ) -> Support:
+    pairs = list(zip(compositions, is_held_out, strict=True))
     return Support(
         modules,
-        tuple(c for c in compositions if not is_held_out(c)),
-        tuple(c for c in compositions if is_held_out(c)),
+        tuple(c for c, out in pairs if not out),
+        tuple(c for c, out in pairs if out),
     )

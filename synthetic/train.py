@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -60,6 +60,24 @@ class Batch:
         return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
 
+@dataclass(frozen=True, eq=False)
+class TrainingState:
+    """A training between two steps: all that it needs to go on as if it had never been left.
+
+    It holds the student's and the optimizer's own tensors, which the next step changes.
+    """
+
+    steps: int
+    """Steps made."""
+    student: dict[str, Any]
+    """The students' parameters."""
+    optimizer: dict[str, Any]
+    data: list[Any]
+    """Each member's generator of training data."""
+    curve: list[tuple[int, np.ndarray]]
+    """The loss curve so far, as `train` returns it."""
+
+
 def make_members(settings: Sequence[RunSettings]) -> Members:
     """Draw the tasks, supports, encodings and untrained students of runs of one shape.
 
@@ -93,6 +111,8 @@ def train(
     device: torch.device | None = None,
     precision: Precision = "float32",
     advance: Callable[[int], None] = lambda steps: None,
+    resume: TrainingState | None = None,
+    keep: Callable[[TrainingState], None] | None = None,
 ) -> list[tuple[int, np.ndarray]]:
     """Train the students; returns the loss curve, pairs of step and ``(members,)`` losses.
 
@@ -104,6 +124,8 @@ def train(
         device: where to train; the CPU if None.
         precision: ``tf32`` and ``bfloat16`` trade accuracy for speed on GPUs.
         advance: told how many steps were made.
+        resume: where an earlier training of the same members was left.
+        keep: given the state from time to time, wherever a training can be resumed.
     """
     place = torch.device("cpu") if device is None else device
     settings = members.settings[0]
@@ -120,9 +142,17 @@ def train(
         lr=settings.learning_rate,
         fused=True,
     )
-    curve = []
+    rngs = data_streams(members)
+    first, curve = 0, []
+    if resume is not None:
+        first, curve = resume.steps, list(resume.curve)
+        student.load_state_dict(resume.student)
+        optimizer.load_state_dict(resume.optimizer)
+        for rng, state in zip(rngs, resume.data, strict=True):
+            rng.bit_generator.state = state
     every = max(1, settings.steps // POINTS_OF_CURVE)
-    for step, batch in enumerate(_batches(members)):
+    block = steps_drawn_at_once(members)
+    for step, batch in enumerate(batches(members, rngs, first), start=first):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step)
         batch = batch.to(place) if place.type != "cpu" else batch
@@ -135,6 +165,10 @@ def train(
         if step % every == 0 or step == settings.steps - 1:
             curve.append((step, losses.detach().cpu().numpy()))
         advance(1)
+        # Only here have the generators drawn what was trained on and no more.
+        if keep is not None and (step + 1) % block == 0:
+            data = [rng.bit_generator.state for rng in rngs]
+            keep(TrainingState(step + 1, student.state_dict(), optimizer.state_dict(), data, curve))
     student.to("cpu")
     return curve
 
@@ -186,14 +220,34 @@ def draw_batch(
     return Batch(encoding, drawn.inputs, drawn.targets, drawn.constituents)
 
 
-def _batches(members: Members) -> Iterator[Batch]:
-    """The batch of every step; several steps' data are drawn at once."""
+def data_streams(members: Members) -> list[np.random.Generator]:
+    """The generator of each member's training data."""
+    return [stream(one.seed, "data") for one in members.settings]
+
+
+def steps_drawn_at_once(members: Members) -> int:
+    """Steps whose data are drawn together.
+
+    The number of members does not come in: a student's data are the same in any ensemble.
+    """
     settings = members.settings[0]
-    rngs = [stream(one.seed, "data") for one in members.settings]
     values = settings.tasks * (settings.samples * members.family.input_size + members.encoder.size)
-    # The number of members does not come in: a student's data are the same in any ensemble.
-    block = max(1, min(settings.steps, DRAWN_VALUES // (8 * values)))
-    for start in range(0, settings.steps, block):
+    return max(1, min(settings.steps, DRAWN_VALUES // (8 * values)))
+
+
+def batches(
+    members: Members, rngs: Sequence[np.random.Generator], first: int = 0
+) -> Iterator[Batch]:
+    """The batch of every step.
+
+    Args:
+        members: whose tasks.
+        rngs: one generator a member.
+        first: the step to begin with, a multiple of `steps_drawn_at_once`.
+    """
+    settings = members.settings[0]
+    block = steps_drawn_at_once(members)
+    for start in range(first, settings.steps, block):
         steps = min(block, settings.steps - start)
         drawn = draw_batch(members, True, steps * settings.tasks, settings.samples, rngs)
         for step in range(steps):

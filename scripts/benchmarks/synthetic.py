@@ -52,7 +52,7 @@ def _wide(rounds: int) -> list[Line]:
     import torch
 
     from synthetic.settings import preset_settings
-    from synthetic.train import _batches, make_members, train
+    from synthetic.train import batches, data_streams, make_members, train
 
     run = replace(preset_settings("paper", family="hyperteacher"), width=WIDE, steps=WIDE_STEPS)
     ours, eager, bare, drawing = [], [], [], []
@@ -64,7 +64,9 @@ def _wide(rounds: int) -> list[Line]:
         bare.append(_bare_products(run))
         members = make_members([run])
         with torch.no_grad():
-            drawing.append(cpu_seconds(lambda members=members: list(_batches(members))))  # type: ignore[misc]
+            drawing.append(
+                cpu_seconds(lambda members=members: list(batches(members, data_streams(members))))  # type: ignore[misc]
+            )
     ours, eager, bare, drawing = (one[1:] for one in (ours, eager, bare, drawing))
     name = f"one student of width {WIDE}, the paper's tasks"
     remark = f"{name}: {WIDE_STEPS / median(ours):.1f} steps/s on one thread"

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from t2i_audit.cli import options
 from t2i_audit.errors import AuditError
-
-if TYPE_CHECKING:
-    from synthetic.analysis import Row, Validation
-    from synthetic.results import RunResult
-    from synthetic.sweep import SweepResult
 
 app = typer.Typer(help="Compositional task families that validate the probe.")
 
@@ -57,9 +52,10 @@ def validate_command(
     """Train the default suite of students and show that the probe measures what it claims."""
     _require("--jobs", jobs, 1)
     _require("--seed", seed, 0)
+    from synthetic.report import show_validation
     from synthetic.validate import validate
 
-    _print_validation(validate(out, jobs=jobs or _cores(), seed=seed), out, as_json)
+    _report(validate(out, jobs=jobs or _cores(), seed=seed), out, as_json, show_validation)
 
 
 @app.command("sweep")
@@ -111,6 +107,7 @@ def sweep_command(
     """Train any grid of students; an interrupted sweep goes on run by run."""
     _require("--jobs", jobs, 1)
     _require("--threads", threads, 1)
+    from synthetic.report import show_sweep
     from synthetic.settings import RunSettings
     from synthetic.sweep import grid, parse_shard, sweep
 
@@ -140,7 +137,7 @@ def sweep_command(
     result = sweep(
         grid(base, **axes), out, jobs=jobs or _cores(), threads=threads, shard=parse_shard(shard)
     )
-    _print_sweep(result, out, as_json)
+    _report(result, out, as_json, show_sweep)
 
 
 @app.command("train")
@@ -177,9 +174,13 @@ def train_command(
     threads: Annotated[
         int | None, typer.Option("--threads", metavar="N", help="[default: one a core]")
     ] = None,
+    save_every: Annotated[
+        float,
+        typer.Option("--save-every", metavar="SECONDS", min=0, help="How often its state is kept."),
+    ] = 60,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train one student: its curve, its generalization, its probe."""
+    """Train one student: its curve, its generalization, its probe; interrupted, it goes on."""
     _require("--threads", threads, 1)
     from synthetic.settings import preset_settings
 
@@ -206,6 +207,7 @@ def train_command(
         targets=targets,
         **{name: value for name, value in given.items() if value is not None},
     )
+    from synthetic.report import show_student
     from synthetic.single import train_one
 
     result = train_one(
@@ -214,9 +216,10 @@ def train_command(
         device=device,
         precision=precision,  # type: ignore[arg-type]
         threads=threads or _cores(),
+        save_every=save_every,
         say=lambda sentence: print(sentence, file=sys.stderr, flush=True),
     )
-    _print_student(result, out, as_json)
+    _report(result, out, as_json, show_student)
 
 
 @app.command("merge")
@@ -228,130 +231,23 @@ def merge_command(
     as_json: options.AsJson = False,
 ) -> None:
     """Join the shards of a sweep; no more is needed than their folders."""
+    from synthetic.report import show_sweep
     from synthetic.sweep import merge
 
-    _print_sweep(merge(folders, out), out, as_json)
+    _report(merge(folders, out), out, as_json, show_sweep)
 
 
-def _print_validation(validation: Validation, out: Path, as_json: bool) -> None:
+def _report(result: Any, out: Path, as_json: bool, show: Callable[[Any], None]) -> None:
+    """Print a command's result, as JSON or by `show`."""
     if as_json:
-        _print_json(validation)
+        from t2i_audit.io import dump_json
+
+        sys.stdout.write(dump_json(result))
         return
-    from synthetic.analysis import spell
-    from t2i_audit.report.tables import console, print_table
-
-    print_table(
-        ("decodable at", "Pearson with generalization", "probe R2 from", "to", "runs"),
-        [
-            (
-                one.place,
-                spell(one.pearson),
-                f"{one.lowest_r2:.2f}",
-                f"{one.highest_r2:.2f}",
-                str(one.pearson.n),
-            )
-            for one in validation.correlations
-        ],
-    )
-    screen = console()
-    for heading, rows in (
-        ("encoding", validation.encodings),
-        ("support", validation.supports),
-        ("floor", validation.floors),
-    ):
-        screen.print()
-        _print_rows(heading, rows)
-    screen.print()
-    for check in validation.checks:
-        screen.print(f"{'shown' if check.passed else 'NOT SHOWN'}: {check.sentence}")
-    if validation.n_diverged:
-        screen.print(f"{validation.n_diverged} diverged and were left out.")
-    screen.print(validation.verdict)
-    screen.print(f"Run directory: {out}", soft_wrap=True)
-
-
-def _print_student(result: RunResult, out: Path, as_json: bool) -> None:
-    if as_json:
-        _print_json(result)
-        return
-    from t2i_audit.report.tables import console, print_table
-
-    print_table(
-        ("place", "R2, trained", "R2, held out", "accuracy, held out", "tasks"),
-        [
-            (
-                probe.place,
-                f"{probe.r2_in_distribution:.2f}",
-                f"{probe.r2_held_out:.2f}",
-                "" if math.isnan(probe.accuracy_held_out) else f"{probe.accuracy_held_out:.2f}",
-                str(probe.n_held_out),
-            )
-            for probe in result.probes
-        ],
-    )
-    screen = console()
-    if result.status == "diverged":
-        screen.print("The loss diverged: there is nothing to test. Lower --learning-rate.")
-    else:
-        floor = result.additive_floor
-        beside = "" if math.isnan(floor) else f" (adding up alone: {floor:.2f})"
-        screen.print(
-            f"Generalization: {result.score_held_out:.2f} on {result.n_held_out} held-out "
-            f"compositions{beside}, {result.score_in_distribution:.2f} on {result.n_trained} "
-            "trained ones; one run, so there is no interval"
-        )
-    screen.print(f"Run directory: {out}", soft_wrap=True)
-
-
-def _print_sweep(result: SweepResult, out: Path, as_json: bool) -> None:
-    if as_json:
-        _print_json(result)
-        return
-    from synthetic.analysis import spell
     from t2i_audit.report.tables import console
 
-    _print_rows("grid", result.rows)
-    screen = console()
-    for one in result.correlations:
-        screen.print(
-            f"Pearson of generalization with decodability at {one.place}: {spell(one.pearson)}, "
-            f"{one.pearson.n} runs"
-        )
-    screen.print(f"{result.n_runs} runs, {result.n_diverged} diverged and left out")
-    screen.print(f"Run directory: {out}", soft_wrap=True)
-
-
-def _print_rows(heading: str, rows: tuple[Row, ...]) -> None:
-    from synthetic.analysis import spell
-    from t2i_audit.report.tables import print_table
-
-    print_table(
-        (heading, "runs", "trained", "generalization", "adding up", "input", "hidden 1", "last"),
-        [
-            (
-                row.name,
-                str(row.n_runs),
-                f"{row.train_fraction:.2f}",
-                *(
-                    spell(value)
-                    for value in (
-                        row.held_out,
-                        row.additive_floor,
-                        row.probe_input,
-                        row.probe_first,
-                        row.probe_last,
-                    )
-                ),
-            )
-            for row in rows
-        ],
-    )
-
-
-def _print_json(value: object) -> None:
-    from t2i_audit.io import dump_json
-
-    sys.stdout.write(dump_json(value))
+    show(result)
+    console().print(f"Run directory: {out}", soft_wrap=True)
 
 
 def _words(text: str) -> list[str]:

@@ -78,13 +78,38 @@ def test_single_modules_can_never_be_connected() -> None:
         draw_support("random", all_compositions(4, 1), 4, 0.25, stream(0, "support"))
 
 
-def test_a_disconnected_support_never_mixes_the_halves() -> None:
-    support = draw_support("disconnected", all_compositions(6, 3), 6, 0.25, stream(0, "support"))
+@pytest.mark.parametrize(
+    ("train_fraction", "apart", "trained"),
+    [
+        # Up to 3 of 8 modules make 92 compositions. One module apart from 7 mixes in 7 + 21 = 28
+        # of them, halves in 16 + 48 = 64.
+        (0.75, 1, 92 - 28),
+        (28 / 92, 4, 28),
+        # Halves, and of the 28 that are left some are held out as well.
+        (0.25, 4, 23),
+    ],
+)
+def test_a_disconnected_support_never_mixes_its_groups(
+    train_fraction: float, apart: int, trained: int
+) -> None:
+    compositions = all_compositions(8, 3)
+    support = draw_support("disconnected", compositions, 8, 1 - train_fraction, stream(0, "s"))
 
     assert support.is_compositional
     assert not support.is_connected
-    assert all(max(one) < 3 or min(one) >= 3 for one in support.train)
-    assert all(min(one) < 3 <= max(one) for one in support.held_out)
+    assert all(max(one) < apart or min(one) >= apart for one in support.train)
+    assert len(support.train) == trained
+    assert sorted(support.train + support.held_out) == sorted(compositions)
+
+
+@pytest.mark.parametrize(
+    ("modules", "active", "part"), [(1, 1, "at least 2 modules"), (4, 1, "no disconnected support")]
+)
+def test_what_cannot_be_disconnected_is_refused(modules: int, active: int, part: str) -> None:
+    with pytest.raises(AuditError, match=part):
+        draw_support(
+            "disconnected", all_compositions(modules, active), modules, 0.5, stream(0, "support")
+        )
 
 
 def test_a_non_compositional_support_lacks_one_module() -> None:
@@ -97,8 +122,8 @@ def test_a_non_compositional_support_lacks_one_module() -> None:
 
 
 def frequencies(kind: str, seed: int) -> np.ndarray:
-    compositions = all_compositions(8, 2)
-    support = draw_support(kind, compositions, 8, 0.5, stream(seed, "support"))  # type: ignore[arg-type]
+    """In how many of 69 trained compositions each of 8 modules occurs, the rarest first."""
+    support = draw_support(kind, all_compositions(8, 3), 8, 0.25, stream(seed, "support"))  # type: ignore[arg-type]
     return np.sort(masks(support.train, 8).sum(axis=0))
 
 
@@ -111,9 +136,13 @@ def test_supports_spread_the_modules_as_their_names_say() -> None:
         return float(mean[kind][-1] - mean[kind][0])
 
     assert spread("balanced") < spread("random")
-    # A quarter of 8 modules is marked: the two rarest, or the two most frequent.
-    assert mean["unpopular"][1] < mean["random"][1] - 1
-    assert mean["popular"][-2] > mean["random"][-2] + 0.5
+    # A module occurs in 1 + 7 + 21 = 29 compositions. Those with one of 3 modules are
+    # 92 - (5 + 10 + 10) = 67 and are all trained.
+    assert mean["popular"][-3:].tolist() == [29, 29, 29]
+    # 7 modules make 7 + 21 + 35 = 63 compositions, each of them in 1 + 6 + 15 = 22; that leaves 6
+    # for the rarest module.
+    assert mean["unpopular"][0] == 6
+    assert mean["unpopular"][1] >= 22
 
 
 def test_more_active_modules_than_there_are_is_refused() -> None:

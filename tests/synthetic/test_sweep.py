@@ -146,6 +146,70 @@ def test_train_writes_a_students_curve_and_probe(
     assert (tmp_path / "one" / "student.png").stat().st_size > 1000
 
 
+TRAIN = [
+    *("synthetic", "train", "--modules", "4", "--active", "2", "--size", "4", "--width", "16"),
+    *("--depth", "1", "--steps", "400", "--tasks", "64", "--samples", "16", "--threads", "1"),
+    *("--device", "cpu", "--save-every", "0"),
+]
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*TRAIN, "--out", str(tmp_path / "whole")]) == 0
+    out = tmp_path / "killed"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "t2i_audit", *TRAIN, "--out", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not (out / "training.pt").exists() and process.poll() is None:
+            time.sleep(0.005)
+    finally:
+        process.kill()
+        process.wait()
+    assert not list(out.glob("runs/*.json"))
+    capsys.readouterr()
+
+    assert main([*TRAIN, "--out", str(out)]) == 0
+
+    assert "going on after step" in capsys.readouterr().err
+    assert tables(out) == tables(tmp_path / "whole")
+    assert not (out / "training.pt").exists()
+    # A finished student is not trained again.
+    assert main([*TRAIN, "--out", str(out)]) == 0
+    assert "steps at" not in capsys.readouterr().err
+    assert tables(out) == tables(tmp_path / "whole")
+
+
+def test_a_damaged_training_state_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main([*TRAIN, "--out", str(out)]) == 0
+    (run,) = (out / "runs").iterdir()
+    run.unlink()
+    (out / "training.pt").write_bytes(b"PK half of an archive")
+    capsys.readouterr()
+
+    assert main([*TRAIN, "--out", str(out)]) == 2
+
+    assert f"{out / 'training.pt'} cannot be used" in capsys.readouterr().err
+
+
+def test_another_student_in_the_same_folder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = [*TRAIN, "--steps", "2", "--out", str(tmp_path / "out")]
+    assert main(few) == 0
+    capsys.readouterr()
+
+    assert main([*few, "--width", "8"]) == 2
+
+    assert "width is 16 there and 8 here" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,17 @@ from synthetic.probing import mean_r2, probe_place
 from synthetic.results import evaluate, result_from_json, score
 from synthetic.runner import train_group
 from synthetic.settings import RunSettings
+from synthetic.state import read_state, write_state
 from synthetic.students.mlp import EnsembleMLP
-from synthetic.train import Members, _batches, learning_rate, make_members, train
+from synthetic.train import (
+    Members,
+    TrainingState,
+    batches,
+    data_streams,
+    learning_rate,
+    make_members,
+    train,
+)
 from t2i_audit.io import to_json
 
 SMALL = RunSettings(modules=4, size=3, width=12, depth=2, steps=60, tasks=8, samples=3)
@@ -44,7 +54,7 @@ def plain_training(members: Members) -> nn.Sequential:
             {"params": [one.bias for one in linears], "weight_decay": 0.0},
         ]
     )
-    for step, batch in enumerate(_batches(members)):
+    for step, batch in enumerate(batches(members, data_streams(members))):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step)
         samples = batch.inputs.shape[2]
@@ -153,6 +163,8 @@ def test_shuffled_targets_teach_nothing_and_true_ones_something() -> None:
     assert true.score_in_distribution > 0.3
     assert shuffled.score_in_distribution < 0.05
     assert true.additive_floor == shuffled.additive_floor
+    # A student that uses its code is lost when told another one.
+    assert true.score_other_code < true.score_in_distribution - 0.3
 
 
 def test_the_score_is_r2_within_tasks() -> None:
@@ -194,3 +206,40 @@ def test_categorical_constituents_are_told_by_accuracy() -> None:
 
     assert reading.accuracy_held_out == 1.0
     assert reading.r2_held_out > 0.99
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        # So many tasks that a step or few use up what is drawn at once.
+        replace(SMALL, tasks=256, samples=16, steps=20),
+        replace(
+            SMALL,
+            student="transformer",
+            width=8,
+            family="preference",
+            tasks=64,
+            samples=16,
+            steps=4,
+        ),
+    ],
+    ids=["mlp", "transformer"],
+)
+def test_a_training_goes_on_from_its_state_as_if_it_had_not_been_left(
+    run: RunSettings, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.pt"
+
+    def keep(state: TrainingState) -> None:
+        if not path.exists():
+            write_state(path, state)
+
+    whole, resumed = make_members([run]), make_members([run])
+    curve = train(whole, keep=keep)
+    state = read_state(path)
+    assert state is not None
+    assert 0 < state.steps < run.steps
+
+    curve_on = train(resumed, resume=state)
+
+    assert repr(evaluate(resumed, curve_on)) == repr(evaluate(whole, curve))

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import pearsonr
+from scipy.stats import pearsonr, spearmanr
 
 from synthetic.probing import ProbeReading
 from synthetic.results import RunResult
 from synthetic.runner import group_runs
-from synthetic.settings import PAPER, RunSettings, preset_settings
+from synthetic.settings import RunSettings, preset_settings
 from synthetic.statistics import control_verdict, correlate
 from synthetic.students.base import INPUT
 from synthetic.suite import Suite, default_suite
@@ -30,7 +30,19 @@ def result(seed: int, held_out: float, at_input: float, at_hidden: float) -> Run
         for place, value in ((INPUT, at_input), ("hidden_1", at_hidden))
     )
     return RunResult(
-        replace(SMALL, seed=seed), "finished", True, True, 7, 3, 100, 0.9, held_out, 0.5, probes, ()
+        settings=replace(SMALL, seed=seed),
+        status="finished",
+        compositional=True,
+        connected=True,
+        n_trained=7,
+        n_held_out=3,
+        parameters=100,
+        score_in_distribution=0.9,
+        score_held_out=held_out,
+        additive_floor=0.5,
+        score_other_code=0.0,
+        probes=probes,
+        curve=(),
     )
 
 
@@ -47,6 +59,25 @@ def test_the_correlation_is_scipys() -> None:
     fisher = pearsonr(x, y).confidence_interval()
     assert found.pearson.lower == pytest.approx(fisher.low, abs=0.15)
     assert found.pearson.upper == pytest.approx(fisher.high, abs=0.15)
+
+
+def test_what_a_student_has_seen_is_left_out_of_the_relation_among_those_that_saw_alike() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=40)
+    few = np.arange(40) < 20
+    # Students of few compositions decode as well, and generalize worse throughout.
+    runs = [
+        replace(result(i, x[i] - 3 * few[i], 1.0, x[i]), n_trained=4 if few[i] else 7)
+        for i in range(40)
+    ]
+
+    found = correlate(runs, "hidden_1")
+
+    assert found.alike.estimate == pytest.approx(1)
+    y = x - 3 * few
+    assert found.pearson.estimate == pytest.approx(pearsonr(x, y)[0])
+    assert found.spearman.estimate == pytest.approx(spearmanr(x, y)[0])
+    assert found.pearson.estimate < 0.7
 
 
 def test_diverged_runs_are_kept_out_and_counted() -> None:
@@ -87,7 +118,14 @@ def test_validate_writes_everything_and_goes_on(tmp_path: Path) -> None:
         }
         return tuple(
             dict.fromkeys(
-                replace(run, **sizes, width=min(run.width, 16), steps=min(run.steps, 20))
+                replace(
+                    run,
+                    **sizes,
+                    width=min(run.width, 16),
+                    steps=min(run.steps, 20),
+                    # One of 10 compositions would join no 4 modules.
+                    train_fraction=max(run.train_fraction, 0.3),
+                )
                 for run in runs
                 if run.seed % 3 < 2
             )
@@ -126,4 +164,6 @@ def test_the_paper_preset_is_the_papers_setting() -> None:
 
     assert (run.modules, run.active, run.size, run.tasks, run.samples) == (16, 3, 16, 128, 16)
     assert (run.width, run.depth, run.steps, run.learning_rate) == (1024, 4, 300_000, 3e-4)
-    assert preset_settings("paper", family="preference").depth == PAPER["preference"]["depth"] == 2
+    imitation = preset_settings("paper", family="preference")
+    # The official sweeps draw 384 million tasks, 128 a step.
+    assert (imitation.depth, imitation.steps * imitation.tasks) == (2, 384_000_000)
