@@ -59,10 +59,12 @@ PHASES = {
     "misbinding": (
         Phase(Schedule(700, 5e-4, ema_decay=0.99), seed=4),
         Phase(Schedule(4500, 7e-4, ema_decay=0.995), seed=9),
+        Phase(Schedule(5000, 6e-4, ema_decay=0.998), seed=13),
     ),
     "bag-of-words": (
         Phase(Schedule(1500, 5e-4, ema_decay=0.99), seed=5),
         Phase(Schedule(5000, 7e-4, ema_decay=0.995), seed=10),
+        Phase(Schedule(4000, 6e-4, ema_decay=0.998), seed=14),
     ),
     "patchy": (
         Phase(Schedule(700, 5e-4, ema_decay=0.99), seed=6),
