@@ -19,13 +19,18 @@ from t2i_audit.stats.interval import undefined
 RESAMPLES = 2000
 # An input that gives up this much in every run has no room to tell good students from bad ones.
 SATURATED = 0.98
+# A correlation over fewer points is not interpreted, nor is it in the leaderboard.
+FEWEST_RUNS = 4
 
 ControlVerdict = Literal["saturated", "no_relation", "related", "undefined"]
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """How decodability at one place goes with compositional generalization, over runs."""
+    """How decodability at one place goes with compositional generalization, over runs.
+
+    Undefined below `FEWEST_RUNS`.
+    """
 
     place: str
     pearson: Interval
@@ -62,8 +67,8 @@ def correlate(results: Sequence[RunResult], place: str, *, seed: int = 0) -> Cor
     together = np.zeros(n)
 
     def interval(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Interval:
-        if n == 0:
-            return undefined()
+        if n < FEWEST_RUNS:
+            return undefined(n)
         weights, cluster = cluster_weights(
             seeds, rng=np.random.default_rng(seed), resamples=RESAMPLES
         )
