@@ -149,22 +149,40 @@ def test_a_damaged_judgement_shard_is_told_and_judged_again(
     assert results(copied) == results(whole)
 
 
+def on_one_thread(*command: str) -> subprocess.CompletedProcess[str]:
+    """What a Python `command` does with the threads that torchrun gives each process.
+
+    A matrix product on CPUs rounds by the number of threads, so both sides need the same.
+    """
+    return subprocess.run(
+        [sys.executable, *command],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole_on_one_thread(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "on-one-thread"
+    done = on_one_thread("-m", "t2i_audit", *arguments(suite, out))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
 @pytest.mark.parametrize("count", [2, 3])
 def test_several_processes_make_the_run_of_one(
-    count: int, whole: Path, suite: Path, tmp_path: Path
+    count: int, whole_on_one_thread: Path, suite: Path, tmp_path: Path
 ) -> None:
     # As the README starts them on CPUs.
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    done = subprocess.run(
-        [*launcher, "--nproc_per_node", str(count), "-m", "t2i_audit",
-         *arguments(suite, tmp_path / "run")],
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count))
+    done = on_one_thread(*launcher, "-m", "t2i_audit", *arguments(suite, tmp_path / "run"))
 
     assert done.returncode == 0, done.stdout + done.stderr
     # One of them speaks for all.
     assert done.stdout.count("Run directory: ") == done.stderr.count("judge: ") == 1
-    assert results(tmp_path / "run") == results(whole)
+    assert results(tmp_path / "run") == results(whole_on_one_thread)
 
 
 def test_what_a_dead_process_left_is_made_by_the_first(
