@@ -42,7 +42,8 @@ def test_neurons_grow_linearly_with_modules() -> None:
 
 
 def test_the_error_falls_with_the_square_of_the_neurons_and_the_probe_finds_the_code() -> None:
-    found = report(teacher(), (4, 8, 16, 32))
+    # Of 4 modules there are 10 compositions, few to learn a probe from: R2 is 0.988 to 1.00 then.
+    found = report(teacher(8), (4, 8, 16, 32))
 
     assert found.slope == pytest.approx(-2, abs=0.35)
     assert all(size.measured <= size.bound for size in found.sizes)
