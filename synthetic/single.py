@@ -14,7 +14,7 @@ from synthetic.runner import limited_threads, read_run, run_path
 from synthetic.settings import RunSettings, choose
 from synthetic.state import read_state, write_state
 from synthetic.tables import write_tables
-from synthetic.train import Precision, TrainingState, make_members, train
+from synthetic.train import Members, Precision, TrainingState, make_members, train
 from t2i_audit.errors import AuditError
 from t2i_audit.io import write_json
 from t2i_audit.run.directory import SUMMARY, RunDirectory, open_run
@@ -80,7 +80,6 @@ def train_one(
     """
     choose("precision", precision, get_args(Precision))
     place = resolve_device(device)
-    make_members([settings])  # refuses what does not fit before anything is written
     asked = {
         "command": "synthetic train",
         "run": settings,
@@ -88,26 +87,29 @@ def train_one(
         "precision": precision,
         "threads": threads,
     }
-    with open_run(out, asked, stages=("steps",)) as directory, limited_threads(threads):
-        if not run_path(out, settings).exists():
-            result = _train(settings, directory, place, precision, save_every, say)
-            write_json(run_path(out, settings), result)
-        (out / STATE).unlink(missing_ok=True)
-        result = read_run(out, settings)
-        write_tables(out, [result])
-        save(out / "student", curve_and_probe(result))
-        write_json(out / SUMMARY, result)
+    with limited_threads(threads):
+        members = make_members([settings])  # refuses what does not fit before anything is written
+        with open_run(out, asked, stages=("steps",)) as directory:
+            if not run_path(out, settings).exists():
+                result = _train(members, directory, place, precision, save_every, say)
+                write_json(run_path(out, settings), result)
+            (out / STATE).unlink(missing_ok=True)
+            result = read_run(out, settings)
+            write_tables(out, [result])
+            save(out / "student", curve_and_probe(result))
+            write_json(out / SUMMARY, result)
     return result
 
 
 def _train(
-    settings: RunSettings,
+    members: Members,
     directory: RunDirectory,
     place: torch.device,
     precision: Precision,
     save_every: float,
     say: Callable[[str], None],
 ) -> RunResult:
+    (settings,) = members.settings
     path = directory.path / STATE
     resume = read_state(path)
     made = 0 if resume is None else resume.steps
@@ -123,7 +125,6 @@ def _train(
             write_state(path, state)
             saved = time.monotonic()
 
-    members = make_members([settings])
     with directory.stage("steps", settings.steps, done=made) as advance:
         curve = train(
             members, device=place, precision=precision, advance=advance, resume=resume, keep=keep

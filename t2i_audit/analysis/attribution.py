@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.analysis.success import judged_counts, outcome_array, proportion
+from t2i_audit.probes.station import PRESENCE_CAP
 from t2i_audit.stats.interval import Interval
 
 FloatArray = NDArray[np.float64]
@@ -27,10 +28,6 @@ FEW_FAILURES = 0.10
 
 # A share of fewer failing prompts than this names nobody.
 FEWEST_FAILING = 5
-
-# A bag of words that knows which two values occur guesses between them, hence one half. Above
-# that it knows the answer itself (a prompt's only colour), and no gain over it can be asked for.
-PRESENCE_CAP = 0.5
 
 
 @dataclass(frozen=True, eq=False)

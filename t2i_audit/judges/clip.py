@@ -70,14 +70,14 @@ class ClipJudge:
             raise JudgeError(f"judge {spec!r} cannot load: {hint} (clip:MODEL/TAG)")
         try:
             if folder is None:
-                _require_safe_weights(name, tag)
+                _require_safe_weights(spec, name, tag)
             with quiet_libraries():
                 model, _, preprocess = open_clip.create_model_and_transforms(
                     name, pretrained=tag or None, device=device
                 )
                 tokenizer = open_clip.get_tokenizer(name)
-        except _PickleOnlyError as error:
-            raise JudgeError(f"judge {spec!r} is not read: {error}") from error
+        except JudgeError:
+            raise
         except Exception as error:  # open_clip raises whatever its loaders raise
             reason = (str(error).strip() or type(error).__name__).partition(". ")[0]
             raise JudgeError(
@@ -170,17 +170,13 @@ class ClipJudge:
             self._texts.update(zip(part, encoded.float().cpu(), strict=True))
 
 
-class _PickleOnlyError(Exception):
-    """There are weights, but none that can be read without running what is in them."""
-
-
-def _require_safe_weights(name: str, tag: str) -> None:
+def _require_safe_weights(spec: str, name: str, tag: str) -> None:
     """Fetch the weights of open_clip's model ``name/tag`` as safetensors, if need be.
 
     open_clip looks for them first, but takes a pickle where there are none.
 
     Raises:
-        _PickleOnlyError: there are none.
+        JudgeError: there are none.
         OSError: they are not in the local cache, and the hub cannot be asked.
     """
     import open_clip
@@ -197,10 +193,10 @@ def _require_safe_weights(name: str, tag: str) -> None:
     except LocalEntryNotFoundError:
         raise
     except EntryNotFoundError as error:
-        raise _PickleOnlyError(
-            "its weights are there only as a pickle, which can run code when it is read; where "
-            f"you trust them, load them with open_clip, save them with safetensors as {WEIGHTS} "
-            f"beside {CONFIG}, and give clip:{LOCAL}FOLDER"
+        raise JudgeError(
+            f"judge {spec!r} is not read: its weights are there only as a pickle, which can run "
+            "code when it is read; where you trust them, load them with open_clip, save them with "
+            f"safetensors as {WEIGHTS} beside {CONFIG}, and give clip:{LOCAL}FOLDER"
         ) from error
 
 

@@ -110,11 +110,17 @@ def fetch_from_hub(name: str, options: ModelOptions) -> Path:
     from huggingface_hub import hf_hub_download
 
     trusted = options.trust_remote_code == name
-    where: dict[str, Any] = {"local_files_only": options.local_files_only}
     try:
         with quiet_libraries():
             # The index first: fetching the rest already imports a pipeline class that it names.
-            index = Path(hf_hub_download(name, PIPELINE_INDEX, revision=options.revision, **where))
+            index = Path(
+                hf_hub_download(
+                    name,
+                    PIPELINE_INDEX,
+                    revision=options.revision,
+                    local_files_only=options.local_files_only,
+                )
+            )
             read_index(index.parent, name, trusted=trusted)
             return Path(
                 DiffusionPipeline.download(
@@ -122,8 +128,8 @@ def fetch_from_hub(name: str, options: ModelOptions) -> Path:
                     use_safetensors=True,
                     revision=index.parent.name,
                     variant=options.variant,
+                    local_files_only=options.local_files_only,
                     trust_remote_code=trusted,
-                    **where,
                 )
             )
     except ModelError:

@@ -33,11 +33,6 @@ class Task:
     """``(n,)`` labels permuted among the prompts that have one (the control task of Hewitt and
     Liang 2019)."""
 
-    @classmethod
-    def of(cls, target: Target, folds: Sequence[Fold], *, seed: int) -> Task:
-        """Prepare `target` for `folds`."""
-        return tasks_of([target], folds, seed=seed)[0]
-
 
 def tasks_of(targets: Sequence[Target], folds: Sequence[Fold], *, seed: int) -> list[Task]:
     """Prepare `targets` for `folds`."""

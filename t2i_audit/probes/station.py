@@ -38,7 +38,8 @@ FloatArray = NDArray[np.float64]
 Verdict = Literal["kept", "lost", "saturated"]
 
 FIRST_LAYER = "embeddings"
-# A bag of words that knows which two values occur guesses between them.
+# A bag of words that knows which two values occur guesses between them, hence one half. Above
+# that it knows the answer itself (a prompt's only colour), and no gain over it can be asked for.
 PRESENCE_CAP = 0.5
 
 
@@ -149,9 +150,11 @@ def probe_station(
         on_block(1)
     words.offer(read(presence_block(prompts, blocks[0].station if blocks else "")))
 
-    def summary(tasks: Sequence[Task], presence: Interval) -> SlotReading:
+    def summary(tasks: Sequence[Task], bag: Sequence[Chosen]) -> SlotReading:
         """Mean over `tasks`, each with its own choice of place."""
         ours, twins = mean_score(own.among(tasks)), mean_score(random.among(tasks))
+        # A bag of words knows by definition which words occur.
+        presence = mean_score(bag).interval if bag else Interval(1.0, 1.0, 1.0, ours.n)
         shuffled = [shuffled_tally(each) for each in own.among(tasks)]
         gain = ours.minus(twins)
         return SlotReading(
@@ -171,14 +174,13 @@ def probe_station(
     results: dict[str, SlotReading] = {}
     decodability: dict[str, SlotDecodability] = {}
     for task in slots:
-        for chosen, bag in zip(own.among([task]), words.among([task]), strict=False):
-            results[task.target.name] = summary([task], mean_score([bag]).interval)
-            decodability[task.target.name] = _decodability(chosen, bag)
+        chosen, bag = own.among([task]), words.among([task])
+        if chosen:
+            results[task.target.name] = summary([task], bag)
+            decodability[task.target.name] = _decodability(chosen[0], bag[0])
     for name in sorted({task.target.summary_name for task in presences}):
         kind = [task for task in presences if task.target.summary_name == name]
-        # A bag of words knows by definition which words occur.
-        certain = Interval(1.0, 1.0, 1.0, mean_score(own.among(kind)).n)
-        results[name] = summary(kind, certain)
+        results[name] = summary(kind, [])
     return StationProbes(tuple(places), tuple(random_places), results, decodability)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prompts.structure import PRESENCE
 from t2i_audit.io import write_bytes
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 FOLDER = "figures"
 NAME = "where_lost"
-PRESENCE = "presence."
 IMAGE = "image"
 COLUMNS = 2
 PANEL = (6.0, 2.6)  # inches
@@ -34,7 +34,7 @@ def write_losses(
         rows: of the table ``probes``.
         drawn: slot -> share of pictures in which it is right, where the judge tells.
     """
-    slots = sorted({row["slot"] for row in rows if not row["slot"].startswith(PRESENCE)})
+    slots = sorted({row["slot"] for row in rows if not row["slot"].startswith(PRESENCE + ".")})
     if not slots:
         return ()
     files = []
