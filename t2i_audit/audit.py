@@ -157,6 +157,7 @@ def run_audit(settings: AuditSettings) -> Path:
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     judge.check(inputs.suite.prompts)
     from t2i_audit.generation import sampling_defaults
+    from t2i_audit.generation.memory import remember_offload
     from t2i_audit.generation.options import check_options, sampler_options
     from t2i_audit.generation.safety import checker_name, safety_notes, watermarker_name
     from t2i_audit.report.losses import write_losses
@@ -183,6 +184,7 @@ def run_audit(settings: AuditSettings) -> Path:
         options=settings.picture_options,
     )
     check_options(inputs.loaded.pipeline, settings.picture_options)
+    remember_offload(inputs.loaded, settings.out)
     if settings.batch_size is None:
         found = _remembered_batch_size(settings.out)
         if found is None:

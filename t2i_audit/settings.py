@@ -12,7 +12,7 @@ from t2i_audit.run.share import parse_shard
 
 DType = Literal["auto", "float32", "float16", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Offload = Literal["none", "model", "sequential"]
+Offload = Literal["auto", "none", "model", "sequential"]
 
 BUILTIN_PREFIX = "builtin:"
 DEFAULT_SUITE = "world-relations"
@@ -32,8 +32,9 @@ class Placement:
         AuditError: a value is unknown, or two exclude each other.
     """
 
-    offload: Offload = "none"
-    """``model``: each network is on the device only while it runs; ``sequential``: each layer."""
+    offload: Offload = "auto"
+    """``model``: each network is on the device only while it runs; ``sequential``: each layer;
+    ``auto``: as ``model`` once not even one picture fits otherwise."""
     attention_slicing: bool = False
     """Attention in several smaller steps."""
     vae_tiling: bool = False
@@ -43,7 +44,7 @@ class Placement:
 
     def __post_init__(self) -> None:
         _require_choice("--offload", self.offload, get_args(Offload))
-        if self.device_map is not None and self.offload != "none":
+        if self.device_map is not None and self.offload in ("model", "sequential"):
             raise AuditError("--device-map and --offload exclude each other; give one of them")
 
     def rounding(self) -> dict[str, object]:

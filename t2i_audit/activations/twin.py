@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.hooks import text_encoders
+from t2i_audit.models.placement import take_turns
 from t2i_audit.models.quiet import quiet_libraries
 
 if TYPE_CHECKING:
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 STANDARD_DEVIATION = 0.02  # as the transformers' own initialisation
 
 
-def random_twin(loaded: LoadedModel, *, seed: int) -> LoadedModel:
+@contextmanager
+def random_twin(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
     """`loaded` with every text encoder initialised afresh from its configuration.
 
     The architecture's own initialisation is used, so a probe of the twin reads what architecture
     and tokenizer give away by themselves. Everything but the encoders is shared with `loaded`,
-    whose pipeline stays as it is; the global random state is left untouched.
+    whose own wait on the host while the block runs; the global random state is left untouched.
     """
     import torch
 
@@ -33,13 +35,17 @@ def random_twin(loaded: LoadedModel, *, seed: int) -> LoadedModel:
         fresh = {}
         for encoder in text_encoders(loaded.pipeline):
             model = type(encoder.model)(copy.deepcopy(encoder.model.config))
-            fresh[encoder.name] = model.to(device=loaded.device, dtype=loaded.dtype).eval()
-    pipeline = _with_components(loaded.pipeline, fresh)
-    return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random text encoder)")
+            fresh[encoder.name] = model.to(dtype=loaded.dtype).eval()
+    with _standing_in(loaded, fresh, "random text encoder") as twin:
+        yield twin
 
 
-def random_denoiser(loaded: LoadedModel, *, seed: int) -> LoadedModel:
-    """`loaded` with its denoiser initialised afresh from its configuration, the rest shared."""
+@contextmanager
+def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
+    """`loaded` with its denoiser initialised afresh from its configuration, the rest shared.
+
+    The trained denoiser waits on the host while the block runs.
+    """
     import torch
 
     from t2i_audit.activations.denoiser import denoiser_blocks
@@ -51,9 +57,22 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> LoadedModel:
         with _marking_uninitialised():
             fresh = type(trained).from_config(trained.config)
         _fill_uninitialised(fresh)
-        fresh = fresh.to(device=loaded.device, dtype=loaded.dtype).eval()
-    pipeline = _with_components(loaded.pipeline, {name: fresh})
-    return replace(loaded, pipeline=pipeline, name=f"{loaded.name} (random denoiser)")
+        fresh = fresh.to(dtype=loaded.dtype).eval()
+    with _standing_in(loaded, {name: fresh}, "random denoiser") as twin:
+        yield twin
+
+
+@contextmanager
+def _standing_in(
+    loaded: LoadedModel, fresh: Mapping[str, nn.Module], what: str
+) -> Iterator[LoadedModel]:
+    """`loaded` with the networks `fresh` for those of the same names, in their places."""
+    own, pipeline = loaded.pipeline, _with_components(loaded.pipeline, fresh)
+    take_turns(own, pipeline, fresh, loaded.device)
+    try:
+        yield replace(loaded, pipeline=pipeline, name=f"{loaded.name} ({what})")
+    finally:
+        take_turns(pipeline, own, fresh, loaded.device)
 
 
 def _with_components(pipeline: Any, fresh: Mapping[str, Any]) -> Any:

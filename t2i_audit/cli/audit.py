@@ -88,7 +88,7 @@ def audit(
             help="Make and judge only this part of the images; see the command merge.",
         ),
     ] = None,
-    offload: options.OffloadOption = "none",
+    offload: options.OffloadOption = "auto",
     attention_slicing: options.AttentionSlicing = False,
     vae_tiling: options.VaeTiling = False,
     device_map: options.DeviceMap = None,

@@ -17,10 +17,15 @@ from prompts.errors import PromptsError
 from t2i_audit import __version__
 from t2i_audit.cli import audit, leaderboard, merge, models, probe, prompts, synthetic
 from t2i_audit.errors import AuditError
+from t2i_audit.models.shortage import is_out_of_memory
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 INTERRUPTED_TEXT = "interrupted; the same command goes on where it stopped"
+SHORT_TEXT = (
+    "memory ran short; what is done is kept, so give the same command again with less beside it on "
+    "the machine, or a smaller --batch-size"
+)
 
 app = typer.Typer(
     name="t2i-audit",
@@ -54,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sentence is None:
             raise
         return _fail(sentence)
+    except RuntimeError as err:
+        if not is_out_of_memory(err):
+            raise
+        return _fail(SHORT_TEXT)
     except TyperException as err:
         return _fail(_usage_sentence(err), BAD_INPUT)
     # Typer itself turns an interrupt into this exit code and says nothing.

@@ -99,7 +99,11 @@ AsJson = Annotated[
 ]
 OffloadOption = Annotated[
     Offload,
-    typer.Option("--offload", help="Keep networks (model) or layers off the device while idle."),
+    typer.Option(
+        "--offload",
+        help="Keep networks (model) or layers off the device while idle; auto: networks, once "
+        "nothing fits otherwise.",
+    ),
 ]
 AttentionSlicing = Annotated[
     bool, typer.Option("--attention-slicing", help="Attention in smaller steps, to save memory.")

@@ -52,7 +52,7 @@ def probe(
     lora: options.Lora = [],  # noqa: B006, typer makes a list of its own
     scheduler: options.Scheduler = None,
     trust_remote_code: options.TrustRemoteCode = None,
-    offload: options.OffloadOption = "none",
+    offload: options.OffloadOption = "auto",
     device_map: options.DeviceMap = None,
     as_json: options.AsJson = False,
 ) -> None:

@@ -1,89 +1,109 @@
-"""Out of memory: how it is told from other faults, and how a batch is made in smaller parts.
+"""What is done where memory runs short: smaller batches, and networks that leave the device.
 
 Batches are cut once, so that a resumed or divided run makes the very same ones. With
 ``--batch-size auto`` their size is found by a trial before anything is cut and stands in the
 manifest. Should memory run short later all the same, a batch is sampled in parts of half the size,
-and so are all that follow; the size of the parts is kept in the run directory. Parts change a
-picture by rounding only.
+and so are all that follow. Where not even one picture fits, or a batch may not be divided, the
+networks leave the device while they are idle. Both are kept in the run directory. Parts change a
+picture by rounding only, networks that leave the device not at all.
 """
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from t2i_audit.activations.store import FeaturePart, join_parts
-from t2i_audit.errors import ModelError
 from t2i_audit.generation.sampler import Sampled
 from t2i_audit.io import read_json, write_json
+from t2i_audit.models.placement import OFFLOADED, is_offloaded, relieve
+from t2i_audit.models.shortage import out_of_memory_error, runs_short
 from t2i_audit.progress import say
 
 if TYPE_CHECKING:
     from t2i_audit.generation.batches import Batch
+    from t2i_audit.models.load import LoadedModel
 
-# What torch says where it has no class of its own for it: on the CPU, MPS and in cuBLAS.
-SHORTAGES = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 REMEMBERED = "memory.json"
-KEY = "pictures_at_once"
+SIZE, OFFLOAD = "pictures_at_once", "networks_leave_the_device"
 
 Made = tuple[Sampled, FeaturePart | None]
+T = TypeVar("T")
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether `error` is a device's or the host's memory running short."""
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        shortage in str(error) for shortage in SHORTAGES
-    )
-
-
-def out_of_memory_error(size: int) -> ModelError:
-    """The sentence for the user."""
-    smaller = f"--batch-size {size // 2} or auto, " if size > 1 else ""
-    return ModelError(
-        f"memory runs short with {size} in a batch; give {smaller}--offload model or sequential, "
-        "--attention-slicing, --vae-tiling or a smaller --dtype"
-    )
-
-
-def largest_batch(attempt: Callable[[int], object], *, start: int) -> int:
+def largest_batch(loaded: LoadedModel, attempt: Callable[[int], object], *, start: int) -> int:
     """The largest of `start`, `start` / 2, `start` / 4, ... for which `attempt` has memory.
 
+    Where not even 1 fits, once more with networks that leave the device while they are idle.
+
     Raises:
-        ModelError: not even 1 fits.
+        ModelError: then 1 does not fit either.
     """
     size = start
-    while _short(partial(attempt, size)):
-        if size == 1:
+    while runs_short(partial(attempt, size)):
+        if size > 1:
+            size //= 2
+        elif relieve(loaded):
+            say(OFFLOADED)
+            size = start
+        else:
             raise out_of_memory_error(1)
-        size //= 2
     return size
+
+
+def with_room(loaded: LoadedModel, attempt: Callable[[], T], *, size: int) -> T:
+    """What `attempt` returns; where memory runs short, idle networks leave the device for it.
+
+    Raises:
+        ModelError: it runs short all the same; it says so of `size` at once.
+    """
+    made: list[T] = []
+    while runs_short(lambda: made.append(attempt())):
+        if not relieve(loaded):
+            raise out_of_memory_error(size)
+        say(OFFLOADED)
+    return made[0]
+
+
+def remember_offload(loaded: LoadedModel, folder: Path) -> None:
+    """Have the networks of `loaded` leave the device, if they had to in an earlier run here."""
+    try:
+        needed = bool(read_json(folder / REMEMBERED)[OFFLOAD])
+    except (OSError, ValueError, TypeError, KeyError):
+        return  # found again when memory runs short
+    if needed and relieve(loaded):
+        say(f"{OFFLOADED}, as before")
 
 
 @dataclass(eq=False)
 class Parts:
     """How many pictures of a batch are sampled at once, remembered in `folder`."""
 
+    loaded: LoadedModel
     folder: Path
-    size: int
-    """The batches' own; less once memory ran short."""
+    whole: int
+    """The size of the batches."""
     shrinks: bool
-    """Whether a shortage halves the parts, or ends the run."""
+    """Whether a shortage halves the parts; else all of a batch must fit."""
+    size: int = field(init=False)
+    """Of a part; less than `whole` once memory ran short."""
 
     def __post_init__(self) -> None:
+        self.size = self.whole
         path = self.folder / REMEMBERED
         if self.shrinks and path.exists():
             try:
-                self.size = min(self.size, max(1, int(read_json(path)[KEY])))
+                self.size = min(self.whole, max(1, int(read_json(path)[SIZE])))
             except (ValueError, TypeError, KeyError):
                 say(f"{path} is damaged; the size of a batch is found again")
+        # The trial for the size of the batches had no folder to write to.
+        if self.loaded.placement.offload == "auto" and is_offloaded(self.loaded.pipeline):
+            self._remember()
 
     def sample(self, batch: Batch, sample: Callable[[Batch], Made]) -> Made:
         """`sample` of the whole `batch`, or of its parts one after the other.
@@ -99,32 +119,22 @@ class Parts:
                     items = batch.items[start : start + self.size]
                     made.append(sample(replace(batch, items=items)))
 
-            if not _short(attempt):
+            if not runs_short(attempt):
                 return _joined(made)
             tried = min(self.size, len(batch.items))
-            if not self.shrinks or tried == 1:
+            if self.shrinks and tried > 1:
+                self.size = tried // 2
+                say(f"memory runs short with {tried} images at once; going on with {self.size}")
+            elif relieve(self.loaded):
+                self.size = self.whole
+                say(OFFLOADED)
+            else:
                 raise out_of_memory_error(tried)
-            self.size = tried // 2
-            write_json(self.folder / REMEMBERED, {KEY: self.size})
-            say(f"memory runs short with {tried} images at once; going on with {self.size}")
+            self._remember()
 
-
-def _short(attempt: Callable[[], object]) -> bool:
-    """Run `attempt`; whether memory ran short."""
-    try:
-        attempt()
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-    else:
-        return False
-    # Only here, with the exception gone, does nothing hold on to the failed pass's tensors.
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return True
+    def _remember(self) -> None:
+        offloaded = is_offloaded(self.loaded.pipeline)
+        write_json(self.folder / REMEMBERED, {SIZE: self.size, OFFLOAD: offloaded})
 
 
 def _joined(made: list[Made]) -> Made:

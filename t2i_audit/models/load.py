@@ -45,6 +45,8 @@ class LoadedModel:
     """See `hash_weights`."""
     commit: str | None = None
     """Of a hub id, the commit that was loaded."""
+    placement: Placement = field(default_factory=Placement)
+    """As the user asked for it."""
 
     @property
     def dtype_name(self) -> str:
@@ -71,7 +73,8 @@ def load_model(
             it, else float16.
         device: ``auto`` takes CUDA, then MPS, then the CPU.
         builtin: folder of the shipped checkpoints, if not the package's own.
-        placement: where its parts lie and what saves memory; all on the device if None.
+        placement: where its parts lie and what saves memory; all on the device, as long as they
+            fit there, if None.
         options: how it is fetched and changed.
 
     Raises:
@@ -131,6 +134,7 @@ def load_model(
         device=chosen_device,
         weights_sha256=hash_weights(path, *beside),
         commit=path.name if path.parent.name == "snapshots" else None,
+        placement=placement,
     )
 
 
@@ -160,11 +164,21 @@ def choose_device(name: DeviceName) -> torch.device:
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(device for device, available in there.items() if available))
+        return _own_device(next(device for device, available in there.items() if available))
     if not there.get(name, False):
         usable = ", ".join(device for device, available in there.items() if available)
         raise ModelError(f"This machine has no device {name!r}; it has {usable}.")
-    return torch.device(name)
+    return _own_device(name)
+
+
+def _own_device(kind: str) -> torch.device:
+    """The device of `kind` that is this process's own, by its number where there are several.
+
+    Bare, networks that leave it while idle would come back to the first.
+    """
+    import torch
+
+    return torch.device(kind, torch.cuda.current_device()) if kind == "cuda" else torch.device(kind)
 
 
 def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:

@@ -1,15 +1,22 @@
-"""Where a pipeline's parts lie, and what of its speed is given up for memory."""
+"""Where a pipeline's networks lie, and what of its speed is given up for memory."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
+from t2i_audit.models.shortage import runs_short
+from t2i_audit.progress import say
 
 if TYPE_CHECKING:
     import torch
 
+    from t2i_audit.models.load import LoadedModel
     from t2i_audit.settings import Placement
+
+OFFLOADED = "memory runs short; from here on each network is on the device only while it runs"
 
 
 def loading_arguments(placement: Placement) -> dict[str, Any]:
@@ -24,7 +31,7 @@ def place(pipeline: Any, device: torch.device, placement: Placement) -> Any:
         ModelError: offloading without an accelerator, or the pipeline has no such saving.
     """
     name = type(pipeline).__name__
-    if placement.offload != "none" and device.type == "cpu":
+    if placement.offload in ("model", "sequential") and not has_own_memory(device):
         raise ModelError(
             f"--offload {placement.offload} moves parts from the host's memory to an accelerator's;"
             " here the device is the CPU, so leave it out"
@@ -48,4 +55,74 @@ def place(pipeline: Any, device: torch.device, placement: Placement) -> Any:
     if placement.offload == "sequential":
         pipeline.enable_sequential_cpu_offload(device=device)
         return pipeline
+    if placement.offload == "auto" and has_own_memory(device) and _knows_turns(pipeline):
+        if runs_short(partial(pipeline.to, device)):
+            pipeline.enable_model_cpu_offload(device=device)
+            say(OFFLOADED)
+        return pipeline
     return pipeline.to(device)
+
+
+def has_own_memory(device: torch.device) -> bool:
+    """Whether networks that leave `device` for the host give memory free."""
+    return device.type != "cpu"
+
+
+def is_offloaded(pipeline: Any) -> bool:
+    """Whether each network of `pipeline` is on the device only while it runs."""
+    from accelerate.hooks import CpuOffload
+
+    networks = pipeline.components.values()
+    return any(isinstance(getattr(each, "_hf_hook", None), CpuOffload) for each in networks)
+
+
+def relieve(loaded: LoadedModel) -> bool:
+    """From now on have each network of `loaded` on the device only while it runs.
+
+    So the text encoders are gone while the denoiser samples. It changes no number.
+
+    Returns whether that is new; not where the user has chosen otherwise, or nothing is gained.
+    """
+    pipeline = loaded.pipeline
+    if (
+        loaded.placement.offload != "auto"
+        or loaded.placement.device_map is not None
+        or not has_own_memory(loaded.device)
+        or not _knows_turns(pipeline)
+        or is_offloaded(pipeline)
+    ):
+        return False
+    pipeline.enable_model_cpu_offload(device=loaded.device)
+    return True
+
+
+def take_turns(leaving: Any, coming: Any, names: Iterable[str], device: torch.device) -> None:
+    """Have the networks `names` of the pipeline `coming` lie where those of `leaving` lie now.
+
+    Those of `leaving` go to the host, so that the device never holds both. The two pipelines share
+    all other networks.
+    """
+    from accelerate import cpu_offload, dispatch_model
+    from accelerate.hooks import remove_hook_from_submodules
+
+    if is_offloaded(leaving):
+        coming.enable_model_cpu_offload(device=device)
+        return
+    for name in names:
+        old, new = leaving.components[name], coming.components[name]
+        spread = getattr(old, "hf_device_map", None)
+        if spread is not None:
+            remove_hook_from_submodules(old)
+            old.to("cpu")
+            dispatch_model(new, spread, force_hooks=True)
+        elif not hasattr(old, "_hf_hook"):
+            old.to("cpu")
+            new.to(device)
+        # Layer by layer: neither is on the device while idle.
+        elif not hasattr(new, "_hf_hook"):
+            cpu_offload(new, device, offload_buffers=bool(new._parameters))
+
+
+def _knows_turns(pipeline: Any) -> bool:
+    """Whether `pipeline` says in which order its networks run, as offloading them needs."""
+    return getattr(pipeline, "model_cpu_offload_seq", None) is not None

@@ -74,7 +74,7 @@ def fitting_batch(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Samp
         batch = cut_batches(prompts, seeds=sampling.seeds, batch_size=size)[0]
         _sampler(loaded, sampling, _recorder(loaded, sampling, steps=1), steps=1)(batch)
 
-    return largest_batch(attempt, start=start)
+    return largest_batch(loaded, attempt, start=start)
 
 
 def make_pictures(
@@ -96,7 +96,7 @@ def make_pictures(
     shards = picture_shards(run.path, batches)
     recorder = _recorder(loaded, sampling, steps=sampling.steps)
     sample = _sampler(loaded, sampling, recorder, steps=sampling.steps)
-    parts = Parts(run.path, sampling.batch_size, sampling.shrinks)
+    parts = Parts(loaded, run.path, sampling.batch_size, sampling.shrinks)
     row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
     (run.path / IMAGES).mkdir(exist_ok=True)
     (run.path / DENOISER).mkdir(parents=True, exist_ok=True)
@@ -259,12 +259,14 @@ def random_denoiser_features(
 
     Later steps are left out: what it draws until then has nothing to do with the prompt.
     """
-    twin = random_denoiser(loaded, seed=seed)
-    recorder = DenoiserRecorder(twin.pipeline, steps=(0,))
-    sample = _sampler(twin, sampling, recorder, steps=1)
-    fitting = Parts(run.path, sampling.batch_size, sampling.shrinks)
     recorded = []
-    with run.stage("random denoiser", len(prompts)) as advance:
+    with (
+        run.stage("random denoiser", len(prompts)) as advance,
+        random_denoiser(loaded, seed=seed) as twin,
+    ):
+        recorder = DenoiserRecorder(twin.pipeline, steps=(0,))
+        sample = _sampler(twin, sampling, recorder, steps=1)
+        fitting = Parts(twin, run.path, sampling.batch_size, sampling.shrinks)
         for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):
             _, part = fitting.sample(batch, sample)
             assert part is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from t2i_audit.activations.reading import feature_blocks
 from t2i_audit.activations.store import Features
 from t2i_audit.activations.twin import random_twin
 from t2i_audit.errors import SuiteError
-from t2i_audit.generation.memory import largest_batch
+from t2i_audit.generation.memory import largest_batch, with_room
 from t2i_audit.models.load import LoadedModel
 from t2i_audit.probes.station import PlaceReading, StationProbes, probe_station
 from t2i_audit.run.directory import RunDirectory
@@ -40,18 +41,17 @@ def read_text(
     Raises `SuiteError` when no prompt fits the encoders.
     """
     folder = run.path / FOLDER
-    twin = random_twin(loaded, seed=seed)
     with run.stage("encode", 2 * len(prompts)) as advance:
-        own = encode_suite(
-            loaded,
-            prompts,
-            batch_size=batch_size,
-            folder=folder / "text_encoder",
-            on_batch=advance,
-        )
-        other = encode_suite(
-            twin, prompts, batch_size=batch_size, folder=folder / "random_weights", on_batch=advance
-        )
+
+        def encode(model: LoadedModel, name: str) -> EncodedSuite:
+            attempt = partial(
+                encode_suite, model, prompts, batch_size=batch_size, folder=folder / name
+            )
+            return with_room(model, partial(attempt, on_batch=advance), size=batch_size)
+
+        own = encode(loaded, "text_encoder")
+        with random_twin(loaded, seed=seed) as twin:
+            other = encode(twin, "random_weights")
     whole = [row for row, cut in enumerate(own.truncated) if not cut]
     if not whole:
         raise SuiteError(
@@ -70,6 +70,7 @@ def fitting_encoding(loaded: LoadedModel, prompts: Sequence[Prompt], start: int)
     """
     longest = sorted(prompts, key=lambda prompt: len(prompt.text), reverse=True)
     return largest_batch(
+        loaded,
         lambda size: encode_suite(loaded, longest[:size], batch_size=size),
         start=min(start, len(prompts)),
     )
@@ -82,7 +83,10 @@ def prompts_that_fit(
     kept: list[Prompt] = []
     for start in range(0, len(prompts), batch_size):
         batch = prompts[start : start + batch_size]
-        cut = encode_suite(loaded, batch, batch_size=batch_size).truncated
+        encoded = with_room(
+            loaded, partial(encode_suite, loaded, batch, batch_size=batch_size), size=batch_size
+        )
+        cut = encoded.truncated
         kept += [prompt for prompt, is_cut in zip(batch, cut, strict=True) if not is_cut]
     return tuple(kept)
 

@@ -206,7 +206,8 @@ def test_a_prompt_longer_than_the_window_is_flagged(tiny: LoadedModel) -> None:
 def test_the_random_twin_has_the_same_layers_and_other_states(
     tiny: LoadedModel, encoded: EncodedSuite
 ) -> None:
-    twin = encode_suite(random_twin(tiny, seed=1), PROMPTS)
+    with random_twin(tiny, seed=1) as model:
+        twin = encode_suite(model, PROMPTS)
 
     for one, other in zip(encoded.features, twin.features, strict=True):
         assert (one.layer, one.position, one.values.shape) == (
@@ -219,19 +220,20 @@ def test_the_random_twin_has_the_same_layers_and_other_states(
 
 def test_the_random_twin_depends_on_its_seed_alone(tiny: LoadedModel) -> None:
     torch.manual_seed(5)
-    first = random_twin(tiny, seed=1).pipeline.text_encoder.state_dict()
+    with random_twin(tiny, seed=1) as twin:
+        first = twin.pipeline.text_encoder.state_dict()
     torch.manual_seed(6)
-    again = random_twin(tiny, seed=1).pipeline.text_encoder.state_dict()
+    with random_twin(tiny, seed=1) as twin:
+        again = twin.pipeline.text_encoder.state_dict()
 
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
 def test_making_a_twin_leaves_the_model_as_it_was(tiny: LoadedModel) -> None:
     encoder = tiny.pipeline.text_encoder
-    twin = random_twin(tiny, seed=1)
-
-    assert tiny.pipeline.text_encoder is encoder is not twin.pipeline.text_encoder
-    assert twin.pipeline.unet is tiny.pipeline.unet
+    with random_twin(tiny, seed=1) as twin:
+        assert tiny.pipeline.text_encoder is encoder is not twin.pipeline.text_encoder
+        assert twin.pipeline.unet is tiny.pipeline.unet
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from prompts.suites import dump_prompts
 from prompts.world import Content, write
@@ -232,7 +233,6 @@ def test_a_shard_that_is_none_is_one_sentence(
 @pytest.fixture
 def small_memory() -> Iterator[list[int]]:
     """A denoiser whose memory runs short beyond 3 pictures; yields the sizes it was given."""
-    import torch
     from diffusers import UNet2DConditionModel
     from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -273,6 +273,92 @@ def test_a_fixed_batch_that_does_not_fit_is_one_sentence(
     said = capsys.readouterr().err
     assert "memory runs short with 8 in a batch; give --batch-size 4 or auto" in said
     assert "Traceback" not in said
+
+
+@pytest.fixture
+def crowded(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[bool]]:
+    """A network with memory only once the others leave the device, whose place the CPU takes here.
+
+    Yields for each time that it ran whether they had left.
+    """
+    from accelerate.hooks import CpuOffload
+    from torch.nn.modules.module import register_module_forward_pre_hook
+
+    from t2i_audit.models import placement
+
+    gone: list[bool] = []
+
+    def fail(module: torch.nn.Module, args: object) -> None:
+        if type(module).__name__ == request.param:
+            gone.append(isinstance(getattr(module, "_hf_hook", None), CpuOffload))
+            if not gone[-1]:
+                raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(placement, "has_own_memory", lambda device: True)
+    handle = register_module_forward_pre_hook(fail)
+    yield gone
+    handle.remove()
+
+
+@pytest.mark.parametrize("crowded", ["UNet2DConditionModel", "CLIPTextModel"], indirect=True)
+def test_idle_networks_leave_the_device_where_nothing_fits_otherwise(
+    crowded: list[bool], whole: Path, suite: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+
+    assert main(arguments(suite, out)) == 0
+    assert crowded[0] is False and results(out) == results(whole)
+    crowded.clear()
+    shutil.rmtree(out / "images")
+    unfinish(out)
+    assert main(arguments(suite, out)) == 0
+
+    assert all(crowded) and results(out) == results(whole)  # remembered
+
+
+@pytest.mark.parametrize("crowded", ["UNet2DConditionModel"], indirect=True)
+def test_smaller_batches_are_tried_before_networks_leave_the_device(
+    crowded: list[bool], suite: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+
+    assert main(arguments(suite, out, "--batch-size", "auto")) == 0
+    assert crowded[:5] == [False, False, False, False, True]  # 8, 4, 2, 1 and then all 8
+    assert json.loads((out / "manifest.json").read_text())["settings"]["batch_size"] == 8
+
+
+@pytest.mark.parametrize("crowded", ["UNet2DConditionModel"], indirect=True)
+def test_networks_stay_on_the_device_if_the_user_says_so(
+    crowded: list[bool], suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(suite, tmp_path / "run", "--offload", "none")) == 2
+    assert "memory runs short with 2 in a batch" in capsys.readouterr().err
+    assert crowded == [False]
+
+
+@pytest.mark.parametrize("crowded", ["UNet2DConditionModel"], indirect=True)
+def test_networks_that_do_not_fit_together_are_loaded_all_the_same(
+    crowded: list[bool],
+    whole: Path,
+    suite: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from diffusers import DiffusionPipeline
+
+    to = DiffusionPipeline.to
+
+    def move(pipeline: DiffusionPipeline, *args: object, **kwargs: object) -> DiffusionPipeline:
+        if isinstance(args[0], torch.device):  # diffusers itself names the host "cpu"
+            raise torch.OutOfMemoryError("out of memory")
+        return to(pipeline, *args, **kwargs)
+
+    monkeypatch.setattr(DiffusionPipeline, "to", move)
+
+    assert main(arguments(suite, tmp_path / "run")) == 0
+    assert all(crowded) and results(tmp_path / "run") == results(whole)
 
 
 def test_offloading_without_an_accelerator_is_one_sentence(
@@ -323,7 +409,6 @@ def test_a_model_that_is_gone_is_one_sentence_and_the_run_goes_on_when_it_is_bac
 def test_pictures_that_are_not_finite_are_counted_and_left_out(
     suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import torch
     from diffusers import UNet2DConditionModel
     from torch.nn.modules.module import register_module_forward_hook
 

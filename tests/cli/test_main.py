@@ -185,6 +185,14 @@ def test_a_full_disk_is_one_sentence() -> None:
     )
 
 
+def test_short_memory_anywhere_is_one_sentence() -> None:
+    done = run_body('import torch; raise torch.OutOfMemoryError("CUDA out of memory.")')
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("t2i-audit: memory ran short;")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_missing_permission_is_one_sentence() -> None:
     done = run_body('raise PermissionError(errno.EACCES, "Permission denied", "/runs")')
 

@@ -1,16 +1,18 @@
-"""Networks whose layers leave the device while idle: the hooks that read them see the same."""
+"""Networks that lie elsewhere while idle: the hooks that read them see the same."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
-from accelerate import cpu_offload
+from accelerate import cpu_offload, dispatch_model
 
 from prompts.structure import Prompt
 from prompts.suites import load_suite
 from t2i_audit.activations.encoder import encode_suite
+from t2i_audit.activations.twin import random_twin
 from t2i_audit.models import load_model
 from t2i_audit.models.load import LoadedModel
 from t2i_audit.run.directory import open_run
@@ -27,8 +29,10 @@ SAMPLING = Sampling(steps=3, guidance_scale=1.5, seeds=1, batch_size=8, record_d
 def made(
     loaded: LoadedModel, prompts: tuple[Prompt, ...], out: Path
 ) -> tuple[list[np.ndarray], list[bytes]]:
-    """Features of the encoder, the denoiser and its random twin; and the pictures' files."""
+    """Features of encoder and denoiser, and of their random twins; and the pictures' files."""
     features = list(encode_suite(loaded, prompts).features)
+    with random_twin(loaded, seed=0) as twin:
+        features += encode_suite(twin, prompts).features
     with open_run(out, {}) as run:
         batches = make_pictures(run, loaded, prompts, SAMPLING)
         features += denoiser_features(run.path, batches, prompts)
@@ -37,19 +41,33 @@ def made(
     return [np.asarray(each.values) for each in features], pictures
 
 
-def test_offloading_layer_by_layer_changes_no_number(tmp_path: Path) -> None:
+def put_away(loaded: LoadedModel, way: str) -> None:
+    """What the option of the name `way` sets up, with the CPU in the accelerator's place."""
+    if way == "--offload model":
+        loaded.pipeline.enable_model_cpu_offload(device="cpu")
+        return
+    for part in loaded.pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            if way == "--offload sequential":
+                cpu_offload(part, torch.device("cpu"))
+            else:
+                dispatch_model(part, {"": "cpu"}, force_hooks=True)
+
+
+@pytest.mark.parametrize("way", ["--offload model", "--offload sequential", "--device-map"])
+def test_where_networks_lie_changes_no_number(way: str, tmp_path: Path) -> None:
     prompts = load_suite("world-smoke").limited(8).prompts
     plain = load_model("builtin:sound", device="cpu")
     expected, pictures = made(plain, prompts, tmp_path / "plain")
 
-    # What `--offload sequential` sets up on an accelerator, whose place the CPU takes here.
-    offloaded = load_model("builtin:sound", device="cpu")
-    for part in offloaded.pipeline.components.values():
-        if isinstance(part, torch.nn.Module):
-            cpu_offload(part, torch.device("cpu"))
-    assert {each.device.type for each in offloaded.pipeline.unet.parameters()} == {"meta"}
-    features, same_pictures = made(offloaded, prompts, tmp_path / "offloaded")
+    elsewhere = load_model("builtin:sound", device="cpu")
+    put_away(elsewhere, way)
+    encoder, denoiser = elsewhere.pipeline.text_encoder, elsewhere.pipeline.unet
+    assert all(hasattr(each, "_hf_hook") for each in (encoder, denoiser))
+    features, same_pictures = made(elsewhere, prompts, tmp_path / "elsewhere")
 
+    # Random twins stood in for both, and have given their places back.
+    assert all(hasattr(each, "_hf_hook") for each in (encoder, denoiser))
     assert same_pictures == pictures
     assert len(features) == len(expected)
     for one, other in zip(features, expected, strict=True):

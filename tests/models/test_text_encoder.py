@@ -84,10 +84,9 @@ def test_its_twin_reads_at_the_same_places_from_other_weights(
     name: str, saved: Callable[[str], Path]
 ) -> None:
     loaded = load_text_encoder(str(saved(name)), device="cpu")
-    own, twin = (
-        by_key(encode_suite(loaded, PROMPTS)),
-        by_key(encode_suite(random_twin(loaded, seed=1), PROMPTS)),
-    )
+    own = by_key(encode_suite(loaded, PROMPTS))
+    with random_twin(loaded, seed=1) as other:
+        twin = by_key(encode_suite(other, PROMPTS))
 
     assert own.keys() == twin.keys()
     assert not any(np.array_equal(own[key], twin[key]) for key in own if key[1] == "eos")
@@ -108,19 +107,20 @@ def test_an_open_clip_tower_is_read_as_open_clip_runs_it(open_clip_folder: Path)
 
     assert {layer for layer, _ in encoded} == {"embeddings", "block_1", "block_2", "final_norm"}
     np.testing.assert_allclose(encoded["final_norm", "eos"] @ projection, expected, atol=1e-5)
-    twin = by_key(encode_suite(random_twin(loaded, seed=1), PROMPTS))
+    with random_twin(loaded, seed=1) as other:
+        twin = by_key(encode_suite(other, PROMPTS))
     assert not np.array_equal(encoded["final_norm", "eos"], twin["final_norm", "eos"])
 
 
 def test_the_encoder_of_a_pipeline_has_the_pipelines_figures() -> None:
     whole = load_model("builtin:sound", device="cpu")
     alone = load_text_encoder(str(whole.path / "text_encoder"), device="cpu")
-    for one, other in (
-        (whole, alone),
-        (random_twin(whole, seed=1), random_twin(alone, seed=1)),
-    ):
-        expected, read = (by_key(encode_suite(each, WORLD)) for each in (one, other))
-
+    with random_twin(whole, seed=1) as twin, random_twin(alone, seed=1) as lone_twin:
+        pairs = [
+            [by_key(encode_suite(each, WORLD)) for each in pair]
+            for pair in ((whole, alone), (twin, lone_twin))
+        ]
+    for expected, read in pairs:
         assert read.keys() == expected.keys()
         for key, values in expected.items():
             np.testing.assert_allclose(read[key], values, atol=1e-5, err_msg=str(key))
