@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -146,8 +147,25 @@ def prompt_encoding(pipeline: Any) -> Iterator[Callable[[Sequence[str]], list[to
                 returned = encode(**own)
         return list(_tensors(returned))
 
-    with quiet_libraries(), _plain_words(pipeline):
+    with quiet_libraries(), _plain_words(pipeline), _tokenizing_in_one_thread():
         yield run
+
+
+@contextmanager
+def _tokenizing_in_one_thread() -> Iterator[None]:
+    """Without threads of the tokenizers' own, which fight with torch's for the cores.
+
+    A batch's words take a millisecond or two. What the user has set stays.
+    """
+    name = "TOKENIZERS_PARALLELISM"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = "false"
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 @contextmanager
