@@ -488,6 +488,12 @@ FAMILIES: dict[str, Family] = {
     "deepfloyd-if": Family("IFPipeline", deepfloyd),
     "hidream": Family("HiDreamImagePipeline", hidream, attributes={"default_sample_size": 8}),
 }
+# Denoisers whose blocks change the text as well.
+JOINT = {
+    "stable-diffusion-3", "stable-diffusion-3-without-t5", "flux-1", "flux-2", "flux-2-klein",
+    "lumina-2", "qwen-image", "z-image", "aura-flow", "cogview-3", "cogview-4", "chroma",
+    "hidream",
+}  # fmt: skip
 
 
 def build(name: str) -> Any:

@@ -26,7 +26,7 @@ from t2i_audit.generation.options import picture_size
 from t2i_audit.models import LoadedModel
 from t2i_audit.models.placement import is_offloaded
 from t2i_audit.settings import PictureOptions
-from tests.families.checkpoints import FAMILIES
+from tests.families.checkpoints import FAMILIES, JOINT
 from tests.tiny import tiny_prompts
 
 PROMPTS = tiny_prompts(4)
@@ -38,12 +38,6 @@ POOLED_ONLY = {
     ("hidream", "text_encoder"),
     ("hidream", "text_encoder_2"),
 }
-# Denoisers whose blocks change the text as well.
-JOINT = {
-    "stable-diffusion-3", "stable-diffusion-3-without-t5", "flux-1", "flux-2", "flux-2-klein",
-    "lumina-2", "qwen-image", "z-image", "aura-flow", "cogview-3", "cogview-4", "chroma",
-    "hidream",
-}  # fmt: skip
 # Denoisers that are given the text's tokens, and ask them by cross-attention.
 CROSS = {
     "stable-diffusion-1", "stable-diffusion-2", "stable-diffusion-xl", "pixart-alpha",
