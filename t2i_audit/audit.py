@@ -156,6 +156,7 @@ def run_audit(settings: AuditSettings) -> Path:
     inputs = _load(settings)
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     judge.check(inputs.suite.prompts)
+    from t2i_audit.activations.denoiser import denoiser_blocks
     from t2i_audit.generation import sampling_defaults
     from t2i_audit.generation.memory import remember_offload
     from t2i_audit.generation.options import check_options, sampler_options
@@ -184,6 +185,8 @@ def run_audit(settings: AuditSettings) -> Path:
         options=settings.picture_options,
     )
     check_options(inputs.loaded.pipeline, settings.picture_options)
+    if settings.denoiser_station:
+        denoiser_blocks(inputs.loaded.pipeline)  # so that one that is not understood is told now
     remember_offload(inputs.loaded, settings.out)
     if settings.batch_size is None:
         found = _remembered_batch_size(settings.out)

@@ -124,6 +124,10 @@ def sample_batch(
     with torch.no_grad(), quiet_libraries(), watch:
         output = pipeline(**arguments)
     pixels = np.asarray(output[0])  # first by whatever name: images, image
+    if pixels.ndim != 4:  # videos have frames as well
+        raise ModelError(
+            f"{type(pipeline).__name__} made an array of shape {pixels.shape}, not pictures"
+        )
     blocked = np.zeros(len(pixels), dtype=bool)
     for name in FLAGS:
         flagged = getattr(output, name, None)

@@ -205,7 +205,14 @@ def require_text_to_image(pipeline: Any, name: str) -> None:
     taken = inspect.signature(type(pipeline).__call__).parameters
     if "prompt" not in taken:
         raise ModelError(
-            f"{name!r} is a {kind}, which takes no prompt; give a text-to-image model."
+            f"{name!r} is a {kind}, which takes no prompt; give a text-to-image model, or a folder "
+            "of the pipeline that joins this one with what encodes the prompt."
+        )
+    made = taken.get("output_type")
+    # Those that make sounds, videos or what another pipeline draws from have another default.
+    if made is not None and made.default not in (made.empty, "pil"):
+        raise ModelError(
+            f"{name!r} is a {kind}, which makes no picture; give a text-to-image model."
         )
     # Asked last, because the answer takes most of diffusers' pipelines into memory.
     if not taken.keys().isdisjoint(PICTURES) and kind in _wanting_pictures():

@@ -10,7 +10,7 @@ import pytest
 
 from t2i_audit.cli.main import main
 from t2i_audit.run.tables import read_rows, table_path
-from tests.families.checkpoints import FAMILIES, JOINT
+from tests.families.checkpoints import FAMILIES, JOINT, build
 from tests.tiny import tiny_open_clip
 
 
@@ -46,3 +46,15 @@ def test_an_audit_runs_from_the_folder_to_the_figure(
         "where_lost.png",
         "where_lost.svg",
     }
+
+
+@pytest.mark.parametrize(("part", "said"), [("prior", "no picture"), ("decoder", "no prompt")])
+def test_half_a_pipeline_is_refused_before_anything_is_written(
+    part: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    getattr(build("kandinsky-2.2"), f"{part}_pipe").save_pretrained(tmp_path / part)
+    capsys.readouterr()
+
+    assert main(["audit", str(tmp_path / part), "--out", str(tmp_path / "run")]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
