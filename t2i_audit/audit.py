@@ -69,11 +69,11 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
     from t2i_audit.activations.hooks import text_encoders
-    from t2i_audit.activations.positions import require_offsets
+    from t2i_audit.activations.positions import tokenize
 
     loaded = _load_model(settings)
     for encoder in text_encoders(loaded.pipeline):
-        require_offsets(encoder.tokenizer)
+        tokenize(encoder.tokenizer, [suite.prompts[0].text])  # words must be found in it
     return _Inputs(suite, loaded)
 
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.hooks import TextEncoder, first_tensor, token_ids
+from t2i_audit.activations.hooks import EMBEDDINGS, TextEncoder, watch
 from t2i_audit.activations.positions import PromptTokens, locate_all
 from t2i_audit.errors import ModelError
 
@@ -335,8 +335,7 @@ def _attach(
 ) -> Iterator[Any]:
     current: list[list[int] | None] = [None]  # the rows of the running call that are the prompts
 
-    def read_ids(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        ids = token_ids(args, kwargs)
+    def read_ids(ids: torch.Tensor) -> None:
         current[0] = None
         if not prompts or len(ids) % batch or encoder.name in words:
             return
@@ -351,22 +350,13 @@ def _attach(
                 current[0] = own
                 return
 
-    def keep(layer: str) -> Any:
-        def keep_last(_: nn.Module, __: Any, output: Any) -> None:
-            if current[0] is not None:
-                known = words[encoder.name]
-                states = first_tensor(output)
-                ends = [tokens.content[-1] for tokens in known.tokens]
-                known.last[layer] = states[current[0], ends].detach()
+    def keep_last(layer: str, states: torch.Tensor) -> None:
+        if current[0] is not None and layer != EMBEDDINGS:
+            known = words[encoder.name]
+            ends = [tokens.content[-1] for tokens in known.tokens]
+            known.last[layer] = states[current[0], ends]
 
-        return keep_last
-
-    for table in encoder.tables:
-        yield table.register_forward_pre_hook(read_ids, with_kwargs=True)
-    for index, block in enumerate(encoder.blocks, start=1):
-        yield block.register_forward_hook(keep(f"block_{index}"))
-    if encoder.norm is not None:
-        yield encoder.norm.register_forward_hook(keep("final_norm"))
+    yield from watch(encoder, read_ids, keep_last)
 
 
 def _parts(denoiser: nn.Module) -> dict[str, nn.Module]:

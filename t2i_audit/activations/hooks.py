@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NORM_NAMES = ("final_layer_norm", "norm", "final_layernorm", "ln_f", "ln_final")
 POOLED_OUTPUTS = ("text_embeds", "pooler_output")
+EMBEDDINGS = "embeddings"  # the layer before the first block
 # Stacks of a vision tower can be as deep as the language model's.
 OTHER_TOWERS = ("vision", "visual", "image", "audio")
 # Pipelines made of two have the prompt encoded by the first, some under the older name.
@@ -217,23 +218,55 @@ def token_ids(args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor:
     return ids.detach().reshape(-1, ids.shape[-1]).cpu()
 
 
-def _attach(encoder: TextEncoder, calls: list[Call], states: bool) -> Iterator[Any]:
-    def keep_ids(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        calls.append(Call(token_ids(args, kwargs)))
+def watch(
+    encoder: TextEncoder,
+    on_ids: Callable[[torch.Tensor], None],
+    on_state: Callable[[str, torch.Tensor], None] | None,
+) -> Iterator[Any]:
+    """Hook the layers of `encoder`; yields the hooks' handles, to be removed.
+
+    Args:
+        encoder: from `text_encoders`.
+        on_ids: told the token ids ``(b, s)`` when a pass begins.
+        on_state: told each layer's name and its states ``(b, s, d)``, in order of depth.
+    """
+    embedded: list[torch.Tensor] = []
+    tokens_first = False
+
+    def see_ids(
+        _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: torch.Tensor
+    ) -> None:
+        on_ids(token_ids(args, kwargs))
+        embedded[:] = [output]
 
     for table in encoder.tables:
-        yield table.register_forward_pre_hook(keep_ids, with_kwargs=True)
-    if not states:
+        yield table.register_forward_hook(see_ids, with_kwargs=True)
+    if on_state is None:
         return
+    tell = on_state
 
-    def keep_input(_: nn.Module, args: tuple[Any, ...]) -> None:
-        calls[-1].states["embeddings"] = args[0].detach()
+    def see_input(_: nn.Module, args: tuple[Any, ...]) -> None:
+        nonlocal tokens_first
+        tokens_first = _has_tokens_first(args[0], embedded[-1])
+        see(EMBEDDINGS, args[0])
 
-    def keep_output(layer: str) -> Callable[..., None]:
-        def keep(_: nn.Module, __: Any, output: Any) -> None:
-            calls[-1].states[layer] = first_tensor(output).detach()
+    def see(layer: str, state: torch.Tensor) -> None:
+        state = state.detach()
+        tell(layer, state.transpose(0, 1) if tokens_first else state)
 
-        return keep
+    def see_output(layer: str) -> Callable[..., None]:
+        return lambda _, __, output: see(layer, first_tensor(output))
+
+    yield encoder.blocks[0].register_forward_pre_hook(see_input)
+    for index, block in enumerate(encoder.blocks, start=1):
+        yield block.register_forward_hook(see_output(f"block_{index}"))
+    if encoder.norm is not None:
+        yield encoder.norm.register_forward_hook(see_output("final_norm"))
+
+
+def _attach(encoder: TextEncoder, calls: list[Call], states: bool) -> Iterator[Any]:
+    def keep_state(layer: str, state: torch.Tensor) -> None:
+        calls[-1].states[layer] = state
 
     def keep_pooled(_: nn.Module, __: Any, output: Any) -> None:
         for name in POOLED_OUTPUTS:
@@ -242,12 +275,20 @@ def _attach(encoder: TextEncoder, calls: list[Call], states: bool) -> Iterator[A
                 calls[-1].pooled = pooled.detach()
                 return
 
-    yield encoder.blocks[0].register_forward_pre_hook(keep_input)
-    for index, block in enumerate(encoder.blocks, start=1):
-        yield block.register_forward_hook(keep_output(f"block_{index}"))
-    if encoder.norm is not None:
-        yield encoder.norm.register_forward_hook(keep_output("final_norm"))
-    yield encoder.model.register_forward_hook(keep_pooled)
+    yield from watch(encoder, lambda ids: calls.append(Call(ids)), keep_state if states else None)
+    if states:
+        yield encoder.model.register_forward_hook(keep_pooled)
+
+
+def _has_tokens_first(state: torch.Tensor, embedded: torch.Tensor) -> bool:
+    """Whether a stack is given ``(s, b, d)`` for the embedded tokens ``(b, s, d)``, as ChatGLM."""
+    import torch
+
+    rows, length = embedded.shape[:2]
+    if state.shape[:2] != (length, rows):
+        return False
+    # As many rows as tokens: the values tell.
+    return rows != length or torch.equal(state[:, 0].to(embedded), embedded[0])
 
 
 def _token_embeddings(model: Any) -> tuple[nn.Module, ...]:

@@ -52,21 +52,14 @@ class TextTokens:
     """The characters that each token stands for, from and to."""
 
 
-def require_offsets(tokenizer: Any) -> None:
-    """Raise `ModelError` where `tokenizer` does not tell which characters a token stands for."""
-    if not getattr(tokenizer, "is_fast", False):
-        raise ModelError(
-            f"{type(tokenizer).__name__} gives no character offsets; words cannot be found in it."
-        )
-
-
 def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[TextTokens]:
     """Every one of `texts` as `tokenizer` cuts it.
 
     Raises:
-        ModelError: the tokenizer gives no offsets.
+        ModelError: which characters a token stands for can neither be asked nor spelt out.
     """
-    require_offsets(tokenizer)
+    if not getattr(tokenizer, "is_fast", False):
+        return [_spelt(tokenizer, text) for text in texts]
     found: list[TextTokens] = []
     for start in range(0, len(texts), TOKENIZED):
         encoded = tokenizer(
@@ -79,6 +72,35 @@ def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[TextTokens]:
         )
         found += map(TextTokens, encoded["input_ids"], encoded["offset_mapping"])
     return found
+
+
+def _spelt(tokenizer: Any, text: str) -> TextTokens:
+    """Of a tokenizer that knows no offsets: each token ends where all up to it have spelt `text`.
+
+    Spaces do not count, as some vocabularies put them before a word and leave out the first.
+
+    Raises:
+        ModelError: the tokens do not spell the text.
+    """
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    letters = [place for place, letter in enumerate(text) if not letter.isspace()]
+    wanted = "".join(text[place] for place in letters)
+    offsets: list[tuple[int, int]] = []
+    end = 0
+    for count in range(1, len(ids) + 1):
+        spelt = "".join(tokenizer.decode(ids[:count], clean_up_tokenization_spaces=False).split())
+        reached = letters[len(spelt) - 1] + 1 if spelt and wanted.startswith(spelt) else 0
+        # A letter of several bytes, or a word's space, is spelt with the tokens after it.
+        if reached > end:
+            offsets += [(end, reached)] * (count - len(offsets))
+            end = reached
+    offsets += [(end, end)] * (len(ids) - len(offsets))
+    if end != (letters[-1] + 1 if letters else 0):
+        raise ModelError(
+            f"{type(tokenizer).__name__} gives no character offsets, and its tokens do not spell "
+            f"{text!r}; words cannot be found in it."
+        )
+    return TextTokens(ids, offsets)
 
 
 def locate(tokenizer: Any, prompt: Prompt, row: Sequence[int]) -> PromptTokens:
@@ -98,13 +120,13 @@ def locate_all(
     Pipelines may lower-case or strip the text, so those forms are looked for as well.
 
     Args:
-        tokenizer: the encoder's fast tokenizer.
+        tokenizer: the encoder's.
         prompts: with the character spans of their constituents.
         rows: ``(s,)`` token ids for each prompt.
         tokens: of the prompts' texts from `tokenize`, where they are known.
 
     Raises:
-        ModelError: the tokenizer gives no offsets, or a text is not in its row.
+        ModelError: a text is not in its row, or see `tokenize`.
     """
     given = [list(row) for row in rows]
     if tokens is None:

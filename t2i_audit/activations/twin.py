@@ -34,7 +34,9 @@ def random_twin(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
         torch.manual_seed(seed)
         fresh = {}
         for encoder in text_encoders(loaded.pipeline):
-            model = type(encoder.model)(copy.deepcopy(encoder.model.config))
+            with _marking_uninitialised():
+                model = type(encoder.model)(copy.deepcopy(encoder.model.config))
+            _fill_uninitialised(model)
             fresh[encoder.name] = model.to(dtype=loaded.dtype).eval()
     with _standing_in(loaded, fresh, "random text encoder") as twin:
         yield twin
@@ -57,6 +59,7 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
         with _marking_uninitialised():
             fresh = type(trained).from_config(trained.config)
         _fill_uninitialised(fresh)
+        _open_gates(fresh)
         fresh = fresh.to(dtype=loaded.dtype).eval()
     with _standing_in(loaded, {name: fresh}, "random denoiser") as twin:
         yield twin
@@ -105,14 +108,25 @@ def _marking_uninitialised() -> Iterator[None]:
 
 
 def _fill_uninitialised(model: nn.Module) -> None:
-    """Draw what a class leaves to its checkpoint, as the padding tokens of some transformers.
+    """Draw what a class leaves to its checkpoint: padding tokens of some, all of ChatGLM."""
+    import torch
 
-    Matrices that it begins with at zero are drawn too: gates of Kandinsky 5, say, behind which no
-    block would change what it is given.
+    for name, parameter in model.named_parameters():
+        if torch.isfinite(parameter).all():
+            continue
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=STANDARD_DEVIATION)
+        else:
+            torch.nn.init.constant_(parameter, 0 if name.endswith("bias") else 1)
+
+
+def _open_gates(model: nn.Module) -> None:
+    """Draw the matrices that a class begins with at zero.
+
+    Gates of Kandinsky 5, say, behind which no block would change what it is given.
     """
     import torch
 
     for parameter in model.parameters():
-        closed = parameter.ndim > 1 and not parameter.any()
-        if closed or not torch.isfinite(parameter).all():
+        if parameter.ndim > 1 and not parameter.any():
             torch.nn.init.normal_(parameter, std=STANDARD_DEVIATION)

@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import CLIPTokenizer
 
 from prompts.structure import Prompt
-from t2i_audit.activations.positions import locate
+from t2i_audit.activations.positions import locate, tokenize
 from t2i_audit.errors import ModelError
+from tests.families.text import qwen_tokenizer
 from tests.tiny import clip_tokenizer, t5_tokenizer, tiny_prompts
 
 PROMPTS = tiny_prompts(40, seed=3)
@@ -46,6 +49,48 @@ def test_the_end_is_the_first_end_token_after_the_text(name: str) -> None:
     tokens = locate(tokenizer, PROMPTS[0], row)
 
     assert tokens.eos == row.index(tokenizer.eos_token_id) == tokens.content[-1] + 1
+
+
+class SaysNothing:
+    """A tokenizer that tells no offsets, as those of SentencePiece do not."""
+
+    is_fast = False
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.decode, self._cut = tokenizer.decode, tokenizer
+
+    def __call__(self, text: str, **settings: Any) -> Any:
+        return self._cut(text, **settings)
+
+
+@given(
+    name=st.sampled_from(["t5", "qwen"]),
+    words=st.lists(st.sampled_from(["red", "cube", "é", "naïve", "ボ", "🎈x", "a"]), min_size=1),
+)
+def test_offsets_that_are_not_told_are_spelt_out(name: str, words: list[str]) -> None:
+    tokenizer = TOKENIZERS[name] if name == "t5" else qwen_tokenizer()
+    text = " ".join(words if name == "qwen" else [word for word in words if word.isascii()])
+    (told,), (spelt,) = tokenize(tokenizer, [text]), tokenize(SaysNothing(tokenizer), [text])
+
+    assert spelt.ids == told.ids
+    # Whether a token of a space alone belongs to the word behind it, tokenizers say one or other.
+    blank = [not tokenizer.decode([token]).strip() for token in told.ids]
+    for place, letter in enumerate(text):
+        if not letter.isspace():
+            own, other = (
+                [
+                    start <= place < end
+                    for (start, end), no_letter in zip(each.offsets, blank, strict=True)
+                    if not no_letter
+                ]
+                for each in (spelt, told)
+            )
+            assert own == other
+
+
+def test_tokens_that_do_not_spell_the_text_are_refused() -> None:
+    with pytest.raises(ModelError, match="its tokens do not spell"):
+        tokenize(SaysNothing(TOKENIZERS["t5"]), ["a ☃ cube"])
 
 
 def test_some_constituents_are_several_tokens() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from t2i_audit.cli.main import main
+from tests.families.checkpoints import build
+from tests.families.text import sentence_pieces
 from tests.tiny import tiny_pipeline
 
 
@@ -118,51 +118,13 @@ def test_a_lora_that_is_missing_is_named(
     assert_refused(arguments, "--lora none.safetensors should name", tmp_path, capsys)
 
 
-def test_kolors_is_refused_by_its_tokenizer(
+def test_a_vocabulary_in_which_words_cannot_be_found_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Diffusers' own class for it needs sentencepiece to load, and has no character offsets.
-    missing = find_spec("sentencepiece") is None
-    kolors(tmp_path / "kolors")
-    said = "sentencepiece" if missing else "ChatGLMTokenizer gives no character offsets"
-    assert_refused([str(tmp_path / "kolors")], said, tmp_path, capsys)
-
-
-def kolors(folder: Path) -> None:
-    """Save the text half of a Kolors pipeline of random weights."""
-    import torch
-    from diffusers import EulerDiscreteScheduler
-    from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
-
-    config = ChatGLMConfig(
-        num_layers=2, padded_vocab_size=64, hidden_size=32, ffn_hidden_size=16, kv_channels=8,
-        num_attention_heads=4, multi_query_attention=True, multi_query_group_num=2,
-        original_rope=True,
-    )  # fmt: skip
-    encoder = ChatGLMModel(config)
-    for parameter in encoder.parameters():  # the class leaves them as memory was
-        torch.nn.init.zeros_(parameter)
-    encoder.save_pretrained(folder / "text_encoder")
-    EulerDiscreteScheduler().save_pretrained(folder / "scheduler")
-    (folder / "tokenizer").mkdir()
-    vocabulary = folder / "tokenizer" / "tokenizer.model"
-    if find_spec("sentencepiece") is None:
-        vocabulary.touch()
-    else:
-        sentencepiece = import_module("sentencepiece")
-        with vocabulary.open("wb") as file:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(["a red circle and a blue star"] * 9), model_writer=file,
-                vocab_size=40, hard_vocab_limit=False, minloglevel=2,
-            )  # fmt: skip
-    parts = {
-        "text_encoder": ["kolors", "ChatGLMModel"],
-        "tokenizer": ["kolors", "ChatGLMTokenizer"],
-        "scheduler": ["diffusers", "EulerDiscreteScheduler"],
-        "unet": [None, None],
-        "vae": [None, None],
-    }
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": "KolorsPipeline"} | parts))
+    build("kolors").save_pretrained(tmp_path / "kolors")
+    sentence_pieces(tmp_path / "kolors" / "tokenizer" / "tokenizer.model", ["no", "such", "words"])
+    capsys.readouterr()
+    assert_refused([str(tmp_path / "kolors")], "tokens do not spell", tmp_path, capsys)
 
 
 def assert_refused(

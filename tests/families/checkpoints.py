@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.families import text
@@ -458,6 +460,21 @@ def hidream() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def kolors() -> dict[str, Any]:
+    from diffusers import EulerDiscreteScheduler
+
+    encoder, tokenizer = text.chatglm(Path(tempfile.mkdtemp()))
+    return {
+        "vae": vae(), "text_encoder": encoder, "tokenizer": tokenizer,
+        "unet": unet(
+            32, addition_embed_type="text_time", addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=32 + 6 * 8, encoder_hid_dim=32,
+            encoder_hid_dim_type="text_proj",
+        ),
+        "scheduler": EulerDiscreteScheduler(),
+    }  # fmt: skip
+
+
 FAMILIES: dict[str, Family] = {
     "stable-diffusion-1": Family("StableDiffusionPipeline", stable_diffusion),
     "stable-diffusion-2": Family("StableDiffusionPipeline", stable_diffusion_2),
@@ -486,6 +503,7 @@ FAMILIES: dict[str, Family] = {
         "Kandinsky5T2IPipeline", kandinsky_5, attributes={"resolutions": [(16, 16)]}
     ),
     "deepfloyd-if": Family("IFPipeline", deepfloyd),
+    "kolors": Family("KolorsPipeline", kolors),
     "hidream": Family("HiDreamImagePipeline", hidream, attributes={"default_sample_size": 8}),
 }
 # Denoisers whose blocks change the text as well.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from prompts.world import vocabulary
@@ -168,6 +170,42 @@ def mistral() -> tuple[Any, Any]:
         image_processor=PixtralImageProcessor(), tokenizer=tokenizer, chat_template=CHAT
     )
     return Mistral3ForConditionalGeneration(config).eval(), processor
+
+
+def chatglm(folder: Path) -> tuple[Any, Any]:
+    """ChatGLM and its tokenizer, whose vocabulary is written to `folder`."""
+    import torch
+    from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig, ChatGLMModel
+    from diffusers.pipelines.kolors.tokenizer import ChatGLMTokenizer
+
+    tokenizer = ChatGLMTokenizer(str(sentence_pieces(folder / "tokenizer.model")))
+    config = ChatGLMConfig(
+        num_layers=2, padded_vocab_size=len(tokenizer), hidden_size=32, ffn_hidden_size=16,
+        kv_channels=8, num_attention_heads=4, multi_query_attention=True,
+        multi_query_group_num=2, seq_length=256, original_rope=True,
+    )  # fmt: skip
+    model = ChatGLMModel(config)
+    for parameter in model.parameters():  # the class leaves them as memory was
+        torch.nn.init.normal_(parameter, mean=float(parameter.ndim == 1), std=0.05)
+    return model.eval(), tokenizer
+
+
+def sentence_pieces(path: Path, words: Sequence[str] = (), **settings: Any) -> Path:
+    """Train a SentencePiece vocabulary on `words`, the rendered world's if there are none.
+
+    With those every text can be spelt, byte by byte if need be; without a byte of others.
+    """
+    from sentencepiece import SentencePieceTrainer
+
+    own = list(words or vocabulary())
+
+    with path.open("wb") as file:
+        SentencePieceTrainer.train(
+            sentence_iterator=iter([" ".join(own), *own] * 4), model_writer=file,
+            vocab_size=400, hard_vocab_limit=False, byte_fallback=not words,
+            character_coverage=1.0, minloglevel=2, **settings,
+        )  # fmt: skip
+    return path
 
 
 def _merged(pieces: list[str], space: str) -> tuple[list[str], list[tuple[str, str]]]:
