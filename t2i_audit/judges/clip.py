@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BUILTIN = "clip-judge"
 LOCAL = "local-dir:"
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+CAPTIONS = 64  # encoded at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,8 +162,8 @@ class ClipJudge:
         import torch
 
         new = [text for text in dict.fromkeys(texts) if text not in self._texts]
-        for start in range(0, len(new), 256):
-            part = new[start : start + 256]
+        for start in range(0, len(new), CAPTIONS):
+            part = new[start : start + CAPTIONS]
             with torch.no_grad():
                 encoded = self.model.encode_text(
                     self.tokenizer(part).to(self.device), normalize=True

@@ -13,6 +13,7 @@ from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.judgement import Judge, Judgement, require_readable, unjudged
+from t2i_audit.models.shortage import out_of_memory_error, runs_short
 from t2i_audit.progress import say
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
@@ -102,7 +103,8 @@ def _judge_batch(
     }
     sound = [row for row, picture in enumerate(pictures) if not picture.flaw]
     if sound:
-        judged = judge.judge(pixels[sound], [prompts[pictures[row].prompt_id] for row in sound])
+        own = [prompts[pictures[row].prompt_id] for row in sound]
+        judged = _judge_with_room(judge, pixels[sound], own)
         verdicts |= {pictures[row]: verdict for row, verdict in zip(sound, judged, strict=True)}
     return [
         {
@@ -118,6 +120,26 @@ def _judge_batch(
         }
         for picture in pictures
     ]
+
+
+def _judge_with_room(
+    judge: Judge, pixels: np.ndarray, prompts: Sequence[Prompt]
+) -> list[Judgement]:
+    """The verdicts on `pixels` ``(b, h, w, 3)``, in halves where memory runs short.
+
+    The judge works beside the sampler, whose batches were found without it.
+
+    Raises:
+        ModelError: memory runs short for a single picture.
+    """
+    judged: list[Judgement] = []
+    if not runs_short(lambda: judged.extend(judge.judge(pixels, prompts))):
+        return judged
+    if len(pixels) == 1:
+        raise out_of_memory_error(1)
+    half = len(pixels) // 2
+    parts = (slice(None, half), slice(half, None))
+    return [each for part in parts for each in _judge_with_room(judge, pixels[part], prompts[part])]
 
 
 def _pixels(run: Path, picture: Picture) -> np.ndarray:

@@ -361,6 +361,34 @@ def test_networks_that_do_not_fit_together_are_loaded_all_the_same(
     assert all(crowded) and results(tmp_path / "run") == results(whole)
 
 
+def test_a_judge_without_memory_for_a_batch_takes_its_halves(tmp_path: Path) -> None:
+    from torch.nn.modules.module import register_module_forward_pre_hook
+
+    given: list[int] = []
+
+    def fail(module: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> None:
+        if type(module).__name__ == "VisionTransformer":
+            given.append(len(args[0]))
+            if given[-1] > 1:
+                raise torch.OutOfMemoryError("out of memory")
+
+    options = ("--limit", "4", "--seeds", "1", "--judge", "clip", "--no-denoiser-station")
+    foiled = Path("world-smoke")
+    assert main(arguments(foiled, tmp_path / "one", *options)) == 0
+    handle = register_module_forward_pre_hook(fail)
+    assert main(arguments(foiled, tmp_path / "other", *options)) == 0
+    handle.remove()
+
+    assert given == [2, 1, 1] * 2
+    one, other = (
+        [dict(row) for row in read_rows(table_path(tmp_path / name, "judgements"), "judgements")]
+        for name in ("one", "other")
+    )
+    for verdict, same in zip(one, other, strict=True):
+        assert verdict.pop("margin") == pytest.approx(same.pop("margin"), abs=1e-5)
+        assert verdict == same
+
+
 def test_offloading_without_an_accelerator_is_one_sentence(
     suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
