@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from t2i_audit.probes.threads import fitting_threads
 from t2i_audit.stats.bootstrap import cluster_weights, percentile_interval
 from t2i_audit.stats.interval import Interval
 
@@ -93,7 +94,9 @@ class Resampler:
         if not tallies:
             return []
         cells = [self._cells(tally) for tally in tallies]
-        drawn = self.weights @ np.concatenate([each for own in cells for each in own], axis=1)
+        columns = np.concatenate([each for own in cells for each in own], axis=1)
+        with fitting_threads(*self.weights.shape):
+            drawn = self.weights @ columns
         scores, start = [], 0
         for tally, (right, count) in zip(tallies, cells, strict=True):
             k = tally.classes

@@ -32,6 +32,7 @@ from t2i_audit.probes.selection import (
     shuffled_tally,
     tally,
 )
+from t2i_audit.probes.threads import fitting_threads
 from t2i_audit.stats.interval import Interval
 
 FloatArray = NDArray[np.float64]
@@ -130,7 +131,8 @@ def probe_station(
         key = np.packbits(block.valid).tobytes(), tuple(task.target.name for task in wanted)
         if key not in plans:
             plans[key] = Plan.of(block.valid, wanted, folds)
-        return read_block(block, plans[key])
+        with fitting_threads(len(prompts), block.values.shape[1]):
+            return read_block(block, plans[key])
 
     # Of a place only its figures are kept, and what it read in the folds where it is the best yet.
     own, first, random, words = Best(), Best(), Best(), Best()
