@@ -340,7 +340,8 @@ def _picture_sizes(
     picture that was `asked` for, or taken as square.
     """
     if isinstance(sample, list | tuple):
-        height, width = sample[0].shape[-2:]
+        own = sample[0]
+        height, width = (own[-1] if isinstance(own, list | tuple) else own).shape[-2:]
     elif sample.ndim == 3:
         size = grid_shape(sample.shape[1], asked) or grid_shape(sample.shape[1], None)
         return asked, {} if size is None else {sample.shape[1]: size}

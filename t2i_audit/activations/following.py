@@ -88,6 +88,9 @@ def sequences_in(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [each for item in value.values() for each in sequences_in(item)]
     if isinstance(value, list | tuple):
+        # Z-Image's omni checkpoints are given a list for each prompt, its pictures to go by first.
+        if value and all(isinstance(item, list | tuple) and len(item) == 1 for item in value):
+            return sequences_in([item[0] for item in value])
         if value and all(isinstance(item, torch.Tensor) and item.ndim == 2 for item in value):
             return [value] if value[0].is_floating_point() else []
         return [each for item in value for each in sequences_in(item)]

@@ -195,11 +195,111 @@ def ernie() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def z_image_omni() -> dict[str, Any]:
+    import torch
+    from diffusers import ZImageTransformer2DModel
+    from transformers import Siglip2ImageProcessor, Siglip2VisionConfig, Siglip2VisionModel
+
+    encoder, tokenizer = text.language_model("Qwen3Model")
+    transformer = ZImageTransformer2DModel(
+        all_patch_size=(2,), all_f_patch_size=(1,), in_channels=16, dim=32, n_layers=2,
+        n_refiner_layers=1, n_heads=2, n_kv_heads=2, cap_feat_dim=16, siglip_feat_dim=16,
+        axes_dims=[8, 4, 4], axes_lens=[1024, 32, 32],
+    )  # fmt: skip
+    for token in (
+        transformer.x_pad_token,
+        transformer.cap_pad_token,
+        transformer.siglip_pad_token,
+    ):
+        torch.nn.init.ones_(token)
+    eye = Siglip2VisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    return {
+        "transformer": transformer, "vae": flat_vae(16), "scheduler": flow(),
+        "text_encoder": encoder, "tokenizer": tokenizer, "siglip": Siglip2VisionModel(eye).eval(),
+        "siglip_processor": Siglip2ImageProcessor(),
+    }  # fmt: skip
+
+
+class HarmlessChecker:
+    """Stands in for the guardrail that Cosmos asks for, a package and models of its own."""
+
+    def to(self, *_: Any) -> HarmlessChecker:
+        return self
+
+    def check_text_safety(self, prompt: str) -> bool:
+        return True
+
+    def check_video_safety(self, frames: Any) -> Any:
+        return frames
+
+
+def wan_vae(channels: int, **changes: Any) -> Any:
+    from diffusers import AutoencoderKLWan
+
+    return AutoencoderKLWan(
+        base_dim=4, z_dim=channels, dim_mult=[1, 1, 1, 1], num_res_blocks=1,
+        temperal_downsample=[False, True, True], latents_mean=[0.0] * channels,
+        latents_std=[1.0] * channels, **changes,
+    )  # fmt: skip
+
+
+def cosmos_2() -> dict[str, Any]:
+    from diffusers import CosmosTransformer3DModel, FlowMatchEulerDiscreteScheduler
+    from diffusers.pipelines.cosmos import pipeline_cosmos2_text2image
+
+    # Not saved with the checkpoint: the pipeline makes one for itself.
+    pipeline_cosmos2_text2image.CosmosSafetyChecker = HarmlessChecker
+    encoder, tokenizer = text.t5()
+    return {
+        "transformer": CosmosTransformer3DModel(
+            in_channels=4, out_channels=4, num_attention_heads=2, attention_head_dim=12,
+            num_layers=2, mlp_ratio=2, text_embed_dim=32, adaln_lora_dim=4, max_size=(4, 32, 32),
+            concat_padding_mask=True, extra_pos_embed_type=None,
+        ),
+        "vae": wan_vae(4), "scheduler": FlowMatchEulerDiscreteScheduler(use_karras_sigmas=True),
+        "text_encoder": encoder, "tokenizer": tokenizer,
+    }  # fmt: skip
+
+
+def smol_lm() -> tuple[Any, Any]:
+    """A SmolLM 3 model 16 wide and its tokenizer."""
+    from transformers import SmolLM3Config, SmolLM3ForCausalLM
+
+    tokenizer = text.qwen_tokenizer()
+    config = SmolLM3Config(
+        vocab_size=128_001,  # up to the token that stands for an empty prompt in the pipeline
+        hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=2, pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
+    )  # fmt: skip
+    return SmolLM3ForCausalLM(config).eval(), tokenizer
+
+
+def bria_fibo() -> dict[str, Any]:
+    from diffusers import BriaFiboTransformer2DModel
+
+    encoder, tokenizer = smol_lm()
+    return {
+        "transformer": BriaFiboTransformer2DModel(
+            patch_size=1, in_channels=4, num_layers=2, num_single_layers=2,
+            attention_head_dim=16, num_attention_heads=2, joint_attention_dim=32,
+            text_encoder_dim=16, axes_dims_rope=[4, 4, 8],
+        ),
+        "vae": wan_vae(4, patch_size=2, in_channels=12, out_channels=12, scale_factor_spatial=16),
+        "scheduler": flow(), "text_encoder": encoder, "tokenizer": tokenizer,
+    }  # fmt: skip
+
+
 FAMILIES: dict[str, Family] = {
     "lumina": Family("LuminaPipeline", lumina, side=32),
     "sana-sprint": Family("SanaSprintPipeline", sana_sprint, side=32),
     "ovis": Family("OvisImagePipeline", ovis),
     "prx": Family("PRXPipeline", prx),
     "bria": Family("BriaPipeline", bria),
+    "z-image-omni": Family("ZImageOmniPipeline", z_image_omni),
+    "cosmos-2": Family("Cosmos2TextToImagePipeline", cosmos_2, side=32),
+    "bria-fibo": Family("BriaFiboPipeline", bria_fibo, side=32),
     "ernie-image": Family("ErnieImagePipeline", ernie),
 }

@@ -46,7 +46,7 @@ POOLED_ONLY = {
 # Denoisers that are given the text's tokens, and ask them by cross-attention.
 CROSS = {
     "stable-diffusion-1", "stable-diffusion-2", "stable-diffusion-xl", "pixart-alpha",
-    "pixart-sigma", "sana", "hunyuan-dit", "kolors", "lumina", "sana-sprint",
+    "pixart-sigma", "sana", "hunyuan-dit", "kolors", "lumina", "sana-sprint", "cosmos-2",
 }  # fmt: skip
 
 families = pytest.mark.parametrize("name", FAMILIES)
