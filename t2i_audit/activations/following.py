@@ -255,15 +255,18 @@ class Follower:
         layouts = [
             (index, each, way) for index, each in enumerate(every) for way in self._ways(each)
         ]
-        for index, each, tokens_first in layouts:
-            held = take(each, self._rows, tokens_first=tokens_first)
-            if held is None:
-                continue
-            for name, vectors in self._marks.items():
-                if name not in found and held.shape[-1] == vectors.shape[-1]:
-                    positions = find(vectors, held)
-                    if positions is not None:
-                        found[name] = held.shape[1], Place(index, positions, tokens_first)
+        # Of the text some blocks are given one half anew, as each of Bria Fibo's.
+        for parts in (1, 2) if path in self._blocks else (1,):
+            for index, each, tokens_first in layouts:
+                held = take(each, self._rows, tokens_first=tokens_first)
+                if held is None:
+                    continue
+                for name, vectors in self._marks.items():
+                    width = vectors.shape[-1]
+                    if name not in found and held.shape[-1] == width:
+                        positions = find(vectors[:, : width // parts], held)
+                        if positions is not None:
+                            found[name] = held.shape[1], Place(index, positions, tokens_first)
         # Between modules positions may be added to the picture; a block shows it anew.
         lost = PICTURE not in self._marks or (path in self._blocks and PICTURE not in found)
         start = self._start(every, {place.index for _, place in found.values()}) if lost else None

@@ -458,7 +458,7 @@ FAMILIES |= compact.FAMILIES
 JOINT = {
     "stable-diffusion-3", "stable-diffusion-3-without-t5", "flux-1", "flux-2", "flux-2-klein",
     "lumina-2", "qwen-image", "z-image", "aura-flow", "cogview-3", "cogview-4", "chroma",
-    "hidream", "ovis", "bria", "ernie-image", "z-image-omni",
+    "hidream", "ovis", "bria", "ernie-image", "z-image-omni", "bria-fibo",
 }  # fmt: skip
 
 
