@@ -1,4 +1,4 @@
-"""Cross-attention maps from the queries and keys a module computes, its processor untouched."""
+"""Cross-attention maps from the queries and keys that a module attends with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ LARGEST_FACTOR = 64  # of the picture's side over a block's
 
 
 class CrossAttention:
-    """One cross-attention module of a block; keeps the last queries, keys and mask while wanted."""
+    """One cross-attention module of a block; keeps what it last attended with while wanted.
+
+    Between a module's projections and its attention lie norms, rotations and repeated heads of its
+    processor's own, so queries and keys are taken from torch's attention itself. Where a processor
+    calls something else, as attention in slices does, they are made of the projections.
+    """
 
     def __init__(self, path: str, module: Any) -> None:
         self.path = path
@@ -23,13 +28,26 @@ class CrossAttention:
         self._query: torch.Tensor | None = None
         self._key: torch.Tensor | None = None
         self._mask: torch.Tensor | None = None
+        self._rotated = False
+        self._attended: tuple[Any, ...] = ()
 
     def attach(self, wanted: Callable[[], bool]) -> Iterator[Any]:
         """Register the hooks; they do nothing unless ``wanted()``."""
+        modes: list[Any] = []
 
-        def keep_mask(_: nn.Module, __: Any, kwargs: dict[str, Any]) -> None:
+        def begin(_: nn.Module, __: Any, kwargs: dict[str, Any]) -> None:
             if wanted():
+                self._forget()
                 self._mask = kwargs.get("attention_mask")
+                self._rotated = any(
+                    "rotary" in name and kwargs[name] is not None for name in kwargs
+                )
+                modes.append(_seeing_attention(self._keep_attended))
+                modes[-1].__enter__()
+
+        def end(*_: Any) -> None:
+            if modes:
+                modes.pop().__exit__(None, None, None)
 
         def keep_query(_: nn.Module, __: Any, output: torch.Tensor) -> None:
             if wanted():
@@ -39,25 +57,72 @@ class CrossAttention:
             if wanted():
                 self._key = output
 
-        yield self._module.register_forward_pre_hook(keep_mask, with_kwargs=True)
+        yield self._module.register_forward_pre_hook(begin, with_kwargs=True)
+        yield self._module.register_forward_hook(end, always_call=True)
         yield self._module.to_q.register_forward_hook(keep_query)
         yield self._module.to_k.register_forward_hook(keep_key)
 
     def take(self, rows: Sequence[int]) -> torch.Tensor | None:
-        """Attention of the last pass, mean over heads, ``(r, q, k)``; None if it did not run."""
+        """Attention of the last pass, mean over heads, ``(r, q, k)``.
+
+        None if the module did not run, or turned its queries where they cannot be seen.
+        """
         import torch
 
-        query, key, mask = self._query, self._key, self._mask
+        scores = self._attended_scores(rows) if self._attended else self._projected_scores(rows)
+        self._forget()
+        return None if scores is None else torch.softmax(scores, dim=-1).mean(dim=1)
+
+    def _forget(self) -> None:
         self._query = self._key = self._mask = None
-        if query is None or key is None:
+        self._rotated = False
+        self._attended = ()
+
+    def _keep_attended(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attn_mask: torch.Tensor | None = None,
+        *_: Any,
+        scale: float | None = None,
+        **__: Any,
+    ) -> None:
+        # A second call is for what was added to the text, as pictures to go by.
+        if not self._attended and query.ndim == 4:
+            self._attended = query, key, attn_mask, scale
+            self._query = self._key = None
+
+    def _attended_scores(self, rows: Sequence[int]) -> torch.Tensor:
+        """``(r, heads, q, k)`` before the softmax."""
+        import torch
+
+        query, key, mask, scale = self._attended
+        every = (*query.shape[:-1], key.shape[-2])
+        query, key = query[rows].float(), key[rows].float()
+        key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
+        scores = (
+            query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if scale is None else scale)
+        )
+        if mask is None:
+            return scores
+        mask = mask.expand(every)[rows]
+        if mask.dtype == torch.bool:
+            return scores.masked_fill(~mask, -torch.inf)
+        return scores + mask.float()
+
+    def _projected_scores(self, rows: Sequence[int]) -> torch.Tensor | None:
+        """The same, of what the module's projections made."""
+        if self._query is None or self._key is None or self._rotated:
             return None
-        query = self._split(query[rows], "norm_q")
-        key = self._split(key[rows], "norm_k")
+        query = self._split(self._query[rows], "norm_q")
+        key = self._split(self._key[rows], "norm_k")
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        if mask is not None:
+        if self._mask is not None:
             # Masks are (b, 1, k) or (b, k), added to the scores.
-            scores = scores + mask[rows].reshape(len(rows), 1, -1, mask.shape[-1]).float()
-        return torch.softmax(scores, dim=-1).mean(dim=1)
+            mask = self._mask[rows].reshape(len(rows), 1, -1, self._mask.shape[-1])
+            scores = scores + mask.float()
+        return scores
 
     def _split(self, states: torch.Tensor, norm_name: str) -> torch.Tensor:
         """``(r, length, d)`` as float32 ``(r, heads, length, d / heads)``, normed."""
@@ -71,6 +136,29 @@ class CrossAttention:
         if norm is not None and not together:
             states = norm(states)
         return states.float()
+
+
+def _seeing_attention(see: Callable[..., None]) -> Any:
+    """A context in which `see` is told the arguments of every call of torch's attention.
+
+    Of this thread's alone: a judge may be at work in another.
+    """
+    from torch.nn import functional
+    from torch.overrides import TorchFunctionMode
+
+    class Seeing(TorchFunctionMode):
+        def __torch_function__(
+            self,
+            function: Callable[..., Any],
+            types: Any,
+            args: tuple[Any, ...] = (),
+            kwargs: dict[str, Any] | None = None,
+        ) -> Any:
+            if function is functional.scaled_dot_product_attention:
+                see(*args, **(kwargs or {}))
+            return function(*args, **(kwargs or {}))
+
+    return Seeing()
 
 
 def attention_maps(

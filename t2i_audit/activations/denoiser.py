@@ -16,10 +16,6 @@ from t2i_audit.activations.following import (
     PICTURE,
     Follower,
     Found,
-    Words,
-    reading_words,
-    sequences_in,
-    take,
     varied_offset,
     words_in,
 )
@@ -27,6 +23,7 @@ from t2i_audit.activations.hooks import text_encoders
 from t2i_audit.activations.positions import PromptTokens, token_averages
 from t2i_audit.activations.reading import text_position
 from t2i_audit.activations.store import FeaturePart, Key
+from t2i_audit.activations.words import Words, reading_words
 from t2i_audit.errors import ModelError
 
 if TYPE_CHECKING:
@@ -215,7 +212,7 @@ class DenoiserRecorder:
             return
         self._text = found
         self._picture, self._sizes = _picture_sizes(sample, self._asked)
-        self._follower.begin(own, picture_lengths=tuple(self._sizes))
+        self._follower.begin(own, len(sample), picture_lengths=tuple(self._sizes))
         for name, held in found.items():
             self._follower.mark(name, held.vectors)
 
@@ -294,8 +291,7 @@ class DenoiserRecorder:
             if encoder == PICTURE or any(torch.equal(place.positions, each) for each in done):
                 continue
             done.append(place.positions)
-            states = take(sequences_in(output)[place.index], self._own)
-            assert states is not None
+            states = place.take(output, self._own)
             tokens = self._moved(encoder, place.positions)
             weights = token_averages(tokens, self._slots, states.shape[1])
             missing = weights.sum(dim=2) == 0
@@ -316,8 +312,7 @@ class DenoiserRecorder:
         place = self._follower.places.get(path, {}).get(PICTURE)
         if place is None:
             return None
-        tokens = take(sequences_in(output)[place.index], self._own)
-        assert tokens is not None
+        tokens = place.take(output, self._own)
         height, width = self._sizes[self._follower.picture_length]
         span = place.positions[:, None] + torch.arange(height * width)
         picked = tokens[torch.arange(len(tokens))[:, None], span]
@@ -345,7 +340,8 @@ def _picture_sizes(
     picture that was `asked` for, or taken as square.
     """
     if isinstance(sample, list | tuple):
-        height, width = sample[0].shape[-2:]
+        own = sample[0]
+        height, width = (own[-1] if isinstance(own, list | tuple) else own).shape[-2:]
     elif sample.ndim == 3:
         size = grid_shape(sample.shape[1], asked) or grid_shape(sample.shape[1], None)
         return asked, {} if size is None else {sample.shape[1]: size}

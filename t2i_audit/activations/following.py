@@ -9,36 +9,19 @@ is looked for in what the denoiser is given, and followed from module to module 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.hooks import EMBEDDINGS, TextEncoder, watch
-from t2i_audit.activations.positions import PromptTokens, locate_all
-from t2i_audit.errors import ModelError
+from t2i_audit.activations.words import Words
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from prompts.structure import Prompt
-
 PICTURE = "picture"
 PROBED = 8  # channels compared before the whole vector is
 # A state may pass through a narrower number format on its way to the denoiser.
 RELATIVE, ABSOLUTE = 1e-2, 1e-3
-
-
-@dataclass(eq=False)
-class Words:
-    """What one encoder made of the recorded prompts."""
-
-    tokens: tuple[PromptTokens, ...]
-    """``r``."""
-    length: int
-    """Of the encoder's input, in tokens."""
-    last: dict[str, torch.Tensor] = field(default_factory=dict)
-    """Layer -> ``(r, d)``, the state at each prompt's last token."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,28 +32,14 @@ class Place:
     """Of the sequence among the module's inputs or outputs."""
     positions: torch.Tensor
     """``(r,)``, on the CPU."""
+    tokens_first: bool = False
+    """Whether the sequence is laid out ``(s, b, d)``."""
 
-
-@contextmanager
-def reading_words(
-    encoders: Sequence[TextEncoder], prompts: Sequence[Prompt], rows: Sequence[int], batch: int
-) -> Iterator[dict[str, Words]]:
-    """Keep, while the block runs, where each encoder finds `prompts` and its states at their ends.
-
-    Calls for other texts, as the negative prompt, leave no trace.
-
-    Args:
-        encoders: from `text_encoders`.
-        prompts: ``r`` of a batch.
-        rows: their rows in it, ``r``.
-        batch: prompts in the batch.
-    """
-    words: dict[str, Words] = {}
-    with ExitStack() as stack:
-        for encoder in encoders:
-            for handle in _attach(encoder, prompts, list(rows), batch, words):
-                stack.callback(handle.remove)
-        yield words
+    def take(self, value: Any, rows: Sequence[int]) -> torch.Tensor:
+        """`rows` of the sequence among `value`, the module's inputs or outputs: ``(r, s, d)``."""
+        taken = take(sequences_in(value)[self.index], rows, tokens_first=self.tokens_first)
+        assert taken is not None
+        return taken
 
 
 def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
@@ -88,7 +57,10 @@ def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
     if whole < width or not sequences.shape[1]:
         return None
     vectors = vectors.to(sequences)
-    near = ABSOLUTE * float(vectors.abs().max())
+    largest = float(vectors.abs().max())
+    if not largest < float("inf"):  # nor NaN: what a picture that came to nothing leaves
+        return None
+    near = ABSOLUTE * largest
     for start in dict.fromkeys([*range(0, whole - width + 1, width), whole - width]):
         part = sequences[..., start : start + width]
         alike = torch.isclose(part[..., :PROBED], vectors[:, None, :PROBED], RELATIVE, near).all(
@@ -116,18 +88,26 @@ def sequences_in(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [each for item in value.values() for each in sequences_in(item)]
     if isinstance(value, list | tuple):
+        # Z-Image's omni checkpoints are given a list for each prompt, its pictures to go by first.
+        if value and all(isinstance(item, list | tuple) and len(item) == 1 for item in value):
+            return sequences_in([item[0] for item in value])
         if value and all(isinstance(item, torch.Tensor) and item.ndim == 2 for item in value):
             return [value] if value[0].is_floating_point() else []
         return [each for item in value for each in sequences_in(item)]
     return []
 
 
-def take(sequences: Any, rows: Sequence[int]) -> torch.Tensor | None:
+def take(sequences: Any, rows: Sequence[int], *, tokens_first: bool = False) -> torch.Tensor | None:
     """`rows` of one of `sequences_in`, padded to ``(r, s, d)``; None if it has not those rows.
 
     A matrix holds the sequences of all rows one after the other, so each row gets all of it.
     """
     from torch.nn.utils.rnn import pad_sequence
+
+    if tokens_first:
+        if isinstance(sequences, list | tuple) or sequences.ndim != 3:
+            return None
+        sequences = sequences.transpose(0, 1)
 
     if isinstance(sequences, list | tuple):
         if len(sequences) <= max(rows) or len({item.shape[-1] for item in sequences}) > 1:
@@ -217,6 +197,7 @@ class Follower:
         self._modules = _parts(denoiser)
         self._marks: dict[str, torch.Tensor] = {}
         self._rows: list[int] = []
+        self._batch = 0
         self.places: dict[str, dict[str, Place]] = {}
         """Module path -> mark -> where it lies among the module's outputs."""
         self.inputs: dict[str, dict[str, tuple[int, Place]]] = {}
@@ -226,15 +207,17 @@ class Follower:
         """Tokens of the sequence in which the picture was first seen by itself."""
         self._picture: tuple[int, ...] = ()
 
-    def begin(self, rows: Sequence[int], *, picture_lengths: Sequence[int]) -> None:
+    def begin(self, rows: Sequence[int], batch: int, *, picture_lengths: Sequence[int]) -> None:
         """Follow through the call that starts now.
 
         Args:
             rows: of the denoiser's batch.
+            batch: how many there are in it.
             picture_lengths: numbers of tokens that a sequence of picture tokens alone may have.
         """
         self.active = True
         self._rows = list(rows)
+        self._batch = batch
         self._marks = {}
         self._picture = tuple(picture_lengths)
         self.places = {}
@@ -269,15 +252,21 @@ class Follower:
         """Mark -> length of the sequence it is found in, and where."""
         found: dict[str, tuple[int, Place]] = {}
         every = [each for value in values for each in sequences_in(value)]
-        for index, each in enumerate(every):
-            held = take(each, self._rows)
-            if held is None:
-                continue
-            for name, vectors in self._marks.items():
-                if name not in found and held.shape[-1] == vectors.shape[-1]:
-                    positions = find(vectors, held)
-                    if positions is not None:
-                        found[name] = held.shape[1], Place(index, positions)
+        layouts = [
+            (index, each, way) for index, each in enumerate(every) for way in self._ways(each)
+        ]
+        # Of the text some blocks are given one half anew, as each of Bria Fibo's.
+        for parts in (1, 2) if path in self._blocks else (1,):
+            for index, each, tokens_first in layouts:
+                held = take(each, self._rows, tokens_first=tokens_first)
+                if held is None:
+                    continue
+                for name, vectors in self._marks.items():
+                    width = vectors.shape[-1]
+                    if name not in found and held.shape[-1] == width:
+                        positions = find(vectors[:, : width // parts], held)
+                        if positions is not None:
+                            found[name] = held.shape[1], Place(index, positions, tokens_first)
         # Between modules positions may be added to the picture; a block shows it anew.
         lost = PICTURE not in self._marks or (path in self._blocks and PICTURE not in found)
         start = self._start(every, {place.index for _, place in found.values()}) if lost else None
@@ -285,25 +274,37 @@ class Follower:
             found[PICTURE] = self.picture_length, start
         return found
 
+    def _ways(self, sequences: Any) -> tuple[bool, ...]:
+        """Whether tokens may come first in `sequences`; both where it is as long as the batch."""
+        if isinstance(sequences, list | tuple) or sequences.ndim != 3:
+            return (False,)
+        first, second = (length == self._batch for length in sequences.shape[:2])
+        return (False, True) if first and second else (second and not first,)
+
     def _start(self, every: Sequence[Any], taken: set[int]) -> Place | None:
         """Mark the picture where it stands in a sequence of its own."""
         import torch
 
         for index, each in enumerate(every):
-            held = None if index in taken or _is_matrix(each) else take(each, self._rows)
+            if index in taken or _is_matrix(each):
+                continue
+            tokens_first = self._ways(each)[0]
+            held = take(each, self._rows, tokens_first=tokens_first)
             if held is not None and held.shape[1] in self._picture:
                 self._marks[PICTURE] = held[:, 0]
                 self.picture_length = held.shape[1]
-                return Place(index, torch.zeros(len(held), dtype=torch.long))
+                return Place(index, torch.zeros(len(held), dtype=torch.long), tokens_first)
         return None
 
     def _move(self, path: str, found: dict[str, tuple[int, Place]], output: Any) -> None:
         import torch
 
         every_output = sequences_in(output)
-        outputs = [take(each, self._rows) for each in every_output]
         places: dict[str, Place] = {}
         for name, (length, place) in found.items():
+            outputs = [
+                take(each, self._rows, tokens_first=place.tokens_first) for each in every_output
+            ]
             alike = [
                 (index, held)
                 for index, held in enumerate(outputs)
@@ -317,46 +318,13 @@ class Follower:
             states = [held[every, place.positions] for _, held in alike]
             near = [_nearness(before, state) for state in states]
             best = near.index(max(near))
-            places[name] = Place(alike[best][0], place.positions)
+            places[name] = Place(alike[best][0], place.positions, place.tokens_first)
             self._marks[name] = states[best]
         self.places[path] = places
         if PICTURE not in self._marks:
             start = self._start(every_output, {place.index for place in places.values()})
             if start is not None:
                 places[PICTURE] = start
-
-
-def _attach(
-    encoder: TextEncoder,
-    prompts: Sequence[Prompt],
-    rows: list[int],
-    batch: int,
-    words: dict[str, Words],
-) -> Iterator[Any]:
-    current: list[list[int] | None] = [None]  # the rows of the running call that are the prompts
-
-    def read_ids(ids: torch.Tensor) -> None:
-        current[0] = None
-        if not prompts or len(ids) % batch or encoder.name in words:
-            return
-        for start in range(0, len(ids), batch):
-            own = [start + row for row in rows]
-            try:
-                tokens = tuple(locate_all(encoder.tokenizer, prompts, ids[own].tolist()))
-            except ModelError:
-                continue
-            if not any(each.truncated for each in tokens):
-                words[encoder.name] = Words(tokens, ids.shape[1])
-                current[0] = own
-                return
-
-    def keep_last(layer: str, states: torch.Tensor) -> None:
-        if current[0] is not None and layer != EMBEDDINGS:
-            known = words[encoder.name]
-            ends = [tokens.content[-1] for tokens in known.tokens]
-            known.last[layer] = states[current[0], ends]
-
-    yield from watch(encoder, read_ids, keep_last)
 
 
 def _parts(denoiser: nn.Module) -> dict[str, nn.Module]:

@@ -25,7 +25,11 @@ OTHER_TOWERS = ("vision", "visual", "image", "audio")
 PARTS = ("prior_pipe",)
 ENCODE_METHODS = ("encode_prompt", "_encode_prompt")
 # What `encode_prompt` is given apart from the values that `__call__` defaults to.
-ENCODE_ARGUMENTS = {"num_images_per_prompt": 1, "do_classifier_free_guidance": False}
+ENCODE_ARGUMENTS = {
+    "num_images_per_prompt": 1,
+    "do_classifier_free_guidance": False,
+    "guidance_scale": 1.0,  # of those who tell from it whether to guide
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,9 @@ GUIDANCE = "guidance_scale"
 # Of pipelines whose `guidance_scale` is an input of a distilled denoiser, if it is anything.
 TRUE_GUIDANCE = "true_cfg_scale"
 BINNING = "use_resolution_binning"
+STEPS = "num_inference_steps"
+# When the second of two steps is, in pipelines that make two.
+BETWEEN = "intermediate_timesteps"
 # What stands for "no prompt": of an empty text some tokenizers make no token at all.
 NO_PROMPT = " "
 # A pipeline of two stages draws noise for negative prompts as for pictures, and has none for them.
@@ -54,6 +57,16 @@ def call_arguments(
             negative = NO_PROMPT
     if negative is not None:
         arguments["negative_prompt"] = [negative] * count
+    return arguments
+
+
+def step_arguments(pipeline: Any, steps: int) -> dict[str, Any]:
+    """What the call of `pipeline` is given for `steps` denoising steps."""
+    taken = _parameters(pipeline)
+    arguments: dict[str, Any] = {STEPS: steps}
+    if BETWEEN in taken and steps != taken[STEPS].default:
+        # Any other number of steps is spread evenly, from the same first one.
+        arguments[BETWEEN] = None
     return arguments
 
 

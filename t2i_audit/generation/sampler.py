@@ -11,7 +11,13 @@ import numpy as np
 
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
-from t2i_audit.generation.options import call_arguments, guidance_name, picture_size
+from t2i_audit.generation.options import (
+    call_arguments,
+    guidance_name,
+    picture_size,
+    step_arguments,
+)
+from t2i_audit.generation.times import times_for_all_rows
 from t2i_audit.io import read_json
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.settings import PictureOptions
@@ -102,7 +108,7 @@ def sample_batch(
     generators = [generator_for(base_seed, i.prompt.id, i.seed_index) for i in batch.items]
     arguments: dict[str, Any] = {
         "prompt": [item.prompt.text for item in batch.items],
-        "num_inference_steps": steps,
+        **step_arguments(pipeline, steps),
         # Samplers that add noise on the way draw it from here, each picture from its own.
         "generator": generators,
         "output_type": "np",
@@ -121,7 +127,7 @@ def sample_batch(
         watch = recorder.recording(recorded, rows, len(batch.items), size=size)
         if rows:
             arguments |= recorder.call_arguments
-    with torch.no_grad(), quiet_libraries(), watch:
+    with torch.no_grad(), quiet_libraries(), times_for_all_rows(pipeline), watch:
         output = pipeline(**arguments)
     pixels = np.asarray(output[0])  # first by whatever name: images, image
     if pixels.ndim != 4:  # videos have frames as well

@@ -1,0 +1,119 @@
+"""What the text encoders make of a batch's prompts while a pipeline runs, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.activations.hooks import EMBEDDINGS, TextEncoder, watch
+from t2i_audit.activations.positions import PromptTokens, locate_all
+from t2i_audit.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+    from prompts.structure import Prompt
+
+
+@dataclass(eq=False)
+class Words:
+    """What one encoder made of the recorded prompts."""
+
+    tokens: tuple[PromptTokens, ...]
+    """``r``."""
+    last: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Layer -> ``(r, d)``, the state at each prompt's last token."""
+
+
+@contextmanager
+def reading_words(
+    encoders: Sequence[TextEncoder], prompts: Sequence[Prompt], rows: Sequence[int], batch: int
+) -> Iterator[dict[str, Words]]:
+    """Keep, while the block runs, where each encoder finds `prompts` and its states at their ends.
+
+    Calls for other texts, as the negative prompt, leave no trace.
+
+    Args:
+        encoders: from `text_encoders`.
+        prompts: ``r`` of a batch.
+        rows: their rows in it, ``r``.
+        batch: prompts in the batch.
+    """
+    words: dict[str, Words] = {}
+    with ExitStack() as stack:
+        for encoder in encoders:
+            for handle in _Reader(encoder, prompts, rows, batch, words).attach():
+                stack.callback(handle.remove)
+        yield words
+
+
+class _Reader:
+    """Reads the calls of one encoder for those that hold the prompts.
+
+    A call may hold the prompts of a batch, more than those, as a guided one does, or some: then the
+    next calls hold the others.
+    """
+
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        prompts: Sequence[Prompt],
+        rows: Sequence[int],
+        batch: int,
+        words: dict[str, Words],
+    ) -> None:
+        self._encoder = encoder
+        self._prompts = dict(zip(rows, prompts, strict=True))
+        self._batch = batch
+        self._words = words
+        self._done = 0  # rows of the batch that earlier calls held
+        self._found: list[PromptTokens] | None = []  # None once a row held something else
+        self._last: dict[str, torch.Tensor] = {}
+        self._lines: list[int] = []  # of the running call, those that hold prompts
+
+    def attach(self) -> Iterator[Any]:
+        yield from watch(self._encoder, self._read_ids, self._keep_last)
+
+    def _read_ids(self, ids: torch.Tensor) -> None:
+        self._lines = []
+        for start in range(0, len(ids), self._batch):
+            if not self._prompts or self._encoder.name in self._words:
+                return
+            self._read_part(ids, start)
+
+    def _read_part(self, ids: torch.Tensor, start: int) -> None:
+        """Read the batch, or the next part of it, that begins at row `start` of a call's `ids`."""
+        if not self._done:
+            self._found, self._last = [], {}
+        count = min(len(ids) - start, self._batch)
+        own = [row for row in self._prompts if self._done <= row < self._done + count]
+        lines = [start + row - self._done for row in own]
+        prompts = [self._prompts[row] for row in own]
+        try:
+            found = locate_all(self._encoder.tokenizer, prompts, ids[lines].tolist())
+        except ModelError:
+            found = None
+        if found is None or any(each.truncated for each in found) or self._found is None:
+            self._found, self._lines = None, []
+        else:
+            self._found += found
+            self._lines = lines
+        self._done += count
+        if self._done < self._batch:
+            return
+        fits = self._done == self._batch
+        self._done = 0
+        if self._found is not None and fits:
+            self._words[self._encoder.name] = Words(tuple(self._found), self._last)
+
+    def _keep_last(self, layer: str, states: torch.Tensor) -> None:
+        import torch
+
+        if not self._lines or layer == EMBEDDINGS or self._found is None:
+            return
+        tokens = self._found[-len(self._lines) :]
+        last = states[self._lines, [each.content[-1] for each in tokens]]
+        before = self._last.get(layer)
+        self._last[layer] = last if before is None else torch.cat([before, last])

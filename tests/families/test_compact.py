@@ -1,0 +1,142 @@
+"""What the smaller families do that no other does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
+from t2i_audit.activations.encoder import encode_suite
+from t2i_audit.generation import Sampled, cut_batches, sample_batch, sampling_defaults
+from t2i_audit.models import LoadedModel
+from t2i_audit.settings import PictureOptions
+from tests.families.checkpoints import FAMILIES
+from tests.tiny import tiny_prompts
+
+PROMPTS = tiny_prompts(4)
+
+
+def sample(
+    model: LoadedModel, name: str, *, steps: int = 2, batch_size: int = 4, **options: Any
+) -> list[Sampled]:
+    side = FAMILIES[name].side
+    guidance = sampling_defaults(model).guidance_scale
+    return [
+        sample_batch(
+            model, batch, steps=steps, guidance_scale=guidance,
+            options=PictureOptions(height=side, width=side), **options,
+        )
+        for batch in cut_batches(PROMPTS, seeds=1, batch_size=batch_size)
+    ]  # fmt: skip
+
+
+def words_and_picture(name: str, states: Any, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A block's output cut into text and picture ``(b, s, d)``, as the family lays it out."""
+    if name == "ernie-image":  # tokens first, the picture before the text
+        states = states.transpose(0, 1)
+        return states[:, count:], states[:, :count]
+    if isinstance(states, tuple):  # text, picture
+        return states
+    if name == "z-image-omni":  # the text filled up to 32 tokens, the picture behind it
+        return states, states[:, 32 : 32 + count]
+    return states[:, :-count], states[:, -count:]
+
+
+@pytest.mark.parametrize(
+    ("name", "block", "tokens", "shift"),
+    [
+        ("ernie-image", "layers.0", 16, 0),
+        ("ernie-image", "layers.1", 16, 0),
+        # The first 28 tokens, of the template, are cut off.
+        ("ovis", "transformer_blocks.1", 16, -28),
+        ("ovis", "single_transformer_blocks.1", 16, -28),
+        ("bria", "transformer_blocks.1", 16, 0),
+        ("bria", "single_transformer_blocks.1", 16, 0),
+        ("z-image-omni", "layers.1", 16, 0),
+        ("bria-fibo", "transformer_blocks.1", 4, 0),
+        ("bria-fibo", "single_transformer_blocks.1", 4, 0),
+    ],
+)
+def test_text_and_picture_are_where_the_familys_code_puts_them(
+    name: str, block: str, tokens: int, shift: int, family_model: Any
+) -> None:
+    model: LoadedModel = family_model(name)
+    kept: list[Any] = []
+    module = model.pipeline.transformer.get_submodule(block)
+    handle = module.register_forward_hook(lambda _, __, output: kept.append(output))
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    sample(model, name, recorder=recorder)
+    handle.remove()
+    part = recorder.take()
+    text, picture = words_and_picture(name, kept[0], tokens)
+    # Z-Image and Ovis begin with the conditional part, the others with the unconditional one.
+    own = slice(0, 4) if name in ("z-image-omni", "ovis") else slice(-4, None)
+    side = round(tokens**0.5)
+    grid = picture[own].transpose(1, 2).unflatten(2, (side, side))
+
+    layer = f"{block}@step_0"
+    expected = torch.nn.functional.adaptive_avg_pool2d(grid, GRID_SIDE).flatten(1).numpy()
+    np.testing.assert_allclose(part.arrays["transformer", layer, "grid"], expected, atol=1e-5)
+    places = encode_suite(model, PROMPTS).tokens["text_encoder"]
+    for slot in ("object_1.colour", "object_1.shape"):
+        words = [
+            state[[index + shift for index in prompt.slots[slot]]].mean(dim=0).numpy()
+            for state, prompt in zip(text[own], places, strict=True)
+        ]
+        actual = part.arrays["transformer", layer, f"{slot}@text_encoder"]
+        np.testing.assert_allclose(actual, np.stack(words), atol=1e-5)
+
+
+def test_as_many_rows_as_tokens_are_told_apart_where_tokens_come_first(family_model: Any) -> None:
+    """Eight guided prompts make 16 rows, and the picture has 16 tokens."""
+    model: LoadedModel = family_model("ernie-image")
+    prompts = tiny_prompts(8)
+    parts = []
+    for size in (8, 4):
+        recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+        arrays = []
+        for batch in cut_batches(prompts, seeds=1, batch_size=size):
+            options = PictureOptions(height=16, width=16)
+            sample_batch(
+                model, batch, steps=2, guidance_scale=4.0, recorder=recorder, options=options
+            )
+            arrays.append(recorder.take().arrays)
+        parts.append(arrays)
+    (together,), (first, second) = parts
+
+    for key, values in first.items():
+        if key in second:
+            apart = np.concatenate([values, second[key]])
+            np.testing.assert_allclose(together[key], apart, atol=1e-4, err_msg=str(key))
+
+
+@pytest.mark.parametrize("name", ["prx", "bria", "ernie-image"])
+def test_pictures_of_a_batch_are_those_of_single_calls_of_the_pipeline(
+    name: str, family_model: Any
+) -> None:
+    """PRX's own code guides one prompt a call; the other two encode one at a time."""
+    model: LoadedModel = family_model(name)
+    (together,) = sample(model, name)
+    alone = np.concatenate([each.images for each in sample(model, name, batch_size=1)])
+
+    assert np.abs(together.images.astype(int) - alone.astype(int)).max() <= 2
+
+
+def test_a_sprint_of_another_number_of_steps_begins_alike(family_model: Any) -> None:
+    model: LoadedModel = family_model("sana-sprint")
+    times: list[list[float]] = []
+    for steps in (1, 2, 4):
+        own: list[float] = []
+        handle = model.pipeline.transformer.register_forward_pre_hook(
+            lambda _, __, kwargs, own=own: own.append(float(kwargs["timestep"][0])),
+            with_kwargs=True,
+        )
+        sample(model, "sana-sprint", steps=steps)
+        handle.remove()
+        times.append(own)
+
+    assert [len(own) for own in times] == [1, 2, 4]
+    assert len({own[0] for own in times}) == 1
