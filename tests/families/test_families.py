@@ -46,7 +46,9 @@ POOLED_ONLY = {
 # Denoisers that are given the text's tokens, and ask them by cross-attention.
 CROSS = {
     "stable-diffusion-1", "stable-diffusion-2", "stable-diffusion-xl", "pixart-alpha",
-    "pixart-sigma", "sana", "hunyuan-dit", "kolors",
+    "pixart-sigma", "sana", "hunyuan-dit", "kolors", "latent-consistency",
+    "stable-diffusion-pag", "stable-diffusion-xl-pag", "sana-pag", "pixart-sigma-pag",
+    "hunyuan-dit-pag", "kolors-pag",
 }  # fmt: skip
 
 families = pytest.mark.parametrize("name", FAMILIES)
