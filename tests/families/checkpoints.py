@@ -453,7 +453,7 @@ FAMILIES: dict[str, Family] = {
     "kolors": Family("KolorsPipeline", kolors),
     "hidream": Family("HiDreamImagePipeline", hidream, attributes={"default_sample_size": 8}),
 }
-FAMILIES |= guided.FAMILIES | guided.perturbed(FAMILIES)
+FAMILIES |= guided.FAMILIES | guided.derived(FAMILIES)
 # Denoisers whose blocks change the text as well.
 JOINT = {
     "stable-diffusion-3", "stable-diffusion-3-without-t5", "flux-1", "flux-2", "flux-2-klein",

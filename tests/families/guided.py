@@ -22,12 +22,25 @@ PERTURBED = {
 }
 
 
-def perturbed(families: Mapping[str, Family]) -> dict[str, Family]:
-    """The families with perturbed-attention guidance, made of the components of others."""
-    return {
+def derived(families: Mapping[str, Family]) -> dict[str, Family]:
+    """Those that share components with one of `families`."""
+    found = {
         name: replace(families[plain], pipeline=pipeline)
         for name, (pipeline, plain) in PERTURBED.items()
     }
+    two_staged = families["kandinsky-2.2"].components
+    found["kandinsky-2.1"] = Family("KandinskyCombinedPipeline", lambda: kandinsky_21(two_staged()))
+    return found
+
+
+def kandinsky_21(successor: Mapping[str, Any]) -> dict[str, Any]:
+    """With the prior of its `successor`; here the second stage is given the text as well."""
+    encoder, tokenizer = text.multilingual_clip()
+    denoiser = type(successor["unet"]).from_config(
+        successor["unet"].config, addition_embed_type="text_image",
+        encoder_hid_dim_type="text_image_proj",
+    )  # fmt: skip
+    return {**successor, "text_encoder": encoder, "tokenizer": tokenizer, "unet": denoiser}
 
 
 def latent_consistency() -> dict[str, Any]:

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from t2i_audit.activations.denoiser import DenoiserRecorder, denoiser_blocks
+from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
+from t2i_audit.activations.encoder import POOLED, encode_suite
 from t2i_audit.activations.following import sequences_in
 from t2i_audit.activations.store import FeaturePart
 from t2i_audit.generation import Sampled, cut_batches, sample_batch
+from t2i_audit.generation.noise import latents_shape
 from t2i_audit.models import LoadedModel
 from t2i_audit.settings import PictureOptions
 from tests.families.checkpoints import FAMILIES
@@ -87,3 +90,50 @@ def test_the_perturbed_part_of_a_batch_differs_in_some_block(name: str, family_m
 
     assert all(len(each) == 3 * len(PROMPTS) for each in kept)
     assert any((one - other).abs().max() > 1e-3 for _, one, other in parts)
+
+
+# Family -> which part of its guided batches holds the prompts.
+TWO_STAGED = {"kandinsky-2.1": 1, "kandinsky-2.2": 1}
+
+
+@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize("name", TWO_STAGED)
+def test_of_two_stages_the_part_that_holds_the_prompts_is_recorded(
+    name: str, size: int, family_model: Any
+) -> None:
+    model: LoadedModel = family_model(name)
+    component, blocks = denoiser_blocks(model.pipeline)
+    path, block = list(blocks.items())[-1]
+    kept: list[Any] = []
+    handle = block.register_forward_hook(lambda _, __, output: kept.append(output))
+    _, parts = sample(model, name, None, size=size)
+    handle.remove()
+    steps = len(kept) // len(parts)
+
+    for part, states in zip(parts, kept[::steps], strict=True):
+        assert len(states) == 2 * size
+        own = torch.nn.functional.adaptive_avg_pool2d(
+            states.split(size)[TWO_STAGED[name]], GRID_SIDE
+        )
+        recorded = part.arrays[component, f"{path}@step_0", "grid"]
+        np.testing.assert_allclose(recorded, own.flatten(1).numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", TWO_STAGED)
+def test_of_two_stages_both_draw_their_noise_themselves(name: str, family_model: Any) -> None:
+    """What the call takes as latents goes to the first, whose are shaped otherwise."""
+    assert latents_shape(family_model(name).pipeline) is None
+
+
+def test_both_stages_encode_the_prompt_where_the_second_takes_no_embedded_one(
+    family_model: Any,
+) -> None:
+    model: LoadedModel = family_model("kandinsky-2.1")
+    features = encode_suite(model, PROMPTS).features
+    pooled = {each.encoder: each.values for each in features if each.layer == POOLED}
+    prompts = [prompt.text for prompt in PROMPTS]
+    with torch.no_grad():
+        own, _, _ = model.pipeline.decoder_pipe._encode_prompt(prompts, "cpu", 1, False)
+
+    assert pooled.keys() == {"prior_text_encoder", "text_encoder"}
+    np.testing.assert_allclose(pooled["text_encoder"], own.numpy(), atol=1e-5)
