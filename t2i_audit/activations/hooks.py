@@ -21,9 +21,8 @@ POOLED_OUTPUTS = ("text_embeds", "pooler_output")
 EMBEDDINGS = "embeddings"  # the layer before the first block
 # Stacks of a vision tower can be as deep as the language model's.
 OTHER_TOWERS = ("vision", "visual", "image", "audio")
-# Pipelines made of two have the prompt encoded by the first, some under the older name.
-PARTS = ("prior_pipe",)
-ENCODE_METHODS = ("encode_prompt", "_encode_prompt")
+ENCODE_METHODS = ("encode_prompt", "_encode_prompt")  # some have it under the older name
+EMBEDDED = "prompt_embeds"  # what the call of a pipeline takes that need not encode
 # What `encode_prompt` is given apart from the values that `__call__` defaults to.
 ENCODE_ARGUMENTS = {
     "num_images_per_prompt": 1,
@@ -60,17 +59,21 @@ class Call:
 
 
 def text_encoders(pipeline: Any) -> tuple[TextEncoder, ...]:
-    """Every text encoder of `pipeline` in the order of their names.
+    """Every text encoder of `pipeline` that encodes prompts, in the order of their names.
+
+    Some combined pipelines carry an encoder twice and run one of the two.
 
     Raises:
         ModelError: there is none, or the layers or the tokenizer of one cannot be told.
     """
     from transformers import PreTrainedModel
 
+    owners = [owner for owner, _ in _encodings(pipeline)] or [pipeline]
+    running = {id(each) for owner in owners for each in owner.components.values()}
     found = []
     for name in sorted(pipeline.components):
         model = pipeline.components[name]
-        if "text_encoder" in name and isinstance(model, PreTrainedModel):
+        if "text_encoder" in name and isinstance(model, PreTrainedModel) and id(model) in running:
             tables = _token_embeddings(model)
             if tables:
                 stack_name, blocks = _stack(name, model)
@@ -83,8 +86,8 @@ def text_encoders(pipeline: Any) -> tuple[TextEncoder, ...]:
 
 
 def pipeline_parts(pipeline: Any) -> dict[str, Any]:
-    """The pipelines that a combined one is made of and that encode its prompts, by attribute."""
-    return {name: getattr(pipeline, name) for name in PARTS if hasattr(pipeline, name)}
+    """The pipelines that a combined one is made of, by attribute, in the order they are run."""
+    return {name: each for name, each in vars(pipeline).items() if hasattr(each, "components")}
 
 
 @contextmanager
@@ -123,9 +126,44 @@ def prompt_encoding(pipeline: Any) -> Iterator[Callable[[Sequence[str]], list[to
     Raises:
         ModelError: the pipeline has no `encode_prompt`.
     """
+    encodings = _encodings(pipeline)
+    if not encodings:
+        raise ModelError(f"{type(pipeline).__name__} has no encode_prompt to be probed through.")
+    runs = [_encoding(owner, encode) for owner, encode in encodings]
+
+    def run(texts: Sequence[str]) -> list[torch.Tensor]:
+        return [tensor for each in runs for tensor in each(texts)]
+
+    with ExitStack() as stack:
+        stack.enter_context(quiet_libraries())
+        for owner, _ in encodings:
+            stack.enter_context(_plain_words(owner))
+        stack.enter_context(_tokenizing_in_one_thread())
+        yield run
+
+
+def _encodings(pipeline: Any) -> list[tuple[Any, Callable[..., Any]]]:
+    """The pipelines that encode the prompts of `pipeline`, each with its method.
+
+    That is `pipeline` itself, or of a combined one the first part that can. What it makes is handed
+    to those after it; one whose call does not take that encodes the prompts again.
+    """
+    found: list[tuple[Any, Callable[..., Any]]] = []
+    own = any(hasattr(pipeline, name) for name in ENCODE_METHODS)
+    for each in [pipeline] if own else pipeline_parts(pipeline).values():
+        methods = [getattr(each, name) for name in ENCODE_METHODS if hasattr(each, name)]
+        given = found and EMBEDDED in inspect.signature(type(each).__call__).parameters
+        if methods and not given:
+            found.append((each, methods[0]))
+    return found
+
+
+def _encoding(
+    pipeline: Any, encode: Callable[..., Any]
+) -> Callable[[Sequence[str]], list[torch.Tensor]]:
+    """The method `encode` of `pipeline` with the arguments that its `__call__` gives it."""
     import torch
 
-    pipeline, encode = _encoding(pipeline)
     called = inspect.signature(type(pipeline).__call__).parameters
     known = inspect.signature(encode).parameters
     arguments: dict[str, Any] = {}
@@ -152,8 +190,7 @@ def prompt_encoding(pipeline: Any) -> Iterator[Callable[[Sequence[str]], list[to
                 returned = encode(**own)
         return list(_tensors(returned))
 
-    with quiet_libraries(), _plain_words(pipeline), _tokenizing_in_one_thread():
-        yield run
+    return run
 
 
 @contextmanager
@@ -273,15 +310,23 @@ def _attach(encoder: TextEncoder, calls: list[Call], states: bool) -> Iterator[A
         calls[-1].states[layer] = state
 
     def keep_pooled(_: nn.Module, __: Any, output: Any) -> None:
-        for name in POOLED_OUTPUTS:
-            pooled = getattr(output, name, None)
-            if pooled is not None:
-                calls[-1].pooled = pooled.detach()
-                return
+        pooled = _pooled(output)
+        if pooled is not None:
+            calls[-1].pooled = pooled.detach()
 
     yield from watch(encoder, lambda ids: calls.append(Call(ids)), keep_state if states else None)
     if states:
         yield encoder.model.register_forward_hook(keep_pooled)
+
+
+def _pooled(output: Any) -> torch.Tensor | None:
+    """The vector a text ``(b, d)`` in an encoder's output, which may be a tuple without names."""
+    import torch
+
+    named = (getattr(output, name, None) for name in POOLED_OUTPUTS)
+    bare = output if isinstance(output, tuple) else ()
+    matrices = (each for each in bare if isinstance(each, torch.Tensor) and each.ndim == 2)
+    return next((each for each in (*named, *matrices) if each is not None), None)
 
 
 def _has_tokens_first(state: torch.Tensor, embedded: torch.Tensor) -> bool:
@@ -360,20 +405,6 @@ def _tokenizer(pipeline: Any, encoder: str) -> Any:
         if tokenizer is not None:
             return tokenizer
     raise ModelError(f"{type(pipeline).__name__} has no tokenizer for {encoder!r}.")
-
-
-def _encoding(pipeline: Any) -> tuple[Any, Callable[..., Any]]:
-    """The pipeline that encodes prompts, and its method; a combined pipeline's is one of its parts.
-
-    Raises:
-        ModelError: none does.
-    """
-    for each in (pipeline, *pipeline_parts(pipeline).values()):
-        for name in ENCODE_METHODS:
-            method = getattr(each, name, None)
-            if method is not None:
-                return each, method
-    raise ModelError(f"{type(pipeline).__name__} has no encode_prompt to be probed through.")
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.hooks import text_encoders
+from t2i_audit.activations.hooks import pipeline_parts, text_encoders
 from t2i_audit.models.placement import take_turns
 from t2i_audit.models.quiet import quiet_libraries
 
@@ -83,7 +83,7 @@ def _with_components(pipeline: Any, fresh: Mapping[str, Any]) -> Any:
     components = pipeline.components
     # A shallow copy of a pipeline has components of its own and shares the rest.
     copied = copy.copy(pipeline)
-    parts = {key: each for key, each in vars(pipeline).items() if hasattr(each, "components")}
+    parts = pipeline_parts(pipeline)
     for key, part in parts.items():
         setattr(copied, key, copy.copy(part))
     for owner in (copied, *(getattr(copied, key) for key in parts)):

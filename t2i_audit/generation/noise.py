@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from t2i_audit.activations.hooks import pipeline_parts
+
 if TYPE_CHECKING:
     import torch
 
@@ -33,9 +35,11 @@ def draw_latents(generators: Sequence[torch.Generator], shape: tuple[int, ...]) 
 def latents_shape(pipeline: Any) -> tuple[int, int, int] | None:
     """Channels, height and width of one picture's latents at the pipeline's default size.
 
-    None where the pipeline lays its latents out otherwise, or takes none: there the generators
-    alone make the noise.
+    None where the pipeline lays its latents out otherwise, or takes none, or takes them for another
+    of its stages: there the generators alone make the noise.
     """
+    if pipeline_parts(pipeline):
+        return None
     unet = pipeline.components.get("unet")
     # Some denoisers are of no size of their own.
     size = None if unet is None else getattr(unet.config, "sample_size", None)

@@ -6,6 +6,7 @@ import inspect
 from dataclasses import asdict
 from typing import Any
 
+from t2i_audit.activations.hooks import pipeline_parts
 from t2i_audit.errors import ModelError
 from t2i_audit.settings import PictureOptions
 
@@ -18,15 +19,17 @@ STEPS = "num_inference_steps"
 BETWEEN = "intermediate_timesteps"
 # What stands for "no prompt": of an empty text some tokenizers make no token at all.
 NO_PROMPT = " "
-# A pipeline of two stages draws noise for negative prompts as for pictures, and has none for them.
-PRIOR = "prior_pipe"
+# A pipeline of two stages that does not take negative prompts embedded draws noise for them as for
+# pictures, and has none for them.
+EMBEDDED_NEGATIVE = "negative_prompt_embeds"
 
 
 def check_options(pipeline: Any, options: PictureOptions) -> None:
     """Raise `ModelError` naming the option that `pipeline` has no place for."""
     taken = _parameters(pipeline)
+    drawing = bool(pipeline_parts(pipeline)) and EMBEDDED_NEGATIVE not in taken
     for name, value in asdict(options).items():
-        missing = name not in taken or (name == "negative_prompt" and hasattr(pipeline, PRIOR))
+        missing = name not in taken or (name == "negative_prompt" and drawing)
         if value is not None and missing:
             raise ModelError(
                 f"{type(pipeline).__name__} takes no --{name.replace('_', '-')}; leave it out."

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.families import compact, text
+from tests.families import compact, guided, text
 from tests.families.parts import Family, flat_vae, flow, unet, vae
 
 
@@ -454,11 +454,13 @@ FAMILIES: dict[str, Family] = {
     "hidream": Family("HiDreamImagePipeline", hidream, attributes={"default_sample_size": 8}),
 }
 FAMILIES |= compact.FAMILIES
+FAMILIES |= guided.FAMILIES | guided.derived(FAMILIES)
 # Denoisers whose blocks change the text as well.
 JOINT = {
     "stable-diffusion-3", "stable-diffusion-3-without-t5", "flux-1", "flux-2", "flux-2-klein",
     "lumina-2", "qwen-image", "z-image", "aura-flow", "cogview-3", "cogview-4", "chroma",
     "hidream", "ovis", "bria", "ernie-image", "z-image-omni", "bria-fibo",
+    "stable-diffusion-3-pag",
 }  # fmt: skip
 
 

@@ -54,6 +54,24 @@ def bert() -> tuple[Any, Any]:
     return BertModel(config).eval(), tokenizer
 
 
+def multilingual_clip() -> tuple[Any, Any]:
+    """The encoder of Kandinsky 2.1, 32 wide, and its tokenizer."""
+    from diffusers.pipelines.kandinsky.text_encoder import MCLIPConfig, MultilingualCLIP
+    from transformers import XLMRobertaTokenizer
+
+    words = [(f"▁{word}", -2.0) for word in vocabulary()]
+    letters = [(letter, -10.0) for letter in "▁abcdefghijklmnopqrstuvwxyz"]
+    special = [(piece, 0.0) for piece in ("<s>", "<pad>", "</s>", "<unk>", "<mask>")]
+    vocab = list(dict([*special, *words, *letters]).items())
+    tokenizer = XLMRobertaTokenizer(vocab=vocab, model_max_length=77)
+    config = MCLIPConfig(
+        transformerDimSize=32, imageDimSize=32, vocab_size=len(tokenizer), hidden_size=32,
+        num_hidden_layers=2, num_attention_heads=4, intermediate_size=37,
+        max_position_embeddings=80,
+    )  # fmt: skip
+    return MultilingualCLIP(config).eval(), tokenizer
+
+
 def gemma(depth: int = 2) -> tuple[Any, Any]:
     """A Gemma 2 model 8 wide and its tokenizer."""
     from transformers import Gemma2Config, Gemma2Model, GemmaTokenizer

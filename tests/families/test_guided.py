@@ -1,0 +1,139 @@
+"""Pipelines that guide otherwise: which part of their batches is read, and in which stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
+from t2i_audit.activations.encoder import POOLED, encode_suite
+from t2i_audit.activations.following import sequences_in
+from t2i_audit.activations.store import FeaturePart
+from t2i_audit.generation import Sampled, cut_batches, sample_batch
+from t2i_audit.generation.noise import latents_shape
+from t2i_audit.models import LoadedModel
+from t2i_audit.settings import PictureOptions
+from tests.families.checkpoints import FAMILIES
+from tests.families.guided import PERTURBED
+from tests.tiny import tiny_prompts
+
+PROMPTS = tiny_prompts(4)
+
+
+def sample(
+    model: LoadedModel, name: str, guidance: float | None, *, size: int = 4
+) -> tuple[list[Sampled], list[FeaturePart]]:
+    """The pictures of all prompts, and what is recorded at their first step."""
+    side = FAMILIES[name].side
+    options = PictureOptions(height=side, width=side)
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    sampled, parts = [], []
+    for batch in cut_batches(PROMPTS, seeds=1, batch_size=size):
+        sampled.append(
+            sample_batch(
+                model, batch, steps=2, guidance_scale=guidance, recorder=recorder, options=options
+            )
+        )
+        parts.append(recorder.take())
+    return sampled, parts
+
+
+@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize("guidance", [None, 1.0])
+@pytest.mark.parametrize("name", PERTURBED)
+def test_the_part_that_is_recorded_is_not_the_perturbed_one(
+    name: str,
+    guidance: float | None,
+    size: int,
+    family_model: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the first step it is what the pipeline computes without any perturbation.
+
+    A scale of 1 leaves no unconditional part, so that the prompts' is the first of two.
+    """
+    if name == "hunyuan-dit-pag" and guidance == 1:
+        pytest.skip("unguided, its pipeline triples the pictures' sizes for a batch of two parts")
+    model: LoadedModel = family_model(name)
+    pictures, parts = sample(model, name, guidance, size=size)
+    monkeypatch.setattr(model.pipeline, "pag_applied_layers", [])
+    plain_pictures, plain_parts = sample(model, name, guidance, size=size)
+
+    for part, plain in zip(parts, plain_parts, strict=True):
+        assert part.arrays.keys() == plain.arrays.keys()
+        for key, values in part.arrays.items():
+            np.testing.assert_allclose(values, plain.arrays[key], atol=1e-5, err_msg=str(key))
+    assert any(
+        not np.array_equal(one.images, other.images)
+        for one, other in zip(pictures, plain_pictures, strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", PERTURBED)
+def test_the_perturbed_part_of_a_batch_differs_in_some_block(name: str, family_model: Any) -> None:
+    """Were it the one recorded, the test above would see it."""
+    model: LoadedModel = family_model(name)
+    kept: list[Any] = []
+    _, blocks = denoiser_blocks(model.pipeline)
+    handles = [
+        block.register_forward_hook(lambda _, __, output: kept.append(sequences_in(output)[-1]))
+        for block in blocks.values()
+    ]
+    sample(model, name, None)
+    for handle in handles:
+        handle.remove()
+    # Unconditional, conditional, perturbed.
+    parts = [each.chunk(3) for each in kept[: len(blocks)]]
+
+    assert all(len(each) == 3 * len(PROMPTS) for each in kept)
+    assert any((one - other).abs().max() > 1e-3 for _, one, other in parts)
+
+
+# Family -> which part of its guided batches holds the prompts.
+TWO_STAGED = {"kandinsky-2.1": 1, "kandinsky-2.2": 1}
+
+
+@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize("name", TWO_STAGED)
+def test_of_two_stages_the_part_that_holds_the_prompts_is_recorded(
+    name: str, size: int, family_model: Any
+) -> None:
+    model: LoadedModel = family_model(name)
+    component, blocks = denoiser_blocks(model.pipeline)
+    path, block = list(blocks.items())[-1]
+    kept: list[Any] = []
+    handle = block.register_forward_hook(lambda _, __, output: kept.append(output))
+    _, parts = sample(model, name, None, size=size)
+    handle.remove()
+    steps = len(kept) // len(parts)
+
+    for part, states in zip(parts, kept[::steps], strict=True):
+        assert len(states) == 2 * size
+        own = torch.nn.functional.adaptive_avg_pool2d(
+            states.split(size)[TWO_STAGED[name]], GRID_SIDE
+        )
+        recorded = part.arrays[component, f"{path}@step_0", "grid"]
+        np.testing.assert_allclose(recorded, own.flatten(1).numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", TWO_STAGED)
+def test_of_two_stages_both_draw_their_noise_themselves(name: str, family_model: Any) -> None:
+    """What the call takes as latents goes to the first, whose are shaped otherwise."""
+    assert latents_shape(family_model(name).pipeline) is None
+
+
+def test_both_stages_encode_the_prompt_where_the_second_takes_no_embedded_one(
+    family_model: Any,
+) -> None:
+    model: LoadedModel = family_model("kandinsky-2.1")
+    features = encode_suite(model, PROMPTS).features
+    pooled = {each.encoder: each.values for each in features if each.layer == POOLED}
+    prompts = [prompt.text for prompt in PROMPTS]
+    with torch.no_grad():
+        own, _, _ = model.pipeline.decoder_pipe._encode_prompt(prompts, "cpu", 1, False)
+
+    assert pooled.keys() == {"prior_text_encoder", "text_encoder"}
+    np.testing.assert_allclose(pooled["text_encoder"], own.numpy(), atol=1e-5)
