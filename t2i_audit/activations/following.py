@@ -8,9 +8,11 @@ is looked for in what the denoiser is given, and followed from module to module 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.hooks import EMBEDDINGS, TextEncoder, watch
@@ -76,6 +78,8 @@ def reading_words(
 def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
     """The position of each row's vector in its sequence, ``(r,)``; None if one is not there.
 
+    Vectors that are not finite are nowhere.
+
     Args:
         vectors: ``(r, d)``.
         sequences: ``(r, s, D)`` with ``D >= d``; pipelines concatenate states of several layers or
@@ -89,6 +93,8 @@ def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
         return None
     vectors = vectors.to(sequences)
     near = ABSOLUTE * float(vectors.abs().max())
+    if not math.isfinite(near):
+        return None
     for start in dict.fromkeys([*range(0, whole - width + 1, width), whole - width]):
         part = sequences[..., start : start + width]
         alike = torch.isclose(part[..., :PROBED], vectors[:, None, :PROBED], RELATIVE, near).all(
@@ -140,6 +146,13 @@ def take(sequences: Any, rows: Sequence[int]) -> torch.Tensor | None:
     return sequences[list(rows)]
 
 
+def take_layers(sequences: Any, rows: Sequence[int]) -> torch.Tensor | None:
+    """As `take`, of ``(b, s, l, d)`` too: states of several layers ``(r, s, l * d)``."""
+    if not isinstance(sequences, list | tuple) and sequences.ndim == 4:
+        return sequences[list(rows)].flatten(2) if len(sequences) > max(rows) else None
+    return take(sequences, rows)
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """An encoder's states in what a denoiser is given."""
@@ -166,10 +179,12 @@ def words_in(
 
     inputs = [each for value in values for each in sequences_in(value) if not _is_matrix(each)]
     sizes = sorted({len(each) for each in inputs if len(each) % batch == 0})
-    for start in dict.fromkeys(start for size in sizes for start in range(0, size, batch)):
+    starts = dict.fromkeys(start for size in sizes for start in range(0, size, batch))
+    # Of four dimensions are pictures, and stacks with the layers first; sequences are tried before.
+    for taking, start in product((take, take_layers), starts):
         own = [start + row for row in rows]
         found: dict[str, Found] = {}
-        for held in (take(each, own) for each in inputs):
+        for held in (taking(each, own) for each in inputs):
             if held is None:
                 continue
             for name, known in words.items():
@@ -270,7 +285,7 @@ class Follower:
         found: dict[str, tuple[int, Place]] = {}
         every = [each for value in values for each in sequences_in(value)]
         for index, each in enumerate(every):
-            held = take(each, self._rows)
+            held = take_layers(each, self._rows)
             if held is None:
                 continue
             for name, vectors in self._marks.items():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,13 @@ import numpy as np
 
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
-from t2i_audit.generation.options import call_arguments, guidance_name, picture_size
+from t2i_audit.generation.options import (
+    call_arguments,
+    guidance_name,
+    guided,
+    guiders,
+    picture_size,
+)
 from t2i_audit.io import read_json
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.settings import PictureOptions
@@ -68,7 +76,10 @@ def sampling_defaults(loaded: LoadedModel) -> SamplingDefaults:
         raise ModelError(
             f"{type(loaded.pipeline).__name__} has no default number of steps; give --steps."
         )
-    guidance = given.get("guidance_scale", _default(called, guidance_name(loaded.pipeline)))
+    guidance = _default(called, guidance_name(loaded.pipeline))
+    for guider in guiders(loaded.pipeline)[:1]:
+        guidance = guider.guidance_scale
+    guidance = given.get("guidance_scale", guidance)
     return SamplingDefaults(int(steps), None if guidance is None else float(guidance))
 
 
@@ -121,7 +132,13 @@ def sample_batch(
         watch = recorder.recording(recorded, rows, len(batch.items), size=size)
         if rows:
             arguments |= recorder.call_arguments
-    with torch.no_grad(), quiet_libraries(), watch:
+    with (
+        torch.no_grad(),
+        quiet_libraries(),
+        guided(pipeline, guidance_scale),
+        _a_text_for_each(pipeline, len(batch.items)),
+        watch,
+    ):
         output = pipeline(**arguments)
     pixels = np.asarray(output[0])  # first by whatever name: images, image
     if pixels.ndim != 4:  # videos have frames as well
@@ -141,6 +158,31 @@ def sample_batch(
         finite=finite,
         blocked=blocked,
     )
+
+
+@contextmanager
+def _a_text_for_each(pipeline: Any, count: int) -> Iterator[None]:
+    """Have a text that the pipeline encodes once for `count` pictures encoded once for each.
+
+    Some do so with an empty negative prompt, and cannot join the one with the many then.
+    """
+    name = "encode_prompt"
+    encode = getattr(pipeline, name, None)
+    if encode is None or count == 1:
+        yield
+        return
+
+    @functools.wraps(encode)
+    def encode_all(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(kwargs.get("prompt"), str):
+            kwargs["prompt"] = [kwargs["prompt"]] * count
+        return encode(*args, **kwargs)
+
+    setattr(pipeline, name, encode_all)
+    try:
+        yield
+    finally:
+        delattr(pipeline, name)
 
 
 def _default(parameters: Any, name: str) -> Any:

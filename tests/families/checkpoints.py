@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.families import text
+from tests.families import text, vision
 from tests.families.parts import Family, flat_vae, flow, unet, vae
 
 
@@ -453,11 +453,12 @@ FAMILIES: dict[str, Family] = {
     "kolors": Family("KolorsPipeline", kolors),
     "hidream": Family("HiDreamImagePipeline", hidream, attributes={"default_sample_size": 8}),
 }
+FAMILIES |= vision.FAMILIES
 # Denoisers whose blocks change the text as well.
 JOINT = {
     "stable-diffusion-3", "stable-diffusion-3-without-t5", "flux-1", "flux-2", "flux-2-klein",
     "lumina-2", "qwen-image", "z-image", "aura-flow", "cogview-3", "cogview-4", "chroma",
-    "hidream",
+    "hidream", *vision.JOINT,
 }  # fmt: skip
 
 
