@@ -162,6 +162,7 @@ class DenoiserRecorder:
         self._recorded: set[int] = set()
         self._words = {}
         self._text: dict[str, Found] = {}
+        self._ended: set[str] = set()  # encoders whose end tokens are among those states
         self._placed = False
         self._picture: tuple[int, ...] | None = None
         self._sizes: dict[int, tuple[int, int]] = {}
@@ -201,6 +202,8 @@ class DenoiserRecorder:
         yield self._denoiser.register_forward_hook(end)
 
     def _begin(self, values: Sequence[Any]) -> None:
+        import torch
+
         sample = values[0]
         own, found = words_in(values, self._words, self._rows, self._batch)
         if not own and not self._text and len(sample) % self._batch == 0:
@@ -215,6 +218,10 @@ class DenoiserRecorder:
         self._follower.begin(own, len(sample), picture_lengths=tuple(self._sizes))
         for name, held in found.items():
             self._follower.mark(name, held.vectors)
+            ends = torch.tensor([each.eos for each in self._moved(name, held.positions)])
+            # Of some templates what follows the prompt is cut off.
+            if int(ends.max()) < held.length:
+                self._ended.add(name)
 
     def _moved(self, encoder: str, positions: torch.Tensor) -> list[PromptTokens]:
         """The prompts' tokens in a sequence in which the last of each is at `positions`."""
@@ -298,8 +305,9 @@ class DenoiserRecorder:
             values = weights.to(states.device) @ states.float()
             values[missing.to(states.device)] = torch.nan
             for index, position in enumerate(("eos", "mean", *self._slots)):
-                key = self._name, layer, text_position(position, encoder)
-                self._features[key] = values[:, index]
+                if index or encoder in self._ended:
+                    key = self._name, layer, text_position(position, encoder)
+                    self._features[key] = values[:, index]
 
     def _spatial(self, path: str, output: Any) -> torch.Tensor | None:
         """A block's output as float32 ``(r, c, h, w)``, the prompts' rows only."""

@@ -8,8 +8,10 @@ is looked for in what the denoiser is given, and followed from module to module 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.words import Words
@@ -45,6 +47,8 @@ class Place:
 def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
     """The position of each row's vector in its sequence, ``(r,)``; None if one is not there.
 
+    Vectors that are not finite are nowhere.
+
     Args:
         vectors: ``(r, d)``.
         sequences: ``(r, s, D)`` with ``D >= d``; pipelines concatenate states of several layers or
@@ -58,7 +62,7 @@ def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
         return None
     vectors = vectors.to(sequences)
     largest = float(vectors.abs().max())
-    if not largest < float("inf"):  # nor NaN: what a picture that came to nothing leaves
+    if not math.isfinite(largest):  # what a picture that came to nothing leaves
         return None
     near = ABSOLUTE * largest
     for start in dict.fromkeys([*range(0, whole - width + 1, width), whole - width]):
@@ -120,6 +124,15 @@ def take(sequences: Any, rows: Sequence[int], *, tokens_first: bool = False) -> 
     return sequences[list(rows)]
 
 
+def take_layers(
+    sequences: Any, rows: Sequence[int], *, tokens_first: bool = False
+) -> torch.Tensor | None:
+    """As `take`, of ``(b, s, l, d)`` too: states of several layers ``(r, s, l * d)``."""
+    if not isinstance(sequences, list | tuple) and sequences.ndim == 4:
+        return sequences[list(rows)].flatten(2) if len(sequences) > max(rows) else None
+    return take(sequences, rows, tokens_first=tokens_first)
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """An encoder's states in what a denoiser is given."""
@@ -146,10 +159,12 @@ def words_in(
 
     inputs = [each for value in values for each in sequences_in(value) if not _is_matrix(each)]
     sizes = sorted({len(each) for each in inputs if len(each) % batch == 0})
-    for start in dict.fromkeys(start for size in sizes for start in range(0, size, batch)):
+    starts = dict.fromkeys(start for size in sizes for start in range(0, size, batch))
+    # Of four dimensions are pictures, and stacks with the layers first; sequences are tried before.
+    for taking, start in product((take, take_layers), starts):
         own = [start + row for row in rows]
         found: dict[str, Found] = {}
-        for held in (take(each, own) for each in inputs):
+        for held in (taking(each, own) for each in inputs):
             if held is None:
                 continue
             for name, known in words.items():
@@ -258,7 +273,7 @@ class Follower:
         # Of the text some blocks are given one half anew, as each of Bria Fibo's.
         for parts in (1, 2) if path in self._blocks else (1,):
             for index, each, tokens_first in layouts:
-                held = take(each, self._rows, tokens_first=tokens_first)
+                held = take_layers(each, self._rows, tokens_first=tokens_first)
                 if held is None:
                     continue
                 for name, vectors in self._marks.items():

@@ -182,6 +182,8 @@ def _encoding(
     def run(texts: Sequence[str]) -> list[torch.Tensor]:
         # Some pipelines write their template into the caller's list.
         own = {**arguments, "prompt": list(texts)}
+        if "batch_size" in known:
+            own["batch_size"] = len(texts)
         with torch.no_grad():
             if "text_encoder_index" in known:
                 indexed = ({**own, "text_encoder_index": index} for index in (0, 1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -13,10 +15,15 @@ from t2i_audit.settings import PictureOptions
 GUIDANCE = "guidance_scale"
 # Of pipelines whose `guidance_scale` is an input of a distilled denoiser, if it is anything.
 TRUE_GUIDANCE = "true_cfg_scale"
+# Of pipelines that take no `guidance_scale` but have a denoiser whose guidance is an input.
+DISTILLED_GUIDANCE = "distilled_guidance_scale"
 BINNING = "use_resolution_binning"
 STEPS = "num_inference_steps"
 # When the second of two steps is, in pipelines that make two.
 BETWEEN = "intermediate_timesteps"
+# With each of these on the picture would not be made of the prompt, but of what a language model
+# makes of it; or the text would not pass through the denoiser after the first step.
+SWITCHED_OFF = ("enable_prompt_rewrite", "use_kv_cache")
 # What stands for "no prompt": of an empty text some tokenizers make no token at all.
 NO_PROMPT = " "
 # A pipeline of two stages that does not take negative prompts embedded draws noise for them as for
@@ -28,8 +35,10 @@ def check_options(pipeline: Any, options: PictureOptions) -> None:
     """Raise `ModelError` naming the option that `pipeline` has no place for."""
     taken = _parameters(pipeline)
     drawing = bool(pipeline_parts(pipeline)) and EMBEDDED_NEGATIVE not in taken
+    # A pipeline with a place for a guider, but without one, encodes no negative prompt.
+    unguided = pipeline.components.get("guider", pipeline) is None
     for name, value in asdict(options).items():
-        missing = name not in taken or (name == "negative_prompt" and drawing)
+        missing = name not in taken or (name == "negative_prompt" and (unguided or drawing))
         if value is not None and missing:
             raise ModelError(
                 f"{type(pipeline).__name__} takes no --{name.replace('_', '-')}; leave it out."
@@ -60,7 +69,7 @@ def call_arguments(
             negative = NO_PROMPT
     if negative is not None:
         arguments["negative_prompt"] = [negative] * count
-    return arguments
+    return arguments | _switched_off(pipeline)
 
 
 def step_arguments(pipeline: Any, steps: int) -> dict[str, Any]:
@@ -107,7 +116,9 @@ def _default_side(pipeline: Any, name: str, index: int) -> int | None:
 def sampler_options(
     pipeline: Any, options: PictureOptions, guidance_scale: float | None
 ) -> dict[str, Any]:
-    """Size and negative prompt that pictures are made with, for the manifest.
+    """Size and negative prompt that pictures are made with, and what is switched off.
+
+    For the manifest.
 
     Null are sides that are known only when a picture is there, and the negative prompt of a
     pipeline that is given none and takes none by default.
@@ -117,17 +128,50 @@ def sampler_options(
     parameter = _parameters(pipeline).get("negative_prompt")
     own = parameter.default if parameter is not None else None
     negative = given[0] if given else own if isinstance(own, str) else None
-    return {"height": size[0], "width": size[1], "negative_prompt": negative}
+    sides = {"height": size[0], "width": size[1]}
+    return {**sides, "negative_prompt": negative, **_switched_off(pipeline)}
 
 
 def guidance_name(pipeline: Any) -> str:
     """The argument that sets how strongly `pipeline` is guided.
 
-    ``true_cfg_scale`` where the pipeline has it and its denoiser takes no guidance as an input.
+    ``true_cfg_scale`` where the pipeline has it and its denoiser takes no guidance as an input,
+    ``distilled_guidance_scale`` where it has that and its denoiser does.
     """
     denoiser = pipeline.components.get("transformer")
     embedded = getattr(getattr(denoiser, "config", None), "guidance_embeds", False)
-    return TRUE_GUIDANCE if TRUE_GUIDANCE in _parameters(pipeline) and not embedded else GUIDANCE
+    special = DISTILLED_GUIDANCE if embedded else TRUE_GUIDANCE
+    return special if special in _parameters(pipeline) else GUIDANCE
+
+
+def guiders(pipeline: Any) -> list[Any]:
+    """The components that guide its sampling, each with a ``guidance_scale`` of its own."""
+    every = pipeline.components.values()
+    return [each for each in every if hasattr(each, "prepare_inputs") and hasattr(each, GUIDANCE)]
+
+
+@contextmanager
+def guided(pipeline: Any, guidance_scale: float | None) -> Iterator[None]:
+    """Have the guiders of `pipeline` guide by `guidance_scale` while the block runs.
+
+    They are left as they are where it is None or what the first of them has.
+    """
+    every = guiders(pipeline)
+    own = [each.guidance_scale for each in every]
+    if guidance_scale is None or guidance_scale in own[:1]:
+        yield
+        return
+    try:
+        for each in every:
+            each.guidance_scale = guidance_scale
+        yield
+    finally:
+        for each, scale in zip(every, own, strict=True):
+            each.guidance_scale = scale
+
+
+def _switched_off(pipeline: Any) -> dict[str, bool]:
+    return {name: False for name in SWITCHED_OFF if name in _parameters(pipeline)}
 
 
 def _parameters(pipeline: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from t2i_audit.generation.noise import draw_latents, generator_for, latents_shap
 from t2i_audit.generation.options import (
     call_arguments,
     guidance_name,
+    guided,
+    guiders,
     picture_size,
     step_arguments,
 )
@@ -74,7 +78,10 @@ def sampling_defaults(loaded: LoadedModel) -> SamplingDefaults:
         raise ModelError(
             f"{type(loaded.pipeline).__name__} has no default number of steps; give --steps."
         )
-    guidance = given.get("guidance_scale", _default(called, guidance_name(loaded.pipeline)))
+    guidance = _default(called, guidance_name(loaded.pipeline))
+    for guider in guiders(loaded.pipeline)[:1]:
+        guidance = guider.guidance_scale
+    guidance = given.get("guidance_scale", guidance)
     return SamplingDefaults(int(steps), None if guidance is None else float(guidance))
 
 
@@ -127,7 +134,14 @@ def sample_batch(
         watch = recorder.recording(recorded, rows, len(batch.items), size=size)
         if rows:
             arguments |= recorder.call_arguments
-    with torch.no_grad(), quiet_libraries(), times_for_all_rows(pipeline), watch:
+    with (
+        torch.no_grad(),
+        quiet_libraries(),
+        guided(pipeline, guidance_scale),
+        times_for_all_rows(pipeline),
+        _a_text_for_each(pipeline, len(batch.items)),
+        watch,
+    ):
         output = pipeline(**arguments)
     pixels = np.asarray(output[0])  # first by whatever name: images, image
     if pixels.ndim != 4:  # videos have frames as well
@@ -147,6 +161,31 @@ def sample_batch(
         finite=finite,
         blocked=blocked,
     )
+
+
+@contextmanager
+def _a_text_for_each(pipeline: Any, count: int) -> Iterator[None]:
+    """Have a text that the pipeline encodes once for `count` pictures encoded once for each.
+
+    Some do so with an empty negative prompt, and cannot join the one with the many then.
+    """
+    name = "encode_prompt"
+    encode = getattr(pipeline, name, None)
+    if encode is None or count == 1:
+        yield
+        return
+
+    @functools.wraps(encode)
+    def encode_all(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(kwargs.get("prompt"), str):
+            kwargs["prompt"] = [kwargs["prompt"]] * count
+        return encode(*args, **kwargs)
+
+    setattr(pipeline, name, encode_all)
+    try:
+        yield
+    finally:
+        delattr(pipeline, name)
 
 
 def _default(parameters: Any, name: str) -> Any:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.families import compact, guided, text
+from tests.families import compact, guided, text, vision
 from tests.families.parts import Family, flat_vae, flow, unet, vae
 
 
@@ -453,14 +453,14 @@ FAMILIES: dict[str, Family] = {
     "kolors": Family("KolorsPipeline", kolors),
     "hidream": Family("HiDreamImagePipeline", hidream, attributes={"default_sample_size": 8}),
 }
-FAMILIES |= compact.FAMILIES
+FAMILIES |= compact.FAMILIES | vision.FAMILIES
 FAMILIES |= guided.FAMILIES | guided.derived(FAMILIES)
 # Denoisers whose blocks change the text as well.
 JOINT = {
     "stable-diffusion-3", "stable-diffusion-3-without-t5", "flux-1", "flux-2", "flux-2-klein",
     "lumina-2", "qwen-image", "z-image", "aura-flow", "cogview-3", "cogview-4", "chroma",
     "hidream", "ovis", "bria", "ernie-image", "z-image-omni", "bria-fibo",
-    "stable-diffusion-3-pag",
+    "stable-diffusion-3-pag", *vision.JOINT,
 }  # fmt: skip
 
 

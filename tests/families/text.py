@@ -134,7 +134,9 @@ def language_model(kind: str, *, width: int = 16, depth: int = 2) -> tuple[Any, 
     return getattr(transformers, kind)(config).eval(), tokenizer
 
 
-def qwen_vision(*, width: int = 16, mrope: tuple[int, int, int] = (1, 1, 2)) -> tuple[Any, Any]:
+def qwen_vision(
+    *, width: int = 16, depth: int = 2, mrope: tuple[int, int, int] = (1, 1, 2)
+) -> tuple[Any, Any]:
     """A Qwen 2.5 VL model and its tokenizer."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
@@ -142,7 +144,7 @@ def qwen_vision(*, width: int = 16, mrope: tuple[int, int, int] = (1, 1, 2)) -> 
     config = Qwen2_5_VLConfig(
         text_config={
             "vocab_size": len(tokenizer), "hidden_size": width, "intermediate_size": 16,
-            "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2,
+            "num_hidden_layers": depth, "num_attention_heads": 2, "num_key_value_heads": 2,
             "rope_scaling": {"mrope_section": list(mrope), "rope_type": "default"},
         },
         vision_config={

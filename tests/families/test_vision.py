@@ -1,0 +1,116 @@
+"""What is special to single families whose text encoder sees pictures as well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from t2i_audit.activations.denoiser import DenoiserRecorder
+from t2i_audit.activations.encoder import encode_suite
+from t2i_audit.errors import ModelError
+from t2i_audit.generation import cut_batches, sample_batch, sampling_defaults
+from t2i_audit.generation.options import sampler_options
+from t2i_audit.models import LoadedModel
+from t2i_audit.settings import PictureOptions
+from tests.tiny import tiny_prompts
+
+PROMPTS = tiny_prompts(4)
+SMALL = PictureOptions(height=16, width=16)
+
+
+def sample(model: LoadedModel, **changes: Any) -> Any:
+    (batch,) = cut_batches(PROMPTS, seeds=1, batch_size=4)
+    settings: dict[str, Any] = {"steps": 2, "guidance_scale": None, "options": SMALL}
+    return sample_batch(model, batch, **(settings | changes))
+
+
+def test_a_prompt_is_not_rewritten_and_the_manifest_says_so(
+    family_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: LoadedModel = family_model("longcat-image")
+    monkeypatch.setattr(model.pipeline, "rewire_prompt", None)  # which the call would run
+
+    assert sample(model).finite.all()
+    assert sampler_options(model.pipeline, SMALL, None)["enable_prompt_rewrite"] is False
+
+
+def test_text_stays_in_the_denoiser_at_every_step(family_model: Any) -> None:
+    """With its cache on, Qwen-Image 2.1 has the text in the denoiser at the first step alone."""
+    model: LoadedModel = family_model("qwen-image-2.1")
+    recorder = DenoiserRecorder(model.pipeline, steps=(0, 1))
+    large = PictureOptions(height=64, width=64)
+    lengths: list[int] = []
+    handle = model.pipeline.transformer.transformer_blocks[-1].register_forward_hook(
+        lambda _, __, output: lengths.append(output.shape[1])
+    )
+    sample(model, recorder=recorder, options=large)
+    handle.remove()
+    arrays = recorder.take().arrays
+
+    assert len(set(lengths)) == 1
+    slot = "object_1.shape@text_encoder"
+    assert {layer[-1] for _, layer, position in arrays if position == slot} == {"0", "1"}
+
+
+def test_guidance_reaches_a_pipeline_by_its_guider(family_model: Any) -> None:
+    model: LoadedModel = family_model("hunyuan-image")
+    own = model.pipeline.guider.guidance_scale
+    pictures = [sample(model, guidance_scale=scale).images for scale in (own, None, 1.5)]
+
+    assert sampling_defaults(model).guidance_scale == own
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[0], pictures[2])
+    assert model.pipeline.guider.guidance_scale == own
+
+
+def test_a_negative_prompt_that_no_guider_would_use_is_refused(
+    family_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: LoadedModel = family_model("hunyuan-image")
+    monkeypatch.setattr(model.pipeline, "guider", None)
+    with pytest.raises(ModelError, match="takes no --negative-prompt"):
+        sample(model, options=PictureOptions(16, 16, "a green star"))
+
+
+@pytest.mark.parametrize(
+    ("name", "block", "start"),
+    [
+        # The first 34 tokens, of the template, are cut off; text first.
+        ("krea-2", "transformer_blocks.1", -34),
+        ("hunyuan-image", "transformer_blocks.0", -34),
+    ],
+)
+def test_words_inside_the_denoiser_are_where_the_familys_code_puts_them(
+    name: str, block: str, start: int, family_model: Any
+) -> None:
+    model: LoadedModel = family_model(name)
+    kept: list[Any] = []
+    module = model.pipeline.transformer.get_submodule(block)
+    handle = module.register_forward_hook(lambda _, __, output: kept.append(output))
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    sample(model, recorder=recorder)
+    handle.remove()
+    states = kept[0] if isinstance(kept[0], torch.Tensor) else kept[0][1]
+    tokens = encode_suite(model, PROMPTS).tokens["text_encoder"]
+    arrays = recorder.take().arrays
+    for slot in ("object_1.colour", "object_1.shape"):
+        expected = [
+            state[[index + start for index in own.slots[slot]]].mean(dim=0).numpy()
+            for state, own in zip(states, tokens, strict=True)
+        ]
+        actual = arrays["transformer", f"{block}@step_0", f"{slot}@text_encoder"]
+        np.testing.assert_allclose(actual, np.stack(expected), atol=1e-5)
+
+
+def test_an_end_token_that_is_cut_off_is_not_read(family_model: Any) -> None:
+    """LongCat cuts off what follows the prompt; other tokens stand in its place."""
+    model: LoadedModel = family_model("longcat-image")
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    sample(model, recorder=recorder)
+    positions = {position for _, _, position in recorder.take().arrays}
+
+    assert "mean@text_encoder" in positions
+    assert "eos@text_encoder" not in positions
