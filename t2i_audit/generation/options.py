@@ -6,10 +6,11 @@ import inspect
 from dataclasses import asdict
 from typing import Any
 
-from t2i_audit.activations.hooks import pipeline_parts
 from t2i_audit.errors import ModelError
+from t2i_audit.models.parts import pipeline_parts, stage_argument
 from t2i_audit.settings import PictureOptions
 
+STEPS = "num_inference_steps"
 GUIDANCE = "guidance_scale"
 # Of pipelines whose `guidance_scale` is an input of a distilled denoiser, if it is anything.
 TRUE_GUIDANCE = "true_cfg_scale"
@@ -114,7 +115,9 @@ def guidance_name(pipeline: Any) -> str:
     """
     denoiser = pipeline.components.get("transformer")
     embedded = getattr(getattr(denoiser, "config", None), "guidance_embeds", False)
-    return TRUE_GUIDANCE if TRUE_GUIDANCE in _parameters(pipeline) and not embedded else GUIDANCE
+    if TRUE_GUIDANCE in _parameters(pipeline) and not embedded:
+        return TRUE_GUIDANCE
+    return stage_argument(pipeline, GUIDANCE)
 
 
 def _parameters(pipeline: Any) -> Any:
