@@ -25,6 +25,7 @@ from t2i_audit.activations.reading import text_position
 from t2i_audit.activations.store import FeaturePart, Key
 from t2i_audit.activations.words import Words, reading_words
 from t2i_audit.errors import ModelError
+from t2i_audit.models.parts import denoiser_name, stage_argument
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 GRID = "grid"
 GRID_SIDE = 2  # cells a side: two objects fall into different cells, whatever their relation
 STEP_CALLBACK = "callback_on_step_end"
-DENOISERS = ("unet", "transformer")
 # Stacks of blocks that work on the text alone or on the picture before it meets the text.
 SIDE_STACKS = ("refiner", "text", "context", "caption", "controlnet")
 TRANSFORMER_BLOCKS = 4  # of a transformer's many blocks, spread evenly over its depth
@@ -56,10 +56,11 @@ def denoiser_blocks(pipeline: Any) -> tuple[str, dict[str, nn.Module]]:
     Raises:
         ModelError: the pipeline has no denoiser whose blocks are known.
     """
-    for name in DENOISERS:
-        denoiser = pipeline.components.get(name)
-        if denoiser is None:
-            continue
+    from torch import nn
+
+    name = denoiser_name(pipeline)
+    if name is not None:
+        denoiser = pipeline.components[name]
         paths: list[str] = []
         if hasattr(denoiser, "down_blocks") and hasattr(denoiser, "up_blocks"):
             paths += [f"down_blocks.{i}" for i in range(len(denoiser.down_blocks))]
@@ -70,7 +71,12 @@ def denoiser_blocks(pipeline: Any) -> tuple[str, dict[str, nn.Module]]:
             count = min(TRANSFORMER_BLOCKS, len(every))
             paths = [every[(i + 1) * len(every) // count - 1] for i in range(count)]
         if paths:
-            return name, {path: denoiser.get_submodule(path) for path in paths}
+            blocks = ((path, denoiser.get_submodule(path)) for path in paths)
+            # A bare list is never called; what its last entry makes is what it makes.
+            return name, {
+                path: block[-1] if isinstance(block, nn.ModuleList) else block
+                for path, block in blocks
+            }
     raise ModelError(
         f"{type(pipeline).__name__} has no denoiser whose blocks are known; "
         "switch the denoiser station off."
@@ -105,7 +111,8 @@ class DenoiserRecorder:
         self._follower = Follower(self._denoiser, tuple(_stacked_blocks(self._denoiser)))
         called = inspect.signature(type(pipeline).__call__).parameters
         # Without a callback each call of the denoiser that holds the prompts counts as a step.
-        self._told = STEP_CALLBACK in called
+        self._callback = stage_argument(pipeline, STEP_CALLBACK)
+        self._told = self._callback in called
         self._part: FeaturePart | None = None
         self._words: dict[str, Words] = {}
         self._reset((), (), 0)
@@ -113,7 +120,7 @@ class DenoiserRecorder:
     @property
     def call_arguments(self) -> dict[str, Any]:
         """What the pipeline's call must be given for the steps to be counted."""
-        return {STEP_CALLBACK: self._end_step} if self._told else {}
+        return {self._callback: self._end_step} if self._told else {}
 
     @contextmanager
     def recording(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
+from t2i_audit.models.parts import pipeline_parts
 from t2i_audit.models.quiet import quiet_libraries
 
 if TYPE_CHECKING:
@@ -83,11 +84,6 @@ def text_encoders(pipeline: Any) -> tuple[TextEncoder, ...]:
     if not found:
         raise ModelError(f"{type(pipeline).__name__} has no text encoder that can be probed.")
     return tuple(found)
-
-
-def pipeline_parts(pipeline: Any) -> dict[str, Any]:
-    """The pipelines that a combined one is made of, by attribute, in the order they are run."""
-    return {name: each for name, each in vars(pipeline).items() if hasattr(each, "components")}
 
 
 @contextmanager

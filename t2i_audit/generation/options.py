@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from t2i_audit.activations.hooks import pipeline_parts
 from t2i_audit.errors import ModelError
+from t2i_audit.models.parts import pipeline_parts, stage_argument
 from t2i_audit.settings import PictureOptions
 
+STEPS = "num_inference_steps"
 GUIDANCE = "guidance_scale"
 # Of pipelines whose `guidance_scale` is an input of a distilled denoiser, if it is anything.
 TRUE_GUIDANCE = "true_cfg_scale"
 # Of pipelines that take no `guidance_scale` but have a denoiser whose guidance is an input.
 DISTILLED_GUIDANCE = "distilled_guidance_scale"
 BINNING = "use_resolution_binning"
-STEPS = "num_inference_steps"
 # When the second of two steps is, in pipelines that make two.
 BETWEEN = "intermediate_timesteps"
 # With each of these on the picture would not be made of the prompt, but of what a language model
@@ -75,8 +75,9 @@ def call_arguments(
 def step_arguments(pipeline: Any, steps: int) -> dict[str, Any]:
     """What the call of `pipeline` is given for `steps` denoising steps."""
     taken = _parameters(pipeline)
-    arguments: dict[str, Any] = {STEPS: steps}
-    if BETWEEN in taken and steps != taken[STEPS].default:
+    name = stage_argument(pipeline, STEPS)
+    arguments: dict[str, Any] = {name: steps}
+    if BETWEEN in taken and steps != taken[name].default:
         # Any other number of steps is spread evenly, from the same first one.
         arguments[BETWEEN] = None
     return arguments
@@ -141,7 +142,9 @@ def guidance_name(pipeline: Any) -> str:
     denoiser = pipeline.components.get("transformer")
     embedded = getattr(getattr(denoiser, "config", None), "guidance_embeds", False)
     special = DISTILLED_GUIDANCE if embedded else TRUE_GUIDANCE
-    return special if special in _parameters(pipeline) else GUIDANCE
+    if special in _parameters(pipeline):
+        return special
+    return stage_argument(pipeline, GUIDANCE)
 
 
 def guiders(pipeline: Any) -> list[Any]:

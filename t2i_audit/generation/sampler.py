@@ -14,6 +14,7 @@ import numpy as np
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
 from t2i_audit.generation.options import (
+    STEPS,
     call_arguments,
     guidance_name,
     guided,
@@ -23,7 +24,9 @@ from t2i_audit.generation.options import (
 )
 from t2i_audit.generation.times import times_for_all_rows
 from t2i_audit.io import read_json
+from t2i_audit.models.parts import stage_argument
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.models.shortage import is_out_of_memory
 from t2i_audit.settings import PictureOptions
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ def sampling_defaults(loaded: LoadedModel) -> SamplingDefaults:
             given = dict(read_json(path).get(DEFAULTS_KEY, {}))
         except (ValueError, AttributeError, TypeError) as error:
             raise ModelError(f"{path} cannot be read: {error}") from error
-    steps = given.get("steps", _default(called, "num_inference_steps"))
+    steps = given.get("steps", _default(called, stage_argument(loaded.pipeline, STEPS)))
     if steps is None:
         raise ModelError(
             f"{type(loaded.pipeline).__name__} has no default number of steps; give --steps."
@@ -103,11 +106,14 @@ def sample_batch(
     Args:
         loaded: the model.
         batch: from `cut_batches`.
-        steps: denoising steps.
+        steps: denoising steps; of two stages, those of the one whose denoiser is recorded.
         guidance_scale: of classifier-free guidance; None leaves it to the pipeline.
         base_seed: the run's seed.
         recorder: records the denoiser for the pictures of seed index 0; fetch with its `take`.
         options: size and negative prompt, where they are not the pipeline's own.
+
+    Raises:
+        ModelError: the pipeline makes no pictures, or not several at once.
     """
     import torch
 
@@ -134,15 +140,24 @@ def sample_batch(
         watch = recorder.recording(recorded, rows, len(batch.items), size=size)
         if rows:
             arguments |= recorder.call_arguments
-    with (
-        torch.no_grad(),
-        quiet_libraries(),
-        guided(pipeline, guidance_scale),
-        times_for_all_rows(pipeline),
-        _a_text_for_each(pipeline, len(batch.items)),
-        watch,
-    ):
-        output = pipeline(**arguments)
+    try:
+        with (
+            torch.no_grad(),
+            quiet_libraries(),
+            guided(pipeline, guidance_scale),
+            times_for_all_rows(pipeline),
+            _a_text_for_each(pipeline, len(batch.items)),
+            watch,
+        ):
+            output = pipeline(**arguments)
+    except RuntimeError as error:
+        if len(batch.items) == 1 or is_out_of_memory(error):
+            raise
+        # Some pipelines repeat what they make of several prompts as if it were of one.
+        raise ModelError(
+            f"{type(pipeline).__name__} fails on {len(batch.items)} pictures at once "
+            f"({str(error).strip().splitlines()[0]}); give --batch-size 1"
+        ) from error
     pixels = np.asarray(output[0])  # first by whatever name: images, image
     if pixels.ndim != 4:  # videos have frames as well
         raise ModelError(

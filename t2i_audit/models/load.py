@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
+from t2i_audit.models.moved import restore_folders
 from t2i_audit.models.placement import loading_arguments, place
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import (
@@ -16,6 +17,7 @@ from t2i_audit.models.resolve import (
     absent_components,
     check_pipeline,
     fetch_from_hub,
+    read_index,
     require_text_to_image,
     resolve_model,
 )
@@ -101,6 +103,8 @@ def load_model(
             if path.is_file():
                 pipeline, beside = load_single_file(path, options.config, chosen_dtype)
             else:
+                index, components = read_index(path, name, trusted=trusted)
+                restore_folders(str(index[key][0]) for key in components)
                 pipeline = DiffusionPipeline.from_pretrained(
                     path,
                     dtype=chosen_dtype,

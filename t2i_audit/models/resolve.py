@@ -22,6 +22,7 @@ from t2i_audit.models.builtin import (
     builtin_folder,
     builtin_names,
 )
+from t2i_audit.models.moved import is_pipeline_folder
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.settings import ModelOptions
 
@@ -214,12 +215,24 @@ def require_text_to_image(pipeline: Any, name: str) -> None:
         raise ModelError(
             f"{name!r} is a {kind}, which makes no picture; give a text-to-image model."
         )
-    # Asked last, because the answer takes most of diffusers' pipelines into memory.
+    # Asked late, because the answer takes most of diffusers' pipelines into memory.
     if not taken.keys().isdisjoint(PICTURES) and kind in _wanting_pictures():
         raise ModelError(
             f"{name!r} is a {kind}, which needs a picture beside the prompt; give the "
             "text-to-image pipeline of the same checkpoint."
         )
+    needed = [key for key, each in taken.items() if each.default is each.empty and _is_named(each)]
+    needed = [key for key in needed if key not in ("self", "prompt")]
+    if needed:
+        raise ModelError(
+            f"{name!r} is a {kind}, which needs {' and '.join(needed)} beside the prompt; give a "
+            "text-to-image model, or a folder of the pipeline that joins this one with what makes "
+            "them."
+        )
+
+
+def _is_named(parameter: inspect.Parameter) -> bool:
+    return parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
 
 def _wanting_pictures() -> set[str]:
@@ -255,11 +268,9 @@ def _own_code(path: Path, index: dict[str, Any], components: set[str]) -> list[s
 
 
 def _is_own(library: str, folder: Path) -> bool:
-    from diffusers import pipelines
-
     # Some of diffusers' components lie in the pipeline's own module there; and a file of a
     # library's name in the component's folder goes before the library.
-    known = library in LIBRARIES or hasattr(pipelines, library)
+    known = library in LIBRARIES or is_pipeline_folder(library)
     return not known or (folder / f"{library}.py").is_file()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from t2i_audit.models.moved import restore_folders
 from tests.families import text
 from tests.families.parts import Family, unet, vae
 
@@ -54,6 +55,65 @@ def latent_consistency() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def paella() -> Any:
+    from diffusers.pipelines.deprecated.wuerstchen import PaellaVQModel
+
+    # Else the pipeline is saved with another name for the folder than checkpoints on the hub have.
+    restore_folders(["wuerstchen"])
+    return PaellaVQModel(embed_dim=8, bottleneck_blocks=1, num_vq_embeddings=8)
+
+
+def stable_cascade() -> dict[str, Any]:
+    from diffusers import DDPMWuerstchenScheduler, StableCascadeUNet
+
+    prior_encoder, tokenizer = text.clip(projected=True)
+    encoder, _ = text.clip(projected=True)
+    prior = StableCascadeUNet(
+        timestep_ratio_embedding_dim=8, conditioning_dim=16, block_out_channels=(16, 16),
+        num_attention_heads=(2, 2), down_num_layers_per_block=(1, 2),
+        up_num_layers_per_block=(2, 1), switch_level=(False,), clip_text_in_channels=32,
+        clip_text_pooled_in_channels=32, clip_image_in_channels=32,
+    )  # fmt: skip
+    residual, timed = "SDCascadeResBlock", "SDCascadeTimestepBlock"
+    decoder = StableCascadeUNet(
+        in_channels=4, out_channels=4, timestep_ratio_embedding_dim=8, patch_size=2,
+        conditioning_dim=16, block_out_channels=(8, 16), num_attention_heads=(-1, 2),
+        down_num_layers_per_block=(1, 1), up_num_layers_per_block=(1, 1),
+        block_types_per_layer=((residual, timed), (residual, timed, "SDCascadeAttnBlock")),
+        clip_text_pooled_in_channels=32, effnet_in_channels=16,
+        timestep_conditioning_type=("sca",),
+    )  # fmt: skip
+    return {
+        "tokenizer": tokenizer, "text_encoder": encoder, "decoder": decoder,
+        "scheduler": DDPMWuerstchenScheduler(), "vqgan": paella(), "prior_prior": prior,
+        "prior_text_encoder": prior_encoder, "prior_tokenizer": tokenizer,
+        "prior_scheduler": DDPMWuerstchenScheduler(), "prior_feature_extractor": None,
+        "prior_image_encoder": None,
+    }  # fmt: skip
+
+
+def wuerstchen() -> dict[str, Any]:
+    """No family: its second stage takes one prompt at a time."""
+    from diffusers import DDPMWuerstchenScheduler
+    from diffusers.pipelines.deprecated.wuerstchen import WuerstchenDiffNeXt, WuerstchenPrior
+
+    prior_encoder, tokenizer = text.clip()
+    encoder, _ = text.clip()
+    return {
+        "tokenizer": tokenizer, "text_encoder": encoder,
+        "decoder": WuerstchenDiffNeXt(
+            c_r=8, c_cond=16, c_hidden=[8, 16], nhead=[-1, 2], blocks=[1, 1],
+            level_config=["CT", "CTA"], inject_effnet=[False, True], clip_embd=32,
+        ),
+        "scheduler": DDPMWuerstchenScheduler(), "vqgan": paella(), "prior_tokenizer": tokenizer,
+        "prior_text_encoder": prior_encoder,
+        "prior_prior": WuerstchenPrior(c=16, c_cond=32, c_r=8, depth=2, nhead=2),
+        "prior_scheduler": DDPMWuerstchenScheduler(),
+    }  # fmt: skip
+
+
+# In sides of 128 pixels the two stages' grids fit into one another.
 FAMILIES: dict[str, Family] = {
     "latent-consistency": Family("LatentConsistencyModelPipeline", latent_consistency),
+    "stable-cascade": Family("StableCascadeCombinedPipeline", stable_cascade, side=128),
 }

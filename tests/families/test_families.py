@@ -18,7 +18,6 @@ from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser
 from t2i_audit.activations.encoder import EncodedSuite, encode_suite
 from t2i_audit.activations.hooks import (
     encode_prompts,
-    pipeline_parts,
     recording,
     text_encoders,
 )
@@ -28,6 +27,7 @@ from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, cut_batches, sample_batch, sampling_defaults
 from t2i_audit.generation.options import picture_size
 from t2i_audit.models import LoadedModel, load_model
+from t2i_audit.models.parts import pipeline_parts
 from t2i_audit.models.placement import is_offloaded
 from t2i_audit.settings import PictureOptions
 from tests.families.checkpoints import FAMILIES, JOINT

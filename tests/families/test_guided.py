@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from diffusers import WuerstchenCombinedPipeline
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
 from t2i_audit.activations.encoder import POOLED, encode_suite
 from t2i_audit.activations.following import sequences_in
+from t2i_audit.activations.hooks import text_encoders
 from t2i_audit.activations.store import FeaturePart
-from t2i_audit.generation import Sampled, cut_batches, sample_batch
+from t2i_audit.errors import ModelError
+from t2i_audit.generation import Sampled, cut_batches, sample_batch, sampling_defaults
 from t2i_audit.generation.noise import latents_shape
-from t2i_audit.models import LoadedModel
+from t2i_audit.models import LoadedModel, load_model
 from t2i_audit.settings import PictureOptions
-from tests.families.checkpoints import FAMILIES
-from tests.families.guided import PERTURBED
+from tests.families.checkpoints import FAMILIES, build
+from tests.families.guided import PERTURBED, wuerstchen
 from tests.tiny import tiny_prompts
 
 PROMPTS = tiny_prompts(4)
@@ -93,7 +97,7 @@ def test_the_perturbed_part_of_a_batch_differs_in_some_block(name: str, family_m
 
 
 # Family -> which part of its guided batches holds the prompts.
-TWO_STAGED = {"kandinsky-2.1": 1, "kandinsky-2.2": 1}
+TWO_STAGED = {"kandinsky-2.1": 1, "kandinsky-2.2": 1, "stable-cascade": 0}
 
 
 @pytest.mark.parametrize("size", [1, 4])
@@ -137,3 +141,60 @@ def test_both_stages_encode_the_prompt_where_the_second_takes_no_embedded_one(
 
     assert pooled.keys() == {"prior_text_encoder", "text_encoder"}
     np.testing.assert_allclose(pooled["text_encoder"], own.numpy(), atol=1e-5)
+
+
+def test_an_encoder_that_the_pipeline_carries_and_never_runs_is_not_read(family_model: Any) -> None:
+    """The second stage of Stable Cascade is given what the first made of the prompt."""
+    model: LoadedModel = family_model("stable-cascade")
+    ran: list[str] = []
+    names = ("prior_text_encoder", "text_encoder")
+    handles = [
+        model.pipeline.components[name].register_forward_hook(
+            lambda *_, name=name: ran.append(name)
+        )
+        for name in names
+    ]
+    sample(model, "stable-cascade", None)
+    for handle in handles:
+        handle.remove()
+
+    assert {encoder.name for encoder in text_encoders(model.pipeline)} == set(ran)
+    assert set(ran) == {"prior_text_encoder"}
+
+
+def test_steps_and_guidance_are_of_the_stage_whose_denoiser_is_recorded(family_model: Any) -> None:
+    model: LoadedModel = family_model("stable-cascade")
+    sizes: list[int] = []
+    handle = model.pipeline.prior_prior.register_forward_pre_hook(
+        lambda _, __, kwargs: sizes.append(len(kwargs["sample"])), with_kwargs=True
+    )
+    sample(model, "stable-cascade", None)
+    sample(model, "stable-cascade", 1.0)
+    handle.remove()
+
+    # Two steps each; the second time without an unconditional part.
+    assert sizes == [8, 8, 4, 4]
+    assert sampling_defaults(model).steps == 60
+
+
+def test_a_pipeline_that_takes_one_prompt_at_a_time_is_told_by_name(tmp_path: Path) -> None:
+    WuerstchenCombinedPipeline(**wuerstchen()).save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), device="cpu")
+    features = encode_suite(model, PROMPTS).features
+    assert {each.encoder for each in features} == {"prior_text_encoder", "text_encoder"}
+
+    with pytest.raises(ModelError, match="WuerstchenCombinedPipeline fails on 4 pictures at once"):
+        sample(model, "stable-cascade", None)
+    _, parts = sample(model, "stable-cascade", None, size=1)
+    assert {key[:2] for part in parts for key in part.arrays} == {
+        ("prior_prior", "blocks.2@step_0"),
+        ("prior_prior", "blocks.5@step_0"),
+    }
+
+
+@pytest.mark.parametrize("name", ["kandinsky-2.1", "stable-cascade"])
+def test_a_second_stage_alone_is_refused(name: str, tmp_path: Path) -> None:
+    """It takes a prompt too, and needs what the first stage makes of it."""
+    build(name).decoder_pipe.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"needs image_embed.* beside the prompt"):
+        load_model(str(tmp_path), device="cpu")

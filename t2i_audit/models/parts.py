@@ -1,0 +1,31 @@
+"""Pipelines that are made of others, and the stage of them whose denoiser is looked into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Where none of the first two is, the picture is laid out by the first of two stages, which is given
+# the words; the second adds detail.
+DENOISERS = ("unet", "transformer", "prior_prior")
+# What a combined pipeline calls the parts and arguments of its first stage begins with this.
+FIRST_STAGE = "prior_"
+
+
+def pipeline_parts(pipeline: Any) -> dict[str, Any]:
+    """The pipelines that a combined one is made of, by attribute, in the order they are run."""
+    return {name: each for name, each in vars(pipeline).items() if hasattr(each, "components")}
+
+
+def denoiser_name(pipeline: Any) -> str | None:
+    """The component that is the denoiser; None where there is none by a known name."""
+    components = pipeline.components
+    return next((name for name in DENOISERS if components.get(name) is not None), None)
+
+
+def stage_argument(pipeline: Any, name: str) -> str:
+    """How the call of `pipeline` names the argument `name` of the stage that has the denoiser.
+
+    Steps and guidance of the other stage are left to the pipeline.
+    """
+    first = (denoiser_name(pipeline) or "").startswith(FIRST_STAGE)
+    return f"{FIRST_STAGE}{name}" if first else name
