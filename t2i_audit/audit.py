@@ -68,8 +68,8 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         suite = load_suite(settings.suite).limited(settings.limit)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
-    from t2i_audit.activations.hooks import text_encoders
     from t2i_audit.activations.positions import tokenize
+    from t2i_audit.activations.text_encoders import text_encoders
 
     loaded = _load_model(settings)
     for encoder in text_encoders(loaded.pipeline):

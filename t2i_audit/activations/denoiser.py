@@ -19,10 +19,10 @@ from t2i_audit.activations.following import (
     varied_offset,
     words_in,
 )
-from t2i_audit.activations.hooks import text_encoders
 from t2i_audit.activations.positions import PromptTokens, token_averages
 from t2i_audit.activations.reading import text_position
 from t2i_audit.activations.store import FeaturePart, Key
+from t2i_audit.activations.text_encoders import text_encoders
 from t2i_audit.activations.words import Words, reading_words
 from t2i_audit.errors import ModelError
 from t2i_audit.models.parts import denoiser_name, stage_argument

@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from t2i_audit.activations.cutting import cuttable, padding_cut
-from t2i_audit.activations.hooks import (
-    Call,
-    TextEncoder,
-    pooled_is_used,
-    prompt_encoding,
-    recording,
-    text_encoders,
-)
+from t2i_audit.activations.encoding import prompt_encoding
+from t2i_audit.activations.hooks import Call, pooled_is_used, recording
 from t2i_audit.activations.positions import (
     PromptTokens,
     TextTokens,
@@ -26,6 +20,7 @@ from t2i_audit.activations.positions import (
     tokenize,
 )
 from t2i_audit.activations.store import Features, FeatureWriter
+from t2i_audit.activations.text_encoders import TextEncoder, text_encoders
 from t2i_audit.errors import ModelError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.hooks import text_encoders
+from t2i_audit.activations.text_encoders import text_encoders
 from t2i_audit.models.parts import pipeline_parts
 from t2i_audit.models.placement import take_turns
 from t2i_audit.models.quiet import quiet_libraries

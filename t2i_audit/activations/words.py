@@ -7,8 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.hooks import EMBEDDINGS, TextEncoder, watch
+from t2i_audit.activations.hooks import EMBEDDINGS, watch
 from t2i_audit.activations.positions import PromptTokens, locate_all
+from t2i_audit.activations.text_encoders import TextEncoder
 from t2i_audit.errors import ModelError
 
 if TYPE_CHECKING:

@@ -10,8 +10,10 @@ import pytest
 from prompts.structure import Prompt
 from t2i_audit.activations.cutting import cuttable, padding_cut
 from t2i_audit.activations.encoder import encode_suite
-from t2i_audit.activations.hooks import encode_prompts, recording, text_encoders
+from t2i_audit.activations.encoding import encode_prompts
+from t2i_audit.activations.hooks import recording
 from t2i_audit.activations.store import Features
+from t2i_audit.activations.text_encoders import text_encoders
 from t2i_audit.models import LoadedModel
 from tests.tiny import t5_tokenizer, tiny_flux_text, tiny_prompts, tiny_xl_text
 

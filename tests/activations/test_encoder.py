@@ -12,7 +12,7 @@ import torch
 
 from prompts.structure import Constituent, Prompt
 from t2i_audit.activations.encoder import EncodedSuite, encode_suite
-from t2i_audit.activations.hooks import encode_prompts
+from t2i_audit.activations.encoding import encode_prompts
 from t2i_audit.activations.store import Features
 from t2i_audit.activations.twin import random_twin
 from t2i_audit.errors import ModelError

@@ -16,12 +16,10 @@ from transformers import T5EncoderModel
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
 from t2i_audit.activations.encoder import EncodedSuite, encode_suite
-from t2i_audit.activations.hooks import (
-    encode_prompts,
-    recording,
-    text_encoders,
-)
+from t2i_audit.activations.encoding import encode_prompts
+from t2i_audit.activations.hooks import recording
 from t2i_audit.activations.store import FeaturePart
+from t2i_audit.activations.text_encoders import text_encoders
 from t2i_audit.activations.twin import random_denoiser, random_twin
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, cut_batches, sample_batch, sampling_defaults

@@ -13,8 +13,8 @@ from diffusers import WuerstchenCombinedPipeline
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
 from t2i_audit.activations.encoder import POOLED, encode_suite
 from t2i_audit.activations.following import sequences_in
-from t2i_audit.activations.hooks import text_encoders
 from t2i_audit.activations.store import FeaturePart
+from t2i_audit.activations.text_encoders import text_encoders
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, cut_batches, sample_batch, sampling_defaults
 from t2i_audit.generation.noise import latents_shape
