@@ -8,6 +8,7 @@ is looked for in what the denoiser is given, and followed from module to module 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ class Place:
 def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
     """The position of each row's vector in its sequence, ``(r,)``; None if one is not there.
 
+    Vectors that are not finite are nowhere.
+
     Args:
         vectors: ``(r, d)``.
         sequences: ``(r, s, D)`` with ``D >= d``; pipelines concatenate states of several layers or
@@ -57,10 +60,9 @@ def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
     if whole < width or not sequences.shape[1]:
         return None
     vectors = vectors.to(sequences)
-    largest = float(vectors.abs().max())
-    if not largest < float("inf"):  # nor NaN: what a picture that came to nothing leaves
+    near = ABSOLUTE * float(vectors.abs().max())
+    if not math.isfinite(near):
         return None
-    near = ABSOLUTE * largest
     for start in dict.fromkeys([*range(0, whole - width + 1, width), whole - width]):
         part = sequences[..., start : start + width]
         alike = torch.isclose(part[..., :PROBED], vectors[:, None, :PROBED], RELATIVE, near).all(

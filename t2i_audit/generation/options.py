@@ -13,6 +13,9 @@ GUIDANCE = "guidance_scale"
 # Of pipelines whose `guidance_scale` is an input of a distilled denoiser, if it is anything.
 TRUE_GUIDANCE = "true_cfg_scale"
 BINNING = "use_resolution_binning"
+# With this on the picture would not be made of the prompt, but of what a language model makes of
+# it.
+SWITCHED_OFF = ("use_pe",)
 STEPS = "num_inference_steps"
 # When the second of two steps is, in pipelines that make two.
 BETWEEN = "intermediate_timesteps"
@@ -57,17 +60,25 @@ def call_arguments(
             negative = NO_PROMPT
     if negative is not None:
         arguments["negative_prompt"] = [negative] * count
-    return arguments
+    return arguments | _switched_off(pipeline)
 
 
-def step_arguments(pipeline: Any, steps: int) -> dict[str, Any]:
-    """What the call of `pipeline` is given for `steps` denoising steps."""
+def spread_arguments(pipeline: Any, steps: int) -> dict[str, Any]:
+    """What the call of `pipeline` is given where it has its steps at times of its own.
+
+    Those are of its own number of steps; any other is spread evenly, from the same first one.
+    """
     taken = _parameters(pipeline)
-    arguments: dict[str, Any] = {STEPS: steps}
-    if BETWEEN in taken and steps != taken[STEPS].default:
-        # Any other number of steps is spread evenly, from the same first one.
-        arguments[BETWEEN] = None
-    return arguments
+    return {BETWEEN: None} if BETWEEN in taken and steps != taken[STEPS].default else {}
+
+
+def switched_off_notes(pipeline: Any) -> list[str]:
+    """What a reader must know of what the call of `pipeline` was not let do by itself."""
+    return [
+        f"{type(pipeline).__name__} was called with {name}={value}, so that its pictures are of "
+        "the prompts as they are."
+        for name, value in _switched_off(pipeline).items()
+    ]
 
 
 def picture_size(pipeline: Any, options: PictureOptions) -> tuple[int, int] | None:
@@ -104,7 +115,9 @@ def _default_side(pipeline: Any, name: str, index: int) -> int | None:
 def sampler_options(
     pipeline: Any, options: PictureOptions, guidance_scale: float | None
 ) -> dict[str, Any]:
-    """Size and negative prompt that pictures are made with, for the manifest.
+    """Size and negative prompt that pictures are made with, and what is switched off.
+
+    For the manifest.
 
     Null are sides that are known only when a picture is there, and the negative prompt of a
     pipeline that is given none and takes none by default.
@@ -114,7 +127,8 @@ def sampler_options(
     parameter = _parameters(pipeline).get("negative_prompt")
     own = parameter.default if parameter is not None else None
     negative = given[0] if given else own if isinstance(own, str) else None
-    return {"height": size[0], "width": size[1], "negative_prompt": negative}
+    sides = {"height": size[0], "width": size[1]}
+    return {**sides, "negative_prompt": negative, **_switched_off(pipeline)}
 
 
 def guidance_name(pipeline: Any) -> str:
@@ -125,6 +139,10 @@ def guidance_name(pipeline: Any) -> str:
     denoiser = pipeline.components.get("transformer")
     embedded = getattr(getattr(denoiser, "config", None), "guidance_embeds", False)
     return TRUE_GUIDANCE if TRUE_GUIDANCE in _parameters(pipeline) and not embedded else GUIDANCE
+
+
+def _switched_off(pipeline: Any) -> dict[str, bool]:
+    return {name: False for name in SWITCHED_OFF if name in _parameters(pipeline)}
 
 
 def _parameters(pipeline: Any) -> Any:
