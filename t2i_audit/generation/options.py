@@ -19,6 +19,7 @@ SWITCHED_OFF = ("use_pe",)
 STEPS = "num_inference_steps"
 # When the second of two steps is, in pipelines that make two.
 BETWEEN = "intermediate_timesteps"
+SAMPLE_SIZE = "default_sample_size"
 # What stands for "no prompt": of an empty text some tokenizers make no token at all.
 NO_PROMPT = " "
 # A pipeline of two stages draws noise for negative prompts as for pictures, and has none for them.
@@ -99,7 +100,10 @@ def _default_side(pipeline: Any, name: str, index: int) -> int | None:
     parameter = _parameters(pipeline).get(name)
     if parameter is not None and isinstance(parameter.default, int):
         return parameter.default
-    size = getattr(pipeline, "default_sample_size", None)
+    saved = getattr(pipeline, "config", {}).get(SAMPLE_SIZE)
+    if isinstance(saved, int):  # set by the checkpoint, in pixels
+        return saved
+    size = getattr(pipeline, SAMPLE_SIZE, None)
     for component in ("unet", "transformer"):
         if size is None:
             config = getattr(pipeline.components.get(component), "config", None)

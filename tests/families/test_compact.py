@@ -18,7 +18,7 @@ from t2i_audit.generation import (
     sample_batch,
     sampling_defaults,
 )
-from t2i_audit.generation.options import sampler_options, switched_off_notes
+from t2i_audit.generation.options import picture_size, sampler_options, switched_off_notes
 from t2i_audit.models import LoadedModel
 from t2i_audit.settings import PictureOptions
 from tests.families.checkpoints import FAMILIES
@@ -98,6 +98,31 @@ def test_text_and_picture_are_where_the_familys_code_puts_them(
         np.testing.assert_allclose(actual, np.stack(words), atol=1e-5)
 
 
+@pytest.mark.parametrize(("name", "tokens"), [("prx", 16), ("prx-pixel", 64), ("cosmos-2", 4)])
+def test_a_picture_that_comes_without_text_is_read_alone(
+    name: str, tokens: int, family_model: Any
+) -> None:
+    """PRX Pixel's is as long as its text, of which its blocks hand nothing on."""
+    model: LoadedModel = family_model(name)
+    kept: list[torch.Tensor] = []
+    blocks = getattr(model.pipeline.transformer, "blocks", None)
+    path = "transformer_blocks.1" if blocks is None else "blocks.1"
+    module = model.pipeline.transformer.get_submodule(path)
+    handle = module.register_forward_hook(lambda _, __, output: kept.append(output))
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    sample(model, name, recorder=recorder)
+    handle.remove()
+    side = round(tokens**0.5)
+    # Cosmos calls its denoiser for the conditional part first, PRX for both, that one last.
+    grid = kept[0][-4:].transpose(1, 2).unflatten(2, (side, side))
+    arrays = recorder.take().arrays
+
+    expected = torch.nn.functional.adaptive_avg_pool2d(grid, GRID_SIDE).flatten(1).numpy()
+    actual = arrays["transformer", f"{path}@step_0", "grid"]
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    assert not any("@" in position for _, _, position in arrays)
+
+
 def test_as_many_rows_as_tokens_are_told_apart_where_tokens_come_first(family_model: Any) -> None:
     """Eight guided prompts make 16 rows, and the picture has 16 tokens."""
     model: LoadedModel = family_model("ernie-image")
@@ -129,6 +154,13 @@ def test_pictures_of_a_batch_are_those_of_single_calls_of_the_pipeline(
     alone = np.concatenate([each.images for each in sample(model, name, batch_size=1)])
 
     assert np.abs(together.images.astype(int) - alone.astype(int)).max() <= 2
+
+
+@pytest.mark.parametrize(("name", "side"), [("prx", 512), ("prx-pixel", 1024), ("lumina", 64)])
+def test_a_checkpoints_own_size_is_in_pixels(name: str, side: int, family_model: Any) -> None:
+    pipeline = family_model(name).pipeline
+
+    assert picture_size(pipeline, PictureOptions()) == (side, side)
 
 
 def test_a_sprint_of_another_number_of_steps_begins_alike(family_model: Any) -> None:
