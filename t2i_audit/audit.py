@@ -159,7 +159,11 @@ def run_audit(settings: AuditSettings) -> Path:
     from t2i_audit.activations.denoiser import denoiser_blocks
     from t2i_audit.generation import sampling_defaults
     from t2i_audit.generation.memory import remember_offload
-    from t2i_audit.generation.options import check_options, sampler_options
+    from t2i_audit.generation.options import (
+        check_options,
+        sampler_options,
+        switched_off_notes,
+    )
     from t2i_audit.generation.safety import checker_name, safety_notes, watermarker_name
     from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.judging import judge_as_made, judge_pictures
@@ -251,6 +255,7 @@ def run_audit(settings: AuditSettings) -> Path:
                 n_seeds=settings.seeds,
                 notes=[
                     *([_cut_note(cut)] if cut else []),
+                    *switched_off_notes(inputs.loaded.pipeline),
                     *safety_notes(inputs.loaded.pipeline, judged),
                 ],
                 seed=SEED,

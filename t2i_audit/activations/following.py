@@ -61,10 +61,9 @@ def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
     if whole < width or not sequences.shape[1]:
         return None
     vectors = vectors.to(sequences)
-    largest = float(vectors.abs().max())
-    if not math.isfinite(largest):  # what a picture that came to nothing leaves
+    near = ABSOLUTE * float(vectors.abs().max())
+    if not math.isfinite(near):  # what a picture that came to nothing leaves
         return None
-    near = ABSOLUTE * largest
     for start in dict.fromkeys([*range(0, whole - width + 1, width), whole - width]):
         part = sequences[..., start : start + width]
         alike = torch.isclose(part[..., :PROBED], vectors[:, None, :PROBED], RELATIVE, near).all(
@@ -315,26 +314,34 @@ class Follower:
         import torch
 
         every_output = sequences_in(output)
-        places: dict[str, Place] = {}
+        every = torch.arange(len(self._rows))
+        moved: dict[str, tuple[int, int, float]] = {}  # from which input to which output, how near
         for name, (length, place) in found.items():
             outputs = [
                 take(each, self._rows, tokens_first=place.tokens_first) for each in every_output
             ]
-            alike = [
-                (index, held)
+            # Text and picture may be equally long: a residual stream stays nearest to itself.
+            near = [
+                (_nearness(self._marks[name], held[every, place.positions]), -index)
                 for index, held in enumerate(outputs)
                 if held is not None and held.shape[1] == length
             ]
-            if not alike:
-                continue
-            every = torch.arange(len(self._rows))
-            # Text and picture may be equally long: a residual stream stays nearest to itself.
-            before = self._marks[name]
-            states = [held[every, place.positions] for _, held in alike]
-            near = [_nearness(before, state) for state in states]
-            best = near.index(max(near))
-            places[name] = Place(alike[best][0], place.positions, place.tokens_first)
-            self._marks[name] = states[best]
+            if near:
+                nearness, index = max(near)
+                moved[name] = place.index, -index, nearness
+        places: dict[str, Place] = {}
+        for name, (source_index, index, nearness) in moved.items():
+            # One of them is not handed on where two of them would be the same output.
+            rivals = [
+                other
+                for origin, target, other in moved.values()
+                if target == index and origin != source_index
+            ]
+            if all(nearness > other for other in rivals):
+                place = found[name][1]
+                places[name] = Place(index, place.positions, place.tokens_first)
+                held = places[name].take(output, self._rows)
+                self._marks[name] = held[every, place.positions]
         self.places[path] = places
         if PICTURE not in self._marks:
             start = self._start(every_output, {place.index for place in places.values()})

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from prompts.structure import Prompt
 
+ENDING = 1  # tokens that may follow a text that was cut off at the encoder's window
+
 
 @dataclass(eq=False)
 class Words:
@@ -34,20 +36,30 @@ def reading_words(
 ) -> Iterator[dict[str, Words]]:
     """Keep, while the block runs, where each encoder finds `prompts` and its states at their ends.
 
-    Calls for other texts, as the negative prompt, leave no trace.
+    Calls for other texts, as the negative prompt, leave no trace. Prompts that are cut off are
+    nowhere.
 
     Args:
         encoders: from `text_encoders`.
         prompts: ``r`` of a batch.
         rows: their rows in it, ``r``.
         batch: prompts in the batch.
+
+    Raises:
+        ModelError: text encoders ran, but none was given the prompts.
     """
     words: dict[str, Words] = {}
+    readers = [_Reader(encoder, prompts, rows, batch, words) for encoder in encoders]
     with ExitStack() as stack:
-        for encoder in encoders:
-            for handle in _Reader(encoder, prompts, rows, batch, words).attach():
+        for reader in readers:
+            for handle in reader.attach():
                 stack.callback(handle.remove)
         yield words
+    if not any(reader.given for reader in readers) and any(reader.ran for reader in readers):
+        raise ModelError(
+            "While pictures were made no text encoder was given the text of the prompts: the "
+            "pipeline makes pictures of something else, which cannot be judged by the prompts."
+        )
 
 
 class _Reader:
@@ -69,8 +81,11 @@ class _Reader:
         self._prompts = dict(zip(rows, prompts, strict=True))
         self._batch = batch
         self._words = words
+        self.ran = self.given = False
+        """Whether the encoder ran at all, and for all prompts, if only for their beginnings."""
         self._done = 0  # rows of the batch that earlier calls held
         self._found: list[PromptTokens] | None = []  # None once a row held something else
+        self._whole = True
         self._last: dict[str, torch.Tensor] = {}
         self._lines: list[int] = []  # of the running call, those that hold prompts
 
@@ -87,7 +102,7 @@ class _Reader:
     def _read_part(self, ids: torch.Tensor, start: int) -> None:
         """Read the batch, or the next part of it, that begins at row `start` of a call's `ids`."""
         if not self._done:
-            self._found, self._last = [], {}
+            self._found, self._last, self._whole = [], {}, True
         count = min(len(ids) - start, self._batch)
         own = [row for row in self._prompts if self._done <= row < self._done + count]
         lines = [start + row - self._done for row in own]
@@ -96,18 +111,22 @@ class _Reader:
             found = locate_all(self._encoder.tokenizer, prompts, ids[lines].tolist())
         except ModelError:
             found = None
-        if found is None or any(each.truncated for each in found) or self._found is None:
+        self.ran = True
+        if found is None or self._found is None or any(_is_other(each, ids) for each in found):
             self._found, self._lines = None, []
         else:
             self._found += found
             self._lines = lines
+            self._whole = self._whole and not any(each.truncated for each in found)
         self._done += count
         if self._done < self._batch:
             return
         fits = self._done == self._batch
         self._done = 0
         if self._found is not None and fits:
-            self._words[self._encoder.name] = Words(tuple(self._found), self._last)
+            self.given = True
+            if self._whole:
+                self._words[self._encoder.name] = Words(tuple(self._found), self._last)
 
     def _keep_last(self, layer: str, states: torch.Tensor) -> None:
         import torch
@@ -118,3 +137,8 @@ class _Reader:
         last = states[self._lines, [each.content[-1] for each in tokens]]
         before = self._last.get(layer)
         self._last[layer] = last if before is None else torch.cat([before, last])
+
+
+def _is_other(tokens: PromptTokens, ids: torch.Tensor) -> bool:
+    """Whether a text that only begins as the prompt is another, and not the prompt cut off."""
+    return tokens.truncated and tokens.content[-1] + ENDING < ids.shape[1] - 1

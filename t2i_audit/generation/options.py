@@ -21,9 +21,12 @@ DISTILLED_GUIDANCE = "distilled_guidance_scale"
 BINNING = "use_resolution_binning"
 # When the second of two steps is, in pipelines that make two.
 BETWEEN = "intermediate_timesteps"
-# With each of these on the picture would not be made of the prompt, but of what a language model
-# makes of it; or the text would not pass through the denoiser after the first step.
-SWITCHED_OFF = ("enable_prompt_rewrite", "use_kv_cache")
+# With one of these on the picture would not be made of the prompt, but of what a language model
+# makes of it.
+REWRITING = ("enable_prompt_rewrite", "use_pe")
+# With this on the text would not pass through the denoiser after the first step.
+CACHING = ("use_kv_cache",)
+SAMPLE_SIZE = "default_sample_size"
 # What stands for "no prompt": of an empty text some tokenizers make no token at all.
 NO_PROMPT = " "
 # A pipeline of two stages that does not take negative prompts embedded draws noise for them as for
@@ -72,15 +75,24 @@ def call_arguments(
     return arguments | _switched_off(pipeline)
 
 
-def step_arguments(pipeline: Any, steps: int) -> dict[str, Any]:
-    """What the call of `pipeline` is given for `steps` denoising steps."""
+def spread_arguments(pipeline: Any, steps: int) -> dict[str, Any]:
+    """What the call of `pipeline` is given where it has its steps at times of its own.
+
+    Those are of its own number of steps; any other is spread evenly, from the same first one.
+    """
     taken = _parameters(pipeline)
     name = stage_argument(pipeline, STEPS)
-    arguments: dict[str, Any] = {name: steps}
-    if BETWEEN in taken and steps != taken[name].default:
-        # Any other number of steps is spread evenly, from the same first one.
-        arguments[BETWEEN] = None
-    return arguments
+    return {BETWEEN: None} if BETWEEN in taken and steps != taken[name].default else {}
+
+
+def switched_off_notes(pipeline: Any) -> list[str]:
+    """What a reader must know of what the call of `pipeline` was not let do by itself."""
+    return [
+        f"{type(pipeline).__name__} was called with {name}={value}, so that its pictures are of "
+        "the prompts as they are."
+        for name, value in _switched_off(pipeline).items()
+        if name in REWRITING
+    ]
 
 
 def picture_size(pipeline: Any, options: PictureOptions) -> tuple[int, int] | None:
@@ -101,7 +113,10 @@ def _default_side(pipeline: Any, name: str, index: int) -> int | None:
     parameter = _parameters(pipeline).get(name)
     if parameter is not None and isinstance(parameter.default, int):
         return parameter.default
-    size = getattr(pipeline, "default_sample_size", None)
+    saved = getattr(pipeline, "config", {}).get(SAMPLE_SIZE)
+    if isinstance(saved, int):  # set by the checkpoint, in pixels
+        return saved
+    size = getattr(pipeline, SAMPLE_SIZE, None)
     for component in ("unet", "transformer"):
         if size is None:
             config = getattr(pipeline.components.get(component), "config", None)
@@ -174,7 +189,7 @@ def guided(pipeline: Any, guidance_scale: float | None) -> Iterator[None]:
 
 
 def _switched_off(pipeline: Any) -> dict[str, bool]:
-    return {name: False for name in SWITCHED_OFF if name in _parameters(pipeline)}
+    return {name: False for name in (*REWRITING, *CACHING) if name in _parameters(pipeline)}
 
 
 def _parameters(pipeline: Any) -> Any:

@@ -20,7 +20,7 @@ from t2i_audit.generation.options import (
     guided,
     guiders,
     picture_size,
-    step_arguments,
+    spread_arguments,
 )
 from t2i_audit.generation.times import times_for_all_rows
 from t2i_audit.io import read_json
@@ -121,12 +121,13 @@ def sample_batch(
     generators = [generator_for(base_seed, i.prompt.id, i.seed_index) for i in batch.items]
     arguments: dict[str, Any] = {
         "prompt": [item.prompt.text for item in batch.items],
-        **step_arguments(pipeline, steps),
+        stage_argument(pipeline, STEPS): steps,
         # Samplers that add noise on the way draw it from here, each picture from its own.
         "generator": generators,
         "output_type": "np",
     }
     arguments |= call_arguments(pipeline, options, guidance_scale, len(batch.items))
+    arguments |= spread_arguments(pipeline, steps)
     # Of another size than the denoiser's own the pipeline lays the latents out itself.
     shape = latents_shape(pipeline) if options.own_size else None
     if shape is not None:

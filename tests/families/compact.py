@@ -140,6 +140,15 @@ def prx() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def prx_pixel() -> dict[str, Any]:
+    encoder, tokenizer = text.language_model("Qwen3Model", width=8)
+    return {
+        "transformer": prx_transformer(3, bottleneck_size=8, resolution_embeds=True),
+        "scheduler": flow(), "text_encoder": encoder, "tokenizer": tokenizer,
+        "prompt_max_tokens": 64,  # as many as the picture has
+    }  # fmt: skip
+
+
 def bria() -> dict[str, Any]:
     from diffusers import BriaTransformer2DModel
 
@@ -297,6 +306,7 @@ FAMILIES: dict[str, Family] = {
     "sana-sprint": Family("SanaSprintPipeline", sana_sprint, side=32),
     "ovis": Family("OvisImagePipeline", ovis),
     "prx": Family("PRXPipeline", prx),
+    "prx-pixel": Family("PRXPixelPipeline", prx_pixel),
     "bria": Family("BriaPipeline", bria),
     "z-image-omni": Family("ZImageOmniPipeline", z_image_omni),
     "cosmos-2": Family("Cosmos2TextToImagePipeline", cosmos_2, side=32),

@@ -10,7 +10,15 @@ import torch
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
 from t2i_audit.activations.encoder import encode_suite
-from t2i_audit.generation import Sampled, cut_batches, sample_batch, sampling_defaults
+from t2i_audit.errors import ModelError
+from t2i_audit.generation import (
+    Sampled,
+    cut_batches,
+    options,
+    sample_batch,
+    sampling_defaults,
+)
+from t2i_audit.generation.options import picture_size, sampler_options, switched_off_notes
 from t2i_audit.models import LoadedModel
 from t2i_audit.settings import PictureOptions
 from tests.families.checkpoints import FAMILIES
@@ -20,14 +28,14 @@ PROMPTS = tiny_prompts(4)
 
 
 def sample(
-    model: LoadedModel, name: str, *, steps: int = 2, batch_size: int = 4, **options: Any
+    model: LoadedModel, name: str, *, steps: int = 2, batch_size: int = 4, **more: Any
 ) -> list[Sampled]:
     side = FAMILIES[name].side
     guidance = sampling_defaults(model).guidance_scale
     return [
         sample_batch(
             model, batch, steps=steps, guidance_scale=guidance,
-            options=PictureOptions(height=side, width=side), **options,
+            options=PictureOptions(height=side, width=side), **more,
         )
         for batch in cut_batches(PROMPTS, seeds=1, batch_size=batch_size)
     ]  # fmt: skip
@@ -90,19 +98,42 @@ def test_text_and_picture_are_where_the_familys_code_puts_them(
         np.testing.assert_allclose(actual, np.stack(words), atol=1e-5)
 
 
+@pytest.mark.parametrize(("name", "tokens"), [("prx", 16), ("prx-pixel", 64), ("cosmos-2", 4)])
+def test_a_picture_that_comes_without_text_is_read_alone(
+    name: str, tokens: int, family_model: Any
+) -> None:
+    """PRX Pixel's is as long as its text, of which its blocks hand nothing on."""
+    model: LoadedModel = family_model(name)
+    kept: list[torch.Tensor] = []
+    blocks = getattr(model.pipeline.transformer, "blocks", None)
+    path = "transformer_blocks.1" if blocks is None else "blocks.1"
+    module = model.pipeline.transformer.get_submodule(path)
+    handle = module.register_forward_hook(lambda _, __, output: kept.append(output))
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    sample(model, name, recorder=recorder)
+    handle.remove()
+    side = round(tokens**0.5)
+    # Cosmos calls its denoiser for the conditional part first, PRX for both, that one last.
+    grid = kept[0][-4:].transpose(1, 2).unflatten(2, (side, side))
+    arrays = recorder.take().arrays
+
+    expected = torch.nn.functional.adaptive_avg_pool2d(grid, GRID_SIDE).flatten(1).numpy()
+    actual = arrays["transformer", f"{path}@step_0", "grid"]
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    assert not any("@" in position for _, _, position in arrays)
+
+
 def test_as_many_rows_as_tokens_are_told_apart_where_tokens_come_first(family_model: Any) -> None:
     """Eight guided prompts make 16 rows, and the picture has 16 tokens."""
     model: LoadedModel = family_model("ernie-image")
     prompts = tiny_prompts(8)
     parts = []
-    for size in (8, 4):
+    for count in (8, 4):
         recorder = DenoiserRecorder(model.pipeline, steps=(0,))
         arrays = []
-        for batch in cut_batches(prompts, seeds=1, batch_size=size):
-            options = PictureOptions(height=16, width=16)
-            sample_batch(
-                model, batch, steps=2, guidance_scale=4.0, recorder=recorder, options=options
-            )
+        for batch in cut_batches(prompts, seeds=1, batch_size=count):
+            size = PictureOptions(height=16, width=16)
+            sample_batch(model, batch, steps=2, guidance_scale=4.0, recorder=recorder, options=size)
             arrays.append(recorder.take().arrays)
         parts.append(arrays)
     (together,), (first, second) = parts
@@ -125,6 +156,13 @@ def test_pictures_of_a_batch_are_those_of_single_calls_of_the_pipeline(
     assert np.abs(together.images.astype(int) - alone.astype(int)).max() <= 2
 
 
+@pytest.mark.parametrize(("name", "side"), [("prx", 512), ("prx-pixel", 1024), ("lumina", 64)])
+def test_a_checkpoints_own_size_is_in_pixels(name: str, side: int, family_model: Any) -> None:
+    pipeline = family_model(name).pipeline
+
+    assert picture_size(pipeline, PictureOptions()) == (side, side)
+
+
 def test_a_sprint_of_another_number_of_steps_begins_alike(family_model: Any) -> None:
     model: LoadedModel = family_model("sana-sprint")
     times: list[list[float]] = []
@@ -140,3 +178,35 @@ def test_a_sprint_of_another_number_of_steps_begins_alike(family_model: Any) -> 
 
     assert [len(own) for own in times] == [1, 2, 4]
     assert len({own[0] for own in times}) == 1
+
+
+def test_a_rewriter_of_prompts_is_off_and_told_of(
+    family_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: LoadedModel = family_model("ernie-image")
+    (expected,) = sample(model, "ernie-image")
+    _rewrite(model, monkeypatch)
+    (found,) = sample(model, "ernie-image")
+
+    np.testing.assert_array_equal(found.images, expected.images)
+    assert sampler_options(model.pipeline, PictureOptions(), None)["use_pe"] is False
+    assert "use_pe=False" in " ".join(switched_off_notes(model.pipeline))
+    assert not switched_off_notes(family_model("bria").pipeline)
+
+
+def test_pictures_of_something_else_than_the_prompts_are_refused(
+    family_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: LoadedModel = family_model("ernie-image")
+    _rewrite(model, monkeypatch)
+    monkeypatch.setattr(options, "REWRITING", ())
+    with pytest.raises(ModelError, match="no text encoder was given the text of the prompts"):
+        sample(model, "ernie-image", recorder=DenoiserRecorder(model.pipeline, steps=(0,)))
+
+
+def _rewrite(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the pipeline a rewriter, which makes the same of every prompt."""
+    kind = type(model.pipeline)
+    monkeypatch.setattr(kind, "_enhance_prompt_with_pe", lambda *_, **__: "a green star")
+    for part in ("pe", "pe_tokenizer"):
+        monkeypatch.setattr(model.pipeline, part, object())
