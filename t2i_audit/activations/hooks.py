@@ -26,6 +26,8 @@ PARTS = ("prior_pipe",)
 ENCODE_METHODS = ("encode_prompt", "_encode_prompt")
 # What `encode_prompt` is given apart from the values that `__call__` defaults to.
 ENCODE_ARGUMENTS = {"num_images_per_prompt": 1, "do_classifier_free_guidance": False}
+# What it is given with the texts.
+SET_BY_CALL = ("prompt", "batch_size", "text_encoder_index")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +119,7 @@ def prompt_encoding(pipeline: Any) -> Iterator[Callable[[Sequence[str]], list[to
     those of `__call__` hold: they are what generation uses.
 
     Raises:
-        ModelError: the pipeline has no `encode_prompt`.
+        ModelError: the pipeline has no `encode_prompt`, or one that asks for what is not known.
     """
     import torch
 
@@ -134,8 +136,8 @@ def prompt_encoding(pipeline: Any) -> Iterator[Callable[[Sequence[str]], list[to
             arguments[name] = pipeline._execution_device
         elif name in called and called[name].default is not parameter.empty:
             arguments[name] = called[name].default
-        elif parameter.default is parameter.empty:
-            arguments[name] = None
+        elif parameter.default is parameter.empty and name not in SET_BY_CALL:
+            arguments[name] = _stand_in(pipeline, parameter)
 
     def run(texts: Sequence[str]) -> list[torch.Tensor]:
         # Some pipelines write their template into the caller's list.
@@ -152,6 +154,22 @@ def prompt_encoding(pipeline: Any) -> Iterator[Callable[[Sequence[str]], list[to
 
     with quiet_libraries(), _plain_words(pipeline), _tokenizing_in_one_thread():
         yield run
+
+
+def _stand_in(pipeline: Any, parameter: inspect.Parameter) -> int:
+    """What `encode_prompt` is given where it asks for something that the call would work out.
+
+    Whole numbers are sizes of the picture, on which no text depends: of none.
+
+    Raises:
+        ModelError: it asks for something else.
+    """
+    if parameter.annotation in (int, "int"):
+        return 0
+    raise ModelError(
+        f"encode_prompt of {type(pipeline).__name__} asks for {parameter.name!r}, which is not an "
+        "argument of its call; how it encodes a prompt for a picture is not understood."
+    )
 
 
 @contextmanager
