@@ -68,12 +68,15 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         suite = load_suite(settings.suite).limited(settings.limit)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
+    from t2i_audit.activations.encoding import prompt_encoding
     from t2i_audit.activations.positions import tokenize
     from t2i_audit.activations.text_encoders import text_encoders
 
     loaded = _load_model(settings)
     for encoder in text_encoders(loaded.pipeline):
         tokenize(encoder.tokenizer, [suite.prompts[0].text])  # words must be found in it
+    with prompt_encoding(loaded.pipeline):  # must be understood
+        pass
     return _Inputs(suite, loaded)
 
 
@@ -160,6 +163,7 @@ def run_audit(settings: AuditSettings) -> Path:
     from t2i_audit.generation import sampling_defaults
     from t2i_audit.generation.memory import remember_offload
     from t2i_audit.generation.options import (
+        check_guidance,
         check_options,
         sampler_options,
         switched_off_notes,
@@ -189,6 +193,7 @@ def run_audit(settings: AuditSettings) -> Path:
         options=settings.picture_options,
     )
     check_options(inputs.loaded.pipeline, settings.picture_options)
+    check_guidance(inputs.loaded.pipeline, sampling.steps, sampling.guidance_scale)
     if settings.denoiser_station:
         denoiser_blocks(inputs.loaded.pipeline)  # so that one that is not understood is told now
     remember_offload(inputs.loaded, settings.out)

@@ -16,6 +16,7 @@ from t2i_audit.activations.following import (
     PICTURE,
     Follower,
     Found,
+    packed_picture,
     varied_offset,
     words_in,
 )
@@ -222,6 +223,9 @@ class DenoiserRecorder:
             return
         self._text = found
         self._picture, self._sizes = _picture_sizes(sample, self._asked)
+        packed = packed_picture(sample, own, list(found.values()))
+        if packed is not None:
+            self._sizes = _sizes_of(packed[1], self._asked)
         self._follower.begin(own, len(sample), picture_lengths=tuple(self._sizes))
         for name, held in found.items():
             self._follower.mark(name, held.vectors)
@@ -229,6 +233,13 @@ class DenoiserRecorder:
             # Of some templates what follows the prompt is cut off.
             if int(ends.max()) < held.length:
                 self._ended.add(name)
+        if packed is not None:
+            first, count = packed
+            places = {name: held.positions for name, held in found.items()}
+            self._follower.mark(PICTURE, sample[own, first])
+            self._follower.pack(
+                sample.shape[1], count, {**places, PICTURE: torch.full((len(own),), first)}
+            )
 
     def _moved(self, encoder: str, positions: torch.Tensor) -> list[PromptTokens]:
         """The prompts' tokens in a sequence in which the last of each is at `positions`."""
@@ -358,8 +369,7 @@ def _picture_sizes(
         own = sample[0]
         height, width = (own[-1] if isinstance(own, list | tuple) else own).shape[-2:]
     elif sample.ndim == 3:
-        size = grid_shape(sample.shape[1], asked) or grid_shape(sample.shape[1], None)
-        return asked, {} if size is None else {sample.shape[1]: size}
+        return asked, _sizes_of(sample.shape[1], asked)
     elif sample.ndim == 5 and sample.shape[1] == 1:
         height, width = sample.shape[2:4]  # one frame, channels last
     else:
@@ -372,6 +382,11 @@ def _picture_sizes(
         if isinstance(sample, list | tuple):
             sizes.setdefault(-(-length // PADDING) * PADDING, size)
     return (height, width), sizes
+
+
+def _sizes_of(length: int, asked: tuple[int, int] | None) -> dict[int, tuple[int, int]]:
+    size = grid_shape(length, asked) or grid_shape(length, None)
+    return {} if size is None else {length: size}
 
 
 def _cross_attentions(block: nn.Module) -> Iterator[tuple[str, nn.Module]]:

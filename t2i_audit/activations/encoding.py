@@ -23,6 +23,8 @@ ENCODE_ARGUMENTS = {
     "do_classifier_free_guidance": False,
     "guidance_scale": 1.0,  # of those who tell from it whether to guide
 }
+# What it is given with the texts.
+SET_BY_CALL = ("prompt", "batch_size", "text_encoder_index")
 
 
 def encode_prompts(pipeline: Any, texts: Sequence[str]) -> list[torch.Tensor]:
@@ -41,7 +43,7 @@ def prompt_encoding(pipeline: Any) -> Iterator[Callable[[Sequence[str]], list[to
     those of `__call__` hold: they are what generation uses.
 
     Raises:
-        ModelError: the pipeline has no `encode_prompt`.
+        ModelError: the pipeline has no `encode_prompt`, or one that asks for what is not known.
     """
     methods = encode_methods(pipeline)
     if not methods:
@@ -93,8 +95,8 @@ def _encoding(
             arguments[name] = pipeline._execution_device
         elif name in called and called[name].default is not parameter.empty:
             arguments[name] = called[name].default
-        elif parameter.default is parameter.empty:
-            arguments[name] = None
+        elif parameter.default is parameter.empty and name not in SET_BY_CALL:
+            arguments[name] = _stand_in(pipeline, parameter)
 
     def run(texts: Sequence[str]) -> list[torch.Tensor]:
         # Some pipelines write their template into the caller's list.
@@ -110,6 +112,22 @@ def _encoding(
         return list(_tensors(returned))
 
     return run
+
+
+def _stand_in(pipeline: Any, parameter: inspect.Parameter) -> int:
+    """What `encode_prompt` is given where it asks for something that the call would work out.
+
+    Whole numbers are sizes of the picture, on which no text depends: of none.
+
+    Raises:
+        ModelError: it asks for something else.
+    """
+    if parameter.annotation in (int, "int"):
+        return 0
+    raise ModelError(
+        f"encode_prompt of {type(pipeline).__name__} asks for {parameter.name!r}, which is not an "
+        "argument of its call; how it encodes a prompt for a picture is not understood."
+    )
 
 
 @contextmanager

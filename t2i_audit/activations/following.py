@@ -53,7 +53,7 @@ def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
         vectors: ``(r, d)``.
         sequences: ``(r, s, D)`` with ``D >= d``; pipelines concatenate states of several layers or
             encoders, so the vector may be any `d` channels that start at a multiple of `d`, or the
-            last.
+            last; or they take turns channel by channel.
     """
     import torch
 
@@ -64,8 +64,12 @@ def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
     near = ABSOLUTE * float(vectors.abs().max())
     if not math.isfinite(near):  # what a picture that came to nothing leaves
         return None
-    for start in dict.fromkeys([*range(0, whole - width + 1, width), whole - width]):
-        part = sequences[..., start : start + width]
+    turns = whole // width if whole % width == 0 else 1
+    starts = dict.fromkeys([*range(0, whole - width + 1, width), whole - width])
+    spans = [slice(start, start + width) for start in starts]
+    spans += [slice(first, None, turns) for first in range(turns) if turns > 1]
+    for span in spans:
+        part = sequences[..., span]
         alike = torch.isclose(part[..., :PROBED], vectors[:, None, :PROBED], RELATIVE, near).all(
             dim=-1
         )
@@ -180,6 +184,25 @@ def words_in(
     return [], {}
 
 
+def packed_picture(
+    sample: Any, rows: Sequence[int], texts: Sequence[Found]
+) -> tuple[int, int] | None:
+    """First token and number of tokens of the picture in a sample with a place left for the text.
+
+    Such a sample ``(b, s, c)`` is as long as the text, and zero up to the picture.
+    """
+    if not texts or getattr(sample, "ndim", 0) != 3:
+        return None
+    length = sample.shape[1]
+    filled = sample[list(rows)].ne(0).any(dim=-1)
+    first = int(filled[0].int().argmax())
+    ends = [int(held.positions.max()) for held in texts]
+    alike = bool(filled[:, first:].all()) and not bool(filled[:, :first].any())
+    if any(held.length != length for held in texts) or not alike or first <= max(ends):
+        return None
+    return first, length - first
+
+
 def varied_offset(values: Sequence[Any], size: int, batch: int) -> int:
     """Where the conditional part of a batch of `size` starts, told from what varies over prompts.
 
@@ -220,6 +243,8 @@ class Follower:
         self.picture_length = 0
         """Tokens of the sequence in which the picture was first seen by itself."""
         self._picture: tuple[int, ...] = ()
+        self._packed: dict[str, torch.Tensor] = {}
+        self._packed_length = 0
 
     def begin(self, rows: Sequence[int], batch: int, *, picture_lengths: Sequence[int]) -> None:
         """Follow through the call that starts now.
@@ -234,12 +259,24 @@ class Follower:
         self._batch = batch
         self._marks = {}
         self._picture = tuple(picture_lengths)
+        self._packed = {}
         self.places = {}
         self.inputs = {}
 
     def mark(self, name: str, vectors: torch.Tensor) -> None:
         """Follow `vectors` ``(r, d)`` under `name`."""
         self._marks[name] = vectors
+
+    def pack(self, length: int, picture_length: int, positions: dict[str, torch.Tensor]) -> None:
+        """Know where marks stand in every sequence of `length` tokens, whatever their values.
+
+        Args:
+            length: of sequences with a place for the text and one for the picture.
+            picture_length: tokens of the picture.
+            positions: of each mark, ``(r,)``; the picture's is its first token's.
+        """
+        self._packed, self._packed_length = positions, length
+        self.picture_length = picture_length
 
     def attach(self) -> Iterator[Any]:
         """Register the hooks; they do nothing outside a call that was begun."""
@@ -281,6 +318,9 @@ class Follower:
                         positions = find(vectors[:, : width // parts], held)
                         if positions is not None:
                             found[name] = held.shape[1], Place(index, positions, tokens_first)
+                for name, places in self._packed.items():
+                    if held.ndim == 3 and held.shape[1] == self._packed_length:
+                        found.setdefault(name, (held.shape[1], Place(index, places, tokens_first)))
         # Between modules positions may be added to the picture; a block shows it anew.
         lost = PICTURE not in self._marks or (path in self._blocks and PICTURE not in found)
         start = self._start(every, {place.index for _, place in found.values()}) if lost else None

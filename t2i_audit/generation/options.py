@@ -18,6 +18,8 @@ GUIDANCE = "guidance_scale"
 TRUE_GUIDANCE = "true_cfg_scale"
 # Of pipelines that take no `guidance_scale` but have a denoiser whose guidance is an input.
 DISTILLED_GUIDANCE = "distilled_guidance_scale"
+# One scale a step, which stands in the way of one for all.
+SCHEDULE = "guidance_schedule"
 BINNING = "use_resolution_binning"
 # When the second of two steps is, in pipelines that make two.
 BETWEEN = "intermediate_timesteps"
@@ -48,6 +50,17 @@ def check_options(pipeline: Any, options: PictureOptions) -> None:
             )
 
 
+def check_guidance(pipeline: Any, steps: int, guidance_scale: float | None) -> None:
+    """Raise `ModelError` if guidance is left to a schedule of another number of steps."""
+    parameter = _parameters(pipeline).get(SCHEDULE)
+    length = len(parameter.default or ()) if parameter is not None else 0
+    if length and guidance_scale is None and steps != length:
+        raise ModelError(
+            f"The guidance of {type(pipeline).__name__} is a schedule of {length} steps; give "
+            f"--guidance-scale with --steps {steps}."
+        )
+
+
 def call_arguments(
     pipeline: Any, options: PictureOptions, guidance_scale: float | None, count: int
 ) -> dict[str, Any]:
@@ -67,6 +80,8 @@ def call_arguments(
     name = guidance_name(pipeline)
     if guidance_scale is not None and name in taken:
         arguments[name] = guidance_scale
+        if SCHEDULE in taken:
+            arguments[SCHEDULE] = None
         if name == TRUE_GUIDANCE and guidance_scale > 1 and negative is None:
             # Without one these pipelines leave guidance out, whatever its scale.
             negative = NO_PROMPT

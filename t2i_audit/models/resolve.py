@@ -211,7 +211,9 @@ def require_text_to_image(pipeline: Any, name: str) -> None:
         )
     made = taken.get("output_type")
     # Those that make sounds, videos or what another pipeline draws from have another default.
-    if made is not None and made.default not in (made.empty, "pil"):
+    frames = taken.get("num_frames")
+    film = frames is not None and frames.default != 1
+    if film or (made is not None and made.default not in (made.empty, "pil")):
         raise ModelError(
             f"{name!r} is a {kind}, which makes no picture; give a text-to-image model."
         )

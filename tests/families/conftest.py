@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from t2i_audit.generation.sampler import DEFAULTS_FILE, DEFAULTS_KEY
+from t2i_audit.io import write_json
 from t2i_audit.models import LoadedModel, load_model
 from t2i_audit.models.quiet import quiet_libraries
 from tests.families.checkpoints import FAMILIES, build
@@ -30,6 +32,8 @@ def family_folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
             pytest.skip(f"this diffusers has no {FAMILIES[name].pipeline}")
         with quiet_libraries():
             build(name).save_pretrained(root / name)
+        if FAMILIES[name].defaults:
+            write_json(root / name / DEFAULTS_FILE, {DEFAULTS_KEY: FAMILIES[name].defaults})
         return root / name
 
     return folder

@@ -18,6 +18,8 @@ class Family:
     """Of the pictures asked for, in pixels."""
     attributes: dict[str, Any] = field(default_factory=dict)
     """Set on the loaded pipeline, where its pictures' size is written in its code."""
+    defaults: dict[str, Any] = field(default_factory=dict)
+    """Of its sampling, written into the checkpoint; by default those of the pipeline's call."""
 
 
 def vae(channels: int = 4, *, sizes: tuple[int, ...] = (4, 4), **changes: Any) -> Any:

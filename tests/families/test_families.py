@@ -149,6 +149,9 @@ def _holds(tensor: torch.Tensor, row: int, vector: torch.Tensor) -> bool:
     # behind the tokens.
     every = [tensor] if tensor.ndim == 2 else [tensor[..., row, :, :]]
     every += [tensor[row]] if tensor.ndim == 4 and row < len(tensor) else []
+    # Some have the layers take turns channel by channel.
+    if tensor.ndim == 3 and tensor.shape[-1] % len(vector) == 0:
+        every += [tensor[row].unflatten(-1, (len(vector), -1)).transpose(-1, -2).flatten(1)]
     windows = [own.reshape(-1, own.shape[-1]).unfold(1, len(vector), 1) for own in every]
     return any(bool(torch.isclose(each, vector, atol=1e-5).all(-1).any()) for each in windows)
 

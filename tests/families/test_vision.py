@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from t2i_audit.activations.denoiser import DenoiserRecorder
+from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
 from t2i_audit.activations.encoder import encode_suite
+from t2i_audit.activations.encoding import encode_prompts
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import cut_batches, sample_batch, sampling_defaults
-from t2i_audit.generation.options import sampler_options
+from t2i_audit.generation.options import check_guidance, sampler_options
 from t2i_audit.models import LoadedModel
+from t2i_audit.models.resolve import require_text_to_image
 from t2i_audit.settings import PictureOptions
+from tests.families.parts import flow
+from tests.families.vision import qwen_3_processor, qwen_3_vision
 from tests.tiny import tiny_prompts
 
 PROMPTS = tiny_prompts(4)
@@ -23,7 +27,8 @@ SMALL = PictureOptions(height=16, width=16)
 
 def sample(model: LoadedModel, **changes: Any) -> Any:
     (batch,) = cut_batches(PROMPTS, seeds=1, batch_size=4)
-    settings: dict[str, Any] = {"steps": 2, "guidance_scale": None, "options": SMALL}
+    guidance = sampling_defaults(model).guidance_scale
+    settings: dict[str, Any] = {"steps": 2, "guidance_scale": guidance, "options": SMALL}
     return sample_batch(model, batch, **(settings | changes))
 
 
@@ -81,6 +86,8 @@ def test_a_negative_prompt_that_no_guider_would_use_is_refused(
         # The first 34 tokens, of the template, are cut off; text first.
         ("krea-2", "transformer_blocks.1", -34),
         ("hunyuan-image", "transformer_blocks.0", -34),
+        # One sequence, of which the text fills as much as it did in the encoder.
+        ("ideogram-4", "layers.1", 0),
     ],
 )
 def test_words_inside_the_denoiser_are_where_the_familys_code_puts_them(
@@ -103,6 +110,67 @@ def test_words_inside_the_denoiser_are_where_the_familys_code_puts_them(
         ]
         actual = arrays["transformer", f"{block}@step_0", f"{slot}@text_encoder"]
         np.testing.assert_allclose(actual, np.stack(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "block", "start", "side"),
+    [
+        # Behind 512 tokens of text, without the 34 of the template that are cut off.
+        ("krea-2", "transformer_blocks.1", None, 32),
+        # Behind the 2048 tokens that text may have.
+        ("ideogram-4", "layers.1", 2048, 16),
+        ("qwen-image-2.1", "transformer_blocks.1", None, 64),
+        # Behind what the text is condensed to.
+        ("bria-fibo-2", "layers.5", None, 16),
+    ],
+)
+def test_the_picture_is_read_where_the_familys_code_puts_it(
+    name: str, block: str, start: int | None, side: int, family_model: Any
+) -> None:
+    model: LoadedModel = family_model(name)
+    kept: list[torch.Tensor] = []
+    module = model.pipeline.transformer.get_submodule(block)
+    handle = module.register_forward_hook(lambda _, __, output: kept.append(output))
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    sample(model, recorder=recorder, options=PictureOptions(side, side))
+    handle.remove()
+    picture = kept[0][:, -16:] if start is None else kept[0][:, start : start + 16]
+    grid = picture.transpose(1, 2).unflatten(2, (4, 4))
+    expected = torch.nn.functional.adaptive_avg_pool2d(grid, GRID_SIDE).flatten(1).numpy()
+
+    assert kept[0].shape[1] > 16
+    recorded = recorder.take().arrays["transformer", f"{block}@step_0", "grid"]
+    np.testing.assert_allclose(recorded, expected, atol=1e-5)
+
+
+def test_a_schedule_of_guidance_is_for_its_own_number_of_steps(family_model: Any) -> None:
+    pipeline = family_model("ideogram-4").pipeline
+    check_guidance(pipeline, 48, None)
+    check_guidance(pipeline, 2, 3.0)
+    with pytest.raises(ModelError, match=r"a schedule of 48 steps; give --guidance-scale"):
+        check_guidance(pipeline, 2, None)
+
+
+def test_what_an_encoding_asks_for_that_no_call_takes_is_told_by_name() -> None:
+    """DreamLite takes one prompt a call, writes words before it, and paints beside a blank."""
+    from diffusers import DreamLitePipeline
+
+    encoder, tokenizer = qwen_3_vision()
+    pipeline = DreamLitePipeline(
+        text_encoder=encoder, tokenizer=tokenizer, processor=qwen_3_processor(tokenizer), vae=None,
+        unet=None, scheduler=flow(),
+    )  # fmt: skip
+    sentence = "encode_prompt of DreamLitePipeline asks for 'mode', which is not an argument"
+    with pytest.raises(ModelError, match=sentence):
+        encode_prompts(pipeline, ["a red ball"])
+
+
+def test_a_pipeline_of_films_is_refused() -> None:
+    from diffusers import Kandinsky6TI2VAPipeline
+
+    pipeline = object.__new__(Kandinsky6TI2VAPipeline)
+    with pytest.raises(ModelError, match="Kandinsky6TI2VAPipeline, which makes no picture"):
+        require_text_to_image(pipeline, "k6")
 
 
 def test_an_end_token_that_is_cut_off_is_not_read(family_model: Any) -> None:

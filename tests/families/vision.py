@@ -211,13 +211,39 @@ def bria_fibo_2() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def ideogram_4() -> dict[str, Any]:
+    from diffusers import Ideogram4Transformer2DModel
+    from diffusers.pipelines.ideogram4 import pipeline_ideogram4
+
+    # The layers are written in the pipeline's module, of a model that is 36 deep; it runs all of
+    # them on 2048 tokens.
+    pipeline_ideogram4.QWEN3_VL_ACTIVATION_LAYERS = (0, 1, 2)
+    encoder, tokenizer = qwen_3_vision("Qwen3VLModel", depth=3)
+
+    def denoiser() -> Any:
+        return open_gates(
+            Ideogram4Transformer2DModel(
+                in_channels=4, num_layers=2, attention_head_dim=16, num_attention_heads=2,
+                intermediate_size=32, adaln_dim=16, llm_features_dim=48, mrope_section=(4, 2, 2),
+            )
+        )  # fmt: skip
+
+    return {
+        "transformer": denoiser(), "unconditional_transformer": denoiser(), "vae": flux_2_vae(),
+        "scheduler": flow(), "text_encoder": encoder, "tokenizer": tokenizer,
+    }  # fmt: skip
+
+
 FAMILIES: dict[str, Family] = {
     "krea-2": Family("Krea2Pipeline", krea_2),
     "qwen-image-2.1": Family("QwenImage21Pipeline", qwen_image_21, side=64),
     "hunyuan-image": Family("HunyuanImagePipeline", hunyuan_image),
     "longcat-image": Family("LongCatImagePipeline", longcat_image),
+    "ideogram-4": Family(
+        "Ideogram4Pipeline", ideogram_4, defaults={"steps": 2, "guidance_scale": 3.0}
+    ),
     "nucleus-moe": Family("NucleusMoEImagePipeline", nucleus_moe),
     "bria-fibo-2": Family("BriaFibo2Pipeline", bria_fibo_2),
 }
 # Those whose denoiser's blocks change the text as well.
-JOINT = {"krea-2", "qwen-image-2.1", "hunyuan-image", "longcat-image"}
+JOINT = {"krea-2", "qwen-image-2.1", "hunyuan-image", "longcat-image", "ideogram-4"}
