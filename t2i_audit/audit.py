@@ -161,7 +161,7 @@ def run_audit(settings: AuditSettings) -> Path:
     from t2i_audit.activations.denoiser import denoiser_blocks
     from t2i_audit.generation import sampling_defaults
     from t2i_audit.generation.memory import remember_offload
-    from t2i_audit.generation.options import check_guidance, check_options, sampler_options
+    from t2i_audit.generation.options import check_options, check_steps, sampler_options
     from t2i_audit.generation.safety import checker_name, safety_notes, watermarker_name
     from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.judging import judge_as_made, judge_pictures
@@ -187,7 +187,7 @@ def run_audit(settings: AuditSettings) -> Path:
         options=settings.picture_options,
     )
     check_options(inputs.loaded.pipeline, settings.picture_options)
-    check_guidance(inputs.loaded.pipeline, sampling.steps, sampling.guidance_scale)
+    check_steps(inputs.loaded.pipeline, sampling.steps, sampling.guidance_scale)
     if settings.denoiser_station:
         denoiser_blocks(inputs.loaded.pipeline)  # so that one that is not understood is told now
     remember_offload(inputs.loaded, settings.out)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import permutations, product
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.hooks import EMBEDDINGS, TextEncoder, watch
@@ -358,6 +358,8 @@ class Follower:
         every_output = sequences_in(output)
         outputs = [take(each, self._rows) for each in every_output]
         places: dict[str, Place] = {}
+        nearness: dict[str, float] = {}
+        moved: dict[str, torch.Tensor] = {}
         for name, (length, place) in found.items():
             alike = [
                 (index, held)
@@ -373,7 +375,15 @@ class Follower:
             near = [_nearness(before, state) for state in states]
             best = near.index(max(near))
             places[name] = Place(alike[best][0], place.positions)
-            self._marks[name] = states[best]
+            moved[name], nearness[name] = states[best], near[best]
+        # Of sequences that came in apart and are equally long only one can be what comes out.
+        for one, other in permutations(places, 2):
+            apart = found[one][1].index != found[other][1].index
+            both = one in places and other in places
+            if both and apart and places[one].index == places[other].index:
+                del places[min((one, other), key=nearness.__getitem__)]
+        for name in places:
+            self._marks[name] = moved[name]
         self.places[path] = places
         if PICTURE not in self._marks:
             start = self._start(every_output, {place.index for place in places.values()})

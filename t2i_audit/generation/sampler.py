@@ -18,6 +18,7 @@ from t2i_audit.generation.options import (
     guidance_name,
     guided,
     guiders,
+    own_steps,
     picture_size,
 )
 from t2i_audit.io import read_json
@@ -71,7 +72,8 @@ def sampling_defaults(loaded: LoadedModel) -> SamplingDefaults:
             given = dict(read_json(path).get(DEFAULTS_KEY, {}))
         except (ValueError, AttributeError, TypeError) as error:
             raise ModelError(f"{path} cannot be read: {error}") from error
-    steps = given.get("steps", _default(called, "num_inference_steps"))
+    default = own_steps(loaded.pipeline) or _default(called, "num_inference_steps")
+    steps = given.get("steps", default)
     if steps is None:
         raise ModelError(
             f"{type(loaded.pipeline).__name__} has no default number of steps; give --steps."
