@@ -163,8 +163,8 @@ def run_audit(settings: AuditSettings) -> Path:
     from t2i_audit.generation import sampling_defaults
     from t2i_audit.generation.memory import remember_offload
     from t2i_audit.generation.options import (
-        check_guidance,
         check_options,
+        check_steps,
         sampler_options,
         switched_off_notes,
     )
@@ -193,7 +193,7 @@ def run_audit(settings: AuditSettings) -> Path:
         options=settings.picture_options,
     )
     check_options(inputs.loaded.pipeline, settings.picture_options)
-    check_guidance(inputs.loaded.pipeline, sampling.steps, sampling.guidance_scale)
+    check_steps(inputs.loaded.pipeline, sampling.steps, sampling.guidance_scale)
     if settings.denoiser_station:
         denoiser_blocks(inputs.loaded.pipeline)  # so that one that is not understood is told now
     remember_offload(inputs.loaded, settings.out)

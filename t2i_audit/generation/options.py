@@ -18,6 +18,8 @@ GUIDANCE = "guidance_scale"
 TRUE_GUIDANCE = "true_cfg_scale"
 # Of pipelines that take no `guidance_scale` but have a denoiser whose guidance is an input.
 DISTILLED_GUIDANCE = "distilled_guidance_scale"
+# Noise levels of all steps, in a pipeline's configuration.
+OWN_SIGMAS = "sample_sigmas"
 # One scale a step, which stands in the way of one for all.
 SCHEDULE = "guidance_schedule"
 BINNING = "use_resolution_binning"
@@ -50,8 +52,20 @@ def check_options(pipeline: Any, options: PictureOptions) -> None:
             )
 
 
-def check_guidance(pipeline: Any, steps: int, guidance_scale: float | None) -> None:
-    """Raise `ModelError` if guidance is left to a schedule of another number of steps."""
+def own_steps(pipeline: Any) -> int | None:
+    """The number of steps that the checkpoint itself settles, whatever its call is given."""
+    sigmas = getattr(pipeline.config, OWN_SIGMAS, None)
+    return len(sigmas) if sigmas else None
+
+
+def check_steps(pipeline: Any, steps: int, guidance_scale: float | None) -> None:
+    """Raise `ModelError` if the checkpoint or a schedule of guidance is of other `steps`."""
+    own = own_steps(pipeline)
+    if own not in (None, steps):
+        raise ModelError(
+            f"{type(pipeline).__name__} samples in {own} steps of its own; leave out "
+            f"--steps {steps}."
+        )
     parameter = _parameters(pipeline).get(SCHEDULE)
     length = len(parameter.default or ()) if parameter is not None else 0
     if length and guidance_scale is None and steps != length:

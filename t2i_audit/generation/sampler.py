@@ -19,6 +19,7 @@ from t2i_audit.generation.options import (
     guidance_name,
     guided,
     guiders,
+    own_steps,
     picture_size,
     spread_arguments,
 )
@@ -76,7 +77,9 @@ def sampling_defaults(loaded: LoadedModel) -> SamplingDefaults:
             given = dict(read_json(path).get(DEFAULTS_KEY, {}))
         except (ValueError, AttributeError, TypeError) as error:
             raise ModelError(f"{path} cannot be read: {error}") from error
-    steps = given.get("steps", _default(called, stage_argument(loaded.pipeline, STEPS)))
+    default = own_steps(loaded.pipeline)
+    default = default or _default(called, stage_argument(loaded.pipeline, STEPS))
+    steps = given.get("steps", default)
     if steps is None:
         raise ModelError(
             f"{type(loaded.pipeline).__name__} has no default number of steps; give --steps."

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers.configuration_utils import FrozenDict
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
 from t2i_audit.activations.encoder import encode_suite
 from t2i_audit.activations.encoding import encode_prompts
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import cut_batches, sample_batch, sampling_defaults
-from t2i_audit.generation.options import check_guidance, sampler_options
+from t2i_audit.generation.options import check_steps, sampler_options
 from t2i_audit.models import LoadedModel
 from t2i_audit.models.resolve import require_text_to_image
 from t2i_audit.settings import PictureOptions
@@ -143,12 +144,37 @@ def test_the_picture_is_read_where_the_familys_code_puts_it(
     np.testing.assert_allclose(recorded, expected, atol=1e-5)
 
 
+def test_a_picture_of_as_many_tokens_as_the_text_is_not_taken_for_it(family_model: Any) -> None:
+    """Nucleus hands on the picture alone, while its blocks are given both."""
+    model: LoadedModel = family_model("nucleus-moe")
+    length = int(encode_prompts(model.pipeline, [each.text for each in PROMPTS])[0].shape[1])
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    # A token is 8 pixels a side; texts are filled up to a multiple of 8 tokens.
+    sample(model, recorder=recorder, options=PictureOptions(64, length))
+    positions = {position for _, _, position in recorder.take().arrays}
+
+    assert positions == {"grid"}
+
+
+def test_steps_that_a_checkpoint_brings_itself_are_not_changed(
+    family_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: LoadedModel = family_model("qwen-image-2.1")
+    own = {**model.pipeline.config, "sample_sigmas": [1.0, 0.7, 0.4]}
+    monkeypatch.setattr(model.pipeline, "_internal_dict", FrozenDict(own))
+
+    assert sampling_defaults(model).steps == 3
+    check_steps(model.pipeline, 3, None)
+    with pytest.raises(ModelError, match="samples in 3 steps of its own; leave out --steps 2"):
+        check_steps(model.pipeline, 2, None)
+
+
 def test_a_schedule_of_guidance_is_for_its_own_number_of_steps(family_model: Any) -> None:
     pipeline = family_model("ideogram-4").pipeline
-    check_guidance(pipeline, 48, None)
-    check_guidance(pipeline, 2, 3.0)
+    check_steps(pipeline, 48, None)
+    check_steps(pipeline, 2, 3.0)
     with pytest.raises(ModelError, match=r"a schedule of 48 steps; give --guidance-scale"):
-        check_guidance(pipeline, 2, None)
+        check_steps(pipeline, 2, None)
 
 
 def test_what_an_encoding_asks_for_that_no_call_takes_is_told_by_name() -> None:
