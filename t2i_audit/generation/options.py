@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -195,26 +193,6 @@ def guiders(pipeline: Any) -> list[Any]:
     """The components that guide its sampling, each with a ``guidance_scale`` of its own."""
     every = pipeline.components.values()
     return [each for each in every if hasattr(each, "prepare_inputs") and hasattr(each, GUIDANCE)]
-
-
-@contextmanager
-def guided(pipeline: Any, guidance_scale: float | None) -> Iterator[None]:
-    """Have the guiders of `pipeline` guide by `guidance_scale` while the block runs.
-
-    They are left as they are where it is None or what the first of them has.
-    """
-    every = guiders(pipeline)
-    own = [each.guidance_scale for each in every]
-    if guidance_scale is None or guidance_scale in own[:1]:
-        yield
-        return
-    try:
-        for each in every:
-            each.guidance_scale = guidance_scale
-        yield
-    finally:
-        for each, scale in zip(every, own, strict=True):
-            each.guidance_scale = scale
 
 
 def _switched_off(pipeline: Any) -> dict[str, bool]:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from t2i_audit.errors import ModelError
+from t2i_audit.generation.calling import calling
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
 from t2i_audit.generation.options import (
     STEPS,
     call_arguments,
     guidance_name,
-    guided,
     guiders,
     own_steps,
     picture_size,
     spread_arguments,
 )
-from t2i_audit.generation.times import times_for_all_rows
 from t2i_audit.io import read_json
 from t2i_audit.models.parts import stage_argument
 from t2i_audit.models.quiet import quiet_libraries
@@ -148,9 +145,7 @@ def sample_batch(
         with (
             torch.no_grad(),
             quiet_libraries(),
-            guided(pipeline, guidance_scale),
-            times_for_all_rows(pipeline),
-            _a_text_for_each(pipeline, len(batch.items)),
+            calling(pipeline, guidance_scale, len(batch.items)),
             watch,
         ):
             output = pipeline(**arguments)
@@ -180,31 +175,6 @@ def sample_batch(
         finite=finite,
         blocked=blocked,
     )
-
-
-@contextmanager
-def _a_text_for_each(pipeline: Any, count: int) -> Iterator[None]:
-    """Have a text that the pipeline encodes once for `count` pictures encoded once for each.
-
-    Some do so with an empty negative prompt, and cannot join the one with the many then.
-    """
-    name = "encode_prompt"
-    encode = getattr(pipeline, name, None)
-    if encode is None or count == 1:
-        yield
-        return
-
-    @functools.wraps(encode)
-    def encode_all(*args: Any, **kwargs: Any) -> Any:
-        if isinstance(kwargs.get("prompt"), str):
-            kwargs["prompt"] = [kwargs["prompt"]] * count
-        return encode(*args, **kwargs)
-
-    setattr(pipeline, name, encode_all)
-    try:
-        yield
-    finally:
-        delattr(pipeline, name)
 
 
 def _default(parameters: Any, name: str) -> Any:
