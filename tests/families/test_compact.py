@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,31 @@ def test_a_checkpoints_own_size_is_in_pixels(name: str, side: int, family_model:
     pipeline = family_model(name).pipeline
 
     assert picture_size(pipeline, PictureOptions()) == (side, side)
+
+
+@pytest.mark.parametrize("name", ["bria", "ernie-image", "sana-sprint"])
+def test_a_text_that_is_encoded_alone_before_the_prompts_is_not_counted_among_them(
+    name: str, family_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: LoadedModel = family_model(name)
+    encode = model.pipeline.encode_prompt
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    sample(model, name, recorder=recorder)
+    expected = recorder.take().arrays
+
+    def encode_another_first(prompt: list[str], *more: Any, **options: Any) -> Any:
+        encode(["a blue cross"], *more, **options)
+        return encode(prompt, *more, **options)
+
+    monkeypatch.setattr(
+        model.pipeline, "encode_prompt", functools.wraps(encode)(encode_another_first)
+    )
+    sample(model, name, recorder=recorder)
+    found = recorder.take().arrays
+
+    assert found.keys() == expected.keys()
+    for key, values in expected.items():
+        np.testing.assert_allclose(found[key], values, atol=1e-5, err_msg=str(key))
 
 
 def test_a_sprint_of_another_number_of_steps_begins_alike(family_model: Any) -> None:
