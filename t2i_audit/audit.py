@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,15 +69,12 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         suite = load_suite(settings.suite).limited(settings.limit)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
-    from t2i_audit.activations.encoding import prompt_encoding
-    from t2i_audit.activations.positions import tokenize
-    from t2i_audit.activations.text_encoders import text_encoders
+    from t2i_audit.activations.encoder import encode_suite
+    from t2i_audit.generation.memory import with_room
 
     loaded = _load_model(settings)
-    for encoder in text_encoders(loaded.pipeline):
-        tokenize(encoder.tokenizer, [suite.prompts[0].text])  # words must be found in it
-    with prompt_encoding(loaded.pipeline):  # must be understood
-        pass
+    # Words must be found in what is encoded, which is told before anything is written.
+    with_room(loaded, partial(encode_suite, loaded, suite.prompts[:1]), size=1)
     return _Inputs(suite, loaded)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,12 +105,13 @@ def encode_suite(
                     picked = [(line, row) for line, text in enumerate(own) for row in rows_of[text]]
                     lines, rows = (np.array(each, dtype=int) for each in zip(*picked, strict=True))
                     ids = call.ids.tolist()
-                    located = locate_all(
-                        encoder.tokenizer,
-                        [prompts[row] for row in rows],
-                        [ids[line] for line in lines],
-                        tokens=[words[encoder.name][own[line]] for line in lines],
-                    )
+                    with _named(encoder, loaded):
+                        located = locate_all(
+                            encoder.tokenizer,
+                            [prompts[row] for row in rows],
+                            [ids[line] for line in lines],
+                            tokens=[words[encoder.name][own[line]] for line in lines],
+                        )
                     found[encoder.name] |= dict(zip(rows.tolist(), located, strict=True))
                     _keep_states(writer, encoder, call, lines, rows, located, slots)
                     if call.pooled is not None:
@@ -130,6 +132,18 @@ def encode_suite(
     if not seen:
         raise ModelError(f"No text encoder of {loaded.name!r} runs in its encode_prompt.")
     return EncodedSuite(features=writer.close(), tokens=seen)
+
+
+@contextmanager
+def _named(encoder: TextEncoder, loaded: LoadedModel) -> Iterator[None]:
+    """Name the encoder in errors that prompts are not found in it."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(
+            f"{encoder.name} of {loaded.name!r} does not encode the prompts as they are, so their "
+            f"words cannot be found in it: {error}"
+        ) from error
 
 
 def _tokenized(encoder: TextEncoder, texts: Sequence[str]) -> dict[str, TextTokens]:

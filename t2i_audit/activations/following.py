@@ -340,14 +340,13 @@ class Follower:
         import torch
 
         for index, each in enumerate(every):
-            if index in taken or _is_matrix(each):
-                continue
-            tokens_first = self._ways(each)[0]
-            held = take(each, self._rows, tokens_first=tokens_first)
+            # What has as many rows somewhere else may be no sequence, as rotations by place.
+            known = index not in taken and not _is_matrix(each) and not self._ways(each)[0]
+            held = take(each, self._rows) if known else None
             if held is not None and held.shape[1] in self._picture:
                 self._marks[PICTURE] = held[:, 0]
                 self.picture_length = held.shape[1]
-                return Place(index, torch.zeros(len(held), dtype=torch.long), tokens_first)
+                return Place(index, torch.zeros(len(held), dtype=torch.long))
         return None
 
     def _move(self, path: str, found: dict[str, tuple[int, Place]], output: Any) -> None:

@@ -84,7 +84,7 @@ class _Reader:
         self.ran = self.given = False
         """Whether the encoder ran at all, and for all prompts, if only for their beginnings."""
         self._done = 0  # rows of the batch that earlier calls held
-        self._found: list[PromptTokens] | None = []  # None once a row held something else
+        self._found: list[PromptTokens] = []
         self._whole = True
         self._last: dict[str, torch.Tensor] = {}
         self._lines: list[int] = []  # of the running call, those that hold prompts
@@ -94,44 +94,53 @@ class _Reader:
 
     def _read_ids(self, ids: torch.Tensor) -> None:
         self._lines = []
+        if len(ids) >= self._batch:
+            self._done = 0
         for start in range(0, len(ids), self._batch):
             if not self._prompts or self._encoder.name in self._words:
                 return
-            self._read_part(ids, start)
+            self.ran = True
+            begun = self._done > 0
+            if not self._read_part(ids, start):
+                self._done = 0
+                if begun:  # what earlier calls held was the end of something else
+                    self._read_part(ids, start)
 
-    def _read_part(self, ids: torch.Tensor, start: int) -> None:
-        """Read the batch, or the next part of it, that begins at row `start` of a call's `ids`."""
+    def _read_part(self, ids: torch.Tensor, start: int) -> bool:
+        """Read the batch, or the next part of it, that begins at row `start` of a call's `ids`.
+
+        Returns:
+            Whether it holds the prompts.
+        """
         if not self._done:
             self._found, self._last, self._whole = [], {}, True
         count = min(len(ids) - start, self._batch)
+        if self._done + count > self._batch:
+            return False
         own = [row for row in self._prompts if self._done <= row < self._done + count]
         lines = [start + row - self._done for row in own]
         prompts = [self._prompts[row] for row in own]
         try:
             found = locate_all(self._encoder.tokenizer, prompts, ids[lines].tolist())
         except ModelError:
-            found = None
-        self.ran = True
-        if found is None or self._found is None or any(_is_other(each, ids) for each in found):
-            self._found, self._lines = None, []
-        else:
-            self._found += found
-            self._lines = lines
-            self._whole = self._whole and not any(each.truncated for each in found)
+            return False
+        if any(_is_other(each, ids) for each in found):
+            return False
+        self._found += found
+        self._lines = lines
+        self._whole = self._whole and not any(each.truncated for each in found)
         self._done += count
-        if self._done < self._batch:
-            return
-        fits = self._done == self._batch
-        self._done = 0
-        if self._found is not None and fits:
+        if self._done == self._batch:
+            self._done = 0
             self.given = True
             if self._whole:
                 self._words[self._encoder.name] = Words(tuple(self._found), self._last)
+        return True
 
     def _keep_last(self, layer: str, states: torch.Tensor) -> None:
         import torch
 
-        if not self._lines or layer == EMBEDDINGS or self._found is None:
+        if not self._lines or layer == EMBEDDINGS:
             return
         tokens = self._found[-len(self._lines) :]
         last = states[self._lines, [each.content[-1] for each in tokens]]

@@ -301,6 +301,29 @@ def bria_fibo() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def glm_image() -> dict[str, Any]:
+    """Of GLM-Image what encodes: its text encoder reads words in quotation marks alone.
+
+    The prompt is read by a language model that draws it in tokens, which the pipeline then paints.
+    """
+    from diffusers import GlmImageTransformer2DModel
+    from transformers import ByT5Tokenizer, T5Config, T5EncoderModel
+
+    tokenizer = ByT5Tokenizer()
+    config = T5Config(
+        vocab_size=len(tokenizer), d_model=32, d_ff=37, d_kv=8, num_layers=2, num_heads=4
+    )
+    return {
+        "transformer": GlmImageTransformer2DModel(
+            patch_size=2, in_channels=4, out_channels=4, num_layers=2, attention_head_dim=4,
+            num_attention_heads=4, text_embed_dim=32, time_embed_dim=8, condition_dim=4,
+            prior_vq_quantizer_codebook_size=16,
+        ),
+        "vae": vae(), "scheduler": flow(), "text_encoder": T5EncoderModel(config).eval(),
+        "tokenizer": tokenizer, "processor": None, "vision_language_encoder": None,
+    }  # fmt: skip
+
+
 FAMILIES: dict[str, Family] = {
     "lumina": Family("LuminaPipeline", lumina, side=32),
     "sana-sprint": Family("SanaSprintPipeline", sana_sprint, side=32),

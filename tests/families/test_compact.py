@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from diffusers import GlmImagePipeline
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
 from t2i_audit.activations.encoder import encode_suite
+from t2i_audit.cli.main import main
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import (
     Sampled,
@@ -20,7 +24,9 @@ from t2i_audit.generation import (
 )
 from t2i_audit.generation.options import picture_size, sampler_options, switched_off_notes
 from t2i_audit.models import LoadedModel
+from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.settings import PictureOptions
+from tests.families import compact
 from tests.families.checkpoints import FAMILIES
 from tests.tiny import tiny_prompts
 
@@ -163,6 +169,31 @@ def test_a_checkpoints_own_size_is_in_pixels(name: str, side: int, family_model:
     assert picture_size(pipeline, PictureOptions()) == (side, side)
 
 
+@pytest.mark.parametrize("name", ["bria", "ernie-image", "sana-sprint"])
+def test_a_text_that_is_encoded_alone_before_the_prompts_is_not_counted_among_them(
+    name: str, family_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: LoadedModel = family_model(name)
+    encode = model.pipeline.encode_prompt
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    sample(model, name, recorder=recorder)
+    expected = recorder.take().arrays
+
+    def encode_another_first(prompt: list[str], *more: Any, **options: Any) -> Any:
+        encode(["a blue cross"], *more, **options)
+        return encode(prompt, *more, **options)
+
+    monkeypatch.setattr(
+        model.pipeline, "encode_prompt", functools.wraps(encode)(encode_another_first)
+    )
+    sample(model, name, recorder=recorder)
+    found = recorder.take().arrays
+
+    assert found.keys() == expected.keys()
+    for key, values in expected.items():
+        np.testing.assert_allclose(found[key], values, atol=1e-5, err_msg=str(key))
+
+
 def test_a_sprint_of_another_number_of_steps_begins_alike(family_model: Any) -> None:
     model: LoadedModel = family_model("sana-sprint")
     times: list[list[float]] = []
@@ -210,3 +241,18 @@ def _rewrite(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kind, "_enhance_prompt_with_pe", lambda *_, **__: "a green star")
     for part in ("pe", "pe_tokenizer"):
         monkeypatch.setattr(model.pipeline, part, object())
+
+
+def test_an_encoder_of_quoted_words_alone_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with quiet_libraries():
+        GlmImagePipeline(**compact.glm_image()).save_pretrained(tmp_path / "glm-image")
+    capsys.readouterr()
+    folder, run = tmp_path / "glm-image", tmp_path / "run"
+
+    assert main(["audit", str(folder), "--device", "cpu", "--out", str(run)]) == 2
+    said = capsys.readouterr().err
+    assert f"text_encoder of '{folder}' does not encode the prompts as they are" in said
+    assert len(said.strip().splitlines()) == 1
+    assert not run.exists()
