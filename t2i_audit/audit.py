@@ -70,9 +70,10 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
     from t2i_audit.activations.encoder import encode_suite
-    from t2i_audit.generation.memory import with_room
+    from t2i_audit.generation.memory import remember_offload, with_room
 
     loaded = _load_model(settings)
+    remember_offload(loaded, settings.out)
     # Words must be found in what is encoded, which is told before anything is written.
     with_room(loaded, partial(encode_suite, loaded, suite.prompts[:1]), size=1)
     return _Inputs(suite, loaded)
@@ -159,7 +160,6 @@ def run_audit(settings: AuditSettings) -> Path:
     judge.check(inputs.suite.prompts)
     from t2i_audit.activations.denoiser import denoiser_blocks
     from t2i_audit.generation import sampling_defaults
-    from t2i_audit.generation.memory import remember_offload
     from t2i_audit.generation.options import (
         check_options,
         check_steps,
@@ -194,7 +194,6 @@ def run_audit(settings: AuditSettings) -> Path:
     check_steps(inputs.loaded.pipeline, sampling.steps, sampling.guidance_scale)
     if settings.denoiser_station:
         denoiser_blocks(inputs.loaded.pipeline)  # so that one that is not understood is told now
-    remember_offload(inputs.loaded, settings.out)
     if settings.batch_size is None:
         found = _remembered_batch_size(settings.out)
         if found is None:
