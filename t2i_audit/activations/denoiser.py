@@ -12,14 +12,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.attention import CrossAttention, attention_maps, grid_shape, key_averages
-from t2i_audit.activations.following import (
-    PICTURE,
-    Follower,
-    Found,
-    packed_picture,
-    varied_offset,
-    words_in,
-)
+from t2i_audit.activations.following import PICTURE, Follower
+from t2i_audit.activations.given import Found, packed_picture, varied_offset, words_in
 from t2i_audit.activations.positions import PromptTokens, token_averages
 from t2i_audit.activations.reading import text_position
 from t2i_audit.activations.store import FeaturePart, Key

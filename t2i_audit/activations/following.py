@@ -8,22 +8,17 @@ is looked for in what the denoiser is given, and followed from module to module 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.words import Words
+from t2i_audit.activations.sequences import find, is_matrix, sequences_in, take, take_layers
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 PICTURE = "picture"
-PROBED = 8  # channels compared before the whole vector is
-# A state may pass through a narrower number format on its way to the denoiser.
-RELATIVE, ABSOLUTE = 1e-2, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,183 +37,6 @@ class Place:
         taken = take(sequences_in(value)[self.index], rows, tokens_first=self.tokens_first)
         assert taken is not None
         return taken
-
-
-def find(vectors: torch.Tensor, sequences: torch.Tensor) -> torch.Tensor | None:
-    """The position of each row's vector in its sequence, ``(r,)``; None if one is not there.
-
-    Vectors that are not finite are nowhere.
-
-    Args:
-        vectors: ``(r, d)``.
-        sequences: ``(r, s, D)`` with ``D >= d``; pipelines concatenate states of several layers or
-            encoders, so the vector may be any `d` channels that start at a multiple of `d`, or the
-            last; or they take turns channel by channel.
-    """
-    import torch
-
-    width, whole = vectors.shape[-1], sequences.shape[-1]
-    if whole < width or not sequences.shape[1]:
-        return None
-    vectors = vectors.to(sequences)
-    near = ABSOLUTE * float(vectors.abs().max())
-    if not math.isfinite(near):  # what a picture that came to nothing leaves
-        return None
-    turns = whole // width if whole % width == 0 else 1
-    starts = dict.fromkeys([*range(0, whole - width + 1, width), whole - width])
-    spans = [slice(start, start + width) for start in starts]
-    spans += [slice(first, None, turns) for first in range(turns) if turns > 1]
-    for span in spans:
-        part = sequences[..., span]
-        alike = torch.isclose(part[..., :PROBED], vectors[:, None, :PROBED], RELATIVE, near).all(
-            dim=-1
-        )
-        if not bool(alike.any(dim=1).all()):
-            continue
-        positions = alike.int().argmax(dim=1)
-        found = part[torch.arange(len(part), device=part.device), positions]
-        if torch.isclose(found, vectors, RELATIVE, near).all():
-            return positions.cpu()
-    return None
-
-
-def sequences_in(value: Any) -> list[Any]:
-    """Everything in `value` that may hold sequences, in order.
-
-    That is every floating tensor of two dimensions or more, and every list of matrices; nested
-    lists, tuples and dictionaries are opened.
-    """
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return [value] if value.ndim >= 2 and value.is_floating_point() else []
-    if isinstance(value, dict):
-        return [each for item in value.values() for each in sequences_in(item)]
-    if isinstance(value, list | tuple):
-        # Z-Image's omni checkpoints are given a list for each prompt, its pictures to go by first.
-        if value and all(isinstance(item, list | tuple) and len(item) == 1 for item in value):
-            return sequences_in([item[0] for item in value])
-        if value and all(isinstance(item, torch.Tensor) and item.ndim == 2 for item in value):
-            return [value] if value[0].is_floating_point() else []
-        return [each for item in value for each in sequences_in(item)]
-    return []
-
-
-def take(sequences: Any, rows: Sequence[int], *, tokens_first: bool = False) -> torch.Tensor | None:
-    """`rows` of one of `sequences_in`, padded to ``(r, s, d)``; None if it has not those rows.
-
-    A matrix holds the sequences of all rows one after the other, so each row gets all of it.
-    """
-    from torch.nn.utils.rnn import pad_sequence
-
-    if tokens_first:
-        if isinstance(sequences, list | tuple) or sequences.ndim != 3:
-            return None
-        sequences = sequences.transpose(0, 1)
-
-    if isinstance(sequences, list | tuple):
-        if len(sequences) <= max(rows) or len({item.shape[-1] for item in sequences}) > 1:
-            return None
-        return pad_sequence([sequences[row] for row in rows], batch_first=True)
-    if sequences.ndim == 2:
-        return sequences.expand(len(rows), *sequences.shape)
-    if sequences.ndim > 3 or len(sequences) <= max(rows):
-        return None
-    return sequences[list(rows)]
-
-
-def take_layers(
-    sequences: Any, rows: Sequence[int], *, tokens_first: bool = False
-) -> torch.Tensor | None:
-    """As `take`, of ``(b, s, l, d)`` too: states of several layers ``(r, s, l * d)``."""
-    if not isinstance(sequences, list | tuple) and sequences.ndim == 4:
-        return sequences[list(rows)].flatten(2) if len(sequences) > max(rows) else None
-    return take(sequences, rows, tokens_first=tokens_first)
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """An encoder's states in what a denoiser is given."""
-
-    length: int
-    """Of the sequence they are in."""
-    positions: torch.Tensor
-    """``(r,)`` of the prompts' last tokens, on the CPU."""
-    vectors: torch.Tensor
-    """``(r, D)``, all channels at those positions."""
-
-
-def words_in(
-    values: Sequence[Any], words: dict[str, Words], rows: Sequence[int], batch: int
-) -> tuple[list[int], dict[str, Found]]:
-    """Where the recorded prompts' states are in a denoiser's arguments.
-
-    Returns:
-        The rows of the denoiser's batch that hold them, and for each encoder where; both empty if
-        they are not there, as in an unconditional call or where the denoiser is given something
-        else.
-    """
-    import torch
-
-    inputs = [each for value in values for each in sequences_in(value) if not _is_matrix(each)]
-    sizes = sorted({len(each) for each in inputs if len(each) % batch == 0})
-    starts = dict.fromkeys(start for size in sizes for start in range(0, size, batch))
-    # Of four dimensions are pictures, and stacks with the layers first; sequences are tried before.
-    for taking, start in product((take, take_layers), starts):
-        own = [start + row for row in rows]
-        found: dict[str, Found] = {}
-        for held in (taking(each, own) for each in inputs):
-            if held is None:
-                continue
-            for name, known in words.items():
-                if name in found:
-                    continue
-                for states in known.last.values():
-                    positions = find(states, held)
-                    if positions is not None:
-                        vectors = held[torch.arange(len(own)), positions]
-                        found[name] = Found(held.shape[1], positions, vectors)
-                        break
-        if found:
-            return own, found
-    return [], {}
-
-
-def packed_picture(
-    sample: Any, rows: Sequence[int], texts: Sequence[Found]
-) -> tuple[int, int] | None:
-    """First token and number of tokens of the picture in a sample with a place left for the text.
-
-    Such a sample ``(b, s, c)`` is as long as the text, and zero up to the picture.
-    """
-    if not texts or getattr(sample, "ndim", 0) != 3:
-        return None
-    length = sample.shape[1]
-    filled = sample[list(rows)].ne(0).any(dim=-1)
-    first = int(filled[0].int().argmax())
-    ends = [int(held.positions.max()) for held in texts]
-    alike = bool(filled[:, first:].all()) and not bool(filled[:, :first].any())
-    if any(held.length != length for held in texts) or not alike or first <= max(ends):
-        return None
-    return first, length - first
-
-
-def varied_offset(values: Sequence[Any], size: int, batch: int) -> int:
-    """Where the conditional part of a batch of `size` starts, told from what varies over prompts.
-
-    An unconditional part has the same text in every row. Where that does not tell, the last part.
-    """
-    import torch
-
-    if batch > 1:
-        for value in _tensors(values):
-            if len(value) != size or value.ndim < 2 or not value.is_floating_point():
-                continue
-            parts = value.split(batch)
-            same = [bool(torch.equal(part, part[:1].expand_as(part))) for part in parts]
-            if same.count(False) == 1:
-                return same.index(False) * batch
-    return size - batch
 
 
 class Follower:
@@ -341,7 +159,7 @@ class Follower:
 
         for index, each in enumerate(every):
             # What has as many rows somewhere else may be no sequence, as rotations by place.
-            known = index not in taken and not _is_matrix(each) and not self._ways(each)[0]
+            known = index not in taken and not is_matrix(each) and not self._ways(each)[0]
             held = take(each, self._rows) if known else None
             if held is not None and held.shape[1] in self._picture:
                 self._marks[PICTURE] = held[:, 0]
@@ -402,27 +220,9 @@ def _parts(denoiser: nn.Module) -> dict[str, nn.Module]:
     return modules
 
 
-def _is_matrix(sequences: Any) -> bool:
-    return not isinstance(sequences, list | tuple) and sequences.ndim == 2
-
-
 def _nearness(one: torch.Tensor, other: torch.Tensor) -> float:
     from torch.nn import functional
 
     if one.shape != other.shape:
         return -1.0
     return float(functional.cosine_similarity(one.float(), other.float(), dim=-1).mean())
-
-
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        if value.ndim:
-            yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)

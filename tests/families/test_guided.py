@@ -12,7 +12,7 @@ from diffusers import WuerstchenCombinedPipeline
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
 from t2i_audit.activations.encoder import POOLED, encode_suite
-from t2i_audit.activations.following import sequences_in
+from t2i_audit.activations.sequences import sequences_in
 from t2i_audit.activations.store import FeaturePart
 from t2i_audit.activations.text_encoders import text_encoders
 from t2i_audit.errors import ModelError
