@@ -65,11 +65,15 @@ def _a_text_for_each(pipeline: Any, count: int) -> Iterator[None]:
             kwargs["prompt"] = [kwargs["prompt"]] * count
         return encode(*args, **kwargs)
 
+    own = vars(pipeline).get(ENCODE)  # whoever put another in place of the class's gets it back
     setattr(pipeline, ENCODE, encode_all)
     try:
         yield
     finally:
-        delattr(pipeline, ENCODE)
+        if own is None:
+            delattr(pipeline, ENCODE)
+        else:
+            setattr(pipeline, ENCODE, own)
 
 
 @contextmanager
