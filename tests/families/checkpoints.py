@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.families import compact, guided, text, vision
-from tests.families.parts import Family, flat_vae, flow, unet, vae
+from tests.families.parts import Family, deep_vae, flat_vae, flow, unet, vae
 
 
 def stable_diffusion(**changes: Any) -> dict[str, Any]:
@@ -123,25 +123,16 @@ def pixart() -> dict[str, Any]:
 
 
 def sana() -> dict[str, Any]:
-    from diffusers import AutoencoderDC, SanaTransformer2DModel
+    from diffusers import SanaTransformer2DModel
 
     encoder, tokenizer = text.gemma()
-    blocks = ("ResBlock", "EfficientViTBlock")
     return {
         "transformer": SanaTransformer2DModel(
             patch_size=1, in_channels=4, out_channels=4, num_layers=2, num_attention_heads=2,
             attention_head_dim=4, num_cross_attention_heads=2, cross_attention_head_dim=4,
             cross_attention_dim=8, caption_channels=8, sample_size=8,
         ),
-        "vae": AutoencoderDC(
-            in_channels=3, latent_channels=4, attention_head_dim=2, encoder_block_types=blocks,
-            decoder_block_types=blocks, encoder_block_out_channels=(8, 8),
-            decoder_block_out_channels=(8, 8), encoder_qkv_multiscales=((), (5,)),
-            decoder_qkv_multiscales=((), (5,)), encoder_layers_per_block=(1, 1),
-            decoder_layers_per_block=(1, 1), downsample_block_type="conv",
-            upsample_block_type="interpolate", decoder_norm_types="rms_norm",
-            decoder_act_fns="silu",
-        ),
+        "vae": deep_vae(),
         "scheduler": flow(), "text_encoder": encoder, "tokenizer": tokenizer,
     }  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.families import text
-from tests.families.parts import Family, flat_vae, flow, vae
+from tests.families.parts import Family, deep_vae, flat_vae, flow, vae
 
 
 def gemma_tokenizer() -> Any:
@@ -84,10 +84,9 @@ def lumina() -> dict[str, Any]:
 
 
 def sana_sprint() -> dict[str, Any]:
-    from diffusers import AutoencoderDC, SanaTransformer2DModel, SCMScheduler
+    from diffusers import SanaTransformer2DModel, SCMScheduler
 
     encoder, tokenizer = text.gemma()
-    blocks = ("ResBlock", "EfficientViTBlock")
     return {
         "transformer": SanaTransformer2DModel(
             patch_size=1, in_channels=4, out_channels=4, num_layers=2, num_attention_heads=2,
@@ -95,15 +94,7 @@ def sana_sprint() -> dict[str, Any]:
             cross_attention_dim=8, caption_channels=8, sample_size=32, guidance_embeds=True,
             qk_norm="rms_norm_across_heads",
         ),
-        "vae": AutoencoderDC(
-            in_channels=3, latent_channels=4, attention_head_dim=2, encoder_block_types=blocks,
-            decoder_block_types=blocks, encoder_block_out_channels=(8, 8),
-            decoder_block_out_channels=(8, 8), encoder_qkv_multiscales=((), (5,)),
-            decoder_qkv_multiscales=((), (5,)), encoder_layers_per_block=(1, 1),
-            decoder_layers_per_block=(1, 1), downsample_block_type="conv",
-            upsample_block_type="interpolate", decoder_norm_types="rms_norm",
-            decoder_act_fns="silu",
-        ),
+        "vae": deep_vae(),
         "scheduler": SCMScheduler(), "text_encoder": encoder, "tokenizer": tokenizer,
     }  # fmt: skip
 

@@ -39,6 +39,22 @@ def flat_vae(channels: int = 4, **changes: Any) -> Any:
     )  # fmt: skip
 
 
+def deep_vae() -> Any:
+    """The autoencoder of Sana."""
+    from diffusers import AutoencoderDC
+
+    blocks = ("ResBlock", "EfficientViTBlock")
+    return AutoencoderDC(
+        in_channels=3, latent_channels=4, attention_head_dim=2, encoder_block_types=blocks,
+        decoder_block_types=blocks, encoder_block_out_channels=(8, 8),
+        decoder_block_out_channels=(8, 8), encoder_qkv_multiscales=((), (5,)),
+        decoder_qkv_multiscales=((), (5,)), encoder_layers_per_block=(1, 1),
+        decoder_layers_per_block=(1, 1), downsample_block_type="conv",
+        upsample_block_type="interpolate", decoder_norm_types="rms_norm",
+        decoder_act_fns="silu",
+    )  # fmt: skip
+
+
 def unet(width: int, **changes: Any) -> Any:
     from diffusers import UNet2DConditionModel
 

@@ -29,6 +29,7 @@ from t2i_audit.models.parts import pipeline_parts
 from t2i_audit.models.placement import is_offloaded
 from t2i_audit.settings import PictureOptions
 from tests.families.checkpoints import FAMILIES, JOINT
+from tests.families.sampling import sample_recorded
 from tests.families.text import sentence_pieces
 from tests.tiny import tiny_prompts
 
@@ -68,19 +69,11 @@ def sample(
     negative_prompt: str | None = None,
     steps: tuple[int, ...] = STEPS,
 ) -> tuple[list[Sampled], list[FeaturePart]]:
-    side = FAMILIES[name].side
-    options = PictureOptions(height=side, width=side, negative_prompt=negative_prompt)
-    recorder = DenoiserRecorder(model.pipeline, steps=steps)
     guidance = sampling_defaults(model).guidance_scale
-    sampled, parts = [], []
-    for batch in cut_batches(prompts, seeds=1, batch_size=batch_size):
-        sampled.append(
-            sample_batch(
-                model, batch, steps=2, guidance_scale=guidance, recorder=recorder, options=options
-            )
-        )
-        parts.append(recorder.take())
-    return sampled, parts
+    return sample_recorded(
+        model, name, prompts, guidance,
+        batch_size=batch_size, steps=steps, negative_prompt=negative_prompt,
+    )  # fmt: skip
 
 
 _RECORDS: dict[str, tuple[list[Sampled], list[FeaturePart]]] = {}

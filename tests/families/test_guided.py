@@ -10,18 +10,18 @@ import pytest
 import torch
 from diffusers import WuerstchenCombinedPipeline
 
-from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
+from t2i_audit.activations.denoiser import GRID_SIDE, denoiser_blocks
 from t2i_audit.activations.encoder import POOLED, encode_suite
 from t2i_audit.activations.sequences import sequences_in
 from t2i_audit.activations.store import FeaturePart
 from t2i_audit.activations.text_encoders import text_encoders
 from t2i_audit.errors import ModelError
-from t2i_audit.generation import Sampled, cut_batches, sample_batch, sampling_defaults
+from t2i_audit.generation import Sampled, sampling_defaults
 from t2i_audit.generation.noise import latents_shape
 from t2i_audit.models import LoadedModel, load_model
-from t2i_audit.settings import PictureOptions
-from tests.families.checkpoints import FAMILIES, build
+from tests.families.checkpoints import build
 from tests.families.guided import PERTURBED, wuerstchen
+from tests.families.sampling import sample_recorded
 from tests.tiny import tiny_prompts
 
 PROMPTS = tiny_prompts(4)
@@ -31,18 +31,7 @@ def sample(
     model: LoadedModel, name: str, guidance: float | None, *, size: int = 4
 ) -> tuple[list[Sampled], list[FeaturePart]]:
     """The pictures of all prompts, and what is recorded at their first step."""
-    side = FAMILIES[name].side
-    options = PictureOptions(height=side, width=side)
-    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
-    sampled, parts = [], []
-    for batch in cut_batches(PROMPTS, seeds=1, batch_size=size):
-        sampled.append(
-            sample_batch(
-                model, batch, steps=2, guidance_scale=guidance, recorder=recorder, options=options
-            )
-        )
-        parts.append(recorder.take())
-    return sampled, parts
+    return sample_recorded(model, name, PROMPTS, guidance, batch_size=size, steps=(0,))
 
 
 @pytest.mark.parametrize("size", [1, 4])
