@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t2i_audit.printable import printable_json
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
@@ -79,8 +81,12 @@ def write_json(path: Path, value: object) -> None:
 
 
 def dump_json(value: object) -> str:
-    """`value` as indented JSON text with a final line break; NaN and infinities are ``null``."""
-    return json.dumps(to_json(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """`value` as indented JSON text with a final line break; NaN and infinities are ``null``.
+
+    Control characters are escaped, so that the text may be printed.
+    """
+    text = json.dumps(to_json(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return printable_json(text) + "\n"
 
 
 def read_json(path: Path) -> Any:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from t2i_audit.printable import print_line
+
 if TYPE_CHECKING:
     from rich.progress import Task
     from rich.text import Text
@@ -88,7 +90,7 @@ def _lines(name: str, total: int, done: int, stream: TextIO, interval: float) ->
     count = done
 
     def say(now: float) -> None:
-        print(plain_line(name, count, total, count - done, now - start), file=stream, flush=True)
+        print_line(plain_line(name, count, total, count - done, now - start), to=stream)
 
     def advance(n: int = 1) -> None:
         nonlocal count, said
@@ -106,7 +108,7 @@ def _lines(name: str, total: int, done: int, stream: TextIO, interval: float) ->
 
 def say(sentence: str) -> None:
     """Tell the user `sentence` on stderr."""
-    print(f"t2i-audit: {sentence}", file=sys.stderr, flush=True)
+    print_line(f"t2i-audit: {sentence}", to=sys.stderr)
 
 
 @contextmanager

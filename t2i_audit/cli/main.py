@@ -18,6 +18,7 @@ from t2i_audit import __version__
 from t2i_audit.cli import audit, leaderboard, merge, models, probe, prompts, synthetic
 from t2i_audit.errors import AuditError
 from t2i_audit.models.shortage import is_out_of_memory
+from t2i_audit.printable import print_line, printable_messages
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -47,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program on `argv` (the process's own if None); returns the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        code = app(arguments or ["--help"], prog_name="t2i-audit", standalone_mode=False)
+        with printable_messages():
+            code = app(arguments or ["--help"], prog_name="t2i-audit", standalone_mode=False)
     except AuditError as err:
         return _fail(str(err))
     except PromptsError as err:
@@ -85,7 +87,7 @@ def os_error_sentence(error: OSError) -> str | None:
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"t2i-audit {__version__}")
+        print_line(f"t2i-audit {__version__}")
         raise typer.Exit()
 
 
@@ -106,7 +108,7 @@ def _usage_sentence(error: TyperException) -> str:
 
 def _fail(sentence: str, code: int = BAD_INPUT, *, detail: str = "") -> int:
     """Say `sentence` on stderr, on one line; `detail` goes beneath as it is."""
-    print(f"t2i-audit: {' '.join(sentence.split())}", file=sys.stderr)
-    if detail:
-        print(detail, file=sys.stderr)
+    print_line(f"t2i-audit: {' '.join(sentence.split())}", to=sys.stderr)
+    for line in detail.split("\n") if detail else ():
+        print_line(line, to=sys.stderr)
     return code

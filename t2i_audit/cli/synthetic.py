@@ -12,6 +12,7 @@ import typer
 
 from t2i_audit.cli import options
 from t2i_audit.errors import AuditError
+from t2i_audit.printable import print_line
 
 app = typer.Typer(help="Compositional task families that validate the probe.")
 
@@ -217,7 +218,7 @@ def train_command(
         precision=precision,  # type: ignore[arg-type]
         threads=threads or _cores(),
         save_every=save_every,
-        say=lambda sentence: print(sentence, file=sys.stderr, flush=True),
+        say=lambda sentence: print_line(sentence, to=sys.stderr),
     )
     _report(result, out, as_json, show_student)
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from t2i_audit.errors import SuiteError
 from t2i_audit.io import atomic_file
+from t2i_audit.printable import printable
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from prompts.statistics import Statistics
 
 FORMATS = (".png", ".svg")
@@ -26,8 +29,19 @@ def draw_together(statistics: Statistics, path: Path) -> None:
     if not statistics.constituents:
         raise SuiteError("there are no constituents to draw; the prompts are text only")
     import matplotlib
+
+    # Text stays text, and neither date nor random ids get in: same counts, same file.
+    settings = {"svg.fonttype": "none", "svg.hashsalt": "t2i-audit", "text.parse_math": False}
+    kind = path.suffix.lower().removeprefix(".")
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with matplotlib.rc_context(settings), atomic_file(path) as temporary:
+        _figure(statistics).savefig(temporary, format=kind, dpi=150, metadata=metadata)
+
+
+def _figure(statistics: Statistics) -> Figure:
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
     names = sorted(name for name, _ in statistics.constituents.most_common(MOST))
@@ -43,8 +57,8 @@ def draw_together(statistics: Statistics, path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     shown = np.ma.masked_equal(counts, 0)
-    image = axes.imshow(shown, cmap="viridis", norm=matplotlib.colors.LogNorm(vmin=1))
-    labels = [name.replace(":", ": ") for name in names]
+    image = axes.imshow(shown, cmap="viridis", norm=LogNorm(vmin=1))
+    labels = [printable(name.replace(":", ": ")) for name in names]
     axes.set_xticks(range(len(names)), labels, rotation=90, fontsize=6)
     axes.set_yticks(range(len(names)), labels, fontsize=6)
     drawn = f", the {len(names)} most frequent of {len(statistics.constituents)}"
@@ -54,9 +68,4 @@ def draw_together(statistics: Statistics, path: Path) -> None:
         fontsize=9,
     )
     figure.colorbar(image, ax=axes, shrink=0.6, label="prompts (white: none)")
-    # Text stays text, and neither date nor random ids get in: same counts, same file.
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "t2i-audit"}
-    kind = path.suffix.lower().removeprefix(".")
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    with matplotlib.rc_context(settings), atomic_file(path) as temporary:
-        figure.savefig(temporary, format=kind, dpi=150, metadata=metadata)
+    return figure

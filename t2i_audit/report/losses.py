@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prompts.structure import PRESENCE
 from t2i_audit.io import write_bytes
+from t2i_audit.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,17 +38,20 @@ def write_losses(
     slots = sorted({row["slot"] for row in rows if not row["slot"].startswith(PRESENCE + ".")})
     if not slots:
         return ()
+    import matplotlib
+
     files = []
-    figure = _figure(rows, slots, drawn)
-    for ending in ("png", "svg"):
-        buffer = io.BytesIO()
-        # No date and no random ids: equal runs give equal bytes.
-        metadata = {"Date": None} if ending == "svg" else {"Software": None}
-        figure.savefig(buffer, format=ending, dpi=120, metadata=metadata)
-        path = run / FOLDER / f"{NAME}.{ending}"
-        path.parent.mkdir(exist_ok=True)
-        write_bytes(path, buffer.getvalue())
-        files.append(path)
+    # No date and no random ids: equal runs give equal bytes. A slot's name is never a formula.
+    with matplotlib.rc_context({"svg.hashsalt": NAME, "text.parse_math": False}):
+        figure = _figure(rows, slots, drawn)
+        for ending in ("png", "svg"):
+            buffer = io.BytesIO()
+            metadata = {"Date": None} if ending == "svg" else {"Software": None}
+            figure.savefig(buffer, format=ending, dpi=120, metadata=metadata)
+            path = run / FOLDER / f"{NAME}.{ending}"
+            path.parent.mkdir(exist_ok=True)
+            write_bytes(path, buffer.getvalue())
+            files.append(path)
     return tuple(files)
 
 
@@ -78,10 +82,8 @@ def best_readings(
 def _figure(
     rows: Sequence[Mapping[str, Any]], slots: Sequence[str], drawn: Mapping[str, Interval]
 ) -> Figure:
-    import matplotlib
     from matplotlib.figure import Figure
 
-    matplotlib.rcParams["svg.hashsalt"] = NAME
     lines = -(-len(slots) // COLUMNS)
     size = PANEL[0] * COLUMNS, PANEL[1] * lines + 1.6
     figure = Figure(figsize=size, layout="constrained")
@@ -90,7 +92,7 @@ def _figure(
     for index, slot in enumerate(slots):
         panel = axes[index // COLUMNS][index % COLUMNS]
         _panel(panel, way, best_readings(rows, slot), drawn.get(slot))
-        panel.set_title(slot, loc="left", fontsize=10, fontweight="bold", pad=14)
+        panel.set_title(printable(slot), loc="left", fontsize=10, fontweight="bold", pad=14)
         _label(panel, way, below=index + COLUMNS >= len(slots))
     for panel in axes.flat[len(slots) :]:
         panel.set_axis_off()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from t2i_audit.printable import printable
 from t2i_audit.report.tables import console, make_table
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def print_prompts(prompts: Sequence[Prompt]) -> None:
     for prompt in prompts:
         screen.print(_coloured(prompt, styles))
         split = f", {prompt.split}" if prompt.split else ""
-        screen.print(Padding(f"{prompt.type}{split}", (0, 0, 0, 2)), style="dim")
+        kind = printable(f"{prompt.type}{split}")
+        screen.print(Padding(kind, (0, 0, 0, 2)), style="dim")
         parts = [
             (part.slot, part.value, prompt.text[part.start : part.end])
             for part in prompt.constituents
@@ -49,10 +51,14 @@ def print_prompts(prompts: Sequence[Prompt]) -> None:
 def _coloured(prompt: Prompt, styles: Mapping[str, str]) -> Text:
     from rich.text import Text
 
-    text = Text(prompt.text)
+    style_at = [""] * len(prompt.text)
     for part in prompt.constituents:
-        text.stylize(f"bold {styles[part.kind]}", part.start, part.end)
-    return text
+        length = part.end - part.start
+        style_at[part.start : part.end] = [f"bold {styles[part.kind]}"] * length
+    # One letter at a time: a control character takes several letters to show.
+    return Text.assemble(
+        *((printable(letter), style) for letter, style in zip(prompt.text, style_at, strict=True))
+    )
 
 
 def print_statistics(
@@ -93,7 +99,8 @@ def print_statistics(
             [(name, *(str(figure) for figure in ends)) for name, ends in lengths.items()],
         )
     )
-    screen.print(f"\n{statistics.compositions:,} different pairs are bound")
+    screen.print()
+    screen.print(f"{statistics.compositions:,} different pairs are bound")
     if header is not None and header.certificate is not None:
         screen.print(_certificate(header.certificate))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
+
+from t2i_audit.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,12 +15,21 @@ UNDEFINED = "undefined"
 PIPE_WIDTH = 120  # letters a line where the output is no terminal and has no width of its own
 
 
-def console() -> Console:
-    """A console on stdout that takes every text as it is."""
+def console(*, file: TextIO | None = None, width: int | None = None) -> Console:
+    """A console on `file` (stdout if None) that prints text as it is, control characters shown.
+
+    Texts that it is given inside another of rich's objects must be `printable` themselves, as the
+    cells of `make_table` are.
+    """
     from rich.console import Console
 
-    screen = Console(highlight=False, markup=False, emoji=False)
-    if not screen.is_terminal:
+    class PlainConsole(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            plain = (printable(each) if isinstance(each, str) else each for each in objects)
+            super().print(*plain, **options)
+
+    screen = PlainConsole(file=file, width=width, highlight=False, markup=False, emoji=False)
+    if width is None and not screen.is_terminal:
         screen.width = PIPE_WIDTH
     return screen
 
@@ -29,9 +40,9 @@ def make_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, gap: in
 
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
     for header in headers:
-        table.add_column(header, overflow="fold")
+        table.add_column(printable(header), overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     return table
 
 

@@ -28,6 +28,6 @@ def check(
         streams.print_json(findings)
     else:
         for line in findings.lines():
-            print(line)
+            streams.say(line)
     if findings.faults:
         raise typer.Exit(1)

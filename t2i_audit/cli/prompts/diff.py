@@ -26,12 +26,12 @@ def diff(
         streams.print_json({"difference": difference, "sha256": hashes})
     else:
         for text in difference.only_first:
-            print(f"- {text}")
+            streams.say(f"- {text}")
         for text in difference.only_second:
-            print(f"+ {text}")
+            streams.say(f"+ {text}")
         for text, fields in difference.changed:
-            print(f"~ {text} ({', '.join(fields)})")
-        print(
+            streams.say(f"~ {text} ({', '.join(fields)})")
+        streams.say(
             f"{difference.same:,} the same, {len(difference.changed):,} changed, "
             f"{len(difference.only_first):,} only in {first}, "
             f"{len(difference.only_second):,} only in {second}"

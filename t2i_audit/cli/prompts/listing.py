@@ -34,7 +34,7 @@ def list_command(as_json: options.AsJson = False) -> None:
             for index, (type_, capacity) in enumerate(types.items())
         ],
     )
-    print()
+    streams.say("")
     print_table(
         ("suite", "prompts"),
         [(name, f"{len(suite.prompts):,}") for name, suite in suites.items()],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from t2i_audit.errors import SuiteError
+from t2i_audit.printable import print_line
 
 if TYPE_CHECKING:
     from prompts.formats.native import Header
@@ -116,4 +117,4 @@ def print_json(value: object, *, output: str = "") -> None:
 
 def say(text: str, *, output: str = "") -> None:
     """Print a line; on stderr where standard output carries prompts."""
-    print(text, file=sys.stderr if output == STREAM else sys.stdout)
+    print_line(text, to=sys.stderr if output == STREAM else sys.stdout)

@@ -1,0 +1,71 @@
+"""Text from outside made safe to print: control characters are shown instead of obeyed.
+
+Names, prompts, paths and messages of libraries may hold escape sequences that set a terminal's
+title, move its cursor or reverse its text.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+# Control characters (C0, DEL and C1), line and paragraph separators, the marks that change the
+# direction of text, the byte order mark, lone surrogates (bytes of a path that are not UTF-8) and
+# the invisible copies of ASCII known as tags.
+UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+# JSON's own escapes cover what lies below the space.
+UNPRINTABLE_IN_JSON = re.compile(UNPRINTABLE.pattern.replace("\x00-\x1f", ""))
+
+
+def printable(text: str) -> str:
+    r"""`text` on one line, each control character in it spelled out, e.g. ``\x1b``."""
+    return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def printable_json(text: str) -> str:
+    """JSON `text` of the same value, with no control character but line breaks and tabs."""
+
+    def escaped(match: re.Match[str]) -> str:
+        units = match[0].encode("utf-16-be", "surrogatepass").hex()
+        return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+
+    return UNPRINTABLE_IN_JSON.sub(escaped, text)
+
+
+def print_line(text: str = "", *, to: TextIO | None = None) -> None:
+    """Print `text` on one line of `to` (stdout if None), control characters spelled out."""
+    print(printable(text), file=sys.stdout if to is None else to, flush=True)
+
+
+@contextmanager
+def printable_messages() -> Iterator[None]:
+    """While the block runs, what libraries warn of or log has its control characters shown."""
+    format_warning, make_record = warnings.formatwarning, logging.getLogRecordFactory()
+
+    def formatted(*args: object, **kwargs: object) -> str:
+        return _printable_lines(format_warning(*args, **kwargs))  # type: ignore[arg-type]
+
+    warnings.formatwarning = formatted
+    logging.setLogRecordFactory(_PrintableRecord)
+    try:
+        yield
+    finally:
+        warnings.formatwarning = format_warning
+        logging.setLogRecordFactory(make_record)
+
+
+class _PrintableRecord(logging.LogRecord):
+    def getMessage(self) -> str:
+        return _printable_lines(super().getMessage())
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
