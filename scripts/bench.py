@@ -15,7 +15,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks import audit, encoding, memory, probes, prompts, synthetic
+from scripts.benchmarks import audit, beside, encoding, memory, probes, prompts, synthetic
 from scripts.benchmarks.line import Line
 
 BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
@@ -25,6 +25,7 @@ BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
     "memory": memory.memory,
     "images": audit.images,
     "help": audit.help_text,
+    "beside": beside.beside,
     "prompts": prompts.generation,
     "synthetic": synthetic.synthetic,
 }

@@ -19,6 +19,7 @@ from t2i_audit.cli import audit, leaderboard, merge, models, probe, prompts, syn
 from t2i_audit.errors import AuditError
 from t2i_audit.models.shortage import is_out_of_memory
 from t2i_audit.printable import print_line, printable_messages
+from t2i_audit.spinning import bound_spinning
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -47,6 +48,7 @@ app.add_typer(synthetic.app, name="synthetic")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program on `argv` (the process's own if None); returns the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    bound_spinning()
     try:
         with printable_messages():
             code = app(arguments or ["--help"], prog_name="t2i-audit", standalone_mode=False)

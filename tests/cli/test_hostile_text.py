@@ -111,7 +111,7 @@ def test_a_prompt_that_reverses_text_is_told_safely(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "other.jsonl"
-    record = {
+    record: dict[str, object] = {
         "id": "x",
         "text": f"a cat{REVERSED}",
         "type": "t",
