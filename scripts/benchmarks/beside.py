@@ -27,7 +27,8 @@ def beside(rounds: int, limit: int) -> list[Line]:
             if any(process.wait() for process in running):
                 raise RuntimeError("an audit of the bench failed; see its message above")
 
-    together, apart = [], []
+    together: list[float] = []
+    apart: list[float] = []
     for number in range(rounds):
         # A machine's clock drifts within a round, so each side comes first in its turn.
         for at_once in (number % 2 == 0, number % 2 == 1):
