@@ -92,7 +92,9 @@ class Measure:
     @property
     def name(self) -> str:
         """What it is, for a heading."""
-        return f"{self.suite}, {self.prompts} prompts x {self.seeds} seeds, judged by {self.judge}"
+        prompts = f"{self.prompts} prompt{'' if self.prompts == 1 else 's'}"
+        seeds = f"{self.seeds} seed{'' if self.seeds == 1 else 's'}"
+        return f"{self.suite}, {prompts} x {seeds}, judged by {self.judge}"
 
 
 @dataclass(frozen=True)
@@ -172,16 +174,16 @@ def stands_apart(measure: Measure, first: Measure, count: int) -> tuple[str, ...
         if measure.suite != first.suite:
             found.append(("suite", measure.suite, first.suite))
         elif measure.prompts == first.prompts:
-            found.append(("suite's contents", *_short(measure.contents, first.contents)))
+            here, there = _short(measure.contents, first.contents)
+            found.append(("suite", f"{measure.suite} with contents {here}", there))
     if measure.prompts != first.prompts:
         found.append(("number of prompts", measure.prompts, first.prompts))
     if measure.judge != first.judge:
         found.append(("judge", measure.judge, first.judge))
     else:
-        found += [
-            (f"judge's {name}", *_short(*pair))
-            for name, pair in _unequal(measure.fingerprint, first.fingerprint).items()
-        ]
+        for name, pair in _unequal(measure.fingerprint, first.fingerprint).items():
+            here, there = _short(*pair)
+            found.append(("judge", f"{name} {here}", there))
     if measure.seeds != first.seeds:
         found.append(("number of seeds", measure.seeds, first.seeds))
     reasons = (f"{their} {what} differs ({here}, not {there})" for what, here, there in found)

@@ -31,6 +31,7 @@ def judgement(prompt_id: str = "p", seed: int = 0, **changes: object) -> dict[st
         "prompt_id": prompt_id,
         "seed": seed,
         "image": f"images/{prompt_id}_{seed}.png",
+        "image_sha256": "0" * 64,
         "correct": True,
         "readable": True,
         "margin": 0.5,
