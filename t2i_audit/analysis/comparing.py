@@ -144,17 +144,30 @@ class AuditedRun:
     @cached_property
     def checkpoint(self) -> str:
         """What runs of one checkpoint share, whatever is sampled from it and by which name."""
-        return self._key_without((*NAMES, *MEASURING, *SAMPLING))
+        return self._key_without((*NAMES, *MEASURING, *SAMPLING), ("scheduler",))
 
     @cached_property
     def identity(self) -> str:
         """What runs share whose results should be equal."""
         return self._key_without(NAMES)
 
-    def _key_without(self, names: Sequence[str]) -> str:
+    def _key_without(self, names: Sequence[str], components: Sequence[str] = ()) -> str:
         kept = {name: value for name, value in self.settings.items() if name not in names}
         if not self.settings.get("weights_sha256"):
             kept["model"] = self.summary["model"]
+        files = self.settings.get("checkpoint")
+        if isinstance(files, Mapping):
+            # A checkpoint in one file may have been renamed; only what is in it counts.
+            kept["checkpoint"] = {
+                name: sorted(map(str, each.values())) if isinstance(each, Mapping) else each
+                for name, each in files.items()
+                if name not in components
+            }
+        loras = self.settings.get("lora")
+        if isinstance(loras, list):
+            kept["lora"] = [
+                {**each, "file": None} if isinstance(each, Mapping) else each for each in loras
+            ]
         return as_key(kept)
 
 

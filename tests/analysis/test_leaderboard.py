@@ -150,6 +150,19 @@ def test_runs_of_one_checkpoint_are_one_point_at_their_mean() -> None:
     assert {row.setup.steps for row in twice.rows} == {15, 25}
 
 
+def test_another_scheduler_or_name_of_a_file_makes_no_other_checkpoint() -> None:
+    def files(name: str, scheduler: str) -> dict[str, dict[str, str]]:
+        return {".": {name: "a"}, "scheduler": {"scheduler_config.json": scheduler}}
+
+    runs = [
+        run("m", 0.1, 0.2, directory="one", checkpoint=files("model.safetensors", "b")),
+        run("m", 0.2, 0.2, directory="two", checkpoint=files("renamed.safetensors", "c")),
+    ]
+
+    assert board(runs).correlations[0].pearson.n == 1
+    assert "two and one are of one checkpoint" in board(runs).groups[0].notes[0]
+
+
 def test_a_checkpoint_with_something_added_is_another() -> None:
     added = [
         run(f"m{i}", 0.1 * i, 0.2 * i, directory=f"with/{i}", lora=[{"weight": 1, "sha256": "a"}])

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from t2i_audit.errors import RunDirectoryError
@@ -134,6 +134,7 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
         read_table(tmp_path / "a.parquet", "judgements")
 
 
+@settings(deadline=None)  # the first example imports pyarrow
 @given(cuts=st.sets(st.integers(1, 9)), order=st.randoms(use_true_random=False))
 def test_the_merged_bytes_depend_on_the_rows_alone(
     tmp_path_factory: pytest.TempPathFactory, cuts: set[int], order: Any
