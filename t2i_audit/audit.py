@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,9 +10,6 @@ from typing import TYPE_CHECKING, Any
 from prompts.suites import Suite, SuiteFormatError, load_suite
 from t2i_audit.errors import SuiteError
 from t2i_audit.io import sha256_of, write_json
-from t2i_audit.progress import say
-from t2i_audit.run.columns import COLUMNS
-from t2i_audit.run.command import write_settings
 from t2i_audit.run.directory import SUMMARY, check_output, open_run, read_manifest_if_any
 from t2i_audit.run.share import local_rank, share_of
 from t2i_audit.run.tables import table_from_rows, table_path, write_table
@@ -111,13 +106,16 @@ def _take_own_device() -> None:
 def _remembered_batch_size(out: Path) -> int | None:
     """The batch size that an earlier process found for the run in `out`."""
     manifest = read_manifest_if_any(out)
-    return None if manifest is None else int(manifest.settings["batch_size"])
+    size = None if manifest is None else manifest.settings.get("batch_size")
+    # Of anything else it is told later that the settings differ.
+    return size if isinstance(size, int) and size > 0 else None
 
 
 def run_probe(settings: ProbeSettings) -> Path:
     """Decode a suite from a checkpoint's text encoders alone; returns the run directory."""
     inputs = _load(settings)
     from t2i_audit.report.losses import write_losses
+    from t2i_audit.stages.finished import is_finished, seal
     from t2i_audit.stages.results import decodability_rows, text_only_summary
     from t2i_audit.stages.text import fitting_encoding, probe_rows, read_text
 
@@ -128,7 +126,7 @@ def run_probe(settings: ProbeSettings) -> Path:
     if settings.encoder_alone:
         identity |= inputs.loaded.pipeline.identity
     with open_run(settings.out, identity, stages=(*TEXT_STAGES, "results")) as run:
-        if _is_finished(run):
+        if is_finished(run):
             return run.path
         text = read_text(run, inputs.loaded, inputs.suite.prompts, batch_size=batch_size, seed=SEED)
         with run.stage("results", 1) as advance:
@@ -142,7 +140,7 @@ def run_probe(settings: ProbeSettings) -> Path:
                 settings.model, inputs.suite.name, text.prompts, text.probes, seed=SEED
             )
             write_json(run.path / SUMMARY, summary)
-            _seal(run)
+            seal(run)
             advance()
         return run.path
 
@@ -168,6 +166,7 @@ def run_audit(settings: AuditSettings) -> Path:
     )
     from t2i_audit.generation.safety import checker_name, safety_notes, watermarker_name
     from t2i_audit.report.losses import write_losses
+    from t2i_audit.stages.finished import is_finished, keep_settings, seal
     from t2i_audit.stages.judging import judge_as_made, judge_pictures
     from t2i_audit.stages.pictures import (
         Sampling,
@@ -221,8 +220,8 @@ def run_audit(settings: AuditSettings) -> Path:
     stages = (*TEXT_STAGES, *PICTURE_STAGES, *probing, "results")
     share = share_of(settings.shard)
     with open_run(settings.out, identity, stages=stages, share=share) as run:
-        write_settings(run.path, settings)
-        if _is_finished(run):
+        keep_settings(run, settings)
+        if is_finished(run):
             return run.path
 
         def pictures_of(prompts: tuple[Prompt, ...]) -> tuple[Batch, ...]:
@@ -274,25 +273,9 @@ def run_audit(settings: AuditSettings) -> Path:
             _write(run, "decodability", decoded)
             _write(run, "attributions", attributed)
             write_json(run.path / SUMMARY, summary)
-            _seal(run, judged)
+            seal(run, judged)
             advance()
         return run.path
-
-
-def _is_finished(run: RunDirectory) -> bool:
-    """Whether all results are there and sound; says which are not."""
-    if not run.manifest.complete:
-        return False
-    damaged = run.damaged()
-    if damaged:
-        say(f"{run.path / damaged[0]} is missing or damaged; the results are made again")
-    return not damaged and (run.path / SUMMARY).exists()
-
-
-def _seal(run: RunDirectory, judged: Sequence[Mapping[str, Any]] = ()) -> None:
-    tables = [table_path(run.path, name) for name in COLUMNS]
-    flaws = Counter(str(row["flaw"]) for row in judged if row["flaw"])
-    run.seal([*(table for table in tables if table.exists()), run.path / SUMMARY], flaws=flaws)
 
 
 def _cut_note(count: int) -> str:

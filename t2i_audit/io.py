@@ -14,7 +14,8 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 # Marks a file that was being written; such a file is never part of a run.
 TEMPORARY_SUFFIX = ".t2i-audit-tmp"
 HASH_CHUNK = 1 << 20  # bytes read at a time
+DEEPEST = 64  # levels of JSON objects and lists; nothing that is read here has more than ten
 
 # Pinned so that the same rows give the same bytes, however they were gathered.
 PARQUET_OPTIONS: dict[str, Any] = {
@@ -94,9 +96,32 @@ def read_json(path: Path) -> Any:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is not JSON.
+        ValueError: it is no ordinary file, not JSON, or nested more than `DEEPEST` levels deep.
     """
-    return json.loads(path.read_text(encoding="utf-8"))
+    # A pipe would be waited for forever.
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError("it is not an ordinary file")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as err:
+        raise ValueError("it is nested too deeply") from err
+    _require_shallow(value)
+    return value
+
+
+def _require_shallow(value: Any) -> None:
+    """Raise `ValueError` where a function that calls itself level by level might not end."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
@@ -140,6 +165,20 @@ def sha256_of(path: Path) -> str:
         while chunk := file.read(HASH_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def sha256_of_all(paths: Sequence[Path]) -> tuple[str | None, ...]:
+    """The SHA-256 of each file, None for what is not a file that can be read."""
+
+    def digest(path: Path) -> str | None:
+        try:
+            return sha256_of(path) if path.is_file() else None
+        except OSError:
+            return None
+
+    # Reading and hashing leave the interpreter free, so that threads work side by side.
+    with ThreadPoolExecutor() as pool:
+        return tuple(pool.map(digest, paths))
 
 
 def remove_leftovers(folder: Path) -> int:

@@ -25,10 +25,12 @@ def merge(
             help="Where to join several. [default: the run itself, if it is one]",
         ),
     ] = None,
+    trust_remote_code: options.TrustRemoteCode = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Join the shards of an audit (see audit --shard) and make its tables."""
     from t2i_audit.merge import merge_runs
     from t2i_audit.report.terminal import print_run
 
-    print_run(merge_runs(runs, out=out), as_json=as_json)
+    path = merge_runs(runs, out=out, trust_remote_code=trust_remote_code)
+    print_run(path, as_json=as_json)

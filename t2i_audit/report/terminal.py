@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.io import dump_json, to_json
+from t2i_audit.io import dump_json
 from t2i_audit.report.tables import UNDEFINED, console, make_table, spell_interval
-from t2i_audit.run.directory import read_summary
+from t2i_audit.run.results import read_summary
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from t2i_audit.analysis.leaderboard import Leaderboard
 
 DECODED = "balanced_accuracy"
 # Estimates of a slot that stand beside `DECODED`, with their headings.
@@ -66,30 +64,6 @@ def print_summary(summary: Mapping[str, Any], run_path: Path, *, to: Console | N
     for note in summary.get("notes") or ():
         screen.print(f"Note: {note}")
     screen.print(f"Run directory: {run_path}", soft_wrap=True)
-
-
-def print_leaderboard(board: Leaderboard, output: Path) -> None:
-    """Print the rows of `board` and how success goes with decodability over them."""
-    screen = console()
-    stations = list(board.rows[0].decodability) if board.rows else []
-    rows = [
-        (
-            row.model,
-            row.suite,
-            row.judge,
-            f"{row.n_prompts} x {row.n_seeds}",
-            spell_interval(_record(row.success)),
-            *(spell_interval(_record(row.decodability[name])) for name in stations),
-            row.culprit,
-        )
-        for row in board.rows
-    ]
-    headings = ("model", "suite", "judge", "images", "success", *map(_words, stations), "culprit")
-    screen.print(make_table(headings, rows))
-    if len(board.rows) > 1:
-        for correlation in board.correlations:
-            screen.print(correlation.sentence)
-    screen.print(f"Table: {output}", soft_wrap=True)
 
 
 def _head(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -200,12 +174,6 @@ def _estimate(interval: Mapping[str, Any] | None) -> str:
 
 def _p_value(value: float | None) -> str:
     return UNDEFINED if value is None else f"{value:.3g}"
-
-
-def _record(interval: Any) -> dict[str, Any]:
-    """An interval's JSON form, in which undefined is None."""
-    record: dict[str, Any] = to_json(interval)
-    return record
 
 
 def _words(name: str) -> str:

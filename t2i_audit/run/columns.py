@@ -100,6 +100,7 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         _PROMPT_ID,
         Column("seed", "int32", "", "Seed index, from 0."),
         Column("image", "string", "", "File in the run directory."),
+        Column("image_sha256", "string", "", "SHA-256 of the file that was judged."),
         Column(
             "correct",
             "bool",

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from t2i_audit.errors import RunDirectoryError
+from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.io import read_json, to_json, write_json
+from t2i_audit.progress import say
+from t2i_audit.run.manifest import first_fault
 from t2i_audit.settings import AuditSettings
 
 SETTINGS = "settings.json"
 
 
 def write_settings(run: Path, settings: AuditSettings) -> None:
-    """Keep `settings` in the run directory `run`, once; all shards of a run share them."""
+    """Keep `settings` in the run directory `run`, once; all shards of a run share them.
+
+    What lies there and cannot be read as settings is written again.
+    """
     path = run / SETTINGS
-    if not path.exists():
-        kept = to_json(replace(settings, shard=None))
-        del kept["out"]
-        write_json(path, kept)
+    if path.exists():
+        with suppress(RunDirectoryError):
+            read_settings(run)
+            return
+        say(f"{path} is damaged; it is written again")
+    kept = to_json(replace(settings, shard=None))
+    del kept["out"]
+    write_json(path, kept)
 
 
 def read_settings(run: Path) -> AuditSettings:
@@ -27,12 +37,13 @@ def read_settings(run: Path) -> AuditSettings:
     Raises:
         RunDirectoryError: they are missing or cannot be used.
     """
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
     path = run / SETTINGS
     try:
         return TypeAdapter(AuditSettings).validate_python({**read_json(path), "out": run})
-    except (OSError, ValueError, TypeError) as err:
+    except (OSError, ValueError, TypeError, AuditError) as err:
+        fault = first_fault(err) if isinstance(err, ValidationError) else err
         raise RunDirectoryError(
-            f"{path} cannot be used ({err}); give the audit's own command with this --out instead"
+            f"{path} cannot be used ({fault}); give the audit's own command with this --out instead"
         ) from err

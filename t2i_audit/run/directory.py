@@ -10,11 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from t2i_audit import progress
 from t2i_audit.errors import RunDirectoryError
-from t2i_audit.io import TEMPORARY_SUFFIX, read_json, remove_leftovers, sha256_of, write_json
+from t2i_audit.io import TEMPORARY_SUFFIX, read_json, remove_leftovers, sha256_of_all, write_json
 from t2i_audit.run.locks import LOCK, RunLock, hold, is_lock
 from t2i_audit.run.manifest import (
     Manifest,
@@ -107,7 +106,9 @@ def open_run(
                 (out / LOCK).unlink(missing_ok=True)
                 out.rmdir()
         raise
-    return RunDirectory(out, manifest, lock, share, resumed=there is not None)
+    return RunDirectory(
+        out, manifest, lock, share, resumed=there is not None, versions=asked.versions
+    )
 
 
 def read_manifest(out: Path) -> Manifest:
@@ -116,32 +117,16 @@ def read_manifest(out: Path) -> Manifest:
     Raises:
         RunDirectoryError: `out` holds no run, or its manifest cannot be read.
     """
-    if not out.is_dir():
+    try:
+        is_folder = out.is_dir()
+    except OSError as err:
+        raise RunDirectoryError(f"{out} cannot be read: {err.strerror}") from err
+    if not is_folder:
         raise RunDirectoryError(f"{out} is no folder; name the folder of a run")
     manifest = read_manifest_if_any(out)
     if manifest is None:
         raise RunDirectoryError(f"{out} holds no run of t2i-audit: it has no {MANIFEST}")
     return manifest
-
-
-def read_summary(out: Path) -> dict[str, Any]:
-    """The summary of the finished run in `out`.
-
-    Raises:
-        RunDirectoryError: `out` holds no run, or the run is not finished.
-    """
-    read_manifest(out)
-    try:
-        summary = read_json(out / SUMMARY)
-    except FileNotFoundError as err:
-        raise RunDirectoryError(
-            f"the run in {out} is not finished; the command that began it goes on with it"
-        ) from err
-    except (OSError, ValueError) as err:
-        raise RunDirectoryError(f"{out / SUMMARY} cannot be read: {err}") from err
-    if not isinstance(summary, dict):
-        raise RunDirectoryError(f"{out / SUMMARY} is not a summary of t2i-audit")
-    return summary
 
 
 def read_manifest_if_any(out: Path) -> Manifest | None:
@@ -164,7 +149,9 @@ def read_manifest_if_any(out: Path) -> Manifest | None:
             return None
         return manifest_from_json(read_json(out / MANIFEST))
     except ValueError as err:
-        raise RunDirectoryError(f"{out / MANIFEST} cannot be used: {err}") from err
+        raise RunDirectoryError(
+            f"{out / MANIFEST} cannot be used: {err}; restore it, or name another folder"
+        ) from err
     except OSError as err:
         raise RunDirectoryError(f"{out} cannot be read: {err.strerror}") from err
 
@@ -173,7 +160,14 @@ class RunDirectory:
     """A run's folder, held by this process; made by `open_run`."""
 
     def __init__(
-        self, path: Path, manifest: Manifest, lock: RunLock, share: Share, *, resumed: bool
+        self,
+        path: Path,
+        manifest: Manifest,
+        lock: RunLock,
+        share: Share,
+        *,
+        resumed: bool,
+        versions: Mapping[str, str],
     ) -> None:
         self.path = path
         self.share = share
@@ -181,6 +175,7 @@ class RunDirectory:
         self.resumed = resumed
         """Whether an earlier process began this run."""
         self._manifest = manifest
+        self._versions = versions  # of this process, whatever the run was begun with
         self._lock = lock
         self._saved = time.monotonic()
 
@@ -227,23 +222,45 @@ class RunDirectory:
         self._set(name, StageState("done", total, total))
 
     def seal(self, files: Sequence[Path], *, flaws: Mapping[str, int]) -> None:
-        """Keep the checksums of the results, so that `damaged` can tell a changed one.
+        """Keep the checksums of what the run has made, so that a changed file is noticed.
 
         Args:
-            files: the results.
+            files: all of them, in the run directory.
             flaws: how many images were left out for each flaw.
         """
-        sums = {file.relative_to(self.path).as_posix(): sha256_of(file) for file in files}
+        sums = {
+            file.relative_to(self.path).as_posix(): digest
+            for file, digest in zip(files, sha256_of_all(files), strict=True)
+            if digest is not None
+        }
         self._manifest = replace(self._manifest, files=sums, flaws=dict(sorted(flaws.items())))
         self._save()
 
-    def damaged(self) -> tuple[str, ...]:
-        """Names of the results that are missing or not as they were sealed."""
-        return tuple(
-            name
-            for name, digest in self._manifest.files.items()
-            if not (self.path / name).is_file() or sha256_of(self.path / name) != digest
-        )
+    def seal_again(self, file: Path) -> None:
+        """Take the checksum of one file of a finished run as it now is."""
+        name, (digest,) = file.relative_to(self.path).as_posix(), sha256_of_all([file])
+        if digest is not None and self._manifest.files.get(name) != digest:
+            self._manifest = replace(self._manifest, files={**self._manifest.files, name: digest})
+            self._save()
+
+    def unseal(self) -> None:
+        """Forget the checksums, before some of the files are made again."""
+        self._manifest = replace(self._manifest, files={})
+        self._save()
+
+    def require_same_versions(self) -> None:
+        """Refuse to make part of a finished run again with other versions.
+
+        Raises:
+            RunDirectoryError: a version differs.
+        """
+        found = differences(self._manifest.versions, self._versions)
+        if found:
+            raise RunDirectoryError(
+                f"files of the finished run in {self.path} are missing or damaged, and they cannot "
+                f"be made again as they were: {found[0]}; give the command with the versions of "
+                "the run, or another --out"
+            )
 
     def is_at_work(self, index: int) -> bool:
         """Whether the process with share `index` of a divided run is alive."""

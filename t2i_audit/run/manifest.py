@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
-from typing import Any, Literal
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
 
 from t2i_audit import __version__
 from t2i_audit.io import to_json
 
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 SCHEMA_VERSION = 1
-STATES = ("pending", "running", "done")
 # Distributions that a run's numbers can depend on.
 LIBRARIES = (
     "accelerate",
@@ -52,7 +55,8 @@ class Manifest:
     """Versions of Python, of this package and of the libraries."""
     stages: Mapping[str, StageState]
     files: Mapping[str, str] = field(default_factory=dict)
-    """SHA-256 of each table and of the summary, once they are written."""
+    """SHA-256 of each file that the run has made, by its path in the run directory, once all are
+    made; the record of a batch in turn holds those of its images."""
     flaws: Mapping[str, int] = field(default_factory=dict)
     """How many images were left out for each flaw, a safety checker's intervention among them."""
     schema: int = SCHEMA_VERSION
@@ -89,26 +93,47 @@ def manifest_from_json(value: Any) -> Manifest:
     Raises:
         ValueError: `value` is no manifest, or one of another schema.
     """
+    from pydantic import TypeAdapter, ValidationError
+
     if not isinstance(value, dict) or "settings" not in value or "stages" not in value:
         raise ValueError("it is not a manifest of t2i-audit")
     if value.get("schema") != SCHEMA_VERSION:
         raise ValueError(
-            f"its schema is {value.get('schema')!r} and this version reads {SCHEMA_VERSION}"
+            f"its schema is {value.get('schema')!r} and this version reads {SCHEMA_VERSION}, so "
+            "audit again into a new folder"
         )
     try:
-        stages = {name: StageState(**stage) for name, stage in value["stages"].items()}
-        if any(stage.state not in STATES for stage in stages.values()):
-            raise ValueError("it holds an unknown stage state")
-        return Manifest(
-            created=str(value["created"]),
-            settings=dict(value["settings"]),
-            versions=dict(value["versions"]),
-            stages=stages,
-            files=dict(value.get("files", {})),
-            flaws=dict(value.get("flaws", {})),
-        )
-    except (AttributeError, KeyError, TypeError) as err:
-        raise ValueError("it is not a manifest of t2i-audit") from err
+        manifest = TypeAdapter(Manifest).validate_python(value)
+    except ValidationError as err:
+        raise ValueError(f"it is not a manifest of t2i-audit ({first_fault(err)})") from err
+    outside = [name for name in manifest.files if not _is_inside(name)]
+    if outside:
+        raise ValueError(f"it names {outside[0]!r}, which is no file of the run directory")
+    return manifest
+
+
+def _is_inside(name: str) -> bool:
+    """Whether `name`, from a file, is a plain path below the run directory."""
+    path = PurePosixPath(name)
+    return (
+        bool(path.parts)
+        and not path.is_absolute()
+        and ".." not in path.parts
+        and not set(name) & set("\\:\0")
+    )
+
+
+def first_fault(error: ValidationError, *, null_is_nan: bool = False) -> str:
+    """The first thing that is wrong with a value, as ``stages.images.done: ...``.
+
+    Empty where nothing is wrong but that JSON has ``null`` for an undefined number and
+    `null_is_nan`.
+    """
+    for fault in error.errors(include_url=False):
+        if not (null_is_nan and fault["type"] == "float_type" and fault["input"] is None):
+            place = ".".join(map(str, fault["loc"]))
+            return f"{place}: {fault['msg']}" if place else fault["msg"]
+    return ""
 
 
 def differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
-from t2i_audit.io import read_json, sha256_of, write_json
+from t2i_audit.io import dump_json, read_json, sha256_of_all, to_json, write_json
 from t2i_audit.progress import say
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import read_rows
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 IMAGES = Path("images")
+# Of the file names in it. The name of an image must not lead anywhere else.
+RECORD = re.compile(r"batch_([0-9]{5,})\.json")
+PICTURE = re.compile(r"images/[0-9]{6,}_[0-9]{3,}\.png")
 DENOISER = Path("activations/denoiser")
 JUDGEMENTS = Path("judgements")
+CHECKSUM = "sha256"  # in a record, of the rest of it
 
 
 @dataclass(frozen=True)
@@ -57,67 +67,111 @@ def denoiser_part(run: Path, batch: int) -> Path:
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write the record of a batch atomically."""
-    write_json(path, record)
+    """Write the record of a batch atomically, with a checksum of what it says."""
+    write_json(path, {**to_json(record), CHECKSUM: _checksum(record)})
 
 
 def read_record(path: Path) -> Record:
     """The record of a batch.
 
     Raises:
-        RunDirectoryError: it cannot be read, or is none.
+        RunDirectoryError: it cannot be read, is none, was changed, or names a file elsewhere.
     """
     try:
         value: Any = read_json(path)
-        pictures = tuple(Picture(**each) for each in value["pictures"])
-        return Record(pictures, value["denoiser_sha256"])
+        record = _record_adapter().validate_python(value)
+        if value[CHECKSUM] != _checksum(record):
+            raise ValueError("its checksum is not that of what it says")
     except (OSError, ValueError, TypeError, KeyError) as err:
         raise RunDirectoryError(f"{path} cannot be read: {err}") from err
+    if not all(PICTURE.fullmatch(picture.image) for picture in record.pictures):
+        raise RunDirectoryError(f"{path} names an image that does not lie in {IMAGES}")
+    return record
+
+
+@cache
+def _record_adapter() -> TypeAdapter[Record]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Record)
+
+
+def _checksum(record: Record) -> str:
+    return hashlib.sha256(dump_json(record).encode()).hexdigest()
+
+
+def record_sums(path: Path) -> dict[str, str]:
+    """SHA-256 of the images and of the denoiser's features of a batch, by file name.
+
+    Raises:
+        RunDirectoryError: as `read_record`.
+    """
+    record = read_record(path)
+    sums = {picture.image: picture.sha256 for picture in record.pictures}
+    if record.denoiser_sha256 is not None:
+        sums[(DENOISER / f"{path.stem}.npz").as_posix()] = record.denoiser_sha256
+    return sums
 
 
 def drop_damaged(run: Path, batches: Iterable[Batch], pictures: Shards, judgements: Shards) -> None:
     """Of `batches`, delete what is damaged on disk, and say so: what is missing is made again."""
     for batch in batches:
-        record = pictures.path(batch.index)
-        if record.exists():
-            damage = _damage(run, batch, record)
-            if damage:
-                say(f"{damage}; the {len(batch.items)} images of its batch are made again")
-                # The record last: until it is gone, the damage is found again.
-                judgements.path(batch.index).unlink(missing_ok=True)
-                record.unlink()
-                continue
-        judged = judgements.path(batch.index)
-        if judged.exists() and not _is_judged(judged, batch):
+        record, judged = pictures.path(batch.index), judgements.path(batch.index)
+        if not record.exists():
+            judged.unlink(missing_ok=True)  # of pictures that are made again
+            continue
+        damage = _damage(run, batch, record)
+        if damage:
+            say(f"{damage}; the {len(batch.items)} images of its batch are made again")
+            # The record last: until it is gone, the damage is found again.
+            judged.unlink(missing_ok=True)
+            record.unlink()
+            continue
+        if judged.exists() and not is_judged(judged, read_record(record).pictures):
             say(f"{judged} is damaged; its {len(batch.items)} images are judged again")
             judged.unlink()
 
 
 def _damage(run: Path, batch: Batch, path: Path) -> str:
     """What is wrong with a batch, as the beginning of a sentence; empty if nothing is."""
-    try:
-        record = read_record(path)
-    except RunDirectoryError:
-        return f"{path} is damaged"
-    named = [(picture.prompt_id, picture.seed) for picture in record.pictures]
+    damage = damage_of(run, path)
+    if damage:
+        return damage
+    named = [(picture.prompt_id, picture.seed) for picture in read_record(path).pictures]
     if named != [(item.prompt.id, item.seed_index) for item in batch.items]:
         return f"{path} is damaged"
-    sums = {run / picture.image: picture.sha256 for picture in record.pictures}
-    if record.denoiser_sha256 is not None:
-        sums[denoiser_part(run, batch.index)] = record.denoiser_sha256
-    for file, digest in sums.items():
-        if not file.is_file():
-            return f"{file} is missing"
-        if sha256_of(file) != digest:
-            return f"{file} is damaged"
     return ""
 
 
-def _is_judged(path: Path, batch: Batch) -> bool:
+def damage_of(run: Path, record: Path) -> str:
+    """What is wrong with the files of a batch by its record alone; empty if nothing is."""
+    try:
+        sums = record_sums(record)
+    except RunDirectoryError:
+        return f"{record} is damaged"
+    found = sha256_of_all([run / name for name in sums])
+    for (name, digest), own in zip(sums.items(), found, strict=True):
+        if own is None:
+            return f"{run / name} is missing"
+        if own != digest:
+            return f"{run / name} is damaged"
+    return ""
+
+
+def is_judged(path: Path, pictures: Sequence[Picture]) -> bool:
+    """Whether the table of judgements in `path` is sound and of just these pictures."""
     try:
         rows = read_rows(path, "judgements")
     except RunDirectoryError:
         return False
-    return [(row["prompt_id"], row["seed"]) for row in rows] == [
-        (item.prompt.id, item.seed_index) for item in batch.items
-    ]
+    return [judged_picture(row) for row in rows] == [named(picture) for picture in pictures]
+
+
+def judged_picture(row: Mapping[str, object]) -> tuple[object, ...]:
+    """Which picture a row of the table ``judgements`` is of, and of which bytes."""
+    return row["prompt_id"], row["seed"], row["image"], row["image_sha256"]
+
+
+def named(picture: Picture) -> tuple[object, ...]:
+    """A picture as `judged_picture` has it."""
+    return picture.prompt_id, picture.seed, picture.image, picture.sha256

@@ -27,7 +27,9 @@ from t2i_audit.run.tables import (
 from t2i_audit.stages.files import (
     JUDGEMENTS,
     Picture,
+    judged_picture,
     judgement_shards,
+    named,
     picture_shards,
     read_record,
 )
@@ -60,23 +62,25 @@ def judge_pictures(
     Raises `JudgeError` when the judge could read no picture at all.
     """
     done = _judged(run)
-    if done is not None:
+    pictures = [read_record(path).pictures for path in picture_shards(run.path, batches).paths()]
+    own = [named(picture) for batch in pictures for picture in batch]
+    if done is not None and [judged_picture(row) for row in done] == own:
         return done
     table = table_path(run.path, "judgements")
-    if run.is_done("judge"):
-        say(f"{table} is missing or damaged; the images are judged again")
-    by_id = {prompt.id: prompt for prompt in prompts}
-    made = picture_shards(run.path, batches).paths()
     shards = judgement_shards(run.path, batches)
     shards.folder.mkdir(exist_ok=True)
+    if done is not None:
+        _keep_judgements(done, pictures, shards)
+    elif run.is_done("judge"):
+        say(f"{table} is missing or damaged; the images are judged again")
+    by_id = {prompt.id: prompt for prompt in prompts}
     missing = shards.missing()
     total = sum(len(batch.items) for batch in batches)
     left = sum(len(batches[index].items) for index in missing)
     with run.stage("judge", total, done=total - left) as advance:
         for index in missing:
-            pictures = read_record(made[index]).pictures
-            pixels = np.stack([_pixels(run.path, picture) for picture in pictures])
-            rows = _judge_batch(judge, pictures, pixels, by_id)
+            pixels = np.stack([_pixels(run.path, picture) for picture in pictures[index]])
+            rows = _judge_batch(judge, pictures[index], pixels, by_id)
             write_table(shards.path(index), "judgements", table_from_rows("judgements", rows))
             advance(len(rows))
         merge_shards(shards, "judgements", table)
@@ -84,6 +88,17 @@ def judge_pictures(
         require_readable([bool(row["readable"]) for row in rows], judge=judge.name)
     shards.remove()
     return rows
+
+
+def _keep_judgements(
+    done: Sequence[dict[str, Any]], pictures: Sequence[Sequence[Picture]], shards: Shards
+) -> None:
+    """Cut a table of judgements into batches again, without those of which a picture is another."""
+    row_of = {judged_picture(row): row for row in done}
+    for index, batch in enumerate(pictures):
+        if all(named(picture) in row_of for picture in batch):
+            rows = [row_of[named(picture)] for picture in batch]
+            write_table(shards.path(index), "judgements", table_from_rows("judgements", rows))
 
 
 def _judged(run: RunDirectory) -> list[dict[str, Any]] | None:
@@ -111,6 +126,7 @@ def _judge_batch(
             "prompt_id": picture.prompt_id,
             "seed": picture.seed,
             "image": picture.image,
+            "image_sha256": picture.sha256,
             "correct": verdicts[picture].correct,
             "readable": verdicts[picture].readable,
             "margin": verdicts[picture].margin,

@@ -33,6 +33,7 @@ from t2i_audit.stages.files import (
     drop_damaged,
     judgement_shards,
     picture_shards,
+    read_record,
     write_record,
 )
 
@@ -239,10 +240,11 @@ def denoiser_features(
     run: Path, batches: Sequence[Batch], prompts: Sequence[Prompt]
 ) -> tuple[Features, ...]:
     """The denoiser station's features of the whole suite, rows in the suite's order."""
+    shards = picture_shards(run, batches)
     parts = (
-        read_part(path)
-        for path in (denoiser_part(run, batch.index) for batch in batches)
-        if path.exists()
+        read_part(denoiser_part(run, batch.index))
+        for batch in batches
+        if read_record(shards.path(batch.index)).denoiser_sha256 is not None
     )
     return gather_parts(parts, [prompt.id for prompt in prompts], folder=run / DENOISER)
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from t2i_audit.analysis.comparing import AuditedRun
 from t2i_audit.analysis.leaderboard import Leaderboard, leaderboard
-
-Run = tuple[dict[str, Any], dict[str, Any]]
 
 
 def interval(estimate: float | None) -> dict[str, Any]:
@@ -25,7 +24,10 @@ def run(
     denoiser: float | None = None,
     *,
     judge: str = "oracle",
-) -> Run:
+    directory: str = "",
+    fingerprint: str = "5" * 64,
+    **settings: Any,
+) -> AuditedRun:
     stations = {"text_encoder": {"decodability": interval(text), "slots": {}}}
     if denoiser is not None:
         stations["denoiser"] = {"decodability": interval(denoiser), "slots": {}}
@@ -40,10 +42,17 @@ def run(
         "stations": stations,
         "attribution": {"culprit": "encoder"},
     }
-    return summary, {"settings": {"suite_sha256": "5" * 64, "weights_sha256": model * 2}}
+    own = {
+        "model": model,
+        "suite_sha256": "5" * 64,
+        "weights_sha256": model * 2,
+        "judge": {"name": judge, "weights": fingerprint},
+        **settings,
+    }
+    return AuditedRun(directory or f"runs/{model}", summary, own, {"t2i-audit": "1"})
 
 
-def board(runs: list[Run]) -> Leaderboard:
+def board(runs: list[AuditedRun]) -> Leaderboard:
     return leaderboard(runs, rng=np.random.default_rng(0), resamples=400)
 
 
@@ -65,7 +74,7 @@ def test_a_row_flattens_to_success_and_decodability_with_their_ends() -> None:
     row = board([run("a", 0.2, 0.5)]).rows[0].to_row()
 
     assert (row["success_lower"], row["text_encoder_decodability_estimate"]) == (0.2, 0.5)
-    assert np.isnan(row["denoiser_decodability_upper"])
+    assert row["denoiser_decodability_upper"] != row["denoiser_decodability_upper"]  # NaN
 
 
 def test_a_row_names_the_hashes_of_suite_and_weights() -> None:
@@ -113,6 +122,95 @@ def test_equal_success_in_all_runs_leaves_the_correlation_undefined() -> None:
 
     assert np.isnan(found.pearson.estimate)
     assert "undefined" in found.sentence
+
+
+def test_two_runs_given_twice_are_no_correlation() -> None:
+    # The same model by another name, in another directory.
+    again = [run(f"m{i}", 0.1 * i, 0.2 * i, directory=f"copy/{i}") for i in (1, 2)]
+    found = board([*(run(f"m{i}", 0.1 * i, 0.2 * i) for i in (1, 2)), *again])
+
+    assert found.correlations[0].pearson.n == 2
+    assert "only 2 different checkpoints" in found.correlations[0].sentence
+    assert "copy/1 and runs/m1 are the same audit of one checkpoint" in found.groups[0].notes[1]
+
+
+def test_runs_of_one_checkpoint_are_one_point_at_their_mean() -> None:
+    def point(i: int, steps: int, success: float) -> AuditedRun:
+        name = f"runs/{i}-{steps}"
+        return run(f"m{i}", success, 0.2 * i, directory=name, sampler={"steps": steps})
+
+    means = board([point(i, 20, 0.2 * i) for i in range(1, 5)]).correlations[0]
+    twice = board(
+        [point(i, steps, 0.2 * i + (steps - 20) / 100) for i in range(1, 5) for steps in (15, 25)]
+    )
+
+    assert twice.correlations[0].pearson.n == 4
+    assert twice.correlations[0].pearson.estimate == pytest.approx(means.pearson.estimate)
+    assert "their mean counts once" in twice.groups[0].notes[0]
+    assert {row.setup.steps for row in twice.rows} == {15, 25}
+
+
+def test_another_scheduler_or_name_of_a_file_makes_no_other_checkpoint() -> None:
+    def files(name: str, scheduler: str) -> dict[str, dict[str, str]]:
+        return {".": {name: "a"}, "scheduler": {"scheduler_config.json": scheduler}}
+
+    runs = [
+        run("m", 0.1, 0.2, directory="one", checkpoint=files("model.safetensors", "b")),
+        run("m", 0.2, 0.2, directory="two", checkpoint=files("renamed.safetensors", "c")),
+    ]
+
+    assert board(runs).correlations[0].pearson.n == 1
+    assert "two and one are of one checkpoint" in board(runs).groups[0].notes[0]
+
+
+def test_a_checkpoint_with_something_added_is_another() -> None:
+    added = [
+        run(f"m{i}", 0.1 * i, 0.2 * i, directory=f"with/{i}", lora=[{"weight": 1, "sha256": "a"}])
+        for i in (1, 2)
+    ]
+    found = board([*(run(f"m{i}", 0.1 * i, 0.2 * i, lora=[]) for i in (1, 2)), *added])
+
+    assert found.correlations[0].pearson.n == 4
+    assert [row.setup.lora for row in found.rows].count("1 (a)") == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"suite_sha256": "6" * 64},
+            "This run stands apart from group 1: its suite differs "
+            "(spatial with contents 66666666, not 55555555).",
+        ),
+        ({"seeds": 4}, "its number of seeds differs (4, not 2)"),
+        ({"suite_sha256": "6" * 64, "prompts": 9}, "its number of prompts differs (9, not 50)"),
+        ({"fingerprint": "6" * 64}, "its judge differs (weights 66666666, not 55555555)"),
+        ({"judge": "clip"}, "its judge differs (clip, not oracle)"),
+    ],
+)
+def test_runs_that_are_measured_otherwise_stand_apart(settings: dict[str, Any], said: str) -> None:
+    found = board([run("c", 0.9, 0.5, **settings), run("a", 0.5, 0.5), run("b", 0.5, 0.5)])
+
+    assert [row.group for row in found.rows] == [1, 1, 2]
+    assert found.groups[0].notes == ()
+    assert said in found.groups[1].notes[0]
+    assert found.correlations[-1].sentence.startswith("Group 2 (spatial, ")
+
+
+def test_the_name_of_a_suite_does_not_part_runs() -> None:
+    one, two = run("a", 0.5, 0.5, suite="mine"), run("b", 0.5, 0.5, suite="a copy of mine")
+
+    assert len(board([one, two]).groups) == 1
+
+
+def test_a_group_says_in_what_its_runs_differ() -> None:
+    half = run("a", 0.5, 0.5, dtype="float16", sampler={"height": 512, "width": 512})
+    full = run("b", 0.4, 0.5, dtype="float32", sampler={"height": 512, "width": 768})
+
+    assert board([half, full]).groups[0].notes == (
+        "These runs differ in image size: 512x512; 512x768.",
+        "These runs differ in dtype: float16; float32.",
+    )
 
 
 def test_no_runs_make_an_empty_leaderboard() -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from t2i_audit import io
 from t2i_audit.errors import RunDirectoryError
-from t2i_audit.run.directory import check_output, open_run, read_manifest, read_summary
+from t2i_audit.run.directory import check_output, open_run, read_manifest
+from t2i_audit.run.results import read_summary
 
 SETTINGS = {"model": "builtin:sound", "seeds": 2, "sampler": {"steps": 12, "guidance_scale": 2.0}}
 VERSIONS = {"torch": "1"}

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from t2i_audit.errors import RunDirectoryError
@@ -31,6 +31,7 @@ def judgement(prompt_id: str = "p", seed: int = 0, **changes: object) -> dict[st
         "prompt_id": prompt_id,
         "seed": seed,
         "image": f"images/{prompt_id}_{seed}.png",
+        "image_sha256": "0" * 64,
         "correct": True,
         "readable": True,
         "margin": 0.5,
@@ -133,6 +134,7 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
         read_table(tmp_path / "a.parquet", "judgements")
 
 
+@settings(deadline=None)  # the first example imports pyarrow
 @given(cuts=st.sets(st.integers(1, 9)), order=st.randoms(use_true_random=False))
 def test_the_merged_bytes_depend_on_the_rows_alone(
     tmp_path_factory: pytest.TempPathFactory, cuts: set[int], order: Any

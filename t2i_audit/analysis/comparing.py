@@ -1,0 +1,274 @@
+"""What two runs must share to be compared, what they are made with, and where they differ."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.io import to_json
+
+if TYPE_CHECKING:
+    from t2i_audit.analysis.leaderboard import LeaderboardRow
+
+Scalar = str | int | float | None
+
+SHORT = 8  # digits of a hash that are shown
+# Names only: the same checkpoint or suite may go by another one.
+NAMES = ("model", "suite", "variant", "commit", "revision")
+# What success is measured with, not what is measured.
+MEASURING = ("command", "suite_sha256", "prompts", "seeds", "judge", "denoiser_station")
+# How pictures are made of a checkpoint. Each setting is in the leaderboard's columns or changes
+# pictures by rounding alone.
+SAMPLING = (
+    "seed",
+    "sampler",
+    "dtype",
+    "device",
+    "batch_size",
+    "attention_slicing",
+    "vae_tiling",
+    "device_map",
+)
+# Said of the runs of one group where they differ, with what they are called.
+NOTED = {
+    "size": "image size",
+    "dtype": "dtype",
+    "device": "device",
+    "base_seed": "base seed",
+    "negative_prompt": "negative prompt",
+    "t2i_audit": "version of t2i-audit",
+}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a run was made with, for a table; None where the manifest does not tell."""
+
+    steps: Scalar
+    guidance_scale: Scalar
+    scheduler: Scalar
+    height: Scalar
+    width: Scalar
+    dtype: Scalar
+    device: Scalar
+    lora: Scalar
+    embedding: Scalar
+    base_seed: Scalar
+    negative_prompt: Scalar
+    commit: Scalar
+    t2i_audit: Scalar
+
+    @property
+    def size(self) -> Scalar:
+        """Height and width, as ``512x512``."""
+        return None if self.height is None else f"{self.height}x{self.width}"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What success is measured with; runs of unequal measures are not compared."""
+
+    suite: str
+    judge: str
+    suite_sha256: str
+    fingerprint: Mapping[str, Any]
+    prompts: Scalar
+    seeds: Scalar
+
+    @property
+    def contents(self) -> str:
+        """What tells suites apart: the same one may go by several names."""
+        return self.suite_sha256 or self.suite
+
+    @property
+    def key(self) -> str:
+        """Equal where two measures are."""
+        return as_key([self.contents, self.judge, self.fingerprint, self.prompts, self.seeds])
+
+    @property
+    def name(self) -> str:
+        """What it is, for a heading."""
+        prompts = f"{self.prompts} prompt{'' if self.prompts == 1 else 's'}"
+        seeds = f"{self.seeds} seed{'' if self.seeds == 1 else 's'}"
+        return f"{self.suite}, {prompts} x {seeds}, judged by {self.judge}"
+
+
+@dataclass(frozen=True)
+class AuditedRun:
+    """A finished audit, as read from its directory."""
+
+    directory: str
+    summary: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    """Of its manifest; any may be absent in a run of an earlier version."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def measure(self) -> Measure:
+        """What its success is measured with."""
+        settings, judge = self.settings, self.settings.get("judge")
+        return Measure(
+            suite=self.summary["suite"],
+            judge=self.summary.get("judge") or "",
+            suite_sha256=str(settings.get("suite_sha256") or ""),
+            fingerprint=judge if isinstance(judge, Mapping) else {"judge": judge},
+            prompts=_scalar(settings.get("prompts", self.summary["n_prompts"])),
+            seeds=_scalar(settings.get("seeds", self.summary["n_seeds"])),
+        )
+
+    @cached_property
+    def setup(self) -> Setup:
+        """What it was made with."""
+        settings, sampler = self.settings, self.settings.get("sampler")
+        sampler = sampler if isinstance(sampler, Mapping) else {}
+        return Setup(
+            steps=_scalar(sampler.get("steps")),
+            guidance_scale=_scalar(sampler.get("guidance_scale")),
+            scheduler=_scalar(sampler.get("scheduler")),
+            height=_scalar(sampler.get("height")),
+            width=_scalar(sampler.get("width")),
+            dtype=_scalar(settings.get("dtype")),
+            device=_scalar(settings.get("device")),
+            lora=_additions(settings.get("lora")),
+            embedding=_additions(settings.get("embedding") or settings.get("embeddings")),
+            base_seed=_scalar(settings.get("seed")),
+            negative_prompt=_scalar(sampler.get("negative_prompt")),
+            commit=_scalar(settings.get("commit")),
+            t2i_audit=_scalar(self.versions.get("t2i-audit")),
+        )
+
+    @cached_property
+    def checkpoint(self) -> str:
+        """What runs of one checkpoint share, whatever is sampled from it and by which name."""
+        return self._key_without((*NAMES, *MEASURING, *SAMPLING), ("scheduler",))
+
+    @cached_property
+    def identity(self) -> str:
+        """What runs share whose results should be equal."""
+        return self._key_without(NAMES)
+
+    def _key_without(self, names: Sequence[str], components: Sequence[str] = ()) -> str:
+        kept = {name: value for name, value in self.settings.items() if name not in names}
+        if not self.settings.get("weights_sha256"):
+            kept["model"] = self.summary["model"]
+        files = self.settings.get("checkpoint")
+        if isinstance(files, Mapping):
+            # A checkpoint in one file may have been renamed; only what is in it counts.
+            kept["checkpoint"] = {
+                name: sorted(map(str, each.values())) if isinstance(each, Mapping) else each
+                for name, each in files.items()
+                if name not in components
+            }
+        loras = self.settings.get("lora")
+        if isinstance(loras, list):
+            kept["lora"] = [
+                {**each, "file": None} if isinstance(each, Mapping) else each for each in loras
+            ]
+        return as_key(kept)
+
+
+def as_key(value: object) -> str:
+    """A SHA-256 of `value` as JSON: equal for equal values."""
+    text = json.dumps(to_json(value), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def stands_apart(measure: Measure, first: Measure, count: int) -> tuple[str, ...]:
+    """Why the `count` runs of `measure` cannot be compared with those of the `first` group."""
+    subject, their = f"These {count} runs stand", "their"
+    if count == 1:
+        subject, their = "This run stands", "its"
+    found: list[tuple[str, Scalar, Scalar]] = []
+    if measure.contents != first.contents:
+        if measure.suite != first.suite:
+            found.append(("suite", measure.suite, first.suite))
+        elif measure.prompts == first.prompts:
+            here, there = _short(measure.contents, first.contents)
+            found.append(("suite", f"{measure.suite} with contents {here}", there))
+    if measure.prompts != first.prompts:
+        found.append(("number of prompts", measure.prompts, first.prompts))
+    if measure.judge != first.judge:
+        found.append(("judge", measure.judge, first.judge))
+    else:
+        for name, pair in _unequal(measure.fingerprint, first.fingerprint).items():
+            here, there = _short(*pair)
+            found.append(("judge", f"{name} {here}", there))
+    if measure.seeds != first.seeds:
+        found.append(("number of seeds", measure.seeds, first.seeds))
+    reasons = (f"{their} {what} differs ({here}, not {there})" for what, here, there in found)
+    return (f"{subject} apart from group 1: {'; '.join(reasons)}.",)
+
+
+def repeats(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
+    """Sentences on the rows of one group: which are of one checkpoint, and where they differ."""
+    notes = []
+    for checkpoint in dict.fromkeys(row.checkpoint for row in rows):
+        own = [row for row in rows if row.checkpoint == checkpoint]
+        runs = _listed([row.run for row in own])
+        if len(own) > 1 and len({row.identity for row in own}) == 1:
+            notes.append(
+                f"{runs} are the same audit of one checkpoint ({own[0].model}); in a correlation "
+                "they count once."
+            )
+        elif len(own) > 1:
+            notes.append(
+                f"{runs} are of one checkpoint ({own[0].model}); in a correlation their mean "
+                "counts once."
+            )
+    for name, what in NOTED.items():
+        values = dict.fromkeys(_shown(getattr(row.setup, name)) for row in rows)
+        if len(values) > 1:
+            notes.append(f"These runs differ in {what}: {'; '.join(values)}.")
+    counts = {row.n_prompts for row in rows}
+    if len(counts) > 1:
+        notes.append(
+            f"Success is over {min(counts)} to {max(counts)} prompts: some runs leave prompts out."
+        )
+    return tuple(notes)
+
+
+def _unequal(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    names = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
+    return {name: (one.get(name), other.get(name)) for name in names}
+
+
+def _short(one: Any, other: Any) -> tuple[str, str]:
+    """Two values as text, hashes cut to what tells them apart at a glance."""
+    texts = (_shown(_scalar(value)) for value in (one, other))
+    first, second = (text[:SHORT] if len(text) == 64 else text for text in texts)
+    return first, second
+
+
+def _shown(value: Scalar) -> str:
+    return "none" if value is None or value == "" else str(value)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
+def _scalar(value: Any) -> Scalar:
+    """`value` for one cell of a table; what is no scalar becomes JSON."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return json.dumps(to_json(value), sort_keys=True, ensure_ascii=False)
+
+
+def _additions(entries: Any) -> Scalar:
+    """The LoRAs or embeddings of a manifest, each as ``style.safetensors:0.8 (3f2a9c01)``."""
+    if not isinstance(entries, list):
+        return _scalar(entries)
+    return "; ".join(map(_addition, entries)) or None
+
+
+def _addition(entry: Any) -> str:
+    if not isinstance(entry, Mapping):
+        return str(_scalar(entry))
+    name = next((str(entry[key]) for key in ("name", "file", "path") if entry.get(key)), "")
+    weight = "" if entry.get("weight") is None else f":{_scalar(entry['weight'])}"
+    digest = f" ({str(entry['sha256'])[:SHORT]})" if entry.get("sha256") else ""
+    return f"{name}{weight}{digest}".strip(": ")

@@ -1,0 +1,89 @@
+"""A leaderboard on one screen, group by group."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from t2i_audit.io import to_json
+from t2i_audit.progress import say
+from t2i_audit.report.tables import console, make_table, spell_interval
+
+if TYPE_CHECKING:
+    from t2i_audit.analysis.comparing import Scalar
+    from t2i_audit.analysis.leaderboard import Leaderboard, LeaderboardRow
+
+# Shown where the rows of a group differ in it, under these headings.
+DIFFERING = {
+    "steps": "steps",
+    "guidance_scale": "guidance",
+    "scheduler": "scheduler",
+    "size": "size",
+    "dtype": "dtype",
+    "device": "device",
+    "lora": "LoRA",
+    "embedding": "embedding",
+    "base_seed": "base seed",
+    "negative_prompt": "negative prompt",
+    "commit": "commit",
+    "t2i_audit": "t2i-audit",
+}
+
+
+def print_leaderboard(board: Leaderboard, output: Path) -> None:
+    """Print the groups of `board`, each with its rows and how success goes with decodability."""
+    screen = console()
+    for group in board.groups:
+        rows = [row for row in board.rows if row.group == group.number]
+        screen.print(f"{group.name}:")
+        screen.print(make_table(*_table(rows)))
+        for note in group.notes:
+            screen.print(f"Note: {note}")
+        if len(rows) > 1:
+            for correlation in board.correlations:
+                if correlation.group == group.number:
+                    screen.print(correlation.sentence)
+        screen.print()
+    for note in board.notes:
+        screen.print(f"Note: {note}")
+    screen.print(f"Table: {output}", soft_wrap=True)
+
+
+def write_to_stdout(board: Leaderboard, text: str) -> None:
+    """Write the table as CSV `text` to standard output, and what a reader must know to stderr."""
+    for group in board.groups:
+        for note in group.notes:
+            say(f"{group.name}: {note}")
+    for note in board.notes:
+        say(note)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _table(rows: Sequence[LeaderboardRow]) -> tuple[list[str], Iterator[list[str]]]:
+    stations = list(rows[0].decodability)
+    shown = [name for name in DIFFERING if len({getattr(row.setup, name) for row in rows}) > 1]
+    headings = [
+        *("run", "model", "success"),
+        *(station.replace("_", " ") for station in stations),
+        "culprit",
+        *(DIFFERING[name] for name in shown),
+    ]
+
+    def cells() -> Iterator[list[str]]:
+        for row in rows:
+            rates = (row.success, *(row.decodability[name] for name in stations))
+            yield [
+                *(row.run, row.model),
+                *(spell_interval(to_json(rate)) for rate in rates),
+                row.culprit,
+                *(_cell(getattr(row.setup, name)) for name in shown),
+            ]
+
+    return headings, cells()
+
+
+def _cell(value: Scalar) -> str:
+    return "" if value is None else str(value)

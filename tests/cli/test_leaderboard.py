@@ -1,0 +1,429 @@
+"""The command ``t2i-audit leaderboard`` as its user types it, on runs made from one real one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prompts.suites import dump_prompts
+from prompts.world import Content, write
+from t2i_audit.cli.main import main
+from t2i_audit.io import sha256_of
+
+Capture = pytest.CaptureFixture[str]
+Change = Callable[[dict[str, Any]], Any]
+PARTS = [(colour, shape) for colour in ("red", "blue") for shape in ("circle", "star")]
+OPTIONS = ["--device", "cpu", "--seeds", "1", "--steps", "2", "--no-denoiser-station"]
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("suite") / "suite.jsonl"
+    path.write_text(dump_prompts(tuple(write(Content((part,))) for part in PARTS)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def audited(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished audit; not to be changed."""
+    out = tmp_path_factory.mktemp("runs") / "audited"
+    arguments = ["audit", "builtin:sound", "--suite", str(suite), "--out", str(out)]
+    assert main([*arguments, *OPTIONS]) == 0
+    return out
+
+
+@pytest.fixture
+def make(audited: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Makes a run as `audited` would be with another summary, settings or manifest."""
+
+    def changed(
+        name: str,
+        summary: Change | None = None,
+        settings: dict[str, Any] | None = None,
+        manifest: Change | None = None,
+    ) -> Path:
+        out = shutil.copytree(audited, tmp_path / name)
+        told = json.loads((out / "summary.json").read_text())
+        if summary is not None:
+            told = summary(told) or told
+        (out / "summary.json").write_text(json.dumps(told))
+        kept = json.loads((out / "manifest.json").read_text())
+        kept["settings"] |= settings or {}
+        kept["files"]["summary.json"] = sha256_of(out / "summary.json")
+        if manifest is not None:
+            kept = manifest(kept) or kept
+        (out / "manifest.json").write_text(json.dumps(kept))
+        return out
+
+    return changed
+
+
+def rates(success: float | None, decoded: float | None) -> Change:
+    def change(summary: dict[str, Any]) -> None:
+        for value, place in (
+            (success, summary["success"]["overall"]),
+            (decoded, summary["stations"]["text_encoder"]["decodability"]),
+        ):
+            place |= {"estimate": value, "lower": value, "upper": value}
+
+    return change
+
+
+def board(*runs: Path, output: Path, more: tuple[str, ...] = ()) -> int:
+    return main(["leaderboard", *map(str, runs), "-o", str(output), *more])
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def refused(capsys: Capture, said: str) -> None:
+    """One sentence on stderr and nothing on stdout."""
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1 and shown.err.startswith("t2i-audit: ")
+    assert said in shown.err
+
+
+def test_a_row_says_how_its_pictures_were_made(make: Callable[..., Path], tmp_path: Path) -> None:
+    run = make("a", settings={"lora": [{"name": "ink", "weight": 0.5, "sha256": "ab" * 32}]})
+
+    assert board(run, output=tmp_path / "board.csv") == 0
+
+    (row,) = table(tmp_path / "board.csv")
+    told = {
+        "group": "1",
+        "run": str(run),
+        "model": "builtin:sound",
+        "steps": "2",
+        "scheduler": "DPMSolverMultistepScheduler",
+        "dtype": "float32",
+        "device": "cpu",
+        "height": "64",
+        "width": "64",
+        "lora": "ink:0.5 (abababab)",
+        "embedding": "",
+        "base_seed": "0",
+        "negative_prompt": "",
+    }
+    assert {name: row[name] for name in told} == told
+    assert float(row["guidance_scale"]) > 0 and row["t2i_audit"]
+
+
+def test_two_runs_given_twice_are_two_runs(
+    make: Callable[..., Path], tmp_path: Path, capsys: Capture
+) -> None:
+    runs = [
+        make("low", rates(0.2, 0.3), {"weights_sha256": "1" * 64}),
+        make("high", rates(0.8, 0.9), {"weights_sha256": "2" * 64}),
+    ]
+    (tmp_path / "link").symlink_to(runs[0])
+    capsys.readouterr()
+
+    again = [*runs, *runs, tmp_path / "link"]
+    assert board(*again, output=tmp_path / "board.csv") == 0
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"{runs[0]} was given 3 times (also as {tmp_path / 'link'}); it is listed once" in shown
+    assert "rise together" not in shown and "only 2 different checkpoints" in shown
+    assert len(table(tmp_path / "board.csv")) == 2
+
+
+def test_copies_of_runs_count_once(
+    make: Callable[..., Path], tmp_path: Path, capsys: Capture
+) -> None:
+    runs = [
+        make(f"{copy}-{i}", rates(0.2 * i, 0.2 * i), {"weights_sha256": str(i) * 64})
+        for i in (1, 2, 3)
+        for copy in ("own", "copy")
+    ]
+    capsys.readouterr()
+
+    assert board(*runs, output=tmp_path / "board.csv") == 0
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "are the same audit of one checkpoint" in shown
+    assert "only 3 different checkpoints" in shown and "rise together" not in shown
+
+
+def test_four_checkpoints_are_correlated_and_the_sentence_names_their_group(
+    make: Callable[..., Path], tmp_path: Path, capsys: Capture
+) -> None:
+    runs = [
+        make(str(i), rates(0.2 * i, 0.1 + 0.2 * i), {"weights_sha256": str(i) * 64})
+        for i in (1, 2, 3, 4)
+    ]
+    other = make("other", settings={"seeds": 3})
+    capsys.readouterr()
+
+    assert board(*runs, other, output=tmp_path / "board.csv") == 0
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "Group 1 (suite, 4 prompts x 1 seed, judged by oracle): over 4 different checkpoints, "
+        "success and decodability at the text encoder rise together (Pearson 1.00" in shown
+    )
+    assert "its number of seeds differs (3, not 1)" in shown
+    assert [row["group"] for row in table(tmp_path / "board.csv")] == ["1"] * 4 + ["2"]
+
+
+def edit_summary(run: Path) -> None:
+    path = run / "summary.json"
+    summary = json.loads(path.read_text())
+    rates(1.0, 1.0)(summary)
+    path.write_text(json.dumps(summary))
+
+
+def forget_checksums(run: Path) -> None:
+    edit_summary(run)
+    path = run / "manifest.json"
+    manifest = json.loads(path.read_text()) | {"files": {}}
+    path.write_text(json.dumps(manifest))
+
+
+def delete(name: str) -> Callable[[Path], None]:
+    return lambda run: (run / name).unlink()
+
+
+def overwrite(name: str, content: bytes) -> Callable[[Path], object]:
+    return lambda run: (run / name).write_bytes(content)
+
+
+def make_a_pipe(run: Path) -> None:
+    (run / "manifest.json").unlink()
+    os.mkfifo(run / "manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (edit_summary, "summary.json is not as the run wrote it"),
+        (forget_checksums, "is not finished"),
+        (delete("summary.json"), "summary.json is missing; give the command"),
+        (delete("probes.parquet"), "probes.parquet is missing; give the command"),
+        (overwrite("judgements.parquet", b"PAR1"), "judgements.parquet is not as the run wrote it"),
+        (delete("manifest.json"), "holds something else"),
+        (overwrite("manifest.json", b'{"settings": '), "manifest.json cannot be used"),
+        (overwrite("manifest.json", b"\xff\xfe\x00"), "manifest.json cannot be used"),
+        (overwrite("manifest.json", b"[" * 100_000), "nested too deeply"),
+        (overwrite("manifest.json", b"[" * 900 + b"]" * 900), "nested too deeply"),
+        (make_a_pipe, "not an ordinary file"),
+        (shutil.rmtree, "is no folder"),
+    ],
+)
+def test_a_damaged_run_is_refused(
+    damage: Callable[[Path], object], said: str, make: Callable[..., Path], tmp_path: Path,
+    capsys: Capture,
+) -> None:  # fmt: skip
+    run = make("a")
+    damage(run)
+    capsys.readouterr()
+
+    assert board(run, output=tmp_path / "board.csv") == 2
+
+    refused(capsys, said)
+    assert not (tmp_path / "board.csv").exists()
+
+
+def put(*path: str, value: Any) -> Change:
+    """Sets what lies at `path`."""
+
+    def change(record: dict[str, Any]) -> None:
+        for name in path[:-1]:
+            record = record[name]
+        record[path[-1]] = value
+
+    return change
+
+
+def take(*path: str) -> Change:
+    """Takes away what lies at `path`."""
+
+    def change(record: dict[str, Any]) -> None:
+        for name in path[:-1]:
+            record = record[name]
+        del record[path[-1]]
+
+    return change
+
+
+def deep(levels: int) -> Any:
+    value: Any = 0
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        put("schema", value=0),
+        put("schema", value=[1]),
+        take("created"),
+        put("settings", value="all"),
+        put("versions", value=[1]),
+        put("stages", value={"images": "done"}),
+        put("stages", value={"images": {"state": "did"}}),
+        put("files", value=["summary.json"]),
+        put("files", "../summary.json", value="0" * 64),
+        put("flaws", value={"flat": "many"}),
+        put("settings", "nested", value=deep(500)),
+        put("stages", "judge", "state", value="running"),
+        put("settings", "command", value="probe"),
+        put("settings", "command", value=["audit"]),
+        lambda manifest: [manifest],
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(
+    manifest: Change, make: Callable[..., Path], tmp_path: Path, capsys: Capture
+) -> None:
+    run = make("a", manifest=manifest)
+    capsys.readouterr()
+
+    assert board(run, output=tmp_path / "board.csv") == 2
+
+    refused(capsys, str(run))
+
+
+OVERALL = ("success", "overall")
+DECODED = ("stations", "text_encoder", "decodability")
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        put(*OVERALL, "estimate", value=0.99),  # outside its interval
+        put(*OVERALL, "upper", value=1.5),
+        put(*OVERALL, "lower", value=-0.5),
+        put(*DECODED, "estimate", value=7),
+        put(*DECODED, "n", value="many"),
+        put(*OVERALL, "estimate", value="0.5 or so"),
+        put("success", value=[]),
+        put("stations", value=None),
+        put("stations", "text_encoder", value={}),
+        put("model", value=None),
+        put("n_seeds", value=[2]),
+        put("notes", value=deep(500)),
+        take("n_images"),
+        lambda summary: [summary],
+    ],
+)
+def test_a_summary_that_is_none_is_refused(
+    summary: Change, make: Callable[..., Path], tmp_path: Path, capsys: Capture
+) -> None:
+    def whole(told: dict[str, Any]) -> Any:
+        rates(0.5, 0.5)(told)
+        return summary(told)
+
+    run = make("a", summary=whole)
+    capsys.readouterr()
+
+    assert board(run, output=tmp_path / "board.csv") == 2
+
+    refused(capsys, "summary.json is not a summary of t2i-audit")
+
+
+def test_a_probe_is_refused(suite: Path, tmp_path: Path, capsys: Capture) -> None:
+    run = tmp_path / "probe"
+    assert main(["probe", "builtin:sound", "--suite", str(suite), "--out", str(run)]) == 0
+    capsys.readouterr()
+
+    assert board(run, output=tmp_path / "board.csv") == 2
+
+    refused(capsys, "is not the run of an audit")
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+1", "'+1"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\\r=1"),
+        (" =1", "' =1"),
+        ("＝1", "'＝1"),  # noqa: RUF001
+        ("two\nlines", "two\\nlines"),
+        ("two\u2028lines", "two\\u2028lines"),
+        ('red "café" 猫, 赤', 'red "café" 猫, 赤'),
+    ],
+)
+def test_a_name_is_text_in_a_spreadsheet(
+    name: str, cell: str, make: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = make("a", put("model", value=name), {"sampler": {"negative_prompt": name, "steps": -3}})
+
+    assert board(run, output=tmp_path / "board.csv") == 0
+
+    (row,) = table(tmp_path / "board.csv")
+    assert row["model"] == row["negative_prompt"] == cell
+    assert row["steps"] == "-3"  # a number stays one
+    assert len((tmp_path / "board.csv").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_a_dash_is_standard_output(
+    make: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = [make("a"), make("b", settings={"seeds": 9})]
+    capsys.readouterr()
+
+    assert board(*runs, output=Path("-")) == 0
+
+    shown = capsys.readouterr()
+    assert [row["group"] for row in csv.DictReader(io.StringIO(shown.out))] == ["1", "2"]
+    assert "stands apart from group 1" in shown.err
+    assert not (tmp_path / "-").exists()
+    assert board(*runs, output=Path("-"), more=("--json",)) == 2
+    refused(capsys, "both write to standard output")
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (".", "is a folder"),
+        ("file/board.csv", "is a file, so"),
+        ("a/summary.json", "lies in the run directory"),
+        ("a/images/board.csv", "lies in the run directory"),
+        ("link/manifest.json", "lies in the run directory"),
+        ("pipe", "is a device or a pipe"),
+        ("n" * 300, "cannot be written"),
+    ],
+)
+def test_a_place_that_takes_no_table_is_one_sentence(
+    output: str, said: str, make: Callable[..., Path], tmp_path: Path, capsys: Capture
+) -> None:
+    run = make("a")
+    (tmp_path / "file").write_text("dear")
+    (tmp_path / "link").symlink_to(run)
+    os.mkfifo(tmp_path / "pipe")
+    before = {path: sha256_of(path) for path in run.rglob("*") if path.is_file()}
+    capsys.readouterr()
+
+    assert board(run, output=tmp_path / output) == 2
+
+    refused(capsys, said)
+    assert {path: sha256_of(path) for path in run.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    make: Callable[..., Path], tmp_path: Path, capsys: Capture
+) -> None:
+    run = make("a")
+    (tmp_path / "closed").mkdir(mode=0o500)
+    capsys.readouterr()
+
+    assert board(run, output=tmp_path / "closed" / "board.csv") == 2
+
+    refused(capsys, "cannot be written")
