@@ -47,6 +47,7 @@ class _Inputs:
             "model": settings.model,
             "pipeline": type(self.loaded.pipeline).__name__,
             "weights_sha256": self.loaded.weights_sha256,
+            "checkpoint": self.loaded.checkpoint,
             "suite": self.suite.name,
             "suite_sha256": self.suite.sha256,
             "prompts": len(self.suite.prompts),

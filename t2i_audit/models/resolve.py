@@ -22,6 +22,7 @@ from t2i_audit.models.builtin import (
     builtin_folder,
     builtin_names,
 )
+from t2i_audit.models.files import WHOLE
 from t2i_audit.models.moved import is_pipeline_folder
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.settings import ModelOptions
@@ -187,10 +188,11 @@ def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[st
         }
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{PIPELINE_INDEX} of {name!r} cannot be read: {error}.") from error
-    own = _own_code(path, index, components)
+    own = own_code(path, index, components)
     if own and not trusted:
+        named = ", ".join("the pipeline itself" if each == WHOLE else each for each in own)
         raise ModelError(
-            f"{name!r} brings code of its own ({', '.join(own)}), which is not run; if you have "
+            f"{name!r} brings code of its own ({named}), which is not run; if you have "
             f"read it and trust it, give --trust-remote-code {name}."
         )
     return index, components
@@ -263,10 +265,10 @@ def _require_installed(class_name: Any, name: str) -> None:
         )
 
 
-def _own_code(path: Path, index: dict[str, Any], components: set[str]) -> list[str]:
-    """The components whose class, and whether the pipeline's, is one of the checkpoint's own."""
+def own_code(path: Path, index: dict[str, Any], components: set[str]) -> list[str]:
+    """The components whose class is the checkpoint's own; `WHOLE` where the pipeline's is."""
     own = [key for key in sorted(components) if _is_own(str(index[key][0]), path / key)]
-    return [*own, "the pipeline itself"] if isinstance(index.get("_class_name"), list) else own
+    return [*own, WHOLE] if isinstance(index.get("_class_name"), list) else own
 
 
 def _is_own(library: str, folder: Path) -> bool:

@@ -26,12 +26,11 @@ LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")
 
 def load_single_file(
     path: Path, config: Path | None, dtype: torch.dtype
-) -> tuple[Any, tuple[Path, ...]]:
+) -> tuple[Any, tuple[str, ...]]:
     """The pipeline of the class that `config` names, with the weights in `path`.
 
     Returns:
-        The pipeline, and the folders within `config` whose weights stand in for those that `path`
-        lacks.
+        The pipeline, and the components that `path` lacks, whose weights come from `config`.
 
     Raises:
         ModelError: `config` is missing or no pipeline's folder, its class reads no single file, or
@@ -52,7 +51,7 @@ def load_single_file(
         raise ModelError(f"{name} reads no checkpoint in a single file; give a folder.")
     with safe_open(path, framework="pt") as file:
         keys = set(file.keys())
-    beside, folders = {}, []
+    beside = {}
     for name in sorted(components.difference(DENOISERS, LEFT_OUT)):
         library, class_name = index[name]
         folder = config / name
@@ -68,11 +67,10 @@ def load_single_file(
         beside[name] = part.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, local_files_only=True
         )
-        folders.append(folder)
     pipeline = kind.from_single_file(
         path, config=str(config), dtype=dtype, local_files_only=True, **beside
     )
-    return pipeline, tuple(folders)
+    return pipeline, tuple(beside)
 
 
 def _holds(keys: Set[str], part: Any) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from t2i_audit import progress
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import TEMPORARY_SUFFIX, read_json, remove_leftovers, sha256_of, write_json
+from t2i_audit.run.changes import CHECKPOINT, changed_files
 from t2i_audit.run.locks import LOCK, RunLock, hold, is_lock
 from t2i_audit.run.manifest import (
     Manifest,
@@ -275,6 +276,7 @@ class RunDirectory:
 
 
 def _require_same(out: Path, there: Manifest, asked: Manifest) -> None:
+    _require_same_files(out, there, asked)
     found = differences(there.settings, asked.settings)
     advice = "give another --out"
     if not found and not there.complete:
@@ -285,6 +287,23 @@ def _require_same(out: Path, there: Manifest, asked: Manifest) -> None:
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise RunDirectoryError(f"{out} holds a run in which {found[0]}{more}; {advice}")
+
+
+def _require_same_files(out: Path, there: Manifest, asked: Manifest) -> None:
+    if there.settings.get("model") != asked.settings.get("model"):
+        return  # which is the difference to name
+    if CHECKPOINT in asked.settings and CHECKPOINT not in there.settings:
+        raise RunDirectoryError(
+            f"{out} holds a run that began before the checkpoint's files were recorded, so that "
+            "it cannot be told whether they are the same; give another --out"
+        )
+    changed = changed_files(there.settings, asked.settings)
+    if changed:
+        more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+        raise RunDirectoryError(
+            f"{changed[0]} has changed since the run in {out} was begun{more}; give another --out, "
+            "or the file as it was"
+        )
 
 
 def _resumed(there: Manifest, asked: Manifest) -> Manifest:
