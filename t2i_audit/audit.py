@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from prompts.suites import Suite, SuiteFormatError, load_suite
 from t2i_audit.errors import SuiteError
-from t2i_audit.io import sha256_of, write_json
+from t2i_audit.io import write_json
 from t2i_audit.progress import say
 from t2i_audit.run.columns import COLUMNS
 from t2i_audit.run.command import write_settings
@@ -40,6 +40,8 @@ class _Inputs:
 
     suite: Suite
     loaded: LoadedModel
+    notes: tuple[str, ...]
+    """On how the checkpoint was changed."""
 
     def identity(self, settings: AuditSettings | ProbeSettings) -> dict[str, Any]:
         """What the results depend on, for the manifest."""
@@ -57,10 +59,7 @@ class _Inputs:
             **settings.placement.rounding(),
             "commit": self.loaded.commit,
             "variant": settings.model_options.variant,
-            "lora": [
-                {"weight": weight, "sha256": sha256_of(Path(path))}
-                for path, weight in settings.model_options.loras()
-            ],
+            "lora": self.loaded.loras,
         }
 
 
@@ -77,7 +76,11 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
     remember_offload(loaded, settings.out)
     # Words must be found in what is encoded, which is told before anything is written.
     with_room(loaded, partial(encode_suite, loaded, suite.prompts[:1]), size=1)
-    return _Inputs(suite, loaded)
+    notes = loaded.notes
+    if share_of(settings.shard if isinstance(settings, AuditSettings) else None).speaks:
+        for note in notes:
+            say(note)
+    return _Inputs(suite, loaded, notes)
 
 
 def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
@@ -142,7 +145,7 @@ def run_probe(settings: ProbeSettings) -> Path:
             summary = text_only_summary(
                 settings.model, inputs.suite.name, text.prompts, text.probes, seed=SEED
             )
-            write_json(run.path / SUMMARY, summary)
+            write_json(run.path / SUMMARY, replace(summary, notes=(*inputs.notes, *summary.notes)))
             _seal(run)
             advance()
         return run.path
@@ -257,6 +260,7 @@ def run_audit(settings: AuditSettings) -> Path:
                 judge=judge.name,
                 n_seeds=settings.seeds,
                 notes=[
+                    *inputs.notes,
                     *([_cut_note(cut)] if cut else []),
                     *switched_off_notes(inputs.loaded.pipeline),
                     *safety_notes(inputs.loaded.pipeline, judged),

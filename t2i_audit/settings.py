@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,9 +96,12 @@ class ModelOptions:
                 path, weight = each, "1"
             try:
                 pairs.append((path, float(weight)))
+                if not math.isfinite(pairs[-1][1]):
+                    raise ValueError(weight)
             except ValueError as error:
                 raise AuditError(
-                    f"--lora should be PATH or PATH:WEIGHT with a number for WEIGHT, not {each!r}"
+                    "--lora should be PATH or PATH:WEIGHT with a finite number for WEIGHT, not "
+                    f"{each!r}"
                 ) from error
         return tuple(pairs)
 

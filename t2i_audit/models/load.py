@@ -40,6 +40,8 @@ from t2i_audit.settings import ModelOptions, Placement
 if TYPE_CHECKING:
     import torch
 
+    from t2i_audit.models.lora import AddedLora
+
 DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -65,6 +67,9 @@ class LoadedModel:
     """Of a hub id, the commit that was loaded."""
     placement: Placement = field(default_factory=Placement)
     """As the user asked for it."""
+    loras: tuple[AddedLora, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences on how it was changed that its results should not be read without."""
 
     @property
     def dtype_name(self) -> str:
@@ -108,7 +113,8 @@ def load_model(
         path = fetch_from_hub(name, options)
         check_pipeline(path, name, trusted=trusted)
 
-    from t2i_audit.models.changes import add_loras, set_scheduler
+    from t2i_audit.models.changes import set_scheduler
+    from t2i_audit.models.lora import add_loras
 
     pipeline, checkpoint = _read(path, name, chosen_dtype, options, placement, trusted=trusted)
     require_text_to_image(pipeline, name)
@@ -116,7 +122,7 @@ def load_model(
     if options.scheduler is not None:
         set_scheduler(pipeline, options.scheduler)
     # Before the networks are placed: layer by layer, weights may be where nothing can be added.
-    add_loras(pipeline, options.loras())
+    loras, notes = add_loras(pipeline, options.loras())
     with _as_model_error(name), quiet_libraries():
         pipeline = place(pipeline, chosen_device, placement)
     return LoadedModel(
@@ -130,6 +136,8 @@ def load_model(
         weights_sha256=_weights_sha256(checkpoint, path),
         commit=path.name if path.parent.name == "snapshots" else None,
         placement=placement,
+        loras=loras,
+        notes=notes,
     )
 
 
