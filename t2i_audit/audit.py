@@ -60,6 +60,7 @@ class _Inputs:
             "commit": self.loaded.commit,
             "variant": settings.model_options.variant,
             "lora": self.loaded.loras,
+            "embedding": self.loaded.embeddings,
         }
 
 
@@ -76,11 +77,24 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
     remember_offload(loaded, settings.out)
     # Words must be found in what is encoded, which is told before anything is written.
     with_room(loaded, partial(encode_suite, loaded, suite.prompts[:1]), size=1)
-    notes = loaded.notes
+    notes = (*loaded.notes, *_unsaid_notes(settings, loaded, suite))
     if share_of(settings.shard if isinstance(settings, AuditSettings) else None).speaks:
         for note in notes:
             say(note)
     return _Inputs(suite, loaded, notes)
+
+
+def _unsaid_notes(
+    settings: AuditSettings | ProbeSettings, loaded: LoadedModel, suite: Suite
+) -> list[str]:
+    """A sentence for each textual inversion that no prompt says."""
+    from t2i_audit.models.embedding import unsaid_notes
+
+    texts = [prompt.text for prompt in suite.prompts]
+    if isinstance(settings, AuditSettings) and settings.picture_options.negative_prompt:
+        texts.append(settings.picture_options.negative_prompt)
+    paths = (path for path, _ in settings.model_options.embeddings())
+    return unsaid_notes(loaded.pipeline, zip(paths, loaded.embeddings, strict=True), texts)
 
 
 def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:

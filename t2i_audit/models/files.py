@@ -13,6 +13,7 @@ from typing import Any
 
 from t2i_audit.io import read_json, sha256_of
 from t2i_audit.models.builtin import PIPELINE_INDEX
+from t2i_audit.settings import SAFE
 
 Checkpoint = Mapping[str, Mapping[str, str]]
 """SHA-256 of each file that is loaded, by component and by name within the component's folder."""
@@ -20,7 +21,6 @@ Checkpoint = Mapping[str, Mapping[str, str]]
 # The files that belong to no component: the pipeline's index, or a checkpoint in a single file.
 WHOLE = "."
 
-SAFE = ".safetensors"
 # What the two libraries call the weights of a network.
 DIFFUSERS_WEIGHTS = "diffusion_pytorch_model"
 TRANSFORMERS_WEIGHTS = "model"

@@ -13,7 +13,6 @@ from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
 from t2i_audit.models.builtin import PIPELINE_INDEX
 from t2i_audit.models.files import (
-    SAFE,
     WHOLE,
     Checkpoint,
     hash_files,
@@ -35,11 +34,12 @@ from t2i_audit.models.resolve import (
     require_text_to_image,
     resolve_model,
 )
-from t2i_audit.settings import ModelOptions, Placement
+from t2i_audit.settings import SAFE, ModelOptions, Placement
 
 if TYPE_CHECKING:
     import torch
 
+    from t2i_audit.models.embedding import AddedEmbedding
     from t2i_audit.models.lora import AddedLora
 
 DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
@@ -68,6 +68,7 @@ class LoadedModel:
     placement: Placement = field(default_factory=Placement)
     """As the user asked for it."""
     loras: tuple[AddedLora, ...] = ()
+    embeddings: tuple[AddedEmbedding, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences on how it was changed that its results should not be read without."""
 
@@ -114,6 +115,7 @@ def load_model(
         check_pipeline(path, name, trusted=trusted)
 
     from t2i_audit.models.changes import set_scheduler
+    from t2i_audit.models.embedding import add_embeddings
     from t2i_audit.models.lora import add_loras
 
     pipeline, checkpoint = _read(path, name, chosen_dtype, options, placement, trusted=trusted)
@@ -122,7 +124,8 @@ def load_model(
     if options.scheduler is not None:
         set_scheduler(pipeline, options.scheduler)
     # Before the networks are placed: layer by layer, weights may be where nothing can be added.
-    loras, notes = add_loras(pipeline, options.loras())
+    loras, lora_notes = add_loras(pipeline, options.loras())
+    embeddings, embedding_notes = add_embeddings(pipeline, options.embeddings())
     with _as_model_error(name), quiet_libraries():
         pipeline = place(pipeline, chosen_device, placement)
     return LoadedModel(
@@ -137,7 +140,8 @@ def load_model(
         commit=path.name if path.parent.name == "snapshots" else None,
         placement=placement,
         loras=loras,
-        notes=notes,
+        embeddings=embeddings,
+        notes=(*lora_notes, *embedding_notes),
     )
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
-from t2i_audit.models.files import SAFE
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
     import torch

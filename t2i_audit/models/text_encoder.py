@@ -10,7 +10,6 @@ from t2i_audit.errors import ModelError
 from t2i_audit.models.builtin import JUDGE_CONFIG, PIPELINE_INDEX
 from t2i_audit.models.files import (
     NETWORK_SETTINGS,
-    SAFE,
     component_files,
     hash_files,
     hash_of,
@@ -26,6 +25,7 @@ from t2i_audit.models.load import (
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import CONVERT, NETWORK_CONFIG, WEIGHT_FILES
 from t2i_audit.models.tokenizers import UNLIMITED
+from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
     import torch
