@@ -34,6 +34,8 @@ from t2i_audit.models.resolve import (
     require_text_to_image,
     resolve_model,
 )
+from t2i_audit.models.unused import refuse_unused
+from t2i_audit.models.variants import check_variant, names_in
 from t2i_audit.settings import SAFE, ModelOptions, Placement
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ def load_model(
     """
     trusted = options.trust_remote_code == name
     resolved = resolve_model(name, builtin=builtin, trusted=trusted, single=True)
+    refuse_unused(resolved, options)
     placement = Placement() if placement is None else placement
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
@@ -161,12 +164,15 @@ def _read(
 
     if path.is_file():
         with _as_model_error(name), quiet_libraries():
-            pipeline, beside = load_single_file(path, options.config, dtype)
+            pipeline, beside = load_single_file(path, options, dtype)
         assert options.config is not None  # else it is refused
-        files = pipeline_files(options.config, pipeline.components, with_weights=beside)
+        files = pipeline_files(
+            options.config, pipeline.components, variant=options.variant, with_weights=beside
+        )
         files[WHOLE] |= {path.name: path}
         return pipeline, hash_files(files)
     index, components = read_index(path, name, trusted=trusted)
+    check_variant(names_in(path, components), name, options.variant)
     with _as_model_error(name), quiet_libraries():
         restore_folders(str(index[key][0]) for key in components)
         pipeline = DiffusionPipeline.from_pretrained(
