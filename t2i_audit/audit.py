@@ -41,10 +41,12 @@ class _Inputs:
     suite: Suite
     loaded: LoadedModel
     notes: tuple[str, ...]
-    """On how the checkpoint was changed."""
+    """On how the checkpoint was changed and how it reads prompts."""
 
     def identity(self, settings: AuditSettings | ProbeSettings) -> dict[str, Any]:
         """What the results depend on, for the manifest."""
+        from t2i_audit.models.cleaning import cleaning_packages
+
         return {
             "model": settings.model,
             "pipeline": type(self.loaded.pipeline).__name__,
@@ -57,6 +59,7 @@ class _Inputs:
             "dtype": self.loaded.dtype_name,
             "device": self.loaded.device.type,
             **settings.placement.rounding(),
+            "caption_cleaning": cleaning_packages(self.loaded.pipeline),
             "commit": self.loaded.commit,
             "variant": settings.model_options.variant,
             "lora": self.loaded.loras,
@@ -77,7 +80,13 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
     remember_offload(loaded, settings.out)
     # Words must be found in what is encoded, which is told before anything is written.
     with_room(loaded, partial(encode_suite, loaded, suite.prompts[:1]), size=1)
-    notes = (*loaded.notes, *_unsaid_notes(settings, loaded, suite))
+    from t2i_audit.models.cleaning import uncleaned_notes
+
+    notes = (
+        *loaded.notes,
+        *uncleaned_notes(loaded.pipeline),
+        *_unsaid_notes(settings, loaded, suite),
+    )
     if share_of(settings.shard if isinstance(settings, AuditSettings) else None).speaks:
         for note in notes:
             say(note)
@@ -304,6 +313,7 @@ def _is_finished(run: RunDirectory) -> bool:
         return False
     damaged = run.damaged()
     if damaged:
+        run.require_own_versions()
         say(f"{run.path / damaged[0]} is missing or damaged; the results are made again")
     return not damaged and (run.path / SUMMARY).exists()
 

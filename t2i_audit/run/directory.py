@@ -15,15 +15,14 @@ from typing import Any
 from t2i_audit import progress
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import TEMPORARY_SUFFIX, read_json, remove_leftovers, sha256_of, write_json
-from t2i_audit.run.changes import CHECKPOINT, changed_files
 from t2i_audit.run.locks import LOCK, RunLock, hold, is_lock
 from t2i_audit.run.manifest import (
     Manifest,
     StageState,
-    differences,
     manifest_from_json,
     new_manifest,
 )
+from t2i_audit.run.same import other_versions, require_same
 from t2i_audit.run.share import WHOLE, Share
 
 MANIFEST = "manifest.json"
@@ -83,7 +82,7 @@ def open_run(
     )
     there = read_manifest_if_any(out)
     if there is not None:
-        _require_same(out, there, asked)
+        require_same(out, there, asked)
     made = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -94,7 +93,7 @@ def open_run(
         # Read again: another process may have begun or ended a run before the lock was ours.
         there = read_manifest_if_any(out)
         if there is not None:
-            _require_same(out, there, asked)
+            require_same(out, there, asked)
         if lock.alone:
             remove_leftovers(out)
         manifest = asked if there is None else _resumed(there, asked)
@@ -108,7 +107,12 @@ def open_run(
                 (out / LOCK).unlink(missing_ok=True)
                 out.rmdir()
         raise
-    return RunDirectory(out, manifest, lock, share, resumed=there is not None)
+    others = other_versions(there, asked) if there is not None and there.complete else ""
+    if others and share.speaks:
+        progress.say(f"{out} was finished with other versions ({others}); it is shown as it is")
+    return RunDirectory(
+        out, manifest, lock, share, resumed=there is not None, other_versions=others
+    )
 
 
 def read_manifest(out: Path) -> Manifest:
@@ -174,13 +178,21 @@ class RunDirectory:
     """A run's folder, held by this process; made by `open_run`."""
 
     def __init__(
-        self, path: Path, manifest: Manifest, lock: RunLock, share: Share, *, resumed: bool
+        self,
+        path: Path,
+        manifest: Manifest,
+        lock: RunLock,
+        share: Share,
+        *,
+        resumed: bool,
+        other_versions: str = "",
     ) -> None:
         self.path = path
         self.share = share
         """This process's part of the batches."""
         self.resumed = resumed
         """Whether an earlier process began this run."""
+        self._other_versions = other_versions
         self._manifest = manifest
         self._lock = lock
         self._saved = time.monotonic()
@@ -246,6 +258,19 @@ class RunDirectory:
             if not (self.path / name).is_file() or sha256_of(self.path / name) != digest
         )
 
+    def require_own_versions(self) -> None:
+        """Refuse to make anything again in a run that other versions have finished.
+
+        Raises:
+            RunDirectoryError: the versions differ; the first difference is named.
+        """
+        if self._other_versions:
+            raise RunDirectoryError(
+                f"results in {self.path} are missing or damaged, and it was finished with other "
+                f"versions ({self._other_versions}); make them again with those, or give another "
+                "--out"
+            )
+
     def is_at_work(self, index: int) -> bool:
         """Whether the process with share `index` of a divided run is alive."""
         return self._lock.is_held(index)
@@ -273,37 +298,6 @@ class RunDirectory:
         if self.share.finishes:  # of several processes one keeps the manifest
             write_json(self.path / MANIFEST, self._manifest)
         self._saved = time.monotonic()
-
-
-def _require_same(out: Path, there: Manifest, asked: Manifest) -> None:
-    _require_same_files(out, there, asked)
-    found = differences(there.settings, asked.settings)
-    advice = "give another --out"
-    if not found and not there.complete:
-        # Half the tables from one version and half from another would be nobody's result; a
-        # complete run computes nothing any more and may be shown by any version.
-        found = differences(there.versions, asked.versions)
-        advice = "finish it with the versions it was begun with, or give another --out"
-    if found:
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise RunDirectoryError(f"{out} holds a run in which {found[0]}{more}; {advice}")
-
-
-def _require_same_files(out: Path, there: Manifest, asked: Manifest) -> None:
-    if there.settings.get("model") != asked.settings.get("model"):
-        return  # which is the difference to name
-    if CHECKPOINT in asked.settings and CHECKPOINT not in there.settings:
-        raise RunDirectoryError(
-            f"{out} holds a run that began before the checkpoint's files were recorded, so that "
-            "it cannot be told whether they are the same; give another --out"
-        )
-    changed = changed_files(there.settings, asked.settings)
-    if changed:
-        more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
-        raise RunDirectoryError(
-            f"{changed[0]} has changed since the run in {out} was begun{more}; give another --out, "
-            "or the file as it was"
-        )
 
 
 def _resumed(there: Manifest, asked: Manifest) -> Manifest:

@@ -323,6 +323,24 @@ def test_a_run_that_did_not_record_the_files_says_so(
     assert "began before the checkpoint's files were recorded" in one_sentence(capsys)
 
 
+def test_a_finished_run_is_not_mended_with_other_versions(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert probe(checkpoint, out=out) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["versions"]["diffusers"] = "0.1"
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    capsys.readouterr()
+    assert probe(checkpoint, out=out) == 0
+    assert "was finished with other versions (diffusers is '0.1' there and" in one_sentence(capsys)
+
+    (out / "probes.parquet").unlink()
+    assert probe(checkpoint, out=out) == 2
+    assert "finished with other versions" in capsys.readouterr().err.splitlines()[-1]
+    assert not (out / "probes.parquet").exists()
+
+
 def test_another_model_is_named_before_its_files(
     checkpoint: Path, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
