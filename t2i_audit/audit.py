@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from prompts.suites import Suite, SuiteFormatError, load_suite
 from t2i_audit.errors import SuiteError
-from t2i_audit.io import sha256_of, write_json
+from t2i_audit.io import write_json
+from t2i_audit.progress import say
 from t2i_audit.run.directory import SUMMARY, check_output, open_run, read_manifest_if_any
 from t2i_audit.run.share import local_rank, share_of
 from t2i_audit.run.tables import table_from_rows, table_path, write_table
@@ -35,13 +36,18 @@ class _Inputs:
 
     suite: Suite
     loaded: LoadedModel
+    notes: tuple[str, ...]
+    """On how the checkpoint was changed and how it reads prompts."""
 
     def identity(self, settings: AuditSettings | ProbeSettings) -> dict[str, Any]:
         """What the results depend on, for the manifest."""
+        from t2i_audit.models.cleaning import cleaning_packages
+
         return {
             "model": settings.model,
             "pipeline": type(self.loaded.pipeline).__name__,
             "weights_sha256": self.loaded.weights_sha256,
+            "checkpoint": self.loaded.checkpoint,
             "suite": self.suite.name,
             "suite_sha256": self.suite.sha256,
             "prompts": len(self.suite.prompts),
@@ -49,12 +55,11 @@ class _Inputs:
             "dtype": self.loaded.dtype_name,
             "device": self.loaded.device.type,
             **settings.placement.rounding(),
+            "caption_cleaning": cleaning_packages(self.loaded.pipeline),
             "commit": self.loaded.commit,
             "variant": settings.model_options.variant,
-            "lora": [
-                {"weight": weight, "sha256": sha256_of(Path(path))}
-                for path, weight in settings.model_options.loras()
-            ],
+            "lora": self.loaded.loras,
+            "embedding": self.loaded.embeddings,
         }
 
 
@@ -71,7 +76,30 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
     remember_offload(loaded, settings.out)
     # Words must be found in what is encoded, which is told before anything is written.
     with_room(loaded, partial(encode_suite, loaded, suite.prompts[:1]), size=1)
-    return _Inputs(suite, loaded)
+    from t2i_audit.models.cleaning import uncleaned_notes
+
+    notes = (
+        *loaded.notes,
+        *uncleaned_notes(loaded.pipeline),
+        *_unsaid_notes(settings, loaded, suite),
+    )
+    if share_of(settings.shard if isinstance(settings, AuditSettings) else None).speaks:
+        for note in notes:
+            say(note)
+    return _Inputs(suite, loaded, notes)
+
+
+def _unsaid_notes(
+    settings: AuditSettings | ProbeSettings, loaded: LoadedModel, suite: Suite
+) -> list[str]:
+    """A sentence for each textual inversion that no prompt says."""
+    from t2i_audit.models.embedding import unsaid_notes
+
+    texts = [prompt.text for prompt in suite.prompts]
+    if isinstance(settings, AuditSettings) and settings.picture_options.negative_prompt:
+        texts.append(settings.picture_options.negative_prompt)
+    paths = (path for path, _ in settings.model_options.embeddings())
+    return unsaid_notes(loaded.pipeline, zip(paths, loaded.embeddings, strict=True), texts)
 
 
 def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
@@ -139,7 +167,7 @@ def run_probe(settings: ProbeSettings) -> Path:
             summary = text_only_summary(
                 settings.model, inputs.suite.name, text.prompts, text.probes, seed=SEED
             )
-            write_json(run.path / SUMMARY, summary)
+            write_json(run.path / SUMMARY, replace(summary, notes=(*inputs.notes, *summary.notes)))
             seal(run)
             advance()
         return run.path
@@ -255,6 +283,7 @@ def run_audit(settings: AuditSettings) -> Path:
                 judge=judge.name,
                 n_seeds=settings.seeds,
                 notes=[
+                    *inputs.notes,
                     *([_cut_note(cut)] if cut else []),
                     *switched_off_notes(inputs.loaded.pipeline),
                     *safety_notes(inputs.loaded.pipeline, judged),

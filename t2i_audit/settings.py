@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ DEFAULT_BATCH_SIZE = 32  # prompts or images a forward pass
 DEFAULT_CLIP = "clip:ViT-L-14/openai"
 LARGEST_AUTO_BATCH = 64  # where the search for one that fits begins
 RUNS_FOLDER = Path("runs")
+SAFE = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class ModelOptions:
     """Folder of a pipeline of the same architecture, for a checkpoint in a single file."""
     lora: tuple[str, ...] = ()
     """``PATH`` or ``PATH:WEIGHT`` of each."""
+    embedding: tuple[str, ...] = ()
+    """``FILE`` or ``FILE:TOKEN`` of each textual inversion."""
     scheduler: str | None = None
     """A diffusers class; None keeps the checkpoint's own."""
     trust_remote_code: str | None = None
@@ -95,10 +99,21 @@ class ModelOptions:
                 path, weight = each, "1"
             try:
                 pairs.append((path, float(weight)))
+                if not math.isfinite(pairs[-1][1]):
+                    raise ValueError(weight)
             except ValueError as error:
                 raise AuditError(
-                    f"--lora should be PATH or PATH:WEIGHT with a number for WEIGHT, not {each!r}"
+                    "--lora should be PATH or PATH:WEIGHT with a finite number for WEIGHT, not "
+                    f"{each!r}"
                 ) from error
+        return tuple(pairs)
+
+    def embeddings(self) -> tuple[tuple[str, str | None], ...]:
+        """File of each textual inversion, and its token; None for the file's own."""
+        pairs = []
+        for each in self.embedding:
+            path, found, token = each.partition(f"{SAFE}:")
+            pairs.append((f"{path}{SAFE}", token) if found else (each, None))
         return tuple(pairs)
 
 

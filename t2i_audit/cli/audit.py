@@ -67,6 +67,7 @@ def audit(
     local_files_only: options.LocalFilesOnly = False,
     config: options.Config = None,
     lora: options.Lora = [],  # noqa: B006, typer makes a list of its own
+    embedding: options.Embedding = [],  # noqa: B006, typer makes a list of its own
     scheduler: options.Scheduler = None,
     trust_remote_code: options.TrustRemoteCode = None,
     height: Annotated[
@@ -113,6 +114,7 @@ def audit(
             local_files_only=local_files_only,
             config=config,
             lora=tuple(lora),
+            embedding=tuple(embedding),
             scheduler=scheduler,
             trust_remote_code=trust_remote_code,
         ),

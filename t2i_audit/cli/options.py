@@ -80,6 +80,15 @@ Lora = Annotated[
     list[str],
     typer.Option("--lora", metavar="PATH[:WEIGHT]", help="LoRA to add; may be repeated."),
 ]
+Embedding = Annotated[
+    list[str],
+    typer.Option(
+        "--embedding",
+        metavar="FILE[:TOKEN]",
+        help="Textual inversion to add, in safetensors format; may be repeated. TOKEN is what "
+        "prompts call it. [default: the file's own token, else its name]",
+    ),
+]
 Scheduler = Annotated[
     str | None,
     typer.Option(

@@ -50,6 +50,7 @@ def probe(
     local_files_only: options.LocalFilesOnly = False,
     config: options.Config = None,
     lora: options.Lora = [],  # noqa: B006, typer makes a list of its own
+    embedding: options.Embedding = [],  # noqa: B006, typer makes a list of its own
     scheduler: options.Scheduler = None,
     trust_remote_code: options.TrustRemoteCode = None,
     offload: options.OffloadOption = "auto",
@@ -77,6 +78,7 @@ def probe(
             local_files_only=local_files_only,
             config=config,
             lora=tuple(lora),
+            embedding=tuple(embedding),
             scheduler=scheduler,
             trust_remote_code=trust_remote_code,
         ),

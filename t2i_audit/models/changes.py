@@ -1,16 +1,11 @@
-"""What a user changes in a loaded checkpoint: its scheduler, and LoRAs added to its weights."""
+"""Another scheduler in a loaded checkpoint."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.quiet import quiet_libraries
-
-SAFE = ".safetensors"
 
 
 def set_scheduler(pipeline: Any, name: str) -> None:
@@ -27,23 +22,3 @@ def set_scheduler(pipeline: Any, name: str) -> None:
             f"{', '.join(near)}."
         )
     pipeline.scheduler = fitting[name].from_config(pipeline.scheduler.config)
-
-
-def add_loras(pipeline: Any, loras: Sequence[tuple[str, float]]) -> None:
-    """Add each LoRA, times its weight, to the checkpoint's weights for good.
-
-    Raises:
-        ModelError: a file is missing, is not in safetensors format, or does not fit.
-    """
-    for path, weight in loras:
-        if not Path(path).is_file() or not path.endswith(SAFE):
-            raise ModelError(f"--lora {path} should name a {SAFE} file that exists.")
-        try:
-            with quiet_libraries():
-                pipeline.load_lora_weights(path, use_safetensors=True, local_files_only=True)
-                pipeline.fuse_lora(lora_scale=weight)
-                pipeline.unload_lora_weights()
-        # What does not fit surfaces as nearly any type.
-        except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise ModelError(f"--lora {path} cannot be added: {reason[0]}") from error

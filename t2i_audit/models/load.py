@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
+from t2i_audit.models.builtin import PIPELINE_INDEX
+from t2i_audit.models.files import (
+    WHOLE,
+    Checkpoint,
+    hash_files,
+    hash_of,
+    pipeline_files,
+    weight_files,
+    weights_of,
+)
 from t2i_audit.models.moved import restore_folders
 from t2i_audit.models.placement import loading_arguments, place
 from t2i_audit.models.quiet import quiet_libraries
@@ -17,14 +29,20 @@ from t2i_audit.models.resolve import (
     absent_components,
     check_pipeline,
     fetch_from_hub,
+    own_code,
     read_index,
     require_text_to_image,
     resolve_model,
 )
-from t2i_audit.settings import ModelOptions, Placement
+from t2i_audit.models.unused import refuse_unused
+from t2i_audit.models.variants import check_variant, names_in
+from t2i_audit.settings import SAFE, ModelOptions, Placement
 
 if TYPE_CHECKING:
     import torch
+
+    from t2i_audit.models.embedding import AddedEmbedding
+    from t2i_audit.models.lora import AddedLora
 
 DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -43,12 +61,18 @@ class LoadedModel:
     """A `diffusers.DiffusionPipeline` on `device`, in evaluation mode."""
     dtype: torch.dtype
     device: torch.device
+    checkpoint: Checkpoint
+    """Every file that was loaded."""
     weights_sha256: str
     """See `hash_weights`."""
     commit: str | None = None
     """Of a hub id, the commit that was loaded."""
     placement: Placement = field(default_factory=Placement)
     """As the user asked for it."""
+    loras: tuple[AddedLora, ...] = ()
+    embeddings: tuple[AddedEmbedding, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences on how it was changed that its results should not be read without."""
 
     @property
     def dtype_name(self) -> str:
@@ -84,6 +108,7 @@ def load_model(
     """
     trusted = options.trust_remote_code == name
     resolved = resolve_model(name, builtin=builtin, trusted=trusted, single=True)
+    refuse_unused(resolved, options)
     placement = Placement() if placement is None else placement
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
@@ -92,43 +117,20 @@ def load_model(
         path = fetch_from_hub(name, options)
         check_pipeline(path, name, trusted=trusted)
 
-    from diffusers import DiffusionPipeline
+    from t2i_audit.models.changes import set_scheduler
+    from t2i_audit.models.embedding import add_embeddings
+    from t2i_audit.models.lora import add_loras
 
-    from t2i_audit.models.changes import add_loras, set_scheduler
-    from t2i_audit.models.single_file import load_single_file
-
-    beside: tuple[Path, ...] = ()
-    try:
-        with quiet_libraries():
-            if path.is_file():
-                pipeline, beside = load_single_file(path, options.config, chosen_dtype)
-            else:
-                index, components = read_index(path, name, trusted=trusted)
-                restore_folders(str(index[key][0]) for key in components)
-                pipeline = DiffusionPipeline.from_pretrained(
-                    path,
-                    dtype=chosen_dtype,
-                    use_safetensors=True,
-                    local_files_only=True,
-                    variant=options.variant,
-                    trust_remote_code=trusted,
-                    **dict.fromkeys(absent_components(path)),
-                    **loading_arguments(placement),
-                )
-            pipeline = place(pipeline, chosen_device, placement)
-    except ModelError:
-        raise
-    # Damaged configuration and weights surface as nearly any type, from three libraries.
-    except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise ModelError(
-            f"{name!r} does not load: {reason[0] if reason else type(error).__name__}"
-        ) from error
+    pipeline, checkpoint = _read(path, name, chosen_dtype, options, placement, trusted=trusted)
     require_text_to_image(pipeline, name)
     pipeline.set_progress_bar_config(disable=True)
     if options.scheduler is not None:
         set_scheduler(pipeline, options.scheduler)
-    add_loras(pipeline, options.loras())
+    # Before the networks are placed: layer by layer, weights may be where nothing can be added.
+    loras, lora_notes = add_loras(pipeline, options.loras())
+    embeddings, embedding_notes = add_embeddings(pipeline, options.embeddings())
+    with _as_model_error(name), quiet_libraries():
+        pipeline = place(pipeline, chosen_device, placement)
     return LoadedModel(
         name=name,
         source=resolved.source,
@@ -136,26 +138,103 @@ def load_model(
         pipeline=pipeline,
         dtype=chosen_dtype,
         device=chosen_device,
-        weights_sha256=hash_weights(path, *beside),
+        checkpoint=checkpoint,
+        weights_sha256=_weights_sha256(checkpoint, path),
         commit=path.name if path.parent.name == "snapshots" else None,
         placement=placement,
+        loras=loras,
+        embeddings=embeddings,
+        notes=(*lora_notes, *embedding_notes),
     )
 
 
-def hash_weights(path: Path, *beside: Path) -> str:
-    """SHA-256 over the names and contents of all safetensors files under `path`, sorted by name.
+def _read(
+    path: Path,
+    name: str,
+    dtype: torch.dtype,
+    options: ModelOptions,
+    placement: Placement,
+    *,
+    trusted: bool,
+) -> tuple[Any, Checkpoint]:
+    """The pipeline in `path` as it was saved, and the hashes of what was read of it."""
+    from diffusers import DiffusionPipeline
 
-    Of a checkpoint in one file that file's own, or with folders `beside` it over the hashes of all.
+    from t2i_audit.models.single_file import load_single_file
+
+    if path.is_file():
+        with _as_model_error(name), quiet_libraries():
+            pipeline, beside = load_single_file(path, options, dtype)
+        assert options.config is not None  # else it is refused
+        files = pipeline_files(
+            options.config, pipeline.components, variant=options.variant, with_weights=beside
+        )
+        files[WHOLE] |= {path.name: path}
+        return pipeline, hash_files(files)
+    index, components = read_index(path, name, trusted=trusted)
+    check_variant(names_in(path, components), name, options.variant)
+    with _as_model_error(name), quiet_libraries():
+        restore_folders(str(index[key][0]) for key in components)
+        pipeline = DiffusionPipeline.from_pretrained(
+            path,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            variant=options.variant,
+            trust_remote_code=trusted,
+            **dict.fromkeys(absent_components(path)),
+            **loading_arguments(placement),
+        )
+    own = own_code(path, index, components)
+    files = pipeline_files(path, pipeline.components, variant=options.variant, own_code=own)
+    return pipeline, hash_files(files)
+
+
+@contextmanager
+def _as_model_error(name: str) -> Iterator[None]:
+    """Have what the libraries raise, of nearly any type for damaged files, name the model."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        raise ModelError(
+            f"{name!r} does not load: {reason[0] if reason else type(error).__name__}"
+        ) from error
+
+
+def _weights_sha256(checkpoint: Checkpoint, path: Path) -> str:
+    """As `hash_weights`, of what was read; of a single file with what comes from other folders."""
+    weights = weights_of(checkpoint)
+    if path.is_dir():
+        return hash_of(weights)
+    own = weights.pop(f"{WHOLE}/{path.name}")
+    folders: dict[str, dict[str, str]] = {}
+    for key, digest in weights.items():
+        folder, name = key.split("/", 1)
+        folders.setdefault(folder, {})[name] = digest
+    parts = [f"{folder} {hash_of(hashes)}" for folder, hashes in folders.items()]
+    return hashlib.sha256("\n".join([own, *parts]).encode()).hexdigest() if parts else own
+
+
+def hash_weights(path: Path) -> str:
+    """SHA-256 over the weights that are loaded of the checkpoint in `path`, sorted by name.
+
+    It is the one of their names and contents in a folder, and of a single file its own.
     """
     if path.is_file():
-        own = sha256_of(path)
-        parts = [f"{folder.name} {hash_weights(folder)}" for folder in beside]
-        return hashlib.sha256("\n".join([own, *parts]).encode()).hexdigest() if parts else own
-    digest = hashlib.sha256()
-    files = sorted(file.relative_to(path).as_posix() for file in path.rglob("*.safetensors"))
-    for file in files:
-        digest.update(f"{file} {sha256_of(path / file)}\n".encode())
-    return digest.hexdigest()
+        return sha256_of(path)
+    groups = [path]
+    if (path / PIPELINE_INDEX).is_file():
+        groups = [folder for folder in path.iterdir() if folder.is_dir()]
+    files = {
+        file.relative_to(path).as_posix(): file
+        for folder in groups
+        for file in weight_files(folder)
+        if file.suffix == SAFE
+    }
+    return hash_of(hash_files({WHOLE: files})[WHOLE])
 
 
 def choose_device(name: DeviceName) -> torch.device:

@@ -61,10 +61,10 @@ class OpenClipText(PreTrainedModel):
 
 def load_open_clip_text(
     path: Path, tokenizer: Path | None, dtype: torch.dtype
-) -> tuple[OpenClipText, Any, Path]:
+) -> tuple[OpenClipText, Any, Path | None]:
     """The text tower, its tokenizer and the folder of that one, of the open_clip model in `path`.
 
-    A folder without tokenizer files has open_clip's own tokenizer, CLIP's.
+    A folder without tokenizer files has open_clip's own tokenizer, CLIP's, which lies in none.
 
     Raises:
         ModelError: the folder is no open_clip model, or its tower is another library's.
@@ -100,11 +100,14 @@ def _tower_weights(file: Path, wanted: set[str]) -> dict[str, torch.Tensor]:
         return {key: weights.get_tensor(prefix + key) for key in wanted if prefix + key in keys}
 
 
-def _tokenizer(path: Path, given: Path | None, config: OpenClipTextConfig) -> tuple[Any, Path]:
+def _tokenizer(
+    path: Path, given: Path | None, config: OpenClipTextConfig
+) -> tuple[Any, Path | None]:
     from transformers import AutoTokenizer, CLIPTokenizer
 
     folder = path if given is None else given
-    if any(folder.glob("tokenizer*.json")):
+    from_files = any(folder.glob("tokenizer*.json"))
+    if from_files:
         tokenizer: Any = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
@@ -129,4 +132,4 @@ def _tokenizer(path: Path, given: Path | None, config: OpenClipTextConfig) -> tu
     tokenizer.model_input_names = ["input_ids"]
     tokenizer.model_max_length = config.max_position_embeddings
     tokenizer.padding_side = "right"
-    return tokenizer, folder
+    return tokenizer, folder if from_files else None

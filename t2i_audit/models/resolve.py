@@ -22,8 +22,10 @@ from t2i_audit.models.builtin import (
     builtin_folder,
     builtin_names,
 )
+from t2i_audit.models.files import WHOLE
 from t2i_audit.models.moved import is_pipeline_folder
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.models.variants import check_variant, names_among
 from t2i_audit.settings import ModelOptions
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -122,17 +124,24 @@ def fetch_from_hub(name: str, options: ModelOptions) -> Path:
                     local_files_only=options.local_files_only,
                 )
             )
-            read_index(index.parent, name, trusted=trusted)
-            return Path(
-                DiffusionPipeline.download(
-                    name,
-                    use_safetensors=True,
-                    revision=index.parent.name,
-                    variant=options.variant,
-                    local_files_only=options.local_files_only,
-                    trust_remote_code=trusted,
+            _, components = read_index(index.parent, name, trusted=trusted)
+            try:
+                return Path(
+                    DiffusionPipeline.download(
+                        name,
+                        use_safetensors=True,
+                        revision=index.parent.name,
+                        variant=options.variant,
+                        local_files_only=options.local_files_only,
+                        trust_remote_code=trusted,
+                    )
                 )
-            )
+            except OSError:
+                # What it says where there are no plain weights names no way out.
+                listed = _listed_on_hub(name, index.parent.name, options)
+                if listed:
+                    check_variant(names_among(listed, components), name, options.variant)
+                raise
     except ModelError:
         raise
     # The hub's client, its HTTP library and diffusers each raise their own types for "no".
@@ -143,6 +152,19 @@ def fetch_from_hub(name: str, options: ModelOptions) -> Path:
             f"{name!r} could not be fetched from the hub and is not in the local cache "
             f"({reason.rstrip('.')}); check the name and the network, or give a local folder."
         ) from error
+
+
+def _listed_on_hub(name: str, commit: str, options: ModelOptions) -> list[str]:
+    """Paths of the files in the hub's repository `name`; none where it cannot be asked."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    if options.local_files_only:
+        return []
+    try:
+        return list(HfApi().list_repo_files(name, revision=commit))
+    except (OSError, HfHubHTTPError, OfflineModeIsEnabled):
+        return []
 
 
 def check_pipeline(path: Path, name: str, *, trusted: bool = False) -> None:
@@ -187,10 +209,11 @@ def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[st
         }
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(f"{PIPELINE_INDEX} of {name!r} cannot be read: {error}.") from error
-    own = _own_code(path, index, components)
+    own = own_code(path, index, components)
     if own and not trusted:
+        named = ", ".join("the pipeline itself" if each == WHOLE else each for each in own)
         raise ModelError(
-            f"{name!r} brings code of its own ({', '.join(own)}), which is not run; if you have "
+            f"{name!r} brings code of its own ({named}), which is not run; if you have "
             f"read it and trust it, give --trust-remote-code {name}."
         )
     return index, components
@@ -263,10 +286,10 @@ def _require_installed(class_name: Any, name: str) -> None:
         )
 
 
-def _own_code(path: Path, index: dict[str, Any], components: set[str]) -> list[str]:
-    """The components whose class, and whether the pipeline's, is one of the checkpoint's own."""
+def own_code(path: Path, index: dict[str, Any], components: set[str]) -> list[str]:
+    """The components whose class is the checkpoint's own; `WHOLE` where the pipeline's is."""
     own = [key for key in sorted(components) if _is_own(str(index[key][0]), path / key)]
-    return [*own, "the pipeline itself"] if isinstance(index.get("_class_name"), list) else own
+    return [*own, WHOLE] if isinstance(index.get("_class_name"), list) else own
 
 
 def _is_own(library: str, folder: Path) -> bool:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.models.builtin import PIPELINE_INDEX
+from t2i_audit.models.files import has_variant
 from t2i_audit.models.resolve import NETWORK_CONFIG, WEIGHT_FILES, read_index
+from t2i_audit.models.variants import check_variant, names_in
+from t2i_audit.settings import ModelOptions
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -25,21 +28,21 @@ LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")
 
 
 def load_single_file(
-    path: Path, config: Path | None, dtype: torch.dtype
-) -> tuple[Any, tuple[Path, ...]]:
-    """The pipeline of the class that `config` names, with the weights in `path`.
+    path: Path, options: ModelOptions, dtype: torch.dtype
+) -> tuple[Any, tuple[str, ...]]:
+    """The pipeline of the class that ``options.config`` names, with the weights in `path`.
 
     Returns:
-        The pipeline, and the folders within `config` whose weights stand in for those that `path`
-        lacks.
+        The pipeline, and the components that `path` lacks, whose weights come from that folder.
 
     Raises:
-        ModelError: `config` is missing or no pipeline's folder, its class reads no single file, or
+        ModelError: that folder is missing or no pipeline's, its class reads no single file, or
             a component lies neither in the file nor in the folder.
     """
     import diffusers
     from safetensors import safe_open
 
+    config = options.config
     if config is None or not (config / PIPELINE_INDEX).is_file():
         raise ModelError(
             f"{str(path)!r} is one file; give --config DIR, a diffusers folder (with "
@@ -52,7 +55,7 @@ def load_single_file(
         raise ModelError(f"{name} reads no checkpoint in a single file; give a folder.")
     with safe_open(path, framework="pt") as file:
         keys = set(file.keys())
-    beside, folders = {}, []
+    lacking = {}
     for name in sorted(components.difference(DENOISERS, LEFT_OUT)):
         library, class_name = index[name]
         folder = config / name
@@ -65,14 +68,28 @@ def load_single_file(
                 f"{path} holds no {name}, and {folder} has no weights in safetensors format; put "
                 "them there."
             )
-        beside[name] = part.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True
+        lacking[name] = part
+    variant = options.variant
+    if variant is not None and not lacking:
+        raise ModelError(
+            f"--variant means nothing for {str(path)!r}, which holds all weights itself; leave it "
+            "out."
         )
-        folders.append(folder)
+    check_variant(names_in(config, lacking), str(config), variant)
+    beside = {
+        name: part.from_pretrained(
+            config / name,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            variant=variant if variant and has_variant(config / name, variant) else None,
+        )
+        for name, part in lacking.items()
+    }
     pipeline = kind.from_single_file(
         path, config=str(config), dtype=dtype, local_files_only=True, **beside
     )
-    return pipeline, tuple(folders)
+    return pipeline, tuple(beside)
 
 
 def _holds(keys: Set[str], part: Any) -> bool:

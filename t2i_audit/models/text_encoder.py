@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.io import sha256_of
 from t2i_audit.models.builtin import JUDGE_CONFIG, PIPELINE_INDEX
+from t2i_audit.models.files import (
+    NETWORK_SETTINGS,
+    component_files,
+    hash_files,
+    hash_of,
+    settings_files,
+)
 from t2i_audit.models.load import (
     DeviceName,
     DtypeName,
     LoadedModel,
     choose_device,
     choose_dtype,
-    hash_weights,
 )
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import CONVERT, NETWORK_CONFIG, WEIGHT_FILES
 from t2i_audit.models.tokenizers import UNLIMITED
+from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
     import torch
@@ -108,28 +113,37 @@ def load_text_encoder(
     try:
         with quiet_libraries():
             if name.startswith(OPEN_CLIP):
-                from t2i_audit.models.open_clip_text import load_open_clip_text
+                from t2i_audit.models.open_clip_text import WEIGHTS, load_open_clip_text
 
                 model, words, folder = load_open_clip_text(path, tokenizer, chosen_dtype)
+                of_model = {each: path / each for each in (JUDGE_CONFIG, WEIGHTS)}
             else:
                 _check_folder(path)
                 folder = _tokenizer_folder(path, tokenizer)
                 words = _load_tokenizer(folder)
                 model = _load_transformers(path, chosen_dtype)
+                of_model = component_files(path, model)
     except ModelError:
         raise
     # Damaged files surface as nearly any type, from three libraries.
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ModelError(f"--text-encoder {name} does not load: {reason[0]}") from error
+    of_words = () if folder is None else settings_files(folder, words)
+    others = {*of_model, *NETWORK_SETTINGS}  # where the two share a folder
+    tokenizer_files = {file.name: file for file in of_words if file.name not in others}
+    checkpoint = hash_files({"text_encoder": of_model, "tokenizer": tokenizer_files})
+    weights = {k: each for k, each in checkpoint["text_encoder"].items() if k.endswith(SAFE)}
+    tokenizer_sha256 = hash_of(checkpoint["tokenizer"])
     return LoadedModel(
         name=name,
         source="folder",
         path=path,
-        pipeline=TextPipeline(model.to(chosen_device).eval(), words, _hash_tokenizer(folder)),
+        pipeline=TextPipeline(model.to(chosen_device).eval(), words, tokenizer_sha256),
         dtype=chosen_dtype,
         device=chosen_device,
-        weights_sha256=hash_weights(path),
+        checkpoint=checkpoint,
+        weights_sha256=hash_of(weights),
     )
 
 
@@ -216,13 +230,3 @@ def _load_tokenizer(folder: Path) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-def _hash_tokenizer(folder: Path) -> str:
-    """SHA-256 over the names and contents of the tokenizer's files."""
-    digest = hashlib.sha256()
-    endings = ("*.json", "*.txt", "*.model")
-    files = {file for ending in endings for file in folder.glob(ending)}
-    for file in sorted(files - {folder / NETWORK_CONFIG}):
-        digest.update(f"{file.name} {sha256_of(file)}\n".encode())
-    return digest.hexdigest()

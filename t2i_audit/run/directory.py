@@ -18,10 +18,10 @@ from t2i_audit.run.locks import LOCK, RunLock, hold, is_lock
 from t2i_audit.run.manifest import (
     Manifest,
     StageState,
-    differences,
     manifest_from_json,
     new_manifest,
 )
+from t2i_audit.run.same import other_versions, require_same
 from t2i_audit.run.share import WHOLE, Share
 
 MANIFEST = "manifest.json"
@@ -81,7 +81,7 @@ def open_run(
     )
     there = read_manifest_if_any(out)
     if there is not None:
-        _require_same(out, there, asked)
+        require_same(out, there, asked)
     made = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def open_run(
         # Read again: another process may have begun or ended a run before the lock was ours.
         there = read_manifest_if_any(out)
         if there is not None:
-            _require_same(out, there, asked)
+            require_same(out, there, asked)
         if lock.alone:
             remove_leftovers(out)
         manifest = asked if there is None else _resumed(there, asked)
@@ -106,8 +106,11 @@ def open_run(
                 (out / LOCK).unlink(missing_ok=True)
                 out.rmdir()
         raise
+    others = other_versions(there, asked) if there is not None and there.complete else ""
+    if others and share.speaks:
+        progress.say(f"{out} was finished with other versions ({others}); it is shown as it is")
     return RunDirectory(
-        out, manifest, lock, share, resumed=there is not None, versions=asked.versions
+        out, manifest, lock, share, resumed=there is not None, other_versions=others
     )
 
 
@@ -167,7 +170,7 @@ class RunDirectory:
         share: Share,
         *,
         resumed: bool,
-        versions: Mapping[str, str],
+        other_versions: str = "",
     ) -> None:
         self.path = path
         self.share = share
@@ -175,7 +178,7 @@ class RunDirectory:
         self.resumed = resumed
         """Whether an earlier process began this run."""
         self._manifest = manifest
-        self._versions = versions  # of this process, whatever the run was begun with
+        self._other_versions = other_versions  # first difference from those of this process
         self._lock = lock
         self._saved = time.monotonic()
 
@@ -254,12 +257,11 @@ class RunDirectory:
         Raises:
             RunDirectoryError: a version differs.
         """
-        found = differences(self._manifest.versions, self._versions)
-        if found:
+        if self._other_versions:
             raise RunDirectoryError(
                 f"files of the finished run in {self.path} are missing or damaged, and they cannot "
-                f"be made again as they were: {found[0]}; give the command with the versions of "
-                "the run, or another --out"
+                f"be made again as they were: {self._other_versions}; give the command with the "
+                "versions of the run, or another --out"
             )
 
     def is_at_work(self, index: int) -> bool:
@@ -289,19 +291,6 @@ class RunDirectory:
         if self.share.finishes:  # of several processes one keeps the manifest
             write_json(self.path / MANIFEST, self._manifest)
         self._saved = time.monotonic()
-
-
-def _require_same(out: Path, there: Manifest, asked: Manifest) -> None:
-    found = differences(there.settings, asked.settings)
-    advice = "give another --out"
-    if not found and not there.complete:
-        # Half the tables from one version and half from another would be nobody's result; a
-        # complete run computes nothing any more and may be shown by any version.
-        found = differences(there.versions, asked.versions)
-        advice = "finish it with the versions it was begun with, or give another --out"
-    if found:
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise RunDirectoryError(f"{out} holds a run in which {found[0]}{more}; {advice}")
 
 
 def _resumed(there: Manifest, asked: Manifest) -> Manifest:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from t2i_audit import __version__
 from t2i_audit.io import to_json
+from t2i_audit.run.changes import file_differences, without_files
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -18,13 +19,22 @@ SCHEMA_VERSION = 1
 # Distributions that a run's numbers can depend on.
 LIBRARIES = (
     "accelerate",
+    "beautifulsoup4",
     "diffusers",
+    "ftfy",
     "numpy",
     "open-clip-torch",
+    "peft",
+    "pillow",
     "pyarrow",
+    "safetensors",
     "scikit-learn",
     "scipy",
+    "sentencepiece",
+    "timm",
+    "tokenizers",
     "torch",
+    "torchvision",
     "transformers",
 )
 
@@ -141,12 +151,14 @@ def differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str
 
     Nested settings are named by their path, ``sampler.steps``.
     """
-    old, new = _flat(there), _flat(to_json(asked))
-    return tuple(
+    asked = to_json(asked)
+    old, new = _flat(without_files(there)), _flat(without_files(asked))
+    others = tuple(
         f"{name} is {_shown(old, name)} there and {_shown(new, name)} here"
         for name in dict.fromkeys([*new, *old])
         if old.get(name, _ABSENT) != new.get(name, _ABSENT)
     )
+    return others + file_differences(there, asked)
 
 
 def library_versions() -> dict[str, str]:

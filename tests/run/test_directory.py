@@ -239,3 +239,15 @@ def test_an_unfinished_run_has_no_summary(out: Path) -> None:
 def test_a_folder_without_a_run_has_no_summary(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="holds no run"):
         read_summary(tmp_path)
+
+
+def test_a_finished_run_of_other_versions_says_so(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for version, said in (("1", False), ("1", False), ("2", True)):
+        with open_run(out, SETTINGS, stages=("images",), versions={"torch": version}) as run:
+            if not run.resumed:
+                with run.stage("images", 0):
+                    pass
+        shown = f"{out} was finished with other versions (torch is '1' there and '2' here)"
+        assert (shown in capsys.readouterr().err) == said

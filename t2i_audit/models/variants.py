@@ -1,0 +1,92 @@
+"""Which variants of its weights a checkpoint has, by the names of its files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from t2i_audit.errors import ModelError
+from t2i_audit.models.files import ADAPTER_WEIGHTS
+
+# E.g. model.safetensors and model-00001-of-00002.safetensors
+PLAIN = re.compile(r"[^.]+\.safetensors")
+# E.g. model.fp16.safetensors, model.fp16-00001-of-00002.safetensors and, as it was written once,
+# model-00001-of-00002.fp16.safetensors
+VARIANT = re.compile(r"[^.]+\.([^.]+?)(-\d{5}-of-\d{5})?\.safetensors")
+
+
+def check_variant(files: Mapping[str, Collection[str]], model: str, variant: str | None) -> None:
+    """Refuse a checkpoint whose weights are there only in another variant than is asked for.
+
+    A component without files of `variant` is read from its plain ones.
+
+    Args:
+        files: names of each component's files.
+        model: as the user calls it.
+        variant: what is asked for.
+
+    Raises:
+        ModelError: one sentence that says which variant to ask for.
+    """
+    found = {name: _variants(names) for name, names in files.items()}
+    known = sorted(set().union(*found.values()))
+    if variant is not None and variant not in known:
+        advice = f"it has {', '.join(known)}" if known else "leave --variant out"
+        raise ModelError(f"{model!r} has no weights of the variant {variant}; {advice}.")
+    without = {
+        name: variants
+        for name, variants in sorted(found.items())
+        if variants and variant not in variants and not _has_plain(files[name])
+    }
+    if not without:
+        return
+    # Those that have plain weights go with any variant.
+    bound = [each for name, each in found.items() if each and not _has_plain(files[name])]
+    common = set.intersection(*bound)
+    if common:
+        only = min(common)
+        raise ModelError(
+            f"{model!r} has the weights of {_listed(without)} only as the variant {only}; give "
+            f"--variant {only}."
+        )
+    apart = {
+        f"{name} only as {'/'.join(sorted(each))}"
+        for name, each in found.items()
+        if each and not _has_plain(files[name])
+    }
+    raise ModelError(
+        f"{model!r} has the weights of {_listed(sorted(apart))}, which cannot be loaded together; "
+        "give a checkpoint that has all of them plain or in one variant."
+    )
+
+
+def names_in(path: Path, components: Iterable[str]) -> dict[str, list[str]]:
+    """Names of the files in each component's folder of the pipeline in `path`."""
+    return {
+        name: [file.name for file in (path / name).iterdir()]
+        for name in components
+        if (path / name).is_dir()
+    }
+
+
+def names_among(files: Iterable[str], components: Collection[str]) -> dict[str, list[str]]:
+    """The same of a repository's `files`, by their paths in it."""
+    found: dict[str, list[str]] = {}
+    for folder, _, name in (file.rpartition("/") for file in files):
+        if folder in components:
+            found.setdefault(folder, []).append(name)
+    return found
+
+
+def _variants(names: Iterable[str]) -> set[str]:
+    return {match[1] for match in map(VARIANT.fullmatch, names) if match}
+
+
+def _has_plain(names: Iterable[str]) -> bool:
+    return any(PLAIN.fullmatch(name) for name in names if name != ADAPTER_WEIGHTS)
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
