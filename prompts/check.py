@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,6 +45,37 @@ class Group:
             self.examples.append(text)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a judge of images can make of the prompts."""
+
+    name: str
+    """The judge, as the command line takes it."""
+    window: int | None
+    """Tokens of a text that it reads; None if it reads all."""
+    unjudgeable: Mapping[str, tuple[str, ...]]
+    """Why prompts cannot be judged, and the ids of those prompts."""
+    cut: tuple[str, ...]
+    """Ids of the prompts that are judged by their beginning, or by that of a foil."""
+
+    @property
+    def faults(self) -> int:
+        """How many prompts cannot be judged."""
+        return sum(len(ids) for ids in self.unjudgeable.values())
+
+    def lines(self) -> Iterator[str]:
+        """The findings in words."""
+        window = "texts of any length" if self.window is None else f"{self.window} tokens of a text"
+        yield f"note: {self.name} reads {window}"
+        for reason, ids in self.unjudgeable.items():
+            yield f"fault: {self.name} cannot judge: {reason}: {len(ids):,} ({_examples(ids)})"
+        if self.cut:
+            yield (
+                f"note: {self.name} judges by the beginning of the prompt or of a foil: "
+                f"{len(self.cut):,} ({_examples(self.cut)})"
+            )
+
+
 @dataclass
 class Findings:
     """What was found."""
@@ -54,14 +85,23 @@ class Findings:
     """What should be mended before the file is used."""
     remarks: dict[str, Group] = field(default_factory=dict)
     """What limits what can be done with it."""
+    judge: Judged | None = None
+    """What a judge can make of it; None where none was asked for."""
+
+    @property
+    def n_faults(self) -> int:
+        """All faults together."""
+        own = sum(group.count for group in self.faults.values())
+        return own + (self.judge.faults if self.judge else 0)
 
     def lines(self) -> Iterator[str]:
         """The findings in words."""
         for kind, groups in (("fault", self.faults), ("note", self.remarks)):
             for name, group in groups.items():
-                examples = "; ".join(repr(text) for text in group.examples)
-                yield f"{kind}: {name}: {group.count:,} ({examples})"
-        yield f"{self.prompts:,} prompts, {sum(g.count for g in self.faults.values()):,} faults"
+                yield f"{kind}: {name}: {group.count:,} ({_examples(group.examples)})"
+        if self.judge is not None:
+            yield from self.judge.lines()
+        yield f"{self.prompts:,} prompts, {self.n_faults:,} faults"
 
 
 def check_prompts(
@@ -106,6 +146,11 @@ def check_prompts(
             names = ", ".join(window.name for window in too_long)
             _add(findings.faults, f"cut off by {names}", prompt.text)
     return findings
+
+
+def _examples(texts: Sequence[str]) -> str:
+    more = f"; and {len(texts) - EXAMPLES:,} more" if len(texts) > EXAMPLES else ""
+    return "; ".join(repr(text) for text in texts[:EXAMPLES]) + more
 
 
 def _add(groups: dict[str, Group], name: str, text: str) -> None:

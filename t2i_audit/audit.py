@@ -180,10 +180,15 @@ def run_audit(settings: AuditSettings) -> Path:
     the same tables.
     """
     from t2i_audit.judges.load import load_judge
+    from t2i_audit.judges.scope import require_scope, scope_lines, scope_notes
 
     inputs = _load(settings)
+    share = share_of(settings.shard)
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
-    judge.check(inputs.suite.prompts)
+    scope = judge.scope(inputs.suite.prompts)
+    require_scope(judge, scope, inputs.suite.prompts, strict=settings.strict)
+    for line in scope_lines(judge, scope, len(inputs.suite.prompts)) if share.speaks else ():
+        say(line)
     from t2i_audit.activations.denoiser import denoiser_blocks
     from t2i_audit.generation import sampling_defaults
     from t2i_audit.generation.options import (
@@ -246,14 +251,19 @@ def run_audit(settings: AuditSettings) -> Path:
     }
     probing = DENOISER_STAGES if settings.denoiser_station else ()
     stages = (*TEXT_STAGES, *PICTURE_STAGES, *probing, "results")
-    share = share_of(settings.shard)
     with open_run(settings.out, identity, stages=stages, share=share) as run:
         keep_settings(run, settings)
         if is_finished(run):
             return run.path
 
         def pictures_of(prompts: tuple[Prompt, ...]) -> tuple[Batch, ...]:
-            judging = judge_as_made(run, judge, prompts, sampling.batches_of(prompts))
+            judging = judge_as_made(
+                run,
+                judge,
+                prompts,
+                sampling.batches_of(prompts),
+                unjudgeable=scope.unjudgeable,
+            )
             return make_pictures(run, inputs.loaded, prompts, sampling, judge=judging)
 
         if not share.finishes:
@@ -263,7 +273,7 @@ def run_audit(settings: AuditSettings) -> Path:
             run, inputs.loaded, inputs.suite.prompts, batch_size=sampling.batch_size, seed=SEED
         )
         batches = pictures_of(text.prompts)
-        judged = judge_pictures(run, judge, text.prompts, batches)
+        judged = judge_pictures(run, judge, text.prompts, batches, unjudgeable=scope.unjudgeable)
         probed = {"text_encoder": text.probes}
         if settings.denoiser_station:
             features = denoiser_features(run.path, batches, text.prompts)
@@ -287,6 +297,7 @@ def run_audit(settings: AuditSettings) -> Path:
                     *([_cut_note(cut)] if cut else []),
                     *switched_off_notes(inputs.loaded.pipeline),
                     *safety_notes(inputs.loaded.pipeline, judged),
+                    *scope_notes(judge, scope, len(inputs.suite.prompts), judged),
                 ],
                 seed=SEED,
             )

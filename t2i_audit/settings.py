@@ -225,6 +225,8 @@ class AuditSettings:
     """``I/N``: only this part of the images; `t2i-audit merge` makes the tables."""
     model_options: ModelOptions = ModelOptions()
     picture_options: PictureOptions = PictureOptions()
+    strict: bool = False
+    """Whether a suite is refused of which the judge cannot judge every prompt."""
 
     def __post_init__(self) -> None:
         self.probe_settings()  # the settings both share are checked there

@@ -53,7 +53,7 @@ class RunSummary:
     n_images: int
     """Images made, those left out included."""
     n_excluded: int
-    """Images that the judge could not read, left out of every estimate."""
+    """Images without a verdict, left out of every estimate."""
     stations: dict[str, StationSummary]
     success: SuccessRates | None = None
     repeatability: Repeatability | None = None

@@ -93,6 +93,14 @@ def audit(
     attention_slicing: options.AttentionSlicing = False,
     vae_tiling: options.VaeTiling = False,
     device_map: options.DeviceMap = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Refuse a suite of which the judge cannot judge every prompt; by default such "
+            "prompts are drawn, left out of the judging and counted.",
+        ),
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Decode a suite's prompts from a checkpoint, draw and judge them, and name the culprit."""
@@ -122,6 +130,7 @@ def audit(
         denoiser_station=denoiser_station,
         shard=shard,
         placement=Placement(offload, attention_slicing, vae_tiling, device_map),
+        strict=strict,
     )
     from t2i_audit.audit import run_audit
     from t2i_audit.report.terminal import print_run

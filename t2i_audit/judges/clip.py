@@ -2,126 +2,88 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prompts.world import vocabulary
 from t2i_audit.errors import JudgeError
-from t2i_audit.io import sha256_of
-from t2i_audit.judges.judgement import Judgement
-from t2i_audit.models.builtin import builtin_folder
+from t2i_audit.judges.clip_identity import fingerprint_of
+from t2i_audit.judges.clip_spec import CONFIG, LOCAL, WEIGHTS, ClipSpec, parse_clip
+from t2i_audit.judges.clip_text import ClipText, texts_of
+from t2i_audit.judges.judgement import Judgement, unjudged
+from t2i_audit.judges.scope import TIE, Scope
 from t2i_audit.models.quiet import quiet_libraries
-from t2i_audit.settings import DEFAULT_CLIP
 
 if TYPE_CHECKING:
     import torch
 
     from prompts.structure import Prompt
 
-BUILTIN = "clip-judge"
-LOCAL = "local-dir:"
-CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 CAPTIONS = 64  # encoded at once
+# A cosine difference up to this is rounding. The embeddings of a text in batches of different
+# sizes lie up to 5e-7 apart (float32, ViT-B-32, CPU), and two of them make a difference; what a
+# change of one word makes is 1e-3 and more.
+ROUNDING = 5e-6
 
 
 @dataclass(frozen=True, eq=False)
 class ClipJudge:
     """Right is a picture to which the prompt is more similar than every one of its foils."""
 
-    name: str
+    text: ClipText
     fingerprint: Mapping[str, str]
     model: Any = field(repr=False)
     preprocess: Any = field(repr=False)
-    tokenizer: Any = field(repr=False)
     device: str
-    words: frozenset[str] | None = None
-    """All it knows, where it was trained on a closed vocabulary; a word it has never seen would
-    be judged all the same, and mean nothing."""
-    _texts: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
+    _order: dict[str, int] = field(default_factory=dict, repr=False)
+    _captions: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_spec(cls, spec: str, *, device: str) -> ClipJudge:
         """Load ``clip`` (the built-in judge), ``clip:local-dir:PATH`` or ``clip:MODEL/TAG``.
 
-        Raises `JudgeError` when open_clip cannot load it.
+        Raises `JudgeError` when open_clip cannot load it, or it cannot judge an image.
         """
-        import open_clip
-
-        chosen = spec.removeprefix("clip").removeprefix(":") or LOCAL + str(builtin_folder(BUILTIN))
-        folder = Path(chosen.removeprefix(LOCAL)) if chosen.startswith(LOCAL) else None
-        if folder is not None:
-            for name in (CONFIG, WEIGHTS):
-                if not (folder / name).is_file():
-                    raise JudgeError(
-                        f"judge {spec!r} cannot load: {folder} has no {name}; name the folder of "
-                        "an open_clip model"
-                    )
-        name, _, tag = (chosen, "", "") if folder is not None else chosen.partition("/")
-        if folder is None and tag not in open_clip.list_pretrained_tags_by_model(name):
-            known = ", ".join(open_clip.list_pretrained_tags_by_model(name)[:5])
-            hint = (
-                f"its tags are {known}" if known else "no such model; see open_clip.list_models()"
-            )
-            raise JudgeError(f"judge {spec!r} cannot load: {hint} (clip:MODEL/TAG)")
+        chosen = parse_clip(spec)
+        text = ClipText.load(chosen)
         try:
-            if folder is None:
-                _require_safe_weights(spec, name, tag)
-            with quiet_libraries():
-                model, _, preprocess = open_clip.create_model_and_transforms(
-                    name, pretrained=tag or None, device=device
-                )
-                tokenizer = open_clip.get_tokenizer(name)
+            model, preprocess = _load_model(chosen, device)
         except JudgeError:
             raise
         except Exception as error:  # open_clip raises whatever its loaders raise
-            reason = (str(error).strip() or type(error).__name__).partition(". ")[0]
-            raise JudgeError(
-                f"judge {spec!r} cannot load: {reason.splitlines()[0].rstrip('.')}; check the name "
-                "and the network, or give a local folder as clip:local-dir:PATH"
-            ) from error
-        is_builtin = folder == builtin_folder(BUILTIN)
-        model_name = BUILTIN if is_builtin else (folder or Path(name)).name
-        fingerprint = {
-            "judge": "clip",
-            "model": model_name,
-            "pretrained": tag,
-            "weights_sha256": sha256_of(folder / WEIGHTS) if folder else hash_of_weights(model),
-            "open_clip": open_clip.__version__,
-            "choice": "true caption among its foils, cosine similarity",
-        }
-        shown = f"clip:{model_name}/{tag}" if tag else f"clip:{LOCAL}{model_name}"
-        return cls(
-            "clip" if is_builtin else shown,
-            fingerprint,
-            model.eval(),
-            preprocess,
-            tokenizer,
-            device,
-            frozenset(vocabulary()) if is_builtin else None,
-        )
+            raise chosen.failure("model", error) from error
+        judge = cls(text, fingerprint_of(text, model), model, preprocess, device)
+        judge._require_sound()
+        return judge
 
-    def check(self, prompts: Sequence[Prompt]) -> None:
-        """Raise `JudgeError` where prompts have no foils to choose from, or unknown words."""
-        for prompt in prompts if self.words is not None else ():
-            unknown = set(prompt.text.split()) - (self.words or frozenset())
-            if unknown:
-                raise JudgeError(
-                    f"the built-in clip judge knows only the rendered world: {prompt.text!r} says "
-                    f"{min(unknown)!r}; use --judge {DEFAULT_CLIP}"
-                )
-        without = [prompt.text for prompt in prompts if not prompt.foils]
-        if without:
-            raise JudgeError(
-                f"judge 'clip' chooses among foils, and {len(without)} of {len(prompts)} prompts "
-                f"have none, e.g. {without[0]!r}; leave them out of the suite or give them foils "
-                "(`t2i-audit prompts check` finds them)"
-            )
+    @property
+    def name(self) -> str:
+        """What it is called in results."""
+        return self.text.name
+
+    @property
+    def window(self) -> int:
+        """Tokens of a text that are read, those at its ends included."""
+        return self.text.window
+
+    @property
+    def advice(self) -> str:
+        """What to do about prompts that it cannot judge."""
+        return self.text.advice
+
+    def scope(self, prompts: Sequence[Prompt]) -> Scope:
+        """Which of `prompts` it can tell from every one of their foils.
+
+        Raises:
+            JudgeError: the tokenizer fails on a text, or belongs to other weights.
+        """
+        scope = self.text.scope(prompts)
+        own = [prompt for prompt in prompts if prompt.id not in scope.unjudgeable]
+        self._line_up([text for prompt in own for text in texts_of(prompt)])
+        return scope
 
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
         """Judge ``uint8`` pictures ``(b, height, width, 3)``; the margin is a cosine difference.
@@ -130,12 +92,15 @@ class ClipJudge:
         """
         judged = []
         for prompt, scores in zip(prompts, self.similarities(images, prompts), strict=True):
-            captions = [prompt.text, *(foil.text for foil in prompt.foils)]
             if not np.isfinite(scores).all():
-                judged.append(Judgement(None, math.nan, "similarity is not finite", False))
+                judged.append(unjudged("similarity is not finite"))
                 continue
             margin = float(scores[0] - scores[1:].max())
-            judged.append(Judgement(margin > 0, margin, captions[int(scores.argmax())], True))
+            chosen = texts_of(prompt)[int(scores.argmax())]
+            if abs(margin) <= ROUNDING:
+                judged.append(Judgement(None, margin, chosen, True, flaw=TIE))
+            else:
+                judged.append(Judgement(margin > 0, margin, chosen, True))
         return judged
 
     def similarities(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[np.ndarray]:
@@ -143,36 +108,107 @@ class ClipJudge:
         import torch
         from PIL import Image
 
-        self.check(prompts)
-        self._encode_texts(
-            [text for p in prompts for text in (p.text, *(foil.text for foil in p.foils))]
-        )
+        without = [prompt.text for prompt in prompts if not prompt.foils]
+        if without:
+            raise JudgeError(f"judge {self.name!r} has no foils to choose from for {without[0]!r}")
+        self._encode_texts([text for prompt in prompts for text in texts_of(prompt)])
         pixels = torch.stack([self.preprocess(Image.fromarray(image)) for image in images])
         with torch.no_grad():
             pictures = self.model.encode_image(pixels.to(self.device), normalize=True)
-        scores = []
-        for picture, prompt in zip(pictures.float().cpu(), prompts, strict=True):
-            texts = [prompt.text, *(foil.text for foil in prompt.foils)]
-            captions = torch.stack([self._texts[text] for text in texts])
-            scores.append((captions @ picture).numpy())
-        return scores
+        # In double precision, where equal captions are equally similar: the kernels for single
+        # precision round each row of a matrix in their own way.
+        return [
+            (torch.stack([self._captions[text] for text in texts_of(prompt)]) @ picture).numpy()
+            for picture, prompt in zip(pictures.double().cpu(), prompts, strict=True)
+        ]
+
+    def _line_up(self, texts: Sequence[str]) -> None:
+        """Give each new text its place among those that are encoded together."""
+        rows = self.text.read(texts)
+        known = _vocabulary_size(self.model)
+        largest = max((int(rows[text][0].max()) for text in texts), default=0)
+        if known is not None and largest >= known:
+            raise JudgeError(
+                f"judge {self.text.spec.given!r} cannot read the prompts: its tokenizer gives "
+                f"token {largest}, and its weights know {known} tokens; give it the tokenizer of "
+                "its weights"
+            )
+        for text in texts:
+            self._order.setdefault(text, len(self._order))
 
     def _encode_texts(self, texts: Sequence[str]) -> None:
-        """Encode what is not known yet; a suite's texts recur for every seed."""
+        """Encode what is not known yet; a suite's texts recur for every seed.
+
+        Texts are encoded with their neighbours in the suite, whichever are asked for first: which
+        others are in a batch changes a text's embedding by rounding, and an audit that is divided
+        or goes on would not end with the same bytes.
+        """
         import torch
 
-        new = [text for text in dict.fromkeys(texts) if text not in self._texts]
-        for start in range(0, len(new), CAPTIONS):
-            part = new[start : start + CAPTIONS]
+        self._line_up(texts)
+        wanted = {self._order[text] // CAPTIONS for text in texts if text not in self._captions}
+        if not wanted:
+            return
+        line = list(self._order)
+        for number in sorted(wanted):
+            group = line[number * CAPTIONS : (number + 1) * CAPTIONS]
+            part = [text for text in group if text not in self._captions]
+            rows = self.text.read(part)
+            tokens = torch.stack([rows[text][0] for text in part]).long()
             with torch.no_grad():
-                encoded = self.model.encode_text(
-                    self.tokenizer(part).to(self.device), normalize=True
-                )
-            self._texts.update(zip(part, encoded.float().cpu(), strict=True))
+                encoded = self.model.encode_text(tokens.to(self.device), normalize=True)
+            self._captions.update(zip(part, encoded.double().cpu(), strict=True))
+
+    def _require_sound(self) -> None:
+        """Try the judge on a picture, so that what is wrong with it is told before any is made.
+
+        Raises:
+            JudgeError: it cannot judge an image, or its weights are not finite.
+        """
+        import torch
+        from PIL import Image
+
+        try:
+            # On a text side of its own, that nothing be kept of the trial.
+            tokens = replace(self.text, _read={}).read(["a"])["a"][0][None].long()
+            shades = np.arange(64 * 64 * 3, dtype=np.int64).reshape(64, 64, 3) % 251
+            pixels = self.preprocess(Image.fromarray(shades.astype(np.uint8)))[None]
+            with torch.no_grad():
+                caption = self.model.encode_text(tokens.to(self.device), normalize=True)
+                picture = self.model.encode_image(pixels.to(self.device), normalize=True)
+            similarity = (caption @ picture.T).float()
+        except JudgeError:
+            raise
+        except Exception as error:  # what a configuration that fits no weights comes to
+            raise self.text.spec.failure("model", error) from error
+        if not similarity.isfinite().all():
+            raise JudgeError(
+                f"judge {self.text.spec.given!r} cannot judge: the similarity of a text and an "
+                "image is not finite; its weights are damaged, so give others"
+            )
 
 
-def _require_safe_weights(spec: str, name: str, tag: str) -> None:
-    """Fetch the weights of open_clip's model ``name/tag`` as safetensors, if need be.
+def _load_model(spec: ClipSpec, device: str) -> tuple[Any, Any]:
+    """The model and its preprocessing of images, as open_clip makes them."""
+    import open_clip
+
+    if spec.folder is None:
+        _require_safe_weights(spec)
+    # open_clip only warns where an architecture's name leaves out the activation that its weights
+    # were trained with, as ViT-L-14/openai does.
+    weights = open_clip.get_pretrained_cfg(spec.model, spec.tag) if spec.tag else {}
+    with quiet_libraries():
+        model, _, preprocess = open_clip.create_model_and_transforms(
+            spec.model,
+            pretrained=spec.tag or None,
+            device=device,
+            force_quick_gelu=bool(weights.get("quick_gelu")),
+        )
+    return model.eval(), preprocess
+
+
+def _require_safe_weights(spec: ClipSpec) -> None:
+    """Fetch the weights of a model on open_clip's list as safetensors, if need be.
 
     open_clip looks for them first, but takes a pickle where there are none.
 
@@ -184,7 +220,7 @@ def _require_safe_weights(spec: str, name: str, tag: str) -> None:
     from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    place = str(open_clip.get_pretrained_cfg(name, tag).get("hf_hub", ""))
+    place = str(open_clip.get_pretrained_cfg(spec.model, spec.tag).get("hf_hub", ""))
     repository, _, file = place.rpartition("/")
     safe = f"{Path(file).stem}.safetensors" if file else WEIGHTS
     try:
@@ -195,18 +231,16 @@ def _require_safe_weights(spec: str, name: str, tag: str) -> None:
         raise
     except EntryNotFoundError as error:
         raise JudgeError(
-            f"judge {spec!r} is not read: its weights are there only as a pickle, which can run "
-            "code when it is read; where you trust them, load them with open_clip, save them with "
-            f"safetensors as {WEIGHTS} beside {CONFIG}, and give clip:{LOCAL}FOLDER"
+            f"judge {spec.given!r} is not read: its weights are there only as a pickle, which can "
+            "run code when it is read; where you trust them, load them with open_clip, save them "
+            f"with safetensors as {WEIGHTS} beside {CONFIG}, and give clip:{LOCAL}FOLDER"
         ) from error
 
 
-def hash_of_weights(model: torch.nn.Module) -> str:
-    """SHA-256 over the names and bytes of a model's tensors, for weights that came from afar."""
-    import torch
-
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
+def _vocabulary_size(model: Any) -> int | None:
+    """How many tokens the text tower knows; None where it does not say."""
+    text = getattr(model, "text", model)
+    embedding = getattr(text, "token_embedding", None)
+    if embedding is None and hasattr(text, "transformer"):
+        embedding = getattr(text.transformer, "get_input_embeddings", lambda: None)()
+    return getattr(embedding, "num_embeddings", None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from t2i_audit.errors import JudgeError
+from t2i_audit.judges.scope import Reader
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ class Judgement:
     """One picture held against its prompt."""
 
     correct: bool | None
-    """Whether the prompt is true of the picture; None when there is nothing to judge."""
+    """Whether the prompt is true of the picture; None when that is undecided."""
     margin: float
     """How far the verdict is from tipping, in the judge's own unit; NaN where it has none."""
     chosen: str
@@ -28,33 +29,30 @@ class Judgement:
     """Whether the judge could tell what is in the picture."""
     slots: Mapping[str, bool] = field(default_factory=dict)
     """Which slots are right, where the judge can say."""
+    flaw: str = ""
+    """Why it is undecided; empty where it is decided."""
 
 
-class Judge(Protocol):
+class Judge(Reader, Protocol):
     """Anything that holds pictures against prompts."""
-
-    @property
-    def name(self) -> str:
-        """As the command line takes it."""
-        ...
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
         """What its verdicts depend on; recorded in the manifest."""
         ...
 
-    def check(self, prompts: Sequence[Prompt]) -> None:
-        """Raise `JudgeError` for prompts it cannot judge, before any picture is made."""
-        ...
-
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
-        """Judge ``uint8`` pictures ``(b, height, width, 3)``, one prompt each."""
+        """Judge ``uint8`` pictures ``(b, height, width, 3)``, one prompt each.
+
+        Raises:
+            JudgeError: a prompt is none that it can judge; see `Reader.scope`.
+        """
         ...
 
 
 def unjudged(reason: str) -> Judgement:
-    """The judgement of a picture with nothing to judge (NaN, or a single flat colour)."""
-    return Judgement(correct=None, margin=float("nan"), chosen=reason, readable=False)
+    """The judgement of a picture that is not judged, e.g. because it is a single flat colour."""
+    return Judgement(correct=None, margin=float("nan"), chosen=reason, readable=False, flaw=reason)
 
 
 def require_readable(readable: Sequence[bool], *, judge: str) -> None:

@@ -6,6 +6,7 @@ import difflib
 
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.judgement import Judge
+from t2i_audit.judges.scope import Reader
 
 NAMES = ("clip", "oracle")
 
@@ -19,12 +20,33 @@ def load_judge(spec: str, *, device: str) -> Judge:
         from t2i_audit.judges.oracle import OracleJudge
 
         return OracleJudge()
-    if spec == "clip" or spec.startswith("clip:"):
+    if _is_clip(spec):
         from t2i_audit.judges.clip import ClipJudge
 
         return ClipJudge.from_spec(spec, device=device)
+    raise _unknown(spec)
+
+
+def load_reader(spec: str) -> Reader:
+    """The judge `spec` as far as it reads prompts; of a hub's model only the tokenizer is fetched.
+
+    Raises `JudgeError` as `load_judge` does.
+    """
+    if _is_clip(spec):
+        from t2i_audit.judges.clip_spec import parse_clip
+        from t2i_audit.judges.clip_text import ClipText
+
+        return ClipText.load(parse_clip(spec))
+    return load_judge(spec, device="cpu")
+
+
+def _is_clip(spec: str) -> bool:
+    return spec == "clip" or spec.startswith("clip:")
+
+
+def _unknown(spec: str) -> JudgeError:
     near = difflib.get_close_matches(spec, NAMES, cutoff=0.4) or NAMES
-    raise JudgeError(
+    return JudgeError(
         f"there is no judge {spec!r}; did you mean {' or '.join(near)}? (clip takes a model as "
         "clip:MODEL/TAG or clip:local-dir:PATH)"
     )

@@ -11,9 +11,12 @@ from prompts.structure import Prompt
 from prompts.world import COLOURS, RELATIONS, SHAPES
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.judgement import Judgement
+from t2i_audit.judges.scope import Scope
+from t2i_audit.settings import DEFAULT_CLIP
 from t2i_audit.world.oracle import Reading, ReadObject, read_images, relation_holds
 
 VALUES = {"shape": SHAPES, "colour": COLOURS, "relation": RELATIONS}
+MOST_OBJECTS = 4  # of a prompt; the ways to match them to what was read grow as fast as factorials
 
 
 def judge_reading(reading: Reading, prompt: Prompt) -> Judgement:
@@ -73,28 +76,42 @@ class OracleJudge:
     """Reads the rendered world exactly; of no use on any other pictures."""
 
     name = "oracle"
+    window: int | None = None
+    advice = f"it reads only the rendered world; use --judge {DEFAULT_CLIP}"
     fingerprint: Mapping[str, str] = {"judge": "oracle", "version": "1"}
 
-    def check(self, prompts: Sequence[Prompt]) -> None:
-        """Raise `JudgeError` for a prompt that says what the rendered world does not have."""
-        for prompt in prompts:
-            for part in prompt.constituents:
-                if part.value not in VALUES.get(part.kind, ()):
-                    raise JudgeError(
-                        f"the oracle reads only the rendered world: {prompt.text!r} says "
-                        f"{part.kind} {part.value!r}; use --judge clip"
-                    )
-            if not prompt.constituents:
-                raise JudgeError(
-                    f"the oracle holds pictures to constituents, and {prompt.text!r} has none; "
-                    "use another judge"
-                )
+    def scope(self, prompts: Sequence[Prompt]) -> Scope:
+        """Which of `prompts` say only what the rendered world has."""
+        reasons = ((prompt.id, _unreadable(prompt)) for prompt in prompts)
+        return Scope({prompt_id: reason for prompt_id, reason in reasons if reason})
 
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
         """Judge ``uint8`` pictures of the rendered world, ``(b, 64, 64, 3)``.
 
         Raises `JudgeError` for a prompt that says what the rendered world does not have.
         """
-        self.check(prompts)
+        for prompt in prompts:
+            reason = _unreadable(prompt)
+            if reason:
+                raise JudgeError(f"the oracle cannot judge {prompt.text!r}: {reason}")
         readings = read_images(images)
         return [judge_reading(r, p) for r, p in zip(readings, prompts, strict=True)]
+
+
+def _unreadable(prompt: Prompt) -> str:
+    """Why the oracle cannot hold pictures to `prompt`; empty if it can."""
+    parts = prompt.constituents
+    if not parts:
+        return "the prompt has no constituents to look for"
+    if any(part.value not in VALUES.get(part.kind, ()) for part in parts):
+        return "the prompt has a constituent that the rendered world lacks"
+    for part in parts:
+        is_relation = part.kind == "relation"
+        if len(set(part.entities)) != (2 if is_relation else 1):
+            return "a constituent belongs to another number of objects than the oracle reads"
+        # The one slot in which a relation is looked for.
+        if is_relation != (part.slot == "relation"):
+            return "the prompt has a relation in another slot than 'relation'"
+    if len({entity for part in parts for entity in part.entities}) > MOST_OBJECTS:
+        return f"the prompt has more than {MOST_OBJECTS} objects"
+    return ""

@@ -77,7 +77,7 @@ def _head(summary: Mapping[str, Any]) -> Iterator[str]:
         f"{prompts}, {_count(summary['n_seeds'], 'seed')}, {_count(summary['n_images'], 'image')}"
     )
     left_out = summary.get("n_excluded") or 0
-    yield rests + (f" ({left_out} unreadable, left out)" if left_out else "")
+    yield rests + (f" ({left_out} not judged, left out)" if left_out else "")
 
 
 def _print_station(screen: Console, station: str, record: Mapping[str, Any]) -> None:

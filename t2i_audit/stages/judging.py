@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,22 @@ from t2i_audit.stages.pictures import JudgeBatch
 
 
 def judge_as_made(
-    run: RunDirectory, judge: Judge, prompts: Sequence[Prompt], n_batches: int
+    run: RunDirectory,
+    judge: Judge,
+    prompts: Sequence[Prompt],
+    n_batches: int,
+    *,
+    unjudgeable: Mapping[str, str],
 ) -> JudgeBatch | None:
-    """Judges each batch of pictures as soon as it is made; None where all are judged already."""
+    """Judges each batch of pictures as soon as it is made; None where all are judged already.
+
+    Args:
+        run: where the judgements are kept.
+        judge: who judges.
+        prompts: of which the pictures are made.
+        n_batches: of the whole run.
+        unjudgeable: id of each prompt that the judge cannot judge, and why.
+    """
     if _judged(run) is not None:
         return None
     by_id = {prompt.id: prompt for prompt in prompts}
@@ -48,16 +61,23 @@ def judge_as_made(
 
     def judge_batch(batch: Batch, pictures: Sequence[Picture], pixels: np.ndarray) -> None:
         path = shards.path(batch.index)
-        rows = _judge_batch(judge, pictures, pixels, by_id)
+        rows = _judge_batch(judge, pictures, pixels, by_id, unjudgeable)
         write_table(path, "judgements", table_from_rows("judgements", rows))
 
     return judge_batch
 
 
 def judge_pictures(
-    run: RunDirectory, judge: Judge, prompts: Sequence[Prompt], batches: Sequence[Batch]
+    run: RunDirectory,
+    judge: Judge,
+    prompts: Sequence[Prompt],
+    batches: Sequence[Batch],
+    *,
+    unjudgeable: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """Judge what is not judged yet, and merge all into the table ``judgements``.
+
+    Pictures of prompts that are `unjudgeable` (id -> why) get a row without a verdict.
 
     Raises `JudgeError` when the judge could read no picture at all.
     """
@@ -80,7 +100,7 @@ def judge_pictures(
     with run.stage("judge", total, done=total - left) as advance:
         for index in missing:
             pixels = np.stack([_pixels(run.path, picture) for picture in pictures[index]])
-            rows = _judge_batch(judge, pictures[index], pixels, by_id)
+            rows = _judge_batch(judge, pictures[index], pixels, by_id, unjudgeable)
             write_table(shards.path(index), "judgements", table_from_rows("judgements", rows))
             advance(len(rows))
         merge_shards(shards, "judgements", table)
@@ -111,12 +131,18 @@ def _judged(run: RunDirectory) -> list[dict[str, Any]] | None:
 
 
 def _judge_batch(
-    judge: Judge, pictures: Sequence[Picture], pixels: np.ndarray, prompts: dict[str, Prompt]
+    judge: Judge,
+    pictures: Sequence[Picture],
+    pixels: np.ndarray,
+    prompts: dict[str, Prompt],
+    unjudgeable: Mapping[str, str],
 ) -> list[dict[str, Any]]:
+    # What is wrong with the picture comes first: it would stop any judge.
+    flaws = [picture.flaw or unjudgeable.get(picture.prompt_id, "") for picture in pictures]
     verdicts: dict[Picture, Judgement] = {
-        picture: unjudged(picture.flaw) for picture in pictures if picture.flaw
+        picture: unjudged(flaw) for picture, flaw in zip(pictures, flaws, strict=True) if flaw
     }
-    sound = [row for row, picture in enumerate(pictures) if not picture.flaw]
+    sound = [row for row, flaw in enumerate(flaws) if not flaw]
     if sound:
         own = [prompts[pictures[row].prompt_id] for row in sound]
         judged = _judge_with_room(judge, pixels[sound], own)
@@ -132,7 +158,7 @@ def _judge_batch(
             "margin": verdicts[picture].margin,
             "chosen": verdicts[picture].chosen,
             "slots": dict(verdicts[picture].slots),
-            "flaw": picture.flaw or None,
+            "flaw": verdicts[picture].flaw or None,
         }
         for picture in pictures
     ]

@@ -159,7 +159,7 @@ def test_an_imported_suite_is_audited_in_the_same_way(
     assert {texts[row["prompt_id"]] for row in judged} == {row["prompt"] for row in rows}
 
 
-def test_the_clip_judge_refuses_prompts_without_foils_before_any_picture(
+def test_a_suite_without_any_foils_is_refused_before_any_picture(
     pipeline: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "lines.txt").write_text("a red cup\nsomething else\n")
@@ -168,7 +168,9 @@ def test_the_clip_judge_refuses_prompts_without_foils_before_any_picture(
 
     assert audit(suite, pipeline, clip, tmp_path / "run") == 2
 
-    assert "2 of 2 prompts have none, e.g. 'a red cup'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "none of the 2 prompts: there are no foils to choose from (2, e.g. " in said
+    assert "'a red cup'" in said
     assert not (tmp_path / "run").exists()
 
 

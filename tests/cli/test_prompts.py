@@ -429,3 +429,46 @@ def test_a_small_grammar_tells_how_many_prompts_it_has(capsys: pytest.CaptureFix
 
     assert "has 12 distinct prompts" in capsys.readouterr().err
     assert len(load_suite("my.jsonl").prompts) == 12
+
+
+def test_check_says_what_a_judge_cannot_judge_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    """The built-in judge reads 16 tokens."""
+    start = "a red circle and a blue square and a red star and a "
+    pairs = {
+        "far": (start + "purple cross", start + "purple star"),
+        "near": (start + "purple square", "a star"),
+        "bare": ("a star", None),
+        "strange": ("a red teapot", "a blue teapot"),
+        "fine": ("a red star", "a blue star"),
+    }
+    rows = [
+        {
+            "id": name, "text": text, "type": "t", "template": "t", "constituents": [],
+            "foils": [] if foil is None else [{"text": foil, "change": "c"}],
+        }
+        for name, (text, foil) in pairs.items()
+    ]  # fmt: skip
+    Path("suite.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    assert prompts("check", "suite.jsonl", "--judge", "clip", "--json") == 1
+    judge = json.loads(capsys.readouterr().out)["judge"]
+
+    assert (judge["name"], judge["window"], judge["cut"]) == ("clip", 16, ["near"])
+    assert sorted(judge["unjudgeable"].values()) == [["bare"], ["far"], ["strange"]]
+    assert prompts("check", "suite.jsonl", "--judge", "clip") == 1
+    said = capsys.readouterr().out
+    assert "clip cannot judge: there are no foils to choose from: 1 ('bare')" in said
+    assert "3 faults" in said.splitlines()[-1]
+
+
+def test_check_passes_where_a_judge_can_judge_every_prompt(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make()
+    capsys.readouterr()
+
+    assert prompts("check", "own.jsonl", "--judge", "oracle", "--json") == 0
+    judge = json.loads(capsys.readouterr().out)["judge"]
+
+    assert judge == {"name": "oracle", "window": None, "unjudgeable": {}, "cut": []}
+    assert prompts("check", "own.jsonl", "--judge", "clipp") == 2

@@ -89,7 +89,7 @@ def shown(record: dict[str, Any], *, width: int = 120) -> str:
     "part",
     [
         "builtin:patchy on world-relations, judged by oracle",
-        "300 prompts, 2 seeds, 600 images (3 unreadable, left out)",
+        "300 prompts, 2 seeds, 600 images (3 not judged, left out)",
         "object_1.colour  0.97 [0.95, 0.99]  0.50 [0.48, 0.52]  0.61 [0.59, 0.63]",
         "Denoiser: weakest slot decodable with probability 0.81 [0.79, 0.83]",
         "Success: 0.66 [0.64, 0.68] of 597 judged images",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from prompts.structure import Prompt
+from prompts.structure import Foil, Prompt
 from prompts.suites import load_suite
 from prompts.world import content_of, sample_prompt
-from t2i_audit.errors import JudgeError
 from t2i_audit.judges.clip import ClipJudge
+from t2i_audit.judges.clip_text import UNKNOWN
 from t2i_audit.judges.oracle import OracleJudge
 from t2i_audit.world.render import render
 from t2i_audit.world.scenes import place
@@ -69,6 +70,26 @@ def test_the_margin_is_the_lead_over_the_best_foil(judge: ClipJudge) -> None:
     assert [verdict.margin for verdict in verdicts] == pytest.approx(expected)
 
 
-def test_a_word_of_the_open_world_is_refused_before_any_picture(judge: ClipJudge) -> None:
-    with pytest.raises(JudgeError, match=r"rendered world.*--judge clip:ViT-L-14/openai"):
-        judge.check(load_suite("smoke").prompts)
+def test_prompts_with_words_of_the_open_world_are_left_out(judge: ClipJudge) -> None:
+    known, strange = relations(2, seed=4)[0], load_suite("smoke").prompts[0]
+    foil = replace(known, id="foil", foils=(Foil("a red teapot", "noun_replaced"),))
+    capital = replace(known, id="capital", text=known.text.capitalize())
+
+    scope = judge.scope([known, strange, foil, capital])
+
+    assert scope.unjudgeable == {strange.id: UNKNOWN, "foil": UNKNOWN}
+
+
+def test_what_else_was_judged_before_changes_no_bit_of_a_margin() -> None:
+    """Of a divided audit each process judges another part, of which it encodes the texts."""
+    prompts = relations(40, seed=5)
+    images = drawn(prompts)
+    whole, part = (ClipJudge.from_spec("clip", device="cpu") for _ in range(2))
+    for judge in (whole, part):
+        judge.scope(prompts)
+    whole.judge(images[:30], prompts[:30])
+
+    first = [verdict.margin for verdict in whole.judge(images[30:], prompts[30:])]
+    second = [verdict.margin for verdict in part.judge(images[30:], prompts[30:])]
+
+    assert first == second

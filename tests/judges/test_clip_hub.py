@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import open_clip
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.clip import ClipJudge
+from t2i_audit.models.builtin import builtin_folder
 from tests.tiny import tiny_open_clip
 
 COMMIT = "1" * 40
@@ -49,6 +51,49 @@ def test_safetensors_are_read(snapshot: Path, tmp_path: Path) -> None:
 
     state = judge.model.state_dict()
     assert all(torch.equal(state[key], each) for key, each in load_file(snapshot / SAFE).items())
+
+
+def test_weights_run_with_the_activation_that_they_were_trained_with(
+    snapshot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenAI's need QuickGELU, which the name ViT-L-14 leaves out."""
+    from open_clip import pretrained
+    from open_clip.transformer import QuickGELU
+
+    shutil.copy(tmp_path / "tiny" / SAFE, snapshot / SAFE)
+    plain = ClipJudge.from_spec(SPEC, device="cpu")
+    listed = {"own": {"hf_hub": "owner/tiny/", "quick_gelu": True}}
+    monkeypatch.setitem(pretrained._PRETRAINED, "tiny-judge", listed)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick = ClipJudge.from_spec(SPEC, device="cpu")
+
+    assert [
+        any(isinstance(each, QuickGELU) for each in judge.model.modules())
+        for judge in (plain, quick)
+    ] == [False, True]
+    assert plain.fingerprint["config_sha256"] != quick.fingerprint["config_sha256"]
+
+
+def test_the_tokenizer_that_comes_from_the_hub_is_in_the_identity(
+    snapshot: Path, tmp_path: Path
+) -> None:
+    shutil.copy(tmp_path / "tiny" / SAFE, snapshot / SAFE)
+    config = json.loads((tmp_path / "tiny-judge.json").read_text())
+    config["text_cfg"]["hf_tokenizer_name"] = "owner/tiny"
+    (tmp_path / "tiny-judge.json").write_text(json.dumps(config))
+    open_clip.add_model_config(tmp_path / "tiny-judge.json")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(builtin_folder("clip-judge") / name, snapshot / name)
+    (snapshot / "config.json").write_text('{"model_type": "clip"}')
+    before = ClipJudge.from_spec(SPEC, device="cpu").fingerprint
+
+    words = (snapshot / "tokenizer.json").read_text()
+    (snapshot / "tokenizer.json").write_text(words.replace('"lstrip": false', '"lstrip": true'))
+    after = ClipJudge.from_spec(SPEC, device="cpu").fingerprint
+
+    assert {name for name in before if before[name] != after[name]} == {"tokenizer_sha256"}
 
 
 def test_a_pickle_is_refused_with_the_way_to_convert_it(snapshot: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
+
+if TYPE_CHECKING:
+    from prompts.check import Judged
+    from prompts.structure import Prompt
 
 
 def check(
@@ -16,6 +21,14 @@ def check(
         str | None,
         typer.Option("--model", metavar="MODEL", help="Flag what its tokenizers cannot hold."),
     ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge",
+            metavar="clip|oracle|...",
+            help="Say which prompts this judge of images cannot judge, and why.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Look for faults: structure, doubles, missing foils, the split, length; code 1 if any."""
@@ -23,11 +36,26 @@ def check(
 
     tokenizers = streams.tokenizers_of(model)
     header, prompts = streams.read_file(file)
-    findings = check_prompts(prompts, header, windows=tuple(tokenizers.values()))
+    windows = tuple(tokenizers.values())
+    if judge is None:
+        findings = check_prompts(prompts, header, windows=windows)
+    else:
+        every = tuple(prompts)  # a judge tokenizes a suite at once
+        findings = check_prompts(every, header, windows=windows)
+        findings.judge = _judged(judge, every)
     if as_json:
         streams.print_json(findings)
     else:
         for line in findings.lines():
             streams.say(line)
-    if findings.faults:
+    if findings.n_faults:
         raise typer.Exit(1)
+
+
+def _judged(spec: str, prompts: Sequence[Prompt]) -> Judged:
+    from prompts.check import Judged
+    from t2i_audit.judges.load import load_reader
+
+    reader = load_reader(spec)
+    scope = reader.scope(prompts)
+    return Judged(reader.name, reader.window, scope.by_reason(), scope.cut)

@@ -1,0 +1,95 @@
+"""What the verdicts of a CLIP judge depend on: its files, and the versions of what reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.io import sha256_of
+from t2i_audit.judges.clip_spec import CONFIG, WEIGHTS, ClipSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from t2i_audit.judges.clip_text import ClipText
+
+CHOICE = "true caption among its foils, cosine similarity, ties undecided"
+# Names of the files that a tokenizer of transformers may be read from.
+TOKENIZER_FILES = ("*.json", "*.txt", "*.model")
+# They clean texts, prepare images or build the towers.
+LIBRARIES = ("ftfy", "regex", "tokenizers", "transformers", "pillow", "torchvision", "timm")
+
+
+def fingerprint_of(text: ClipText, model: torch.nn.Module) -> dict[str, str]:
+    """The identity of a judge; two that differ in it may give other verdicts.
+
+    Args:
+        text: its text side, whose tokenizer has not run yet.
+        model: its weights.
+    """
+    spec = text.spec
+    folder = spec.folder
+    return {
+        "judge": "clip",
+        "model": spec.short,
+        "pretrained": spec.tag,
+        "config_sha256": sha256_of(folder / CONFIG) if folder else _hash_of_config(spec),
+        "tokenizer_sha256": _hash_of_tokenizer(text.tokenizer, folder),
+        "weights_sha256": sha256_of(folder / WEIGHTS) if folder else _hash_of_weights(model),
+        **_other_config(model),
+        "open_clip": metadata.version("open-clip-torch"),
+        **{name: metadata.version(name) for name in LIBRARIES},
+        "choice": CHOICE,
+    }
+
+
+def _hash_of_config(spec: ClipSpec) -> str:
+    """Of what open_clip's own lists say of a model and of its weights."""
+    import open_clip
+
+    known = (
+        open_clip.get_model_config(spec.model),
+        open_clip.get_pretrained_cfg(spec.model, spec.tag),
+    )
+    return _hash_of_lines([json.dumps(known, sort_keys=True, default=str)])
+
+
+def _hash_of_tokenizer(tokenizer: Any, folder: Path | None) -> str:
+    words = getattr(tokenizer, "tokenizer", None)
+    if words is None:  # open_clip's own, whose merges are in a file of the library
+        return _hash_of_lines(map(str, tokenizer.encoder.items()))
+    if folder is not None:
+        files = {file for pattern in TOKENIZER_FILES for file in folder.glob(pattern)}
+        own = sorted(files - {folder / CONFIG})
+        return _hash_of_lines(f"{file.name} {sha256_of(file)}" for file in own)
+    backend = getattr(words, "backend_tokenizer", None)
+    read = str(sorted(words.get_vocab().items())) if backend is None else backend.to_str()
+    ends = str(sorted(words.special_tokens_map.items()))
+    return _hash_of_lines([read, ends, words.padding_side, words.truncation_side])
+
+
+def _other_config(model: torch.nn.Module) -> dict[str, str]:
+    """A text tower of transformers has a configuration of its own, in another place."""
+    config = getattr(getattr(model, "text", None), "config", None)
+    if config is None:
+        return {}
+    return {"text_config_sha256": _hash_of_lines([config.to_json_string()])}
+
+
+def _hash_of_weights(model: torch.nn.Module) -> str:
+    """SHA-256 over the names and bytes of a model's tensors, for weights that came from afar."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _hash_of_lines(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,106 @@
+"""Which open_clip model a judge's name on the command line stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from t2i_audit.errors import JudgeError
+from t2i_audit.io import read_json
+from t2i_audit.models.builtin import JUDGE_CONFIG, builtin_folder
+
+BUILTIN = "clip-judge"
+LOCAL = "local-dir:"
+CONFIG, WEIGHTS = JUDGE_CONFIG, "open_clip_model.safetensors"
+LONGEST = 300  # letters of a library's reason that are passed on
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """An open_clip model, by the name that open_clip gives it."""
+
+    given: str
+    """As the user wrote it."""
+    model: str
+    """An architecture's name, or ``local-dir:PATH``."""
+    tag: str
+    """Of its pretrained weights; empty for a folder."""
+    folder: Path | None
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is the judge that ships with the package."""
+        return self.folder == builtin_folder(BUILTIN)
+
+    @property
+    def short(self) -> str:
+        """The model's name without its folder's path."""
+        return BUILTIN if self.is_builtin else (self.folder or Path(self.model)).name
+
+    @property
+    def name(self) -> str:
+        """What it is called in results: as the command line takes it, less a folder's path."""
+        if self.is_builtin:
+            return "clip"
+        return f"clip:{LOCAL}{self.short}" if self.folder else f"clip:{self.short}/{self.tag}"
+
+    def failure(self, part: str, error: Exception) -> JudgeError:
+        """The one sentence for what a library raised over a `part` of this model."""
+        text = " ".join(str(error).split()) or type(error).__name__
+        # A KeyError says nothing but the key.
+        text = f"{text} is missing" if isinstance(error, KeyError) else text.partition(". ")[0]
+        reason = text.rstrip(".:") if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+        mend = (
+            f"the folder should hold {CONFIG}, {WEIGHTS} and the tokenizer, as open_clip saves them"
+            if self.folder is not None
+            else f"check the name and the network, or give a local folder as clip:{LOCAL}PATH"
+        )
+        return JudgeError(f"judge {self.given!r} cannot load its {part}: {reason}; {mend}")
+
+
+def parse_clip(spec: str) -> ClipSpec:
+    """Understand ``clip`` (the built-in judge), ``clip:local-dir:PATH`` or ``clip:MODEL/TAG``.
+
+    Raises:
+        JudgeError: a file of the folder is missing, or open_clip has no such model.
+    """
+    import open_clip
+
+    chosen = spec.removeprefix("clip").removeprefix(":") or LOCAL + str(builtin_folder(BUILTIN))
+    if chosen.startswith(LOCAL):
+        folder = Path(chosen.removeprefix(LOCAL)).expanduser()
+        for name in (CONFIG, WEIGHTS):
+            if not (folder / name).is_file():
+                raise JudgeError(
+                    f"judge {spec!r} cannot load: {folder} has no {name}; name the folder of an "
+                    "open_clip model"
+                )
+        return ClipSpec(spec, f"{LOCAL}{folder}", "", folder)
+    name, _, tag = chosen.partition("/")
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if tag not in tags:
+        known = ", ".join(tags[:5])
+        hint = f"its tags are {known}" if known else "no such model; see open_clip.list_models()"
+        raise JudgeError(f"judge {spec!r} cannot load: {hint} (clip:MODEL/TAG)")
+    return ClipSpec(spec, name, tag, None)
+
+
+def text_config(spec: ClipSpec) -> dict[str, Any]:
+    """The part of the model's configuration that its texts are read by.
+
+    Raises:
+        ValueError: the configuration is none of open_clip's.
+        OSError: it cannot be read.
+    """
+    import open_clip
+
+    if spec.folder is None:
+        config = open_clip.get_model_config(spec.model)
+    else:
+        known = read_json(spec.folder / CONFIG)
+        config = known.get("model_cfg") if isinstance(known, dict) else None
+    if not isinstance(config, dict) or not isinstance(config.get("text_cfg"), dict):
+        raise ValueError(f"{CONFIG} has no model_cfg with a text_cfg")
+    text: dict[str, Any] = config["text_cfg"]
+    return text
