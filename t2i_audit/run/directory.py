@@ -237,6 +237,11 @@ class RunDirectory:
         self._manifest = replace(self._manifest, files=sums, flaws=dict(sorted(flaws.items())))
         self._save()
 
+    def count_flaws(self, flaws: Mapping[str, int]) -> None:
+        """Keep in the manifest how many images have each flaw, should the run end before `seal`."""
+        self._manifest = replace(self._manifest, flaws=dict(sorted(flaws.items())))
+        self._save()
+
     def damaged(self) -> tuple[str, ...]:
         """Names of the results that are missing or not as they were sealed."""
         return tuple(

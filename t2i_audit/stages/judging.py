@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,8 @@ def judge_pictures(
 ) -> list[dict[str, Any]]:
     """Judge what is not judged yet, and merge all into the table ``judgements``.
 
-    Raises `JudgeError` when the judge could read no picture at all.
+    Raises `JudgeError` when the judge could read no picture at all, and `ModelError` when there was
+    none to read.
     """
     done = _judged(run)
     if done is not None:
@@ -81,7 +83,14 @@ def judge_pictures(
             advance(len(rows))
         merge_shards(shards, "judgements", table)
         rows = read_rows(table, "judgements")
-        require_readable([bool(row["readable"]) for row in rows], judge=judge.name)
+        flaws = Counter(str(row["flaw"]) for row in rows if row["flaw"])
+        run.count_flaws(flaws)
+        require_readable(
+            [bool(row["readable"]) for row in rows],
+            judge=judge.name,
+            flaws=flaws,
+            dtype=str(run.manifest.settings.get("dtype")),
+        )
     shards.remove()
     return rows
 
