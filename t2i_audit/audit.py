@@ -69,6 +69,8 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         suite = load_suite(settings.suite).limited(settings.limit)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
+    if isinstance(settings, AuditSettings):
+        settings.check_count(len(suite.prompts))
     from t2i_audit.activations.encoder import encode_suite
     from t2i_audit.generation.memory import remember_offload, with_room
 
@@ -189,63 +191,27 @@ def run_audit(settings: AuditSettings) -> Path:
     require_scope(judge, scope, inputs.suite.prompts, strict=settings.strict)
     for line in scope_lines(judge, scope, len(inputs.suite.prompts)) if share.speaks else ():
         say(line)
-    from t2i_audit.activations.denoiser import denoiser_blocks
-    from t2i_audit.generation import sampling_defaults
-    from t2i_audit.generation.options import (
-        check_options,
-        check_steps,
-        sampler_options,
-        switched_off_notes,
-    )
-    from t2i_audit.generation.safety import checker_name, safety_notes, watermarker_name
+    from t2i_audit.generation.safety import safety_notes
     from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.finished import is_finished, keep_settings, seal
     from t2i_audit.stages.judging import judge_as_made, judge_pictures
     from t2i_audit.stages.pictures import (
-        Sampling,
         denoiser_features,
-        fitting_batch,
         make_pictures,
         random_denoiser_features,
     )
     from t2i_audit.stages.results import decodability_rows, summarise
+    from t2i_audit.stages.sampling import plan_sampling
     from t2i_audit.stages.text import probe, probe_rows, prompts_that_fit, read_text
 
-    defaults = sampling_defaults(inputs.loaded)
-    guidance = settings.guidance_scale
-    sampling = Sampling(
-        steps=defaults.steps if settings.steps is None else settings.steps,
-        guidance_scale=defaults.guidance_scale if guidance is None else guidance,
-        seeds=settings.seeds,
-        batch_size=settings.batch_size or LARGEST_AUTO_BATCH,
-        record_denoiser=settings.denoiser_station,
-        shrinks=settings.batch_size is None,
-        options=settings.picture_options,
-    )
-    check_options(inputs.loaded.pipeline, settings.picture_options)
-    check_steps(inputs.loaded.pipeline, sampling.steps, sampling.guidance_scale)
-    if settings.denoiser_station:
-        denoiser_blocks(inputs.loaded.pipeline)  # so that one that is not understood is told now
-    if settings.batch_size is None:
-        found = _remembered_batch_size(settings.out)
-        if found is None:
-            found = fitting_batch(inputs.loaded, inputs.suite.prompts, sampling)
-        sampling = replace(sampling, batch_size=found)
+    plan = plan_sampling(inputs.loaded, inputs.suite.prompts, settings)
+    sampling = plan.sampling
     identity = {
         "command": "audit",
         **inputs.identity(settings),
         "batch_size": sampling.batch_size,
         "seeds": settings.seeds,
-        "sampler": {
-            "scheduler": type(inputs.loaded.pipeline.scheduler).__name__,
-            "steps": sampling.steps,
-            "guidance_scale": sampling.guidance_scale,
-            **sampler_options(
-                inputs.loaded.pipeline, settings.picture_options, sampling.guidance_scale
-            ),
-            "watermarker": watermarker_name(inputs.loaded.pipeline),
-            "safety_checker": checker_name(inputs.loaded.pipeline),
-        },
+        "sampler": plan.sampler,
         "judge": {"name": judge.name, **judge.fingerprint},
         "denoiser_station": settings.denoiser_station,
     }
@@ -255,6 +221,8 @@ def run_audit(settings: AuditSettings) -> Path:
         keep_settings(run, settings)
         if is_finished(run):
             return run.path
+        if share.speaks:
+            say(plan.line)
 
         def pictures_of(prompts: tuple[Prompt, ...]) -> tuple[Batch, ...]:
             judging = judge_as_made(
@@ -295,7 +263,7 @@ def run_audit(settings: AuditSettings) -> Path:
                 notes=[
                     *inputs.notes,
                     *([_cut_note(cut)] if cut else []),
-                    *switched_off_notes(inputs.loaded.pipeline),
+                    *plan.notes,
                     *safety_notes(inputs.loaded.pipeline, judged),
                     *scope_notes(judge, scope, len(inputs.suite.prompts), judged),
                 ],

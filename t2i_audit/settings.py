@@ -22,6 +22,11 @@ DEFAULT_BATCH_SIZE = 32  # prompts or images a forward pass
 # What most published figures of CLIP judges rest on (GenEval's too).
 DEFAULT_CLIP = "clip:ViT-L-14/openai"
 LARGEST_AUTO_BATCH = 64  # where the search for one that fits begins
+# Far beyond any use; what is more is a slip of the keys, and would fill the memory.
+MOST_IMAGES = 1_000_000
+MOST_STEPS = 10_000
+MOST_IN_BATCH = 65_536
+LARGEST_SIDE = 16_384  # pixels
 RUNS_FOLDER = Path("runs")
 SAFE = ".safetensors"
 
@@ -122,7 +127,7 @@ class PictureOptions:
     """Size and negative prompt of pictures; None leaves each to the pipeline.
 
     Raises:
-        AuditError: a side is below 1.
+        AuditError: a side is out of its range.
     """
 
     height: int | None = None
@@ -135,6 +140,7 @@ class PictureOptions:
         for option, value in (("--height", self.height), ("--width", self.width)):
             if value is not None:
                 _require_at_least(option, value, 1)
+                _require_at_most(option, value, LARGEST_SIDE)
 
     @property
     def own_size(self) -> bool:
@@ -183,6 +189,7 @@ class ProbeSettings:
         _require_text("--suite", self.suite)
         if self.batch_size is not None:
             _require_at_least("--batch-size", self.batch_size, 1)
+            _require_at_most("--batch-size", self.batch_size, MOST_IN_BATCH)
         _require_choice("--dtype", self.dtype, get_args(DType))
         _require_choice("--device", self.device, get_args(Device))
         if self.limit is not None:
@@ -231,14 +238,25 @@ class AuditSettings:
     def __post_init__(self) -> None:
         self.probe_settings()  # the settings both share are checked there
         _require_at_least("--seeds", self.seeds, 1)
+        _require_at_most("--seeds", self.seeds, MOST_IMAGES)
         _require_text("--judge", self.judge)
         if self.shard is not None:
             parse_shard(self.shard)
         if self.steps is not None:
             _require_at_least("--steps", self.steps, 1)
+            _require_at_most("--steps", self.steps, MOST_STEPS)
         if self.guidance_scale is not None and not 0 <= self.guidance_scale < float("inf"):
             raise AuditError(
                 f"--guidance-scale should be a number not below 0, not {self.guidance_scale}"
+            )
+
+    def check_count(self, prompts: int) -> None:
+        """Raise `AuditError` if so many `prompts` make more images than a run may have."""
+        images = prompts * self.seeds
+        if images > MOST_IMAGES:
+            raise AuditError(
+                f"{prompts} prompts x {self.seeds} seeds make {images} images, and a run may have "
+                f"{MOST_IMAGES}; give fewer --seeds or a --limit"
             )
 
     def probe_settings(self) -> ProbeSettings:
@@ -280,6 +298,11 @@ def _slug(text: str) -> str:
 def _require_at_least(option: str, value: int, least: int) -> None:
     if value < least:
         raise AuditError(f"{option} should be at least {least}, not {value}")
+
+
+def _require_at_most(option: str, value: int, most: int) -> None:
+    if value > most:
+        raise AuditError(f"{option} should be at most {most}, not {value}")
 
 
 def _require_text(option: str, value: str) -> None:

@@ -139,9 +139,10 @@ def images(rounds: int, limit: int) -> list[Line]:
     """The generation stage, without and with the denoiser station; against the bare loop."""
     import torch
 
+    from t2i_audit.generation.sampling import Sampling
     from t2i_audit.models.quiet import quiet_libraries
     from t2i_audit.run.directory import open_run
-    from t2i_audit.stages.pictures import Sampling, make_pictures
+    from t2i_audit.stages.pictures import make_pictures
 
     loaded, prompts = load(limit)
     steps, guidance = 12, 1.5

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.parts import pipeline_parts
+from t2i_audit.models.parts import fixed_arguments, pipeline_parts
 from t2i_audit.models.quiet import quiet_libraries
 
 if TYPE_CHECKING:
@@ -85,11 +85,14 @@ def _encoding(
 
     called = inspect.signature(type(pipeline).__call__).parameters
     known = inspect.signature(encode).parameters
+    fixed = fixed_arguments(pipeline)
     arguments: dict[str, Any] = {}
     for name, parameter in known.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        if name in ENCODE_ARGUMENTS:
+        if name in fixed:
+            arguments[name] = fixed[name]
+        elif name in ENCODE_ARGUMENTS:
             arguments[name] = ENCODE_ARGUMENTS[name]
         elif name == "device":
             arguments[name] = pipeline._execution_device

@@ -1,12 +1,8 @@
 """Pictures of a suite: their noise, their batches, and the sampling of a batch."""
 
 from t2i_audit.generation.batches import Batch, BatchItem, cut_batches
-from t2i_audit.generation.sampler import (
-    Sampled,
-    SamplingDefaults,
-    sample_batch,
-    sampling_defaults,
-)
+from t2i_audit.generation.defaults import SamplingDefaults, sampling_defaults
+from t2i_audit.generation.sampler import Sampled, sample_batch
 
 __all__ = [
     "Batch",

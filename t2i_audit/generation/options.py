@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.parts import pipeline_parts, stage_argument
+from t2i_audit.models.parts import fixed_arguments, pipeline_parts, stage_argument
 from t2i_audit.settings import PictureOptions
 
 STEPS = "num_inference_steps"
@@ -83,8 +83,10 @@ def call_arguments(
     """
     check_options(pipeline, options)
     taken = _parameters(pipeline)
-    sides = {"height": options.height, "width": options.width}
-    arguments: dict[str, Any] = {name: side for name, side in sides.items() if side is not None}
+    sides = dict(zip(("height", "width"), _sides(pipeline, options), strict=True))
+    arguments: dict[str, Any] = {
+        name: side for name, side in sides.items() if side is not None and not options.own_size
+    }
     if arguments and BINNING in taken:
         # Else pictures of the nearest size that the pipeline knows are made and cut.
         arguments[BINNING] = False
@@ -99,7 +101,8 @@ def call_arguments(
             negative = NO_PROMPT
     if negative is not None:
         arguments["negative_prompt"] = [negative] * count
-    return arguments | _switched_off(pipeline)
+    fixed = {name: value for name, value in fixed_arguments(pipeline).items() if name in taken}
+    return arguments | fixed | _switched_off(pipeline)
 
 
 def spread_arguments(pipeline: Any, steps: int) -> dict[str, Any]:
@@ -128,12 +131,17 @@ def picture_size(pipeline: Any, options: PictureOptions) -> tuple[int, int] | No
     What is not asked for is what the call defaults to: a number in its signature, or the sample
     size of the pipeline or its denoiser times the autoencoder's factor.
     """
+    height, width = _sides(pipeline, options)
+    return None if height is None or width is None else (height, width)
+
+
+def _sides(pipeline: Any, options: PictureOptions) -> list[int | None]:
+    """Height and width; of one alone some pipelines take no notice, so its default goes with it."""
     sides = [options.height, options.width]
     for index, name in enumerate(("height", "width")):
         if sides[index] is None:
             sides[index] = _default_side(pipeline, name, index)
-    height, width = sides
-    return None if height is None or width is None else (height, width)
+    return sides
 
 
 def _default_side(pipeline: Any, name: str, index: int) -> int | None:
@@ -172,7 +180,8 @@ def sampler_options(
     own = parameter.default if parameter is not None else None
     negative = given[0] if given else own if isinstance(own, str) else None
     sides = {"height": size[0], "width": size[1]}
-    return {**sides, "negative_prompt": negative, **_switched_off(pipeline)}
+    fixed = {**fixed_arguments(pipeline), **_switched_off(pipeline)}
+    return {**sides, "negative_prompt": negative, **fixed}
 
 
 def guidance_name(pipeline: Any) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+# Flaws of images that are not shown to a judge.
 BLOCKED = "blacked out by the safety checker"
+NOT_FINITE = "not finite"
+FLAT = "one flat colour"
 # DeepFloyd IF's is a `watermarker`, which leaves pictures that are taken as arrays, as here, alone.
 WATERMARKER, CHECKER = "watermark", "safety_checker"
 

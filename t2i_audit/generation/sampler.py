@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,20 +10,16 @@ import numpy as np
 
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.calling import calling
+from t2i_audit.generation.faults import PipelineFault, is_pipelines_own, reason_of
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
 from t2i_audit.generation.options import (
     STEPS,
     call_arguments,
-    guidance_name,
-    guiders,
-    own_steps,
     picture_size,
     spread_arguments,
 )
-from t2i_audit.io import read_json
 from t2i_audit.models.parts import stage_argument
 from t2i_audit.models.quiet import quiet_libraries
-from t2i_audit.models.shortage import is_out_of_memory
 from t2i_audit.settings import PictureOptions
 
 if TYPE_CHECKING:
@@ -32,20 +27,9 @@ if TYPE_CHECKING:
     from t2i_audit.generation.batches import Batch
     from t2i_audit.models.load import LoadedModel
 
-DEFAULTS_FILE = "t2i_audit.json"
-DEFAULTS_KEY = "audit_defaults"
 # Of a safety checker, under the names that pipelines have for it; what it flags it blackens.
 FLAGS = ("nsfw_content_detected", "nsfw_detected", "watermark_detected")
 RECORDED_SEED = 0  # the denoiser station looks at one picture a prompt
-
-
-@dataclass(frozen=True)
-class SamplingDefaults:
-    """What a checkpoint is sampled with unless the user says otherwise."""
-
-    steps: int
-    guidance_scale: float | None
-    """None where the pipeline takes none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,34 +42,6 @@ class Sampled:
     """``(b,)`` bool: False where the pipeline made NaN or infinite pixels."""
     blocked: np.ndarray
     """``(b,)`` bool: True where the pipeline's own safety checker blacked the picture out."""
-
-
-def sampling_defaults(loaded: LoadedModel) -> SamplingDefaults:
-    """Steps and guidance from the checkpoint's ``t2i_audit.json``, else from its pipeline's call.
-
-    Raises:
-        ModelError: the file cannot be read, or the pipeline has no default number of steps.
-    """
-    called = inspect.signature(type(loaded.pipeline).__call__).parameters
-    given: dict[str, Any] = {}
-    path = loaded.path / DEFAULTS_FILE
-    if path.is_file():
-        try:
-            given = dict(read_json(path).get(DEFAULTS_KEY, {}))
-        except (ValueError, AttributeError, TypeError) as error:
-            raise ModelError(f"{path} cannot be read: {error}") from error
-    default = own_steps(loaded.pipeline)
-    default = default or _default(called, stage_argument(loaded.pipeline, STEPS))
-    steps = given.get("steps", default)
-    if steps is None:
-        raise ModelError(
-            f"{type(loaded.pipeline).__name__} has no default number of steps; give --steps."
-        )
-    guidance = _default(called, guidance_name(loaded.pipeline))
-    for guider in guiders(loaded.pipeline)[:1]:
-        guidance = guider.guidance_scale
-    guidance = given.get("guidance_scale", guidance)
-    return SamplingDefaults(int(steps), None if guidance is None else float(guidance))
 
 
 def sample_batch(
@@ -113,7 +69,8 @@ def sample_batch(
         options: size and negative prompt, where they are not the pipeline's own.
 
     Raises:
-        ModelError: the pipeline makes no pictures, or not several at once.
+        PipelineFault: the pipeline fails on these prompts.
+        ModelError: it makes something else than images.
     """
     import torch
 
@@ -149,19 +106,19 @@ def sample_batch(
             watch,
         ):
             output = pipeline(**arguments)
-    except RuntimeError as error:
-        if len(batch.items) == 1 or is_out_of_memory(error):
+    # Four libraries run in there, which raise nearly any type.
+    except Exception as error:
+        if not is_pipelines_own(error):
             raise
-        # Some pipelines repeat what they make of several prompts as if it were of one.
-        raise ModelError(
-            f"{type(pipeline).__name__} fails on {len(batch.items)} pictures at once "
-            f"({str(error).strip().splitlines()[0]}); give --batch-size 1"
-        ) from error
+        raise _fault(pipeline, batch, reason_of(error)) from error
     pixels = np.asarray(output[0])  # first by whatever name: images, image
     if pixels.ndim != 4:  # videos have frames as well
         raise ModelError(
-            f"{type(pipeline).__name__} made an array of shape {pixels.shape}, not pictures"
+            f"{type(pipeline).__name__} made an array of shape {pixels.shape}, which is no image "
+            "for each prompt; give a text-to-image model"
         )
+    if len(pixels) != len(batch.items):
+        raise _fault(pipeline, batch, f"it made {len(pixels)} for {len(batch.items)} prompts")
     blocked = np.zeros(len(pixels), dtype=bool)
     for name in FLAGS:
         flagged = getattr(output, name, None)
@@ -177,8 +134,8 @@ def sample_batch(
     )
 
 
-def _default(parameters: Any, name: str) -> Any:
-    parameter = parameters.get(name)
-    if parameter is None or parameter.default is parameter.empty:
-        return None
-    return parameter.default
+def _fault(pipeline: Any, batch: Batch, reason: str) -> PipelineFault:
+    count, first = len(batch.items), batch.items[0].prompt.id
+    of_what = f"the prompt {first!r}" if count == 1 else f"{count} prompts from {first!r} on"
+    sentence = f"{type(pipeline).__name__} fails to make an image of {of_what} ({reason})"
+    return PipelineFault(sentence, reason)

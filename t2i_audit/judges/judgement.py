@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from t2i_audit.errors import JudgeError
+from t2i_audit.errors import JudgeError, ModelError
+from t2i_audit.generation.nonfinite import advice
+from t2i_audit.generation.safety import BLOCKED, NOT_FINITE
 from t2i_audit.judges.scope import Reader
 
 if TYPE_CHECKING:
@@ -55,13 +57,40 @@ def unjudged(reason: str) -> Judgement:
     return Judgement(correct=None, margin=float("nan"), chosen=reason, readable=False, flaw=reason)
 
 
-def require_readable(readable: Sequence[bool], *, judge: str) -> None:
-    """Raise `JudgeError` when no picture at all could be read.
+def require_readable(
+    readable: Sequence[bool], *, judge: str, flaws: Mapping[str, int] | None = None, dtype: str = ""
+) -> None:
+    """Refuse results in which not a single image could be read: that is no score of 0.
 
-    A judge that reads nothing is broken or misapplied; its silence must not become a score of 0.
+    Args:
+        readable: whether the judge could read each image.
+        judge: its name.
+        flaws: how many images were not shown to it, for each flaw.
+        dtype: the number format that the checkpoint ran in, e.g. ``float16``.
+
+    Raises:
+        ModelError: the checkpoint made nothing that could be judged, whatever the judge.
+        JudgeError: there were images to judge, and the judge could read none of them.
     """
-    if not any(readable):
-        raise JudgeError(
-            f"judge {judge!r} could not read any of the {len(readable)} pictures; this is no "
-            "score of 0: look at the images folder, then check the judge and the checkpoint"
+    if any(readable):
+        return
+    count = len(readable)
+    flaws = flaws or {}
+    if count and sum(flaws.values()) == count:
+        kinds = ", ".join(f"{flaw}: {number}" for flaw, number in sorted(flaws.items()))
+        raise ModelError(
+            f"none of the {count} images can be judged ({kinds}); this is no score of 0, and the "
+            f"judge has not seen them: {_mend(flaws, dtype)}"
         )
+    raise JudgeError(
+        f"judge {judge!r} could not read any of the {count} images; this is no score of 0: look "
+        "at the images folder, then check the judge and the checkpoint"
+    )
+
+
+def _mend(flaws: Mapping[str, int], dtype: str) -> str:
+    if NOT_FINITE in flaws:
+        return f"the checkpoint makes NaN; {advice(dtype)}"
+    if set(flaws) == {BLOCKED}:
+        return "its safety checker takes every image for unsafe, so use a checkpoint without one"
+    return "the checkpoint is damaged, or --steps and --guidance-scale do not suit it"

@@ -7,6 +7,15 @@ from typing import Any
 
 from t2i_audit.errors import ModelError
 
+# Of checkpoints that are distilled to few steps; they are given the settings of any that adds noise
+# in the same way.
+DISTILLED = {"LCMScheduler", "TCDScheduler"}
+FLOW = {
+    "FlowMatchEulerDiscreteScheduler",
+    "FlowMatchHeunDiscreteScheduler",
+    "FlowMatchLCMScheduler",
+}
+
 
 def set_scheduler(pipeline: Any, name: str) -> None:
     """Replace the scheduler by diffusers' class `name`, with the settings of the one that is there.
@@ -14,7 +23,7 @@ def set_scheduler(pipeline: Any, name: str) -> None:
     Raises:
         ModelError: there is no such class, or it does not go with the checkpoint.
     """
-    fitting = {kind.__name__: kind for kind in pipeline.scheduler.compatibles}
+    fitting = {kind.__name__: kind for kind in _compatible_schedulers(pipeline.scheduler)}
     if name not in fitting:
         near = difflib.get_close_matches(name, fitting, n=3, cutoff=0.3) or sorted(fitting)[:3]
         raise ModelError(
@@ -22,3 +31,17 @@ def set_scheduler(pipeline: Any, name: str) -> None:
             f"{', '.join(near)}."
         )
     pipeline.scheduler = fitting[name].from_config(pipeline.scheduler.config)
+
+
+def _compatible_schedulers(scheduler: Any) -> list[Any]:
+    """Classes that can take the place of `scheduler`, with its settings.
+
+    Those of distilled checkpoints go with their kind too, though diffusers does not list them.
+    """
+    import diffusers
+    from diffusers.schedulers import KarrasDiffusionSchedulers
+
+    own = type(scheduler).__name__
+    kinds = ({each.name for each in KarrasDiffusionSchedulers} | DISTILLED, FLOW)
+    kind = next((each for each in kinds if own in each), {own})
+    return [*scheduler.compatibles, *(getattr(diffusers, name) for name in sorted(kind))]

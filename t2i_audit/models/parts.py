@@ -9,6 +9,7 @@ from typing import Any
 DENOISERS = ("unet", "transformer", "prior_prior")
 # What a combined pipeline calls the parts and arguments of its first stage begins with this.
 FIRST_STAGE = "prior_"
+SCHNELL_LENGTH = 256  # tokens of the T5 encoder
 
 
 def pipeline_parts(pipeline: Any) -> dict[str, Any]:
@@ -29,3 +30,17 @@ def stage_argument(pipeline: Any, name: str) -> str:
     """
     first = (denoiser_name(pipeline) or "").startswith(FIRST_STAGE)
     return f"{FIRST_STAGE}{name}" if first else name
+
+
+def is_schnell(pipeline: Any) -> bool:
+    """Whether `pipeline` is of FLUX.1 with a denoiser that takes no guidance, as schnell's."""
+    name = type(pipeline).__name__
+    config = getattr(pipeline.components.get("transformer"), "config", None)
+    embedded = getattr(config, "guidance_embeds", None)
+    return name.startswith("Flux") and not name.startswith("Flux2") and embedded is False
+
+
+def fixed_arguments(pipeline: Any) -> dict[str, Any]:
+    """What the call of `pipeline` and its `encode_prompt` are given for this checkpoint's sake."""
+    # The length that schnell was distilled with; the class's default is the one of dev.
+    return {"max_sequence_length": SCHNELL_LENGTH} if is_schnell(pipeline) else {}

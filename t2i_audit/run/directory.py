@@ -239,6 +239,11 @@ class RunDirectory:
         self._manifest = replace(self._manifest, files=sums, flaws=dict(sorted(flaws.items())))
         self._save()
 
+    def count_flaws(self, flaws: Mapping[str, int]) -> None:
+        """Keep in the manifest how many images have each flaw, should the run end before `seal`."""
+        self._manifest = replace(self._manifest, flaws=dict(sorted(flaws.items())))
+        self._save()
+
     def seal_again(self, file: Path) -> None:
         """Take the checksum of one file of a finished run as it now is."""
         name, (digest,) = file.relative_to(self.path).as_posix(), sha256_of_all([file])

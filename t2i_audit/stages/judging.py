@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,8 @@ def judge_pictures(
 
     Pictures of prompts that are `unjudgeable` (id -> why) get a row without a verdict.
 
-    Raises `JudgeError` when the judge could read no picture at all.
+    Raises `JudgeError` when the judge could read no picture at all, and `ModelError` when there was
+    none to read.
     """
     done = _judged(run)
     pictures = [read_record(path).pictures for path in picture_shards(run.path, batches).paths()]
@@ -105,7 +107,14 @@ def judge_pictures(
             advance(len(rows))
         merge_shards(shards, "judgements", table)
         rows = read_rows(table, "judgements")
-        require_readable([bool(row["readable"]) for row in rows], judge=judge.name)
+        flaws = Counter(str(row["flaw"]) for row in rows if row["flaw"])
+        run.count_flaws(flaws)
+        require_readable(
+            [bool(row["readable"]) for row in rows],
+            judge=judge.name,
+            flaws=flaws,
+            dtype=str(run.manifest.settings.get("dtype")),
+        )
     shards.remove()
     return rows
 

@@ -7,23 +7,22 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from prompts.structure import Prompt
-from t2i_audit.activations.denoiser import DenoiserRecorder, default_steps
+from t2i_audit.activations.denoiser import DenoiserRecorder
 from t2i_audit.activations.store import FeaturePart, Features, gather_parts, read_part, write_part
 from t2i_audit.activations.twin import random_denoiser
-from t2i_audit.generation import Batch, Sampled, cut_batches, sample_batch
-from t2i_audit.generation.memory import Made, Parts, largest_batch
-from t2i_audit.generation.safety import BLOCKED
+from t2i_audit.generation import Batch, Sampled, cut_batches
+from t2i_audit.generation.memory import Parts, largest_batch
+from t2i_audit.generation.safety import BLOCKED, FLAT, NOT_FINITE
+from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
 from t2i_audit.io import sha256_of, write_bytes
 from t2i_audit.models.load import LoadedModel
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
-from t2i_audit.settings import PictureOptions
 from t2i_audit.stages.files import (
     DENOISER,
     IMAGES,
@@ -43,24 +42,6 @@ JudgeBatch = Callable[[Batch, Sequence[Picture], np.ndarray], None]
 """Judges the pictures of a batch, ``(b, h, w, 3)``, and keeps the verdicts."""
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How pictures are made."""
-
-    steps: int
-    guidance_scale: float | None
-    seeds: int
-    batch_size: int
-    record_denoiser: bool
-    options: PictureOptions = field(default_factory=PictureOptions)
-    shrinks: bool = False
-    """Whether batches are sampled in parts where memory runs short; else the run ends."""
-
-    def batches_of(self, prompts: Sequence[Prompt]) -> int:
-        """How many batches `prompts` make."""
-        return -(-len(prompts) * self.seeds // self.batch_size)
-
-
 def fitting_batch(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> int:
     """The largest batch that fits into memory, from ``sampling.batch_size`` down by halves.
 
@@ -73,7 +54,7 @@ def fitting_batch(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Samp
 
     def attempt(size: int) -> None:
         batch = cut_batches(prompts, seeds=sampling.seeds, batch_size=size)[0]
-        _sampler(loaded, sampling, _recorder(loaded, sampling, steps=1), steps=1)(batch)
+        sampler_of(loaded, sampling, recorder_of(loaded, sampling, steps=1), steps=1)(batch)
 
     return largest_batch(loaded, attempt, start=start)
 
@@ -95,8 +76,8 @@ def make_pictures(
     """
     batches = cut_batches(prompts, seeds=sampling.seeds, batch_size=sampling.batch_size)
     shards = picture_shards(run.path, batches)
-    recorder = _recorder(loaded, sampling, steps=sampling.steps)
-    sample = _sampler(loaded, sampling, recorder, steps=sampling.steps)
+    recorder = recorder_of(loaded, sampling, steps=sampling.steps)
+    sample = sampler_of(loaded, sampling, recorder, steps=sampling.steps)
     parts = Parts(loaded, run.path, sampling.batch_size, sampling.shrinks)
     row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
     (run.path / IMAGES).mkdir(exist_ok=True)
@@ -141,29 +122,6 @@ def make_pictures(
                     make(batch)
             settle()
     return batches
-
-
-def _recorder(loaded: LoadedModel, sampling: Sampling, *, steps: int) -> DenoiserRecorder | None:
-    if not sampling.record_denoiser:
-        return None
-    return DenoiserRecorder(loaded.pipeline, steps=default_steps(steps))
-
-
-def _sampler(
-    loaded: LoadedModel, sampling: Sampling, recorder: DenoiserRecorder | None, *, steps: int
-) -> Callable[[Batch], Made]:
-    def sample(batch: Batch) -> Made:
-        sampled = sample_batch(
-            loaded,
-            batch,
-            steps=steps,
-            guidance_scale=sampling.guidance_scale,
-            recorder=recorder,
-            options=sampling.options,
-        )
-        return sampled, recorder.take() if recorder is not None else None
-
-    return sample
 
 
 def _drop_damaged(run: RunDirectory, these: Sequence[Batch], batches: Sequence[Batch]) -> None:
@@ -230,9 +188,9 @@ def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:
     if blocked:
         return BLOCKED
     if not finite:
-        return "not finite"
+        return NOT_FINITE
     if (pixels == pixels[:1, :1]).all():
-        return "one flat colour"
+        return FLAT
     return ""
 
 
@@ -267,7 +225,7 @@ def random_denoiser_features(
         random_denoiser(loaded, seed=seed) as twin,
     ):
         recorder = DenoiserRecorder(twin.pipeline, steps=(0,))
-        sample = _sampler(twin, sampling, recorder, steps=1)
+        sample = sampler_of(twin, sampling, recorder, steps=1)
         fitting = Parts(twin, run.path, sampling.batch_size, sampling.shrinks)
         for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):
             _, part = fitting.sample(batch, sample)

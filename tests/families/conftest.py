@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from t2i_audit.generation.sampler import DEFAULTS_FILE, DEFAULTS_KEY
+from t2i_audit.generation.defaults import DEFAULTS_FILE, DEFAULTS_KEY
 from t2i_audit.io import write_json
 from t2i_audit.models import LoadedModel, load_model
 from t2i_audit.models.quiet import quiet_libraries

@@ -1,0 +1,132 @@
+"""Steps and guidance that a checkpoint is sampled with, and where they come from."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.errors import ModelError
+from t2i_audit.generation.distilled import distilled
+from t2i_audit.generation.options import STEPS, guidance_name, guiders, own_steps
+from t2i_audit.io import read_json
+from t2i_audit.models.parts import stage_argument
+
+if TYPE_CHECKING:
+    from t2i_audit.models.load import LoadedModel
+
+DEFAULTS_FILE = "t2i_audit.json"
+DEFAULTS_KEY = "audit_defaults"
+STEPS_OPTION, GUIDANCE_OPTION = "--steps", "--guidance-scale"
+FROM_FILE = f"the checkpoint's {DEFAULTS_FILE}"
+
+
+@dataclass(frozen=True)
+class SamplingDefaults:
+    """What a checkpoint is sampled with unless the user says otherwise."""
+
+    steps: int
+    guidance_scale: float | None
+    """None where the pipeline takes none."""
+    steps_from: str = ""
+    """Where the steps come from, as part of a sentence."""
+    guidance_from: str = ""
+    note: str = ""
+    """What a reader must know beside that; empty if there is nothing."""
+
+    def given(self, steps: int | None, guidance_scale: float | None) -> SamplingDefaults:
+        """With what the user gave in place of the defaults."""
+        chosen = self
+        if steps is not None:
+            chosen = replace(chosen, steps=steps, steps_from=STEPS_OPTION)
+        if guidance_scale is not None:
+            chosen = replace(chosen, guidance_scale=guidance_scale, guidance_from=GUIDANCE_OPTION)
+        return chosen
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the user or the checkpoint's own file settled both."""
+        sources = {self.steps_from}
+        if self.guidance_scale is not None:
+            sources.add(self.guidance_from)
+        return sources <= {STEPS_OPTION, GUIDANCE_OPTION, FROM_FILE}
+
+    @property
+    def source(self) -> str:
+        """Where both come from, as part of a sentence."""
+        if self.guidance_scale is None or self.steps_from == self.guidance_from:
+            return f"from {self.steps_from}"
+        return f"steps from {self.steps_from}, guidance from {self.guidance_from}"
+
+
+def sampling_defaults(loaded: LoadedModel, loras: Sequence[str] = ()) -> SamplingDefaults:
+    """Steps and guidance of a checkpoint.
+
+    The first of these that has them: the checkpoint's ``t2i_audit.json``, what tells that it is
+    distilled (see `distilled`), its pipeline's call.
+
+    Args:
+        loaded: the checkpoint.
+        loras: the files of the LoRAs that are added to it.
+
+    Raises:
+        ModelError: the file cannot be read, or the pipeline has no default number of steps.
+    """
+    pipeline = loaded.pipeline
+    called = inspect.signature(type(pipeline).__call__).parameters
+    own = own_steps(pipeline)
+    steps = own or _default(called, stage_argument(pipeline, STEPS))
+    guidance = _default(called, guidance_name(pipeline))
+    for guider in guiders(pipeline)[:1]:
+        guidance = guider.guidance_scale
+    source = f"the defaults of {type(pipeline).__name__}"
+    steps_from, guidance_from, note = source, source, ""
+    few = None if own else distilled(loaded, loras, class_steps=steps)
+    if few is not None:
+        steps, steps_from, note = few.steps, few.told_by, few.note
+        if few.guidance_scale is not None and guidance is not None:
+            guidance, guidance_from = few.guidance_scale, few.told_by
+    saved = _saved(loaded)
+    if "steps" in saved:
+        steps, steps_from, note = saved["steps"], FROM_FILE, ""
+    if "guidance_scale" in saved:
+        guidance = saved["guidance_scale"]
+        guidance_from = FROM_FILE
+    if steps is None:
+        raise ModelError(f"{type(pipeline).__name__} has no default number of steps; give --steps.")
+    return SamplingDefaults(
+        int(steps), None if guidance is None else float(guidance), steps_from, guidance_from, note
+    )
+
+
+def _saved(loaded: LoadedModel) -> dict[str, Any]:
+    """The defaults in the checkpoint's ``t2i_audit.json``."""
+    path = loaded.path / DEFAULTS_FILE
+    if not path.is_file():
+        return {}
+    try:
+        saved = dict(read_json(path).get(DEFAULTS_KEY, {}))
+        return {name: _number(name, value) for name, value in saved.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+
+
+def _number(name: str, value: Any) -> Any:
+    if name not in ("steps", "guidance_scale"):
+        return value
+    if name == "guidance_scale" and value is None:
+        return None
+    whole = name == "steps"
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        raise ValueError(f"{name} should be a {'whole ' if whole else ''}number, not {value!r}")
+    if not (1 if whole else 0) <= value < float("inf"):
+        raise ValueError(f"{name} should be at least {1 if whole else 0}, not {value}")
+    return value
+
+
+def _default(parameters: Any, name: str) -> Any:
+    parameter = parameters.get(name)
+    if parameter is None or parameter.default is parameter.empty:
+        return None
+    return parameter.default

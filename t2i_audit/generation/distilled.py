@@ -1,0 +1,192 @@
+"""Checkpoints that are distilled to few steps: how they are told, and what they are sampled with.
+
+Their pipelines' classes are those of the checkpoints they were made from, whose 20 to 50 steps and
+guidance spoil their images. What tells them, the surest first: a LoRA's name, a setting of the
+pipeline's (``is_distilled``), the scheduler's class (LCM, TCD), the checkpoint's name, a FLUX.1
+denoiser without an input for guidance (schnell), and trailing time steps. The numbers are those
+that the authors publish with each, as in the docstrings and documentation of diffusers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.models.builtin import PIPELINE_INDEX
+from t2i_audit.models.parts import denoiser_name, is_schnell
+
+if TYPE_CHECKING:
+    from t2i_audit.models.load import LoadedModel
+
+ORIGIN = "_name_or_path"  # in a saved configuration, what it was made from
+CACHED = re.compile(r"models--[^/]+?--([^/]+)")  # a repository in the hub's cache
+COMPONENTS = ("unet", "transformer", "prior", "prior_prior")
+STEPS_IN_NAME = re.compile(r"(?<!\d)(\d{1,2})[-_ ]?steps?(?![a-z])")
+MOST_IN_NAME = 16  # steps; more are of something else, as of training
+# Anywhere in a name; the others only as a word of their own.
+LOUD = re.compile(r"turbo|schnell|lightning")
+WORD = re.compile(r"(?<![a-z])(lcm|tcd|pcm|dmd2?|hyper|flash)(?![a-z])")
+GUIDED = re.compile(r"(?<![a-z])cfg(?![a-z])")  # distilled in steps only
+# These are words of a LoRA's style as well, unless there is a number of steps beside them.
+STYLES = ("lightning", "hyper", "flash")
+FEW = 8  # steps; a class with such a default is of distilled checkpoints only
+# Of turbo checkpoints by the beginning of the pipeline's class; of any other kind it is 4.
+TURBO_STEPS = {
+    "StableDiffusion3": 4, "StableDiffusion": 1, "ZImage": 9, "Flux": 8, "Krea2": 8,
+    "ErnieImage": 8, "QwenImage": 8,
+}  # fmt: skip
+SCHEDULERS = {"LCMScheduler": "lcm", "FlowMatchLCMScheduler": "lcm", "TCDScheduler": "tcd"}
+TRAILING = "trailing"
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What a distilled checkpoint is sampled with."""
+
+    steps: int
+    guidance_scale: float | None
+    """None leaves it to the pipeline: it is an input of the denoiser."""
+    told_by: str
+    """What it was told by, as part of a sentence."""
+    note: str = ""
+    """What speaks against it all the same."""
+
+
+def distilled(
+    loaded: LoadedModel, loras: Sequence[str], *, class_steps: int | None
+) -> Distilled | None:
+    """What `loaded` is sampled with if it is distilled; None if nothing says so.
+
+    Args:
+        loaded: the checkpoint, with its scheduler set and its LoRAs added.
+        loras: the files of those.
+        class_steps: the steps that the pipeline's class defaults to.
+    """
+    pipeline = loaded.pipeline
+    found = _kind(loaded, loras)
+    if found is None:
+        return None
+    kind, name, told_by = found
+    steps = _steps_in(name) or (
+        class_steps if class_steps is not None and class_steps <= FEW else _steps(kind, pipeline)
+    )
+    few_by_class = class_steps is not None and class_steps <= FEW
+    embedded = few_by_class or _takes_guidance(pipeline) or bool(GUIDED.search(name))
+    guidance = None if embedded else _no_guidance(kind, pipeline)
+    if kind == "lcm" and not few_by_class and _unet_takes_guidance(pipeline):
+        guidance = 8.0
+    return Distilled(steps, guidance, told_by, _spacing_note(kind, pipeline))
+
+
+def _kind(loaded: LoadedModel, loras: Sequence[str]) -> tuple[str, str, str] | None:
+    """The kind, the name to look for a number of steps in, and what told it."""
+    pipeline = loaded.pipeline
+    for path in loras:
+        for name in _names(path):
+            kind = _kind_in(name)
+            if kind is not None and (kind not in STYLES or _steps_in(name)):
+                return kind, name, f"the LoRA's name, {name!r}"
+    named = next(((_kind_in(each), each) for each in _own_names(loaded) if _kind_in(each)), None)
+    name = named[1] if named else ""
+    if getattr(pipeline, "config", {}).get("is_distilled"):
+        return "distilled", name, "is_distilled in model_index.json"
+    scheduler = type(getattr(pipeline, "scheduler", None)).__name__
+    if scheduler in SCHEDULERS:
+        return SCHEDULERS[scheduler], name, f"the scheduler, {scheduler}"
+    if named and named[0]:
+        return named[0], name, f"the checkpoint's name, {name!r}"
+    if is_schnell(pipeline):
+        return "schnell", "", "guidance_embeds, which is false in the transformer's config.json"
+    if _is_trailing(pipeline):
+        return "turbo", "", "the scheduler's trailing time steps, as SD Turbo and SDXL Turbo have"
+    return None
+
+
+def _own_names(loaded: LoadedModel) -> list[str]:
+    """What the checkpoint is called, and what its files say that it was made from."""
+    path = loaded.path
+    names = [*_names(loaded.name)[:1], *_names(str(path.resolve()))[:1]]
+    if path.is_dir():
+        files = [PIPELINE_INDEX, *(f"{component}/config.json" for component in COMPONENTS)]
+        for file in files:
+            try:
+                origin = json.loads((path / file).read_text(encoding="utf-8")).get(ORIGIN)
+            except (OSError, ValueError, AttributeError):
+                continue  # those that matter were read when the checkpoint was loaded
+            if isinstance(origin, str):
+                names += _names(origin)[:1]
+    return list(dict.fromkeys(names))
+
+
+def _names(path: str) -> list[str]:
+    """The last part of a path or hub id that is a name, and the one before."""
+    cached = CACHED.search(path)
+    if cached:
+        return [cached[1]]
+    parts = [part for part in re.split(r"[/\\]", path.removesuffix(".safetensors")) if part]
+    return [part for part in reversed(parts) if part not in COMPONENTS][:2]
+
+
+def _kind_in(name: str) -> str | None:
+    plain = _plain(name)
+    found = LOUD.search(plain) or WORD.search(plain)
+    return found[0].rstrip("2") if found else None
+
+
+def _steps_in(name: str) -> int | None:
+    found = STEPS_IN_NAME.search(_plain(name))
+    return int(found[1]) if found and 1 <= int(found[1]) <= MOST_IN_NAME else None
+
+
+def _plain(name: str) -> str:
+    """`name` in small letters, its words in CamelCase apart."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
+def _steps(kind: str, pipeline: Any) -> int:
+    name = type(pipeline).__name__
+    if kind == "turbo" or (kind == "distilled" and name.startswith("Krea2")):
+        return next((steps for start, steps in TURBO_STEPS.items() if name.startswith(start)), 4)
+    return 8 if kind == "lightning" and name.startswith("QwenImage") else 4
+
+
+def _no_guidance(kind: str, pipeline: Any) -> float:
+    """The scale that leaves guidance out."""
+    # Both do; this is how each is published.
+    one = kind == "lcm" or type(pipeline).__name__.startswith(("Flux2", "QwenImage"))
+    return 1.0 if one else 0.0
+
+
+def _takes_guidance(pipeline: Any) -> bool:
+    config = getattr(pipeline.components.get("transformer"), "config", None)
+    return bool(getattr(config, "guidance_embeds", False)) or _unet_takes_guidance(pipeline)
+
+
+def _unet_takes_guidance(pipeline: Any) -> bool:
+    config = getattr(pipeline.components.get("unet"), "config", None)
+    return getattr(config, "time_cond_proj_dim", None) is not None
+
+
+def _is_trailing(pipeline: Any) -> bool:
+    """Whether a UNet's scheduler has trailing time steps that are not due to zero terminal SNR."""
+    config = getattr(getattr(pipeline, "scheduler", None), "config", {})
+    return (
+        denoiser_name(pipeline) == "unet"
+        and type(pipeline).__name__.startswith("StableDiffusion")
+        and config.get("timestep_spacing") == TRAILING
+        and not config.get("rescale_betas_zero_snr")
+        and config.get("prediction_type", "epsilon") == "epsilon"
+    )
+
+
+def _spacing_note(kind: str, pipeline: Any) -> str:
+    spacing = getattr(getattr(pipeline, "scheduler", None), "config", {}).get("timestep_spacing")
+    if kind not in ("turbo", "lightning") or spacing in (None, TRAILING):
+        return ""
+    return (
+        f"Such checkpoints are sampled at trailing time steps, and the scheduler's are {spacing}: "
+        f"its scheduler_config.json should say timestep_spacing {TRAILING!r}."
+    )

@@ -1,0 +1,353 @@
+"""One dry call of the pipeline, so that what cannot be sampled is told before anything is written.
+
+The call goes through the very code that will sample, recorder included, with as few steps as the
+pipeline takes and one or two prompts. Where it fails, a few more calls find out what for: two
+prompts at once, the recorder, the size, or the pipeline itself. No later image depends on it.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.errors import ModelError
+from t2i_audit.generation.batches import Batch, cut_batches
+from t2i_audit.generation.faults import PipelineFault, is_from_a_hook, reason_of
+from t2i_audit.generation.memory import Made, largest_batch, with_room
+from t2i_audit.generation.nonfinite import damaged_component, not_finite_error, watching_for_nan
+from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
+from t2i_audit.models.parts import stage_argument
+from t2i_audit.models.shortage import is_out_of_memory
+
+if TYPE_CHECKING:
+    from prompts.structure import Prompt
+    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.settings import PictureOptions
+
+TOGETHER = 2  # images at once, enough to tell whether a pipeline takes several
+FEW_STEPS = (1, 2)  # some schedules make nothing of a single step
+ENOUGH_STEPS = 10  # for every schedule
+# What pipelines are given images and videos by, beside a prompt; some of them have a default of
+# None all the same, and fail without.
+SHOWN = (
+    "image", "images", "input_images", "image_latents", "control_image", "mask_image", "mask",
+    "control_mask", "image_reference", "video", "control_video", "conditioning_frames",
+)  # fmt: skip
+SIDES = (8, 16, 32, 64)  # pixels; heights and widths are multiples of one of these
+
+Outcome = Made | ModelError
+
+
+def try_sampling(
+    loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling
+) -> tuple[int, int]:
+    """Make one or two images of `prompts` in a step or two; returns their height and width.
+
+    Raises:
+        ModelError: what is asked for cannot be sampled; one sentence with the reason and the mend.
+    """
+    count = min(TOGETHER, sampling.batch_size, len(prompts) * sampling.seeds)
+    tried = short_prompts(prompts)
+
+    def batch_of(size: int) -> Batch:
+        return cut_batches(tried, seeds=min(TOGETHER, sampling.seeds), batch_size=size)[0]
+
+    with _untouched_randomness(loaded):
+        outcome: list[Outcome] = []
+        attempt = partial(_keep, outcome, loaded, sampling)
+        if sampling.shrinks:
+            count = largest_batch(loaded, lambda size: attempt(batch_of(size)), start=count)
+        else:
+            with_room(loaded, lambda: attempt(batch_of(count)), size=count)
+        made = outcome[-1]
+        if isinstance(made, ModelError):
+            raise _explained(loaded, sampling, batch_of(count), made)
+        sampled, part = made
+        if not sampled.finite.any():
+            raise _not_finite(loaded, sampling, batch_of(count))
+        height, width = sampled.images.shape[1:3]
+        if not _as_asked((height, width), sampling.options):
+            raise _resized(loaded, sampling, batch_of(count), (height, width))
+        if part is not None and part.prompt_ids and not part.arrays:
+            raise ModelError(
+                f"The denoiser of {type(loaded.pipeline).__name__} runs none of the blocks that "
+                "would be recorded, so it cannot be probed; give --no-denoiser-station"
+            )
+        _check_schedule(loaded.pipeline, sampling.steps)
+    return int(height), int(width)
+
+
+def short_prompts(prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
+    """The shortest of `prompts` and the next one of another number of words, if there is one.
+
+    Long ones may be cut off by the text encoder, and are then not sampled at all.
+    """
+    first, *others = sorted(prompts, key=lambda prompt: len(prompt.text))
+    words = len(first.text.split())
+    unlike = (each for each in others if len(each.text.split()) != words)
+    second = next(unlike, others[0] if others else None)
+    return (first,) if second is None else (first, second)
+
+
+@contextmanager
+def _untouched_randomness(loaded: LoadedModel) -> Iterator[None]:
+    """Leave torch's own random numbers as they were, from which some samplers draw."""
+    import torch
+
+    devices = [loaded.device] if loaded.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        yield
+
+
+def _keep(kept: list[Outcome], loaded: LoadedModel, sampling: Sampling, batch: Batch) -> None:
+    kept.append(_outcome(loaded, sampling, batch))
+
+
+def _outcome(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> Outcome:
+    """What sampling `batch` makes in as few steps as work, or why it makes nothing.
+
+    Raises:
+        RuntimeError: memory runs short.
+    """
+    # Once more in all steps before anything is refused: some schedules have no short form.
+    every = sorted({*(steps for steps in FEW_STEPS if steps < sampling.steps), sampling.steps})
+    found: Outcome | None = None
+    for steps in every:
+        before, found = found, _in_steps(loaded, sampling, batch, steps)
+        if isinstance(found, ModelError):
+            if isinstance(before, ModelError) and str(before) == str(found):
+                break  # it has nothing to do with the number of steps
+        elif found[0].finite.any() or damaged_component(loaded.pipeline) is not None:
+            break
+    assert found is not None
+    return found
+
+
+def _in_steps(loaded: LoadedModel, sampling: Sampling, batch: Batch, steps: int) -> Outcome:
+    try:
+        recorder = recorder_of(loaded, sampling, steps=steps)
+        return sampler_of(loaded, sampling, recorder, steps=steps)(batch)
+    except ModelError as error:
+        return error
+    # What is hooked into the pipeline can fail on what it has never seen, with nearly any type.
+    except Exception as error:
+        if not is_from_a_hook(error) or (
+            isinstance(error, RuntimeError) and is_out_of_memory(error)
+        ):
+            raise
+        return ModelError(
+            f"The denoiser of {type(loaded.pipeline).__name__} cannot be recorded "
+            f"({reason_of(error)}); give --no-denoiser-station"
+        )
+
+
+def _works(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> Outcome:
+    return with_room(loaded, lambda: _outcome(loaded, sampling, batch), size=len(batch.items))
+
+
+def _explained(
+    loaded: LoadedModel, sampling: Sampling, batch: Batch, failure: ModelError
+) -> ModelError:
+    """The sentence for a `batch` that cannot be sampled because of `failure`."""
+    kind = type(loaded.pipeline).__name__
+    single = failure
+    if len(batch.items) > 1:
+        alone = [_works(loaded, sampling, replace(batch, items=(item,))) for item in batch.items]
+        failed = [each for each in alone if isinstance(each, ModelError)]
+        if not failed:
+            return ModelError(
+                f"{kind} makes one image at a time, and fails on {len(batch.items)} at once "
+                f"({_reason(failure)}); give --batch-size 1"
+            )
+        if len(failed) < len(alone):
+            return failed[0]  # it names the prompt
+        single = failed[0]
+    one = replace(batch, items=batch.items[:1])
+    bare = replace(sampling, record_denoiser=False)
+    if sampling.record_denoiser:
+        unrecorded = _works(loaded, bare, one)
+        if not isinstance(unrecorded, ModelError):
+            return (
+                single
+                if not isinstance(single, PipelineFault)
+                else ModelError(
+                    f"The denoiser of {kind} cannot be recorded ({single.reason}); give "
+                    "--no-denoiser-station"
+                )
+            )
+        single = unrecorded
+    if not sampling.options.own_size:
+        own = _works(loaded, _of_own_size(bare), one)
+        if not isinstance(own, ModelError):
+            size = own[0].images.shape[1:3]
+            return ModelError(
+                f"{kind} makes no images with {_given(sampling.options)} ({_reason(single)}); "
+                f"{_sizes_advice(loaded, bare, one, size)}"
+            )
+        single = own
+    if not isinstance(single, PipelineFault):
+        return single
+    more = replace(_of_own_size(bare), steps=ENOUGH_STEPS)
+    if sampling.steps < ENOUGH_STEPS and not isinstance(_works(loaded, more, one), ModelError):
+        return ModelError(
+            f"{kind} with its {type(loaded.pipeline.scheduler).__name__} does not sample in "
+            f"{sampling.steps} steps ({single.reason}); give more --steps or another --scheduler"
+        )
+    return ModelError(
+        f"{kind} makes no image of a prompt alone ({single.reason}){_lacking(loaded, single)}"
+    )
+
+
+def _lacking(loaded: LoadedModel, fault: PipelineFault) -> str:
+    """What the pipeline seems to lack, as the end of a sentence."""
+    pipeline = loaded.pipeline
+    optional = getattr(pipeline, "_optional_components", ())
+    absent = [
+        name
+        for name, component in pipeline.components.items()
+        if component is None and name not in optional
+    ]
+    taken = inspect.signature(type(pipeline).__call__).parameters
+    shown = [name for name in SHOWN if name in taken and taken[name].default is None]
+    if shown:
+        return (
+            f"; it also takes {_listed(shown)}, which an audit does not provide: give the "
+            "text-to-image pipeline of the same checkpoint"
+        )
+    if absent and "NoneType" in fault.reason:
+        return f"; {loaded.name!r} has no {_listed(absent)}: give a complete pipeline"
+    return f"; give a checkpoint that diffusers samples from a prompt alone, unlike {loaded.name!r}"
+
+
+def _not_finite(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> ModelError:
+    damaged = damaged_component(loaded.pipeline)
+    if damaged is not None:
+        return not_finite_error(loaded, damaged=damaged)
+    bare, steps = replace(sampling, record_denoiser=False), min(FEW_STEPS[-1], sampling.steps)
+    with watching_for_nan(loaded.pipeline) as found:
+        with_room(loaded, lambda: _in_steps(loaded, bare, batch, steps), size=len(batch.items))
+    return not_finite_error(loaded, overflowing=found[0] if found else None)
+
+
+def _resized(
+    loaded: LoadedModel, sampling: Sampling, batch: Batch, made: tuple[int, int]
+) -> ModelError:
+    """The sentence for a pipeline that makes images of another size than was asked for."""
+    one = replace(batch, items=batch.items[:1])
+    bare = replace(sampling, record_denoiser=False)
+    return ModelError(
+        f"{type(loaded.pipeline).__name__} makes images of {_described(made)} where "
+        f"{_given(sampling.options)} was asked for; {_sizes_advice(loaded, bare, one, None)}"
+    )
+
+
+def _as_asked(made: tuple[int, int], options: PictureOptions) -> bool:
+    asked = (options.height, options.width)
+    return all(side in (None, real) for side, real in zip(asked, made, strict=True))
+
+
+def _sizes_advice(
+    loaded: LoadedModel, sampling: Sampling, batch: Batch, own: tuple[int, int] | None
+) -> str:
+    """The sizes nearest to what is asked for that were tried and work."""
+    working = [_given(each) for each in _sizes_that_work(loaded, sampling, batch)]
+    instead = "leave --height and --width out"
+    if own is not None:
+        instead += f" for its own size, {_described(own)}"
+    return f"give {' or '.join(working)}, or {instead}" if working else instead
+
+
+def _sizes_that_work(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> list[PictureOptions]:
+    asked = sampling.options
+    factor = getattr(loaded.pipeline, "vae_scale_factor", None)
+    sides = {*SIDES, *([factor] if isinstance(factor, int) and factor > 1 else [])}
+    tried: dict[PictureOptions, bool] = {asked: False}
+    for side in sorted(sides):
+        lower, higher = (
+            replace(
+                asked,
+                height=_multiple(asked.height, side, up=up),
+                width=_multiple(asked.width, side, up=up),
+            )
+            for up in (False, True)
+        )
+        nearest = list(dict.fromkeys([lower, higher]))
+        for each in nearest:
+            if each not in tried:
+                tried[each] = _has_size(loaded, replace(sampling, options=each), batch)
+        if tried[higher]:
+            return [each for each in nearest if tried[each]]
+    return []
+
+
+def _multiple(asked: int | None, side: int, *, up: bool) -> int | None:
+    if asked is None:
+        return None
+    return max(side, -(-asked // side) * side if up else asked // side * side)
+
+
+def _has_size(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> bool:
+    try:
+        made = _works(loaded, sampling, batch)
+    except ModelError:  # it does not fit into memory
+        return False
+    if isinstance(made, ModelError):
+        return False
+    height, width = made[0].images.shape[1:3]
+    return _as_asked((height, width), sampling.options)
+
+
+def _of_own_size(sampling: Sampling) -> Sampling:
+    return replace(sampling, options=replace(sampling.options, height=None, width=None))
+
+
+def _given(options: PictureOptions) -> str:
+    sides = {"--height": options.height, "--width": options.width}
+    return " ".join(f"{name} {side}" for name, side in sides.items() if side is not None)
+
+
+def _described(size: Sequence[int]) -> str:
+    return f"{size[0]} x {size[1]} pixels (height x width)"
+
+
+def _reason(failure: ModelError) -> str:
+    return failure.reason if isinstance(failure, PipelineFault) else str(failure)
+
+
+def _check_schedule(pipeline: Any, steps: int) -> None:
+    """Refuse a number of steps that the scheduler has no schedule of.
+
+    Raises:
+        ModelError: it has a schedule of a single step, and none of `steps`.
+    """
+    own = pipeline.components.get(stage_argument(pipeline, "scheduler"))
+    known = getattr(getattr(own, "config", None), "num_train_timesteps", None)
+    if isinstance(known, int) and 1 < known < steps:
+        raise ModelError(
+            f"{type(own).__name__} has {known} time steps and cannot sample in {steps}; give "
+            "fewer --steps"
+        )
+    scheduler = copy.deepcopy(own)
+    try:
+        scheduler.set_timesteps(1)
+    # Some take more arguments than are known here, and say so with nearly any type.
+    except Exception:
+        return
+    try:
+        scheduler.set_timesteps(steps)
+    except Exception as error:
+        raise ModelError(
+            f"{type(own).__name__} has no schedule of {steps} steps ({reason_of(error)}); give "
+            "fewer --steps"
+        ) from error
+
+
+def _listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

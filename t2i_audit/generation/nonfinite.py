@@ -1,0 +1,125 @@
+"""Which part of a checkpoint makes numbers that are not finite, and what a user can do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.errors import ModelError
+from t2i_audit.models.parts import DENOISERS
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from t2i_audit.models.load import LoadedModel
+
+# Numbers that are too large for float16 are not for these, as its exponent has fewer bits.
+WIDER = {"float16": "bfloat16 or float32", "bfloat16": "float32"}
+
+
+def damaged_component(pipeline: Any) -> str | None:
+    """The first component whose weights are not all finite; None where there is none."""
+    import torch
+
+    for name, network in _networks(pipeline):
+        for weights in network.parameters():
+            # Layers that left the device for the time being have no values there.
+            if weights.device.type == "meta" or not weights.is_floating_point():
+                continue
+            if not bool(torch.isfinite(weights).all()):
+                return name
+    return None
+
+
+@contextmanager
+def watching_for_nan(pipeline: Any) -> Iterator[list[str]]:
+    """Yields a list that holds, once a network makes NaN of finite numbers, that component's name.
+
+    Infinite numbers inside a network are no fault: some clamp them before they go on.
+    """
+    found: list[str] = []
+    with ExitStack() as stack:
+        for name, network in _networks(pipeline):
+            for module in network.modules():
+                hook = module.register_forward_hook(_noting(name, found), with_kwargs=True)
+                stack.callback(hook.remove)
+        yield found
+    found[:] = [name for name in found if name]
+
+
+def not_finite_error(
+    loaded: LoadedModel, *, damaged: str | None = None, overflowing: str | None = None
+) -> ModelError:
+    """The sentence for the user.
+
+    Args:
+        loaded: the checkpoint whose images are not finite.
+        damaged: the component whose weights are not finite, if there is one.
+        overflowing: the component that makes NaN of finite numbers, if it is known.
+    """
+    if damaged is not None:
+        return ModelError(
+            f"{loaded.name!r} makes images of NaN: the weights of {_described(damaged)} hold "
+            "numbers that are not finite, so the checkpoint is damaged; fetch or save it again"
+        )
+    maker = f": {_described(overflowing)} makes them" if overflowing else ""
+    return ModelError(
+        f"{loaded.name!r} makes images that are not finite (NaN) in {loaded.dtype_name}{maker}; "
+        f"{advice(loaded.dtype_name)}"
+    )
+
+
+def advice(dtype: str) -> str:
+    """What a user can do about a checkpoint that makes NaN in the number format `dtype`."""
+    if dtype in WIDER:
+        return f"its numbers are too large for {dtype}, so give --dtype {WIDER[dtype]}"
+    return "the checkpoint is damaged or its parts do not fit each other, so fetch or save it again"
+
+
+def _noting(name: str, found: list[str]) -> Any:
+    def note(_: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
+        if not found and _has_nan(output):
+            given = [*args, *kwargs.values()]
+            # What comes from outside of the networks, as from the scheduler, is nobody's of them.
+            found.append("" if _has_nan(given) else name)
+
+    return note
+
+
+def _has_nan(value: Any) -> bool:
+    return any(bool(tensor.isnan().any()) for tensor in _tensors(value))
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        if value.is_floating_point() and value.device.type != "meta":
+            yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _networks(pipeline: Any) -> Iterator[tuple[str, nn.Module]]:
+    from torch import nn
+
+    for name, component in pipeline.components.items():
+        if isinstance(component, nn.Module):
+            yield name, component
+
+
+def _described(component: str) -> str:
+    role = "component"
+    if component in DENOISERS:
+        role = "denoiser"
+    elif "text_encoder" in component:
+        role = "text encoder"
+    elif component in ("vae", "movq", "vqgan"):
+        role = "autoencoder"
+    return f"the {role} ({component})"

@@ -1,0 +1,146 @@
+"""How the images of an audit will be sampled, settled and tried before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.generation.defaults import SamplingDefaults, sampling_defaults
+from t2i_audit.generation.dry_run import try_sampling
+from t2i_audit.generation.options import (
+    check_options,
+    check_steps,
+    sampler_options,
+    switched_off_notes,
+)
+from t2i_audit.generation.safety import checker_name, watermarker_name
+from t2i_audit.generation.sampling import Sampling
+from t2i_audit.run.directory import read_manifest_if_any
+from t2i_audit.settings import LARGEST_AUTO_BATCH
+from t2i_audit.stages.pictures import fitting_batch
+
+if TYPE_CHECKING:
+    from prompts.structure import Prompt
+    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.run.manifest import Manifest
+    from t2i_audit.settings import AuditSettings
+
+STEPS_FROM, GUIDANCE_FROM = "steps_from", "guidance_from"
+EXPECTED = "expected_size"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the images of a run are made with."""
+
+    sampling: Sampling
+    sampler: Mapping[str, Any]
+    """For the manifest."""
+    notes: tuple[str, ...]
+    """What a reader of the results must know of it."""
+    line: str
+    """What the user is told before the run begins."""
+
+
+def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: AuditSettings) -> Plan:
+    """Settle what `settings` leave open, and try it in a dry call unless the run is complete.
+
+    Raises:
+        ModelError: it cannot be sampled like that; one sentence with the reason and the mend.
+    """
+    pipeline = loaded.pipeline
+    loras = [path for path, _ in settings.model_options.loras()]
+    chosen = sampling_defaults(loaded, loras).given(settings.steps, settings.guidance_scale)
+    sampling = Sampling(
+        steps=chosen.steps,
+        guidance_scale=chosen.guidance_scale,
+        seeds=settings.seeds,
+        batch_size=settings.batch_size or LARGEST_AUTO_BATCH,
+        record_denoiser=settings.denoiser_station,
+        shrinks=settings.batch_size is None,
+        options=settings.picture_options,
+    )
+    check_options(pipeline, settings.picture_options)
+    check_steps(pipeline, sampling.steps, sampling.guidance_scale)
+    before = read_manifest_if_any(settings.out)
+    made = None
+    if before is None or not before.complete:
+        made = try_sampling(loaded, prompts, sampling)
+    if settings.batch_size is None:
+        found = None if before is None else int(before.settings["batch_size"])
+        if found is None:
+            found = fitting_batch(loaded, prompts, sampling)
+        sampling = replace(sampling, batch_size=found)
+    sampler = {
+        "scheduler": type(pipeline.scheduler).__name__,
+        "steps": sampling.steps,
+        "guidance_scale": sampling.guidance_scale,
+        **_sources(before, chosen),
+        **sampler_options(pipeline, settings.picture_options, sampling.guidance_scale),
+        "watermarker": watermarker_name(pipeline),
+        "safety_checker": checker_name(pipeline),
+    }
+    sampler |= _size(before, sampler, made)
+    notes = (*_notes(chosen), *switched_off_notes(pipeline))
+    return Plan(sampling, sampler, notes, _line(loaded, len(prompts), sampling, chosen, sampler))
+
+
+def _sources(before: Manifest | None, chosen: SamplingDefaults) -> dict[str, str]:
+    """Where steps and guidance come from, or came from when the run began.
+
+    The same numbers from elsewhere make the same run.
+    """
+    own = {STEPS_FROM: chosen.steps_from, GUIDANCE_FROM: chosen.guidance_from}
+    if before is None:
+        return own
+    there = _recorded(before)
+    return {name: str(there[name]) for name in own if name in there}
+
+
+def _size(
+    before: Manifest | None, sampler: Mapping[str, Any], made: tuple[int, int] | None
+) -> dict[str, Any]:
+    """Height and width of the images, and those that were expected if these are others.
+
+    Of a complete run nothing is made: there the manifest knows what became of what was expected.
+    """
+    expected = [sampler["height"], sampler["width"]]
+    there = {} if before is None else _recorded(before)
+    if made is None and there.get(EXPECTED) == expected:
+        made = there.get("height"), there.get("width")  # type: ignore[assignment]
+    if made is None or list(made) == expected:
+        return {}
+    return {"height": made[0], "width": made[1], EXPECTED: expected}
+
+
+def _recorded(before: Manifest) -> Mapping[str, Any]:
+    recorded = before.settings.get("sampler", {})
+    return recorded if isinstance(recorded, Mapping) else {}
+
+
+def _notes(chosen: SamplingDefaults) -> list[str]:
+    notes = [] if chosen.is_given else [f"Images were sampled in {_described(chosen)}."]
+    return [*notes, *([chosen.note] if chosen.note else [])]
+
+
+def _described(chosen: SamplingDefaults) -> str:
+    guidance = ""
+    if chosen.guidance_scale is not None:
+        guidance = f" with guidance {chosen.guidance_scale:g}"
+    steps = "step" if chosen.steps == 1 else "steps"
+    return f"{chosen.steps} {steps}{guidance} ({chosen.source})"
+
+
+def _line(
+    loaded: LoadedModel,
+    prompts: int,
+    sampling: Sampling,
+    chosen: SamplingDefaults,
+    sampler: Mapping[str, Any],
+) -> str:
+    return (
+        f"{prompts * sampling.seeds} images ({prompts} prompts x {sampling.seeds} seeds) of "
+        f"{sampler['height']} x {sampler['width']} pixels in {_described(chosen)}, "
+        f"{sampler['scheduler']}, {loaded.dtype_name} on {loaded.device.type}"
+    )
