@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from t2i_audit.models.load import LoadedModel
     from t2i_audit.run.columns import TableName
     from t2i_audit.run.directory import RunDirectory
+    from t2i_audit.stages.readings import Readings
 
 # Folds, controls, resamples and pictures' noise all start from it.
 SEED = 0
@@ -40,6 +40,14 @@ class _Inputs:
 
     suite: Suite
     loaded: LoadedModel
+    located: Prompt | None
+    """The first prompt whose words are found in what a text encoder gets; None if there is none."""
+
+    @property
+    def prompts_to_try(self) -> tuple[Prompt, ...]:
+        """The suite's prompts, one first at which a denoiser can be recorded."""
+        first = () if self.located is None else (self.located,)
+        return (*first, *(each for each in self.suite.prompts if each is not self.located))
 
     def identity(self, settings: AuditSettings | ProbeSettings) -> dict[str, Any]:
         """What the results depend on, for the manifest."""
@@ -69,14 +77,25 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         suite = load_suite(settings.suite).limited(settings.limit)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
-    from t2i_audit.activations.encoder import encode_suite
-    from t2i_audit.generation.memory import remember_offload, with_room
+    alone = isinstance(settings, ProbeSettings)
+    if alone and not any(prompt.constituents for prompt in suite.prompts):
+        raise SuiteError(
+            f"suite {suite.name!r} names no constituents, so there is nothing to probe; give a "
+            "suite with structure (see `t2i-audit prompts`), or audit it"
+        )
+    from t2i_audit.generation.memory import remember_offload
+    from t2i_audit.stages.text import check_text
 
     loaded = _load_model(settings)
     remember_offload(loaded, settings.out)
     # Words must be found in what is encoded, which is told before anything is written.
-    with_room(loaded, partial(encode_suite, loaded, suite.prompts[:1]), size=1)
-    return _Inputs(suite, loaded)
+    located = check_text(loaded, suite.prompts)
+    if alone and located is None:
+        raise SuiteError(
+            f"all {len(suite.prompts)} prompts are longer than the text encoder reads, or changed "
+            "by the pipeline, so there is nothing to probe; shorten them"
+        )
+    return _Inputs(suite, loaded, located)
 
 
 def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
@@ -130,7 +149,8 @@ def run_probe(settings: ProbeSettings) -> Path:
     with open_run(settings.out, identity, stages=(*TEXT_STAGES, "results")) as run:
         if _is_finished(run):
             return run.path
-        text = read_text(run, inputs.loaded, inputs.suite.prompts, batch_size=batch_size, seed=SEED)
+        prompts = inputs.suite.prompts
+        text = read_text(run, inputs.loaded, prompts, batch_size=batch_size, seed=SEED, drawn=False)
         with run.stage("results", 1) as advance:
             _write(run, "prompts", text.rows)
             read = probe_rows("text_encoder", text.probes)
@@ -139,7 +159,12 @@ def run_probe(settings: ProbeSettings) -> Path:
             rows = decodability_rows("text_encoder", text.probes, text.prompts)
             _write(run, "decodability", rows)
             summary = text_only_summary(
-                settings.model, inputs.suite.name, text.prompts, text.probes, seed=SEED
+                settings.model,
+                inputs.suite.name,
+                prompts,
+                text.probes.spread(text.located, len(prompts)),
+                notes=text.notes,
+                seed=SEED,
             )
             write_json(run.path / SUMMARY, summary)
             _seal(run)
@@ -168,16 +193,15 @@ def run_audit(settings: AuditSettings) -> Path:
     )
     from t2i_audit.generation.safety import checker_name, safety_notes, watermarker_name
     from t2i_audit.report.losses import write_losses
+    from t2i_audit.stages.denoiser import probe_denoiser
     from t2i_audit.stages.judging import judge_as_made, judge_pictures
     from t2i_audit.stages.pictures import (
         Sampling,
-        denoiser_features,
         fitting_batch,
         make_pictures,
-        random_denoiser_features,
     )
     from t2i_audit.stages.results import decodability_rows, summarise
-    from t2i_audit.stages.text import probe, probe_rows, prompts_that_fit, read_text
+    from t2i_audit.stages.text import probe_rows, read_prompts, read_text
 
     defaults = sampling_defaults(inputs.loaded)
     guidance = settings.guidance_scale
@@ -197,7 +221,7 @@ def run_audit(settings: AuditSettings) -> Path:
     if settings.batch_size is None:
         found = _remembered_batch_size(settings.out)
         if found is None:
-            found = fitting_batch(inputs.loaded, inputs.suite.prompts, sampling)
+            found = fitting_batch(inputs.loaded, inputs.prompts_to_try, sampling)
         sampling = replace(sampling, batch_size=found)
     identity = {
         "command": "audit",
@@ -225,38 +249,42 @@ def run_audit(settings: AuditSettings) -> Path:
         if _is_finished(run):
             return run.path
 
-        def pictures_of(prompts: tuple[Prompt, ...]) -> tuple[Batch, ...]:
+        prompts = inputs.suite.prompts
+
+        def pictures_of(readings: Readings) -> tuple[Batch, ...]:
             judging = judge_as_made(run, judge, prompts, sampling.batches_of(prompts))
-            return make_pictures(run, inputs.loaded, prompts, sampling, judge=judging)
+            own = replace(sampling, located=readings.encoders_of(prompts))
+            return make_pictures(run, inputs.loaded, prompts, own, judge=judging)
 
         if not share.finishes:
-            pictures_of(prompts_that_fit(inputs.loaded, inputs.suite.prompts, sampling.batch_size))
+            pictures_of(read_prompts(inputs.loaded, prompts, sampling.batch_size))
             return run.path
         text = read_text(
-            run, inputs.loaded, inputs.suite.prompts, batch_size=sampling.batch_size, seed=SEED
+            run, inputs.loaded, prompts, batch_size=sampling.batch_size, seed=SEED, drawn=True
         )
-        batches = pictures_of(text.prompts)
-        judged = judge_pictures(run, judge, text.prompts, batches)
+        batches = pictures_of(text.readings)
+        judged = judge_pictures(run, judge, prompts, batches)
         probed = {"text_encoder": text.probes}
+        notes = list(text.notes)
         if settings.denoiser_station:
-            features = denoiser_features(run.path, batches, text.prompts)
-            rows = range(len(text.prompts))
-            twin = random_denoiser_features(run, inputs.loaded, text.prompts, sampling, seed=SEED)
-            probed["denoiser"] = probe(
-                run, "denoiser", text.prompts, features, rows, seed=SEED, twin=twin
+            own = replace(sampling, located=text.readings.encoders_of(prompts))
+            probed["denoiser"], said = probe_denoiser(
+                run, inputs.loaded, text.prompts, own, batches, seed=SEED
             )
+            notes += said
         with run.stage("results", 1) as advance:
-            cut = len(inputs.suite.prompts) - len(text.prompts)
             summary, attributed = summarise(
-                text.prompts,
+                prompts,
                 judged,
-                probed,
+                {name: each.spread(text.located, len(prompts)) for name, each in probed.items()},
                 model=settings.model,
                 suite=inputs.suite.name,
                 judge=judge.name,
                 n_seeds=settings.seeds,
+                located=text.readings.located,
+                read_whole=text.readings.read_whole,
                 notes=[
-                    *([_cut_note(cut)] if cut else []),
+                    *notes,
                     *switched_off_notes(inputs.loaded.pipeline),
                     *safety_notes(inputs.loaded.pipeline, judged),
                 ],
@@ -293,13 +321,6 @@ def _seal(run: RunDirectory, judged: Sequence[Mapping[str, Any]] = ()) -> None:
     tables = [table_path(run.path, name) for name in COLUMNS]
     flaws = Counter(str(row["flaw"]) for row in judged if row["flaw"])
     run.seal([*(table for table in tables if table.exists()), run.path / SUMMARY], flaws=flaws)
-
-
-def _cut_note(count: int) -> str:
-    return (
-        f"{count} prompts are longer than the text encoder reads and are left out of every "
-        "estimate; prompts.parquet names them."
-    )
 
 
 def _write(run: RunDirectory, name: TableName, rows: list[dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import DenoiserRecorder, default_steps
 from t2i_audit.activations.store import FeaturePart, Features, gather_parts, read_part, write_part
 from t2i_audit.activations.twin import random_denoiser
+from t2i_audit.activations.words import Located
 from t2i_audit.generation import Batch, Sampled, cut_batches, sample_batch
 from t2i_audit.generation.memory import Made, Parts, largest_batch
 from t2i_audit.generation.safety import BLOCKED
@@ -52,6 +53,8 @@ class Sampling:
     batch_size: int
     record_denoiser: bool
     options: PictureOptions = field(default_factory=PictureOptions)
+    located: Located | None = None
+    """The prompts at which the denoiser is recorded; all if None."""
     shrinks: bool = False
     """Whether batches are sampled in parts where memory runs short; else the run ends."""
 
@@ -145,7 +148,7 @@ def make_pictures(
 def _recorder(loaded: LoadedModel, sampling: Sampling, *, steps: int) -> DenoiserRecorder | None:
     if not sampling.record_denoiser:
         return None
-    return DenoiserRecorder(loaded.pipeline, steps=default_steps(steps))
+    return DenoiserRecorder(loaded.pipeline, steps=default_steps(steps), located=sampling.located)
 
 
 def _sampler(
@@ -264,7 +267,7 @@ def random_denoiser_features(
         run.stage("random denoiser", len(prompts)) as advance,
         random_denoiser(loaded, seed=seed) as twin,
     ):
-        recorder = DenoiserRecorder(twin.pipeline, steps=(0,))
+        recorder = DenoiserRecorder(twin.pipeline, steps=(0,), located=sampling.located)
         sample = _sampler(twin, sampling, recorder, steps=1)
         fitting = Parts(twin, run.path, sampling.batch_size, sampling.shrinks)
         for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):
