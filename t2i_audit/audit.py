@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from t2i_audit.models.load import LoadedModel
     from t2i_audit.run.columns import TableName
     from t2i_audit.run.directory import RunDirectory
+    from t2i_audit.stages.readings import Readings
 
 # Folds, controls, resamples and pictures' noise all start from it.
 SEED = 0
@@ -38,6 +38,14 @@ class _Inputs:
     loaded: LoadedModel
     notes: tuple[str, ...]
     """On how the checkpoint was changed and how it reads prompts."""
+    located: Prompt | None
+    """The first prompt whose words are found in what a text encoder gets; None if there is none."""
+
+    @property
+    def prompts_to_try(self) -> tuple[Prompt, ...]:
+        """The suite's prompts, one first at which a denoiser can be recorded."""
+        first = () if self.located is None else (self.located,)
+        return (*first, *(each for each in self.suite.prompts if each is not self.located))
 
     def identity(self, settings: AuditSettings | ProbeSettings) -> dict[str, Any]:
         """What the results depend on, for the manifest."""
@@ -71,13 +79,24 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         raise SuiteError(str(error)) from error
     if isinstance(settings, AuditSettings):
         settings.check_count(len(suite.prompts))
-    from t2i_audit.activations.encoder import encode_suite
-    from t2i_audit.generation.memory import remember_offload, with_room
+    alone = isinstance(settings, ProbeSettings)
+    if alone and not any(prompt.constituents for prompt in suite.prompts):
+        raise SuiteError(
+            f"suite {suite.name!r} names no constituents, so there is nothing to probe; give a "
+            "suite with structure (see `t2i-audit prompts`), or audit it"
+        )
+    from t2i_audit.generation.memory import remember_offload
+    from t2i_audit.stages.text import check_text
 
     loaded = _load_model(settings)
     remember_offload(loaded, settings.out)
     # Words must be found in what is encoded, which is told before anything is written.
-    with_room(loaded, partial(encode_suite, loaded, suite.prompts[:1]), size=1)
+    located = check_text(loaded, suite.prompts)
+    if alone and located is None:
+        raise SuiteError(
+            f"all {len(suite.prompts)} prompts are longer than the text encoder reads, or changed "
+            "by the pipeline, so there is nothing to probe; shorten them"
+        )
     from t2i_audit.models.cleaning import uncleaned_notes
 
     notes = (
@@ -88,7 +107,7 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
     if share_of(settings.shard if isinstance(settings, AuditSettings) else None).speaks:
         for note in notes:
             say(note)
-    return _Inputs(suite, loaded, notes)
+    return _Inputs(suite, loaded, notes, located)
 
 
 def _unsaid_notes(
@@ -158,7 +177,8 @@ def run_probe(settings: ProbeSettings) -> Path:
     with open_run(settings.out, identity, stages=(*TEXT_STAGES, "results")) as run:
         if is_finished(run):
             return run.path
-        text = read_text(run, inputs.loaded, inputs.suite.prompts, batch_size=batch_size, seed=SEED)
+        prompts = inputs.suite.prompts
+        text = read_text(run, inputs.loaded, prompts, batch_size=batch_size, seed=SEED, drawn=False)
         with run.stage("results", 1) as advance:
             _write(run, "prompts", text.rows)
             read = probe_rows("text_encoder", text.probes)
@@ -167,7 +187,12 @@ def run_probe(settings: ProbeSettings) -> Path:
             rows = decodability_rows("text_encoder", text.probes, text.prompts)
             _write(run, "decodability", rows)
             summary = text_only_summary(
-                settings.model, inputs.suite.name, text.prompts, text.probes, seed=SEED
+                settings.model,
+                inputs.suite.name,
+                prompts,
+                text.probes.spread(text.located, len(prompts)),
+                notes=text.notes,
+                seed=SEED,
             )
             write_json(run.path / SUMMARY, replace(summary, notes=(*inputs.notes, *summary.notes)))
             seal(run)
@@ -193,18 +218,17 @@ def run_audit(settings: AuditSettings) -> Path:
         say(line)
     from t2i_audit.generation.safety import safety_notes
     from t2i_audit.report.losses import write_losses
+    from t2i_audit.stages.denoiser import probe_denoiser
     from t2i_audit.stages.finished import is_finished, keep_settings, seal
     from t2i_audit.stages.judging import judge_as_made, judge_pictures
     from t2i_audit.stages.pictures import (
-        denoiser_features,
         make_pictures,
-        random_denoiser_features,
     )
     from t2i_audit.stages.results import decodability_rows, summarise
     from t2i_audit.stages.sampling import plan_sampling
-    from t2i_audit.stages.text import probe, probe_rows, prompts_that_fit, read_text
+    from t2i_audit.stages.text import probe_rows, read_prompts, read_text
 
-    plan = plan_sampling(inputs.loaded, inputs.suite.prompts, settings)
+    plan = plan_sampling(inputs.loaded, inputs.prompts_to_try, settings)
     sampling = plan.sampling
     identity = {
         "command": "audit",
@@ -224,7 +248,9 @@ def run_audit(settings: AuditSettings) -> Path:
         if share.speaks:
             say(plan.line)
 
-        def pictures_of(prompts: tuple[Prompt, ...]) -> tuple[Batch, ...]:
+        prompts = inputs.suite.prompts
+
+        def pictures_of(readings: Readings) -> tuple[Batch, ...]:
             judging = judge_as_made(
                 run,
                 judge,
@@ -232,37 +258,39 @@ def run_audit(settings: AuditSettings) -> Path:
                 sampling.batches_of(prompts),
                 unjudgeable=scope.unjudgeable,
             )
-            return make_pictures(run, inputs.loaded, prompts, sampling, judge=judging)
+            own = replace(sampling, located=readings.encoders_of(prompts))
+            return make_pictures(run, inputs.loaded, prompts, own, judge=judging)
 
         if not share.finishes:
-            pictures_of(prompts_that_fit(inputs.loaded, inputs.suite.prompts, sampling.batch_size))
+            pictures_of(read_prompts(inputs.loaded, prompts, sampling.batch_size))
             return run.path
         text = read_text(
-            run, inputs.loaded, inputs.suite.prompts, batch_size=sampling.batch_size, seed=SEED
+            run, inputs.loaded, prompts, batch_size=sampling.batch_size, seed=SEED, drawn=True
         )
-        batches = pictures_of(text.prompts)
-        judged = judge_pictures(run, judge, text.prompts, batches, unjudgeable=scope.unjudgeable)
+        batches = pictures_of(text.readings)
+        judged = judge_pictures(run, judge, prompts, batches, unjudgeable=scope.unjudgeable)
         probed = {"text_encoder": text.probes}
+        notes = list(text.notes)
         if settings.denoiser_station:
-            features = denoiser_features(run.path, batches, text.prompts)
-            rows = range(len(text.prompts))
-            twin = random_denoiser_features(run, inputs.loaded, text.prompts, sampling, seed=SEED)
-            probed["denoiser"] = probe(
-                run, "denoiser", text.prompts, features, rows, seed=SEED, twin=twin
+            own = replace(sampling, located=text.readings.encoders_of(prompts))
+            probed["denoiser"], said = probe_denoiser(
+                run, inputs.loaded, text.prompts, own, batches, seed=SEED
             )
+            notes += said
         with run.stage("results", 1) as advance:
-            cut = len(inputs.suite.prompts) - len(text.prompts)
             summary, attributed = summarise(
-                text.prompts,
+                prompts,
                 judged,
-                probed,
+                {name: each.spread(text.located, len(prompts)) for name, each in probed.items()},
                 model=settings.model,
                 suite=inputs.suite.name,
                 judge=judge.name,
                 n_seeds=settings.seeds,
+                located=text.readings.located,
+                read_whole=text.readings.read_whole,
                 notes=[
                     *inputs.notes,
-                    *([_cut_note(cut)] if cut else []),
+                    *notes,
                     *plan.notes,
                     *safety_notes(inputs.loaded.pipeline, judged),
                     *scope_notes(judge, scope, len(inputs.suite.prompts), judged),
@@ -284,13 +312,6 @@ def run_audit(settings: AuditSettings) -> Path:
             seal(run, judged)
             advance()
         return run.path
-
-
-def _cut_note(count: int) -> str:
-    return (
-        f"{count} prompts are longer than the text encoder reads and are left out of every "
-        "estimate; prompts.parquet names them."
-    )
 
 
 def _write(run: RunDirectory, name: TableName, rows: list[dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from t2i_audit.activations.positions import PromptTokens, token_averages
 from t2i_audit.activations.reading import text_position
 from t2i_audit.activations.store import FeaturePart, Key
 from t2i_audit.activations.text_encoders import text_encoders
-from t2i_audit.activations.words import Words, reading_words
+from t2i_audit.activations.words import Located, Words, reading_words
 from t2i_audit.errors import ModelError
 from t2i_audit.models.parts import denoiser_name, stage_argument
 
@@ -92,9 +92,13 @@ class DenoiserRecorder:
     Args:
         pipeline: the pipeline that will sample.
         steps: indices of the sampling steps to record.
+        located: the prompts to record; every prompt if None.
     """
 
-    def __init__(self, pipeline: Any, *, steps: Sequence[int]) -> None:
+    def __init__(
+        self, pipeline: Any, *, steps: Sequence[int], located: Located | None = None
+    ) -> None:
+        self._located = located
         self.steps = tuple(sorted(set(steps)))
         self._name, self._blocks = denoiser_blocks(pipeline)
         self._denoiser = pipeline.components[self._name]
@@ -129,18 +133,21 @@ class DenoiserRecorder:
         """Record the pipeline's next call, made in the block.
 
         Args:
-            prompts: those to record, ``r`` of them.
+            prompts: those to record, ``r`` of them, if they are among the located ones.
             rows: their rows in the call's batch, ``r``.
             batch: pictures in the call.
             size: height and width of the pictures, which tell the shape of packed latents; taken
                 as square if None.
         """
+        if self._located is not None:
+            picked = [i for i, prompt in enumerate(prompts) if prompt.id in self._located]
+            prompts, rows = [prompts[i] for i in picked], [rows[i] for i in picked]
         self._reset(prompts, rows, batch)
         self._asked: tuple[int, int] | None = size
         with ExitStack() as stack:
             if prompts:
                 self._words = stack.enter_context(
-                    reading_words(self._encoders, prompts, rows, batch)
+                    reading_words(self._encoders, prompts, rows, batch, self._located)
                 )
                 for handle in self._attach():
                     stack.callback(handle.remove)
@@ -238,7 +245,7 @@ class DenoiserRecorder:
     def _moved(self, encoder: str, positions: torch.Tensor) -> list[PromptTokens]:
         """The prompts' tokens in a sequence in which the last of each is at `positions`."""
         tokens = self._words[encoder].tokens
-        ends = (each.content[-1] for each in tokens)
+        ends = (each.last for each in tokens)
         return [
             each.moved(int(position) - end)
             for each, position, end in zip(tokens, positions, ends, strict=True)
@@ -296,7 +303,7 @@ class DenoiserRecorder:
                 by_length.setdefault(length, []).append(key_averages(moved, self._slots, length))
             # The same words as several encoders see them: one after the other, or side by side.
             self._averages[path] = {
-                length: torch.stack(each).mean(dim=0) for length, each in by_length.items()
+                length: torch.stack(each).nanmean(dim=0) for length, each in by_length.items()
             }
         return self._averages[path]
 
@@ -313,7 +320,8 @@ class DenoiserRecorder:
             states = place.take(output, self._own)
             tokens = self._moved(encoder, place.positions)
             weights = token_averages(tokens, self._slots, states.shape[1])
-            missing = weights.sum(dim=2) == 0
+            held = torch.tensor([each.located for each in tokens])
+            missing = (weights.sum(dim=2) == 0) | ~held[:, None]
             values = weights.to(states.device) @ states.float()
             values[missing.to(states.device)] = torch.nan
             for index, position in enumerate(("eos", "mean", *self._slots)):

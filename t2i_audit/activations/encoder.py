@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +14,19 @@ from t2i_audit.activations.encoding import prompt_encoding
 from t2i_audit.activations.hooks import Call, pooled_is_used, recording
 from t2i_audit.activations.positions import (
     PromptTokens,
-    TextTokens,
+    Reading,
     locate_all,
     token_averages,
-    tokenize,
 )
 from t2i_audit.activations.store import Features, FeatureWriter
 from t2i_audit.activations.text_encoders import TextEncoder, text_encoders
+from t2i_audit.activations.tokenizing import TextTokens, tokenize
+from t2i_audit.activations.windows import Cut, cut_off
 from t2i_audit.errors import ModelError
 
 if TYPE_CHECKING:
+    import torch
+
     from prompts.structure import Prompt
     from t2i_audit.models.load import LoadedModel
 
@@ -42,11 +44,27 @@ class EncodedSuite:
     tokens: dict[str, tuple[PromptTokens, ...]]
     """Encoder -> where each prompt lies in its input, in the suite's order."""
 
+    cut: Cut = field(default_factory=dict)
+    """What was found out of the texts that an encoder does not get as they are."""
+
+    @property
+    def readings(self) -> dict[str, tuple[Reading, ...]]:
+        """Encoder -> what it gets of each prompt."""
+        return {name: tuple(own.reading for own in each) for name, each in self.tokens.items()}
+
+    @property
+    def held(self) -> dict[str, np.ndarray]:
+        """Encoder -> ``(n,)`` bool: prompts of which it gets every constituent."""
+        return {
+            name: np.array([own.located for own in each], dtype=bool)
+            for name, each in self.tokens.items()
+        }
+
     @property
     def truncated(self) -> np.ndarray:
-        """``(n,)`` bool: prompts that do not fit the window of at least one encoder."""
+        """``(n,)`` bool: prompts that are longer than any of the encoders reads."""
         flags = [[each.truncated for each in tokens] for tokens in self.tokens.values()]
-        return np.logical_or.reduce(np.array(flags, dtype=bool), axis=0)
+        return np.logical_and.reduce(np.array(flags, dtype=bool), axis=0)
 
 
 def encode_suite(
@@ -56,6 +74,7 @@ def encode_suite(
     batch_size: int = BATCH_SIZE,
     folder: Path | None = None,
     on_batch: Callable[[int], None] | None = None,
+    known: Cut | None = None,
 ) -> EncodedSuite:
     """Run the pipeline's own prompt encoding over `prompts` and keep what its layers computed.
 
@@ -73,9 +92,10 @@ def encode_suite(
         batch_size: prompts a forward pass.
         folder: where to keep the arrays, memory-mapped as float16; in memory, as float32, if None.
         on_batch: told the number of prompts after each batch.
+        known: what an earlier call found out of the texts that are not encoded as they are.
 
     Raises:
-        ModelError: the pipeline's encoders cannot be hooked, or did not get the prompts' text.
+        ModelError: the pipeline's encoders cannot be hooked, or their states cannot be told apart.
     """
     pipeline = loaded.pipeline
     encoders = text_encoders(pipeline)
@@ -88,62 +108,160 @@ def encode_suite(
         rows_of.setdefault(prompt.text, []).append(row)
     words = {encoder.name: _tokenized(encoder, list(rows_of)) for encoder in encoders}
     texts = _by_length(list(rows_of), words)
+    cut: Cut = {encoder.name: {} for encoder in encoders}
     with prompt_encoding(pipeline) as encode:
         exact = cuttable(encoders, lambda: encode(texts[:TRIED]))
         for start in range(0, len(texts), batch_size):
             batch = texts[start : start + batch_size]
             with padding_cut(exact), recording(encoders) as calls:
                 returned = encode(batch)
-            for encoder in encoders:
-                done = 0
-                for call in calls[encoder.name]:
-                    own = batch[done : done + len(call.ids)]
-                    done += len(call.ids)
-                    if not own:
-                        continue
-                    # A text that several prompts share was encoded once.
-                    picked = [(line, row) for line, text in enumerate(own) for row in rows_of[text]]
-                    lines, rows = (np.array(each, dtype=int) for each in zip(*picked, strict=True))
-                    ids = call.ids.tolist()
-                    with _named(encoder, loaded):
-                        located = locate_all(
-                            encoder.tokenizer,
-                            [prompts[row] for row in rows],
-                            [ids[line] for line in lines],
-                            tokens=[words[encoder.name][own[line]] for line in lines],
-                        )
-                    found[encoder.name] |= dict(zip(rows.tolist(), located, strict=True))
-                    _keep_states(writer, encoder, call, lines, rows, located, slots)
-                    if call.pooled is not None:
-                        if encoder.name not in uses_pooled:
-                            uses_pooled[encoder.name] = pooled_is_used(call.pooled, returned)
-                        if uses_pooled[encoder.name]:
-                            values = call.pooled.float().cpu().numpy()[lines]
-                            writer.put((encoder.name, POOLED, POOLED), rows, values)
-                if calls[encoder.name] and done != len(batch):
-                    raise ModelError(
-                        f"{encoder.name} of {loaded.name!r} encoded {done} texts for {len(batch)} "
-                        "prompts; its states cannot be told apart."
-                    )
+            held = [
+                each
+                for encoder in encoders
+                for each in _calls_of(encoder, calls[encoder.name], batch, rows_of, loaded.name)
+            ]
+            for each in held:
+                each.locate(prompts, words[each.encoder.name])
+            doubtful = {
+                prompts[row].text: None
+                for each in held
+                for row, own in zip(each.rows, each.located, strict=True)
+                if own.reading != "whole"
+            }
+            if doubtful:
+                given: dict[str, dict[str, list[int]]] = {each.name: {} for each in encoders}
+                for each in held:
+                    given[each.encoder.name] |= each.given(prompts)
+                asked = known or cut_off(encoders, encode, doubtful, given, batch_size=batch_size)
+                for name, own in asked.items():
+                    cut[name] |= own
+                for each in held:
+                    each.locate(prompts, words[each.encoder.name], asked[each.encoder.name])
+            for each in held:
+                name = each.encoder.name
+                each.keep_states(writer, slots)
+                if each.call.pooled is not None:
+                    if name not in uses_pooled:
+                        uses_pooled[name] = pooled_is_used(each.call.pooled, returned)
+                    if uses_pooled[name]:
+                        each.keep_pooled(writer)
+                found[name] |= dict(zip(each.rows.tolist(), each.located, strict=True))
             if on_batch is not None:
                 on_batch(sum(len(rows_of[text]) for text in batch))
     tokens = {name: [own[row] for row in sorted(own)] for name, own in found.items()}
     seen = {name: tuple(located) for name, located in tokens.items() if located}
     if not seen:
         raise ModelError(f"No text encoder of {loaded.name!r} runs in its encode_prompt.")
-    return EncodedSuite(features=writer.close(), tokens=seen)
+    return EncodedSuite(features=writer.close(), tokens=seen, cut=cut)
 
 
-@contextmanager
-def _named(encoder: TextEncoder, loaded: LoadedModel) -> Iterator[None]:
-    """Name the encoder in errors that prompts are not found in it."""
-    try:
-        yield
-    except ModelError as error:
+@dataclass(eq=False)
+class _Held:
+    """The rows of one call of an encoder that hold prompts of the suite."""
+
+    encoder: TextEncoder
+    call: Call
+    lines: np.ndarray
+    """``(r,)`` rows of the call; one that several prompts share occurs several times."""
+    rows: np.ndarray
+    """``(r,)`` rows of the suite."""
+    located: list[PromptTokens] = field(default_factory=list)
+    """``r``."""
+
+    def locate(
+        self,
+        prompts: Sequence[Prompt],
+        words: Mapping[str, TextTokens],
+        cut: Mapping[str, bool] | None = None,
+    ) -> None:
+        """Find the prompts in their rows; `cut` tells of a text whether the window ends before."""
+        ids = self.call.ids.tolist()
+        own = [prompts[row] for row in self.rows]
+        self.located = locate_all(
+            self.encoder.tokenizer,
+            own,
+            [ids[line] for line in self.lines],
+            tokens=[words[prompt.text] for prompt in own],
+            cut=[(cut or {}).get(prompt.text) for prompt in own],
+        )
+
+    def given(self, prompts: Sequence[Prompt]) -> dict[str, list[int]]:
+        """Text -> the token ids that the encoder was given for it."""
+        ids = self.call.ids.tolist()
+        pairs = zip(self.lines, self.rows, strict=True)
+        return {prompts[row].text: ids[line] for line, row in pairs}
+
+    def keep_states(self, writer: FeatureWriter, slots: Sequence[str]) -> None:
+        """Keep every layer at every position, and note which prompts' states are not finite."""
+        weights = token_averages(self.located, slots, self.call.ids.shape[1])
+        present = (weights.sum(dim=2) > 0).numpy()
+        # Most of a batch may be foils, which have no slots.
+        kept = {
+            (index, position): np.flatnonzero(present[:, index])
+            for index, position in enumerate((EOS, MEAN, *slots))
+        }
+        weights = weights.to(next(iter(self.call.states.values())).device)
+        finite = np.ones(len(self.rows), dtype=bool)
+        for layer, states in self.call.states.items():
+            states = states if len(self.lines) == len(states) else states[self.lines.tolist()]
+            values = _averaged(weights, states)
+            for (index, position), own in kept.items():
+                finite[own] &= np.isfinite(values[own, index]).all(axis=1)
+                writer.put((self.encoder.name, layer, position), self.rows[own], values[own, index])
+        self._set_finite(finite)
+
+    def keep_pooled(self, writer: FeatureWriter) -> None:
+        """Keep the pooled output of every prompt."""
+        assert self.call.pooled is not None
+        values = self.call.pooled.float().cpu().numpy()[self.lines]
+        writer.put((self.encoder.name, POOLED, POOLED), self.rows, values)
+        self._set_finite(np.isfinite(values).all(axis=1))
+
+    def _set_finite(self, finite: np.ndarray) -> None:
+        self.located = [
+            own if sound or not own.located else replace(own, reading="not_finite", located=False)
+            for own, sound in zip(self.located, finite, strict=True)
+        ]
+
+
+def _calls_of(
+    encoder: TextEncoder,
+    calls: Sequence[Call],
+    batch: Sequence[str],
+    rows_of: Mapping[str, Sequence[int]],
+    model: str,
+) -> list[_Held]:
+    """What each of `calls` holds of the texts in `batch`, which they encode one after the other.
+
+    Raises:
+        ModelError: they are for another number of texts.
+    """
+    held, done = [], 0
+    for call in calls:
+        own = batch[done : done + len(call.ids)]
+        done += len(call.ids)
+        # A text that several prompts share was encoded once.
+        picked = [(line, row) for line, text in enumerate(own) for row in rows_of[text]]
+        if picked:
+            lines, rows = (np.array(each, dtype=int) for each in zip(*picked, strict=True))
+            held.append(_Held(encoder, call, lines, rows))
+    if calls and done != len(batch):
         raise ModelError(
-            f"{encoder.name} of {loaded.name!r} does not encode the prompts as they are, so their "
-            f"words cannot be found in it: {error}"
-        ) from error
+            f"{encoder.name} of {model!r} encoded {done} texts for {len(batch)} prompts; its "
+            "states cannot be told apart."
+        )
+    return held
+
+
+def _averaged(weights: torch.Tensor, states: torch.Tensor) -> np.ndarray:
+    """The averages ``(b, p, d)`` of `states` ``(b, s, d)`` with `weights` ``(b, p, s)``."""
+    # One product reads every position at once.
+    values = (weights @ states.float()).cpu().numpy()
+    if not np.isfinite(values).all():
+        # Zero times infinity: what is not read, as padding, must not matter.
+        unread = (weights.sum(dim=1) == 0).unsqueeze(-1)
+        values = (weights @ states.float().masked_fill(unread, 0)).cpu().numpy()
+    return values
 
 
 def _tokenized(encoder: TextEncoder, texts: Sequence[str]) -> dict[str, TextTokens]:
@@ -153,28 +271,3 @@ def _tokenized(encoder: TextEncoder, texts: Sequence[str]) -> dict[str, TextToke
 def _by_length(texts: Sequence[str], words: Mapping[str, Mapping[str, TextTokens]]) -> list[str]:
     """`texts` from the shortest to the longest in tokens, so that a batch's are much alike."""
     return sorted(texts, key=lambda text: sum(len(own[text].ids) for own in words.values()))
-
-
-def _keep_states(
-    writer: FeatureWriter,
-    encoder: TextEncoder,
-    call: Call,
-    lines: np.ndarray,
-    rows: np.ndarray,
-    located: Sequence[PromptTokens],
-    slots: Sequence[str],
-) -> None:
-    weights = token_averages(located, slots, call.ids.shape[1])
-    present = (weights.sum(dim=2) > 0).numpy()
-    # Most of a batch may be foils, which have no slots.
-    kept = {
-        (index, position): np.flatnonzero(present[:, index])
-        for index, position in enumerate((EOS, MEAN, *slots))
-    }
-    weights = weights.to(next(iter(call.states.values())).device)
-    for layer, states in call.states.items():
-        states = states if len(lines) == len(states) else states[lines.tolist()]
-        # One product reads every position at once: (b, p, s) x (b, s, d).
-        values = (weights @ states.float()).cpu().numpy()
-        for (index, position), own in kept.items():
-            writer.put((encoder.name, layer, position), rows[own], values[own, index])

@@ -7,9 +7,19 @@ padding on either side does not matter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
+from t2i_audit.activations.changed import words_kept
+from t2i_audit.activations.matching import (
+    Match,
+    forms_of,
+    learnt_vectors,
+    match_beginning,
+    reaches_end,
+    with_vectors,
+)
+from t2i_audit.activations.tokenizing import TextTokens, tokenize
 from t2i_audit.errors import ModelError
 
 if TYPE_CHECKING:
@@ -17,7 +27,9 @@ if TYPE_CHECKING:
 
     from prompts.structure import Prompt
 
-TOKENIZED = 1024  # texts at once: a tokenizer keeps much more of a text than its ids
+Reading = Literal["whole", "cut_off", "changed", "not_found", "not_finite"]
+"""What an encoder gets of a prompt: all of it, its beginning, the prompt as the pipeline changed
+it, or something else. ``not_finite``: it gets the prompt, and its states are NaN or infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,85 +39,53 @@ class PromptTokens:
     eos: int
     """The end-of-text token after the prompt, or the row's last real token where none follows."""
     content: tuple[int, ...]
-    """Every token of the prompt's text."""
+    """Every token of the prompt's text; of a changed text those of the words that were kept. None
+    where the prompt was not found."""
     slots: dict[str, tuple[int, ...]]
-    """Tokens of each constituent; one whose text was cut off, wholly or in part, is not here."""
-    truncated: bool
-    """Whether the encoder's window ends before the prompt does."""
+    """Tokens of each constituent; one that is not in the row, wholly or in part, is not here."""
+    reading: Reading
+    located: bool
+    """Whether the encoder gets every constituent, in a text that was not cut off."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the encoder's window ends before the prompt does."""
+        return self.reading == "cut_off"
+
+    @property
+    def last(self) -> int:
+        """The prompt's last token, or the end of the row's text where it was not found."""
+        return self.content[-1] if self.content else self.eos
 
     def moved(self, by: int) -> PromptTokens:
         """The same tokens in a sequence where each stands `by` places further on."""
-        return PromptTokens(
+        return replace(
+            self,
             eos=self.eos + by,
             content=tuple(index + by for index in self.content),
             slots={slot: tuple(i + by for i in own) for slot, own in self.slots.items()},
-            truncated=self.truncated,
         )
 
-
-@dataclass(frozen=True, slots=True)
-class TextTokens:
-    """A text by itself as a tokenizer cuts it, without the tokens that it puts around."""
-
-    ids: list[int]
-    offsets: list[tuple[int, int]]
-    """The characters that each token stands for, from and to."""
-
-
-def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[TextTokens]:
-    """Every one of `texts` as `tokenizer` cuts it.
-
-    Raises:
-        ModelError: which characters a token stands for can neither be asked nor spelt out.
-    """
-    if not getattr(tokenizer, "is_fast", False):
-        return [_spelt(tokenizer, text) for text in texts]
-    found: list[TextTokens] = []
-    for start in range(0, len(texts), TOKENIZED):
-        encoded = tokenizer(
-            list(texts[start : start + TOKENIZED]),
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            truncation=False,
-            verbose=False,
-        )
-        found += map(TextTokens, encoded["input_ids"], encoded["offset_mapping"])
-    return found
-
-
-def _spelt(tokenizer: Any, text: str) -> TextTokens:
-    """Of a tokenizer that knows no offsets: each token ends where all up to it have spelt `text`.
-
-    Spaces do not count, as some vocabularies put them before a word and leave out the first.
-
-    Raises:
-        ModelError: the tokens do not spell the text.
-    """
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    letters = [place for place, letter in enumerate(text) if not letter.isspace()]
-    wanted = "".join(text[place] for place in letters)
-    offsets: list[tuple[int, int]] = []
-    end = 0
-    for count in range(1, len(ids) + 1):
-        spelt = "".join(tokenizer.decode(ids[:count], clean_up_tokenization_spaces=False).split())
-        reached = letters[len(spelt) - 1] + 1 if spelt and wanted.startswith(spelt) else 0
-        # A letter of several bytes, or a word's space, is spelt with the tokens after it.
-        if reached > end:
-            offsets += [(end, reached)] * (count - len(offsets))
-            end = reached
-    offsets += [(end, end)] * (len(ids) - len(offsets))
-    if end != (letters[-1] + 1 if letters else 0):
-        raise ModelError(
-            f"{type(tokenizer).__name__} gives no character offsets, and its tokens do not spell "
-            f"{text!r}; words cannot be found in it."
-        )
-    return TextTokens(ids, offsets)
+    def unread(self) -> PromptTokens:
+        """The same place in the row, at which nothing is to be read."""
+        return replace(self, slots={}, located=False)
 
 
 def locate(tokenizer: Any, prompt: Prompt, row: Sequence[int]) -> PromptTokens:
-    """Find `prompt` in `row`, the token ids that an encoder was given for it; see `locate_all`."""
-    return locate_all(tokenizer, [prompt], [row])[0]
+    """Find `prompt` in `row`, the token ids that an encoder was given for it; see `locate_all`.
+
+    Raises:
+        ModelError: the prompt is not in its row.
+    """
+    (found,) = locate_all(tokenizer, [prompt], [row])
+    if found.reading == "not_found":
+        raise not_given(prompt)
+    return found
+
+
+def not_given(prompt: Prompt) -> ModelError:
+    """The error that an encoder's input is not `prompt`."""
+    return ModelError(f"The text encoder was not given the text of the prompt {prompt.text!r}.")
 
 
 def locate_all(
@@ -114,40 +94,55 @@ def locate_all(
     rows: Sequence[Sequence[int]],
     *,
     tokens: Sequence[TextTokens] | None = None,
+    cut: Sequence[bool | None] | None = None,
 ) -> list[PromptTokens]:
     """Find each of `prompts` in its row, the token ids that an encoder was given for it.
 
-    Pipelines may lower-case or strip the text, so those forms are looked for as well.
+    Pipelines may lower-case or strip the text, so those forms are looked for as well, and words of
+    textual inversion that stand for several tokens. Of a text that was changed otherwise the words
+    that were kept are looked for (see `t2i_audit.activations.changed`).
 
     Args:
         tokenizer: the encoder's.
         prompts: with the character spans of their constituents.
         rows: ``(s,)`` token ids for each prompt.
         tokens: of the prompts' texts from `tokenize`, where they are known.
+        cut: for each prompt whether the encoder's window ends before its text does. Where that is
+            not known (None), a text counts as cut off if its beginning reaches the end of the row.
 
     Raises:
-        ModelError: a text is not in its row, or see `tokenize`.
+        ModelError: see `tokenize`.
     """
     given = [list(row) for row in rows]
+    known = [None] * len(given) if cut is None else cut
     if tokens is None:
         tokens = tokenize(tokenizer, [prompt.text for prompt in prompts])
-    best = [_match(own, 0, row) for own, row in zip(tokens, given, strict=True)]
+    several = learnt_vectors(tokenizer)
+    best = [match_beginning(own, 0, row) for own, row in zip(tokens, given, strict=True)]
     # Most pipelines hand the text on as it is, so its other forms are seldom needed.
     for index in [index for index, match in enumerate(best) if not match.whole]:
-        forms = _forms(prompts[index].text)[1:]
-        cut = tokenize(tokenizer, [form for form, _ in forms])
-        for own, (_, shift) in zip(cut, forms, strict=True):
-            match = _match(own, shift, given[index])
+        forms = forms_of(prompts[index].text)
+        cuts = [tokens[index], *tokenize(tokenizer, [form for form, _ in forms[1:]])]
+        candidates = list(zip(cuts, (shift for _, shift in forms), strict=True))
+        if several:
+            candidates += [(with_vectors(own, several), shift) for own, shift in candidates]
+        for own, shift in candidates[1:]:
+            match = match_beginning(own, shift, given[index])
             if match.whole or len(match.tokens) > len(best[index].tokens):
                 best[index] = match
             if match.whole:
                 break
     # Looked up once: a tokenizer takes long over its attributes.
     padding, eos = tokenizer.pad_token_id, tokenizer.eos_token_id if _ends_text(tokenizer) else None
-    return [
-        _located(prompt, row, match, eos, padding)
-        for prompt, row, match in zip(prompts, given, best, strict=True)
-    ]
+    found = []
+    for prompt, row, match, is_cut in zip(prompts, given, best, known, strict=True):
+        if match.whole:
+            found.append(_located(prompt, row, match, eos, padding))
+        elif reaches_end(match, row) if is_cut is None else is_cut:
+            found.append(_cut_off(prompt, row, match, eos, padding))
+        else:
+            found.append(_changed(tokenizer, prompt, row, eos, padding))
+    return found
 
 
 def token_averages(
@@ -175,22 +170,9 @@ def token_averages(
     return torch.from_numpy(weights)
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
-    tokens: tuple[int, ...]
-    offsets: tuple[tuple[int, int], ...]
-    whole: bool
-
-    @property
-    def covered(self) -> int:
-        return max((end for _, end in self.offsets), default=0)
-
-
 def _located(
-    prompt: Prompt, row: list[int], match: _Match, eos: int | None, padding: int | None
+    prompt: Prompt, row: list[int], match: Match, eos: int | None, padding: int | None
 ) -> PromptTokens:
-    if not match.tokens:
-        raise ModelError(f"The text encoder was not given the text of the prompt {prompt.text!r}.")
     slots = {}
     covered = match.covered
     for part in prompt.constituents:
@@ -203,41 +185,32 @@ def _located(
         if own and covered >= part.end:
             slots[part.slot] = own
     return PromptTokens(
-        eos=_end(row, match.tokens[-1], eos, padding),
+        eos=_end(row, match.tokens[-1] if match.tokens else -1, eos, padding),
         content=match.tokens,
         slots=slots,
-        truncated=not match.whole,
+        reading="whole",
+        located=True,
     )
 
 
-def _forms(text: str) -> list[tuple[str, int]]:
-    """Wordings of `text` that pipelines make, each with its offset to the original's characters."""
-    stripped = text.strip()
-    indent = text.index(stripped) if stripped else 0
-    forms = [(text, 0), (" " + text, -1), (stripped, indent), (stripped.lower(), indent)]
-    return list(dict.fromkeys(forms))
+def _cut_off(
+    prompt: Prompt, row: list[int], match: Match, eos: int | None, padding: int | None
+) -> PromptTokens:
+    found = _located(prompt, row, match, eos, padding)
+    return replace(found, reading="cut_off", located=False)
 
 
-def _match(tokens: TextTokens, shift: int, row: list[int]) -> _Match:
-    """The longest beginning of `tokens` that occurs in `row`, the first where there are several."""
-    ids = tokens.ids
-    best, length = 0, 0
-    starts = [place for place, token in enumerate(row) if ids and token == ids[0]]
-    for start in starts:
-        if row[start : start + len(ids)] == ids:
-            best, length = start, len(ids)
-            break
-    else:
-        for start in starts:
-            run = 1
-            while run < len(ids) and start + run < len(row) and row[start + run] == ids[run]:
-                run += 1
-            if run > length:
-                best, length = start, run
-    return _Match(
-        tokens=tuple(range(best, best + length)),
-        offsets=tuple((start + shift, end + shift) for start, end in tokens.offsets[:length]),
-        whole=length == len(ids) > 0,
+def _changed(
+    tokenizer: Any, prompt: Prompt, row: list[int], eos: int | None, padding: int | None
+) -> PromptTokens:
+    kept = words_kept(tokenizer, prompt, row)
+    last = kept.content[-1] if kept.content else -1
+    return PromptTokens(
+        eos=_end(row, last, eos, padding),
+        content=kept.content,
+        slots=kept.slots,
+        reading="changed" if kept.content else "not_found",
+        located=bool(kept.content) and all(p.slot in kept.slots for p in prompt.constituents),
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prompts.structure import TEXT_MARK, WORDLESS
 from t2i_audit.activations.store import Features, Station
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from prompts.structure import Prompt
     from t2i_audit.probes.features import FeatureBlock
 
@@ -50,11 +52,22 @@ def targets_at(prompts: Sequence[Prompt], position: str, *, station: Station) ->
 
 
 def feature_blocks(
-    features: Sequence[Features], prompts: Sequence[Prompt], rows: Sequence[int] | None = None
+    features: Sequence[Features],
+    prompts: Sequence[Prompt],
+    rows: Sequence[int] | None = None,
+    *,
+    held: Mapping[str, np.ndarray] | None = None,
 ) -> list[FeatureBlock]:
     """`features` as the probes take them, each with the slots that may be read there.
 
-    `rows` are those that belong to `prompts`, in order; all of them if None. Nothing is loaded.
+    Nothing is loaded.
+
+    Args:
+        features: of one station.
+        prompts: those to probe.
+        rows: those of `features` that belong to `prompts`, in order; all of them if None.
+        held: encoder -> ``(n,)`` rows of `features` that may be read of it; of an encoder that is
+            not here nothing is read. Everything may be read if None.
     """
     import numpy as np
 
@@ -66,6 +79,11 @@ def feature_blocks(
         place = (each.position, each.station)
         if place not in targets:
             targets[place] = targets_at(prompts, each.position, station=each.station)
+    readable = [
+        (each, each.valid if held is None else each.valid & held[each.encoder])
+        for each in features
+        if held is None or each.encoder in held
+    ]
     return [
         FeatureBlock(
             station=each.station,
@@ -73,9 +91,9 @@ def feature_blocks(
             layer=each.layer,
             position=each.position,
             values=each.values,
-            valid=each.valid if order is None else each.valid[order],
+            valid=valid if order is None else valid[order],
             targets=targets[each.position, each.station],
             order=order,
         )
-        for each in features
+        for each, valid in readable
     ]

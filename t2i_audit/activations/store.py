@@ -61,12 +61,16 @@ class FeatureWriter:
             (folder / INDEX).unlink(missing_ok=True)
 
     def put(self, key: Key, rows: Sequence[int] | np.ndarray, values: np.ndarray) -> None:
-        """Set `rows` of the array `key` to `values`, ``(r, d)``; rows of NaN stay invalid."""
+        """Set `rows` of the array `key` to `values`, ``(r, d)``.
+
+        Rows that hold NaN or infinity are invalid.
+        """
         rows = np.asarray(rows)
         if key not in self._arrays:
             self._arrays[key] = self._new(values.shape[1], np.float16)
             self._valid[key] = np.zeros(self._n, dtype=bool)
-        valid = ~np.isnan(values).any(axis=1)
+        valid = np.isfinite(values).all(axis=1)
+        values = np.where(valid[:, None], values, np.nan)
         array = self._arrays[key]
         if array.dtype == np.float16 and (np.abs(values[valid]) > LARGEST_HALF).any():
             wider = self._new(values.shape[1], np.float32)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.hooks import EMBEDDINGS, watch
+from t2i_audit.activations.matching import ENDING
 from t2i_audit.activations.positions import PromptTokens, locate_all
 from t2i_audit.activations.text_encoders import TextEncoder
 from t2i_audit.errors import ModelError
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from prompts.structure import Prompt
 
-ENDING = 1  # tokens that may follow a text that was cut off at the encoder's window
+Located = Mapping[str, frozenset[str]]
+"""Id of each prompt that is read -> the text encoders that get all its constituents."""
 
 
 @dataclass(eq=False)
@@ -32,24 +34,29 @@ class Words:
 
 @contextmanager
 def reading_words(
-    encoders: Sequence[TextEncoder], prompts: Sequence[Prompt], rows: Sequence[int], batch: int
+    encoders: Sequence[TextEncoder],
+    prompts: Sequence[Prompt],
+    rows: Sequence[int],
+    batch: int,
+    located: Located | None = None,
 ) -> Iterator[dict[str, Words]]:
     """Keep, while the block runs, where each encoder finds `prompts` and its states at their ends.
 
-    Calls for other texts, as the negative prompt, leave no trace. Prompts that are cut off are
-    nowhere.
+    Calls for other texts, as the negative prompt, leave no trace. Of a prompt of which an encoder
+    does not get every constituent only the end is kept.
 
     Args:
         encoders: from `text_encoders`.
         prompts: ``r`` of a batch.
         rows: their rows in it, ``r``.
         batch: prompts in the batch.
+        located: of `prompts`; found out from the calls themselves if None.
 
     Raises:
         ModelError: text encoders ran, but none was given the prompts.
     """
     words: dict[str, Words] = {}
-    readers = [_Reader(encoder, prompts, rows, batch, words) for encoder in encoders]
+    readers = [_Reader(encoder, prompts, rows, batch, words, located) for encoder in encoders]
     with ExitStack() as stack:
         for reader in readers:
             for handle in reader.attach():
@@ -76,16 +83,17 @@ class _Reader:
         rows: Sequence[int],
         batch: int,
         words: dict[str, Words],
+        located: Located | None,
     ) -> None:
         self._encoder = encoder
         self._prompts = dict(zip(rows, prompts, strict=True))
         self._batch = batch
         self._words = words
+        self._located = located
         self.ran = self.given = False
         """Whether the encoder ran at all, and for all prompts, if only for their beginnings."""
         self._done = 0  # rows of the batch that earlier calls held
         self._found: list[PromptTokens] = []
-        self._whole = True
         self._last: dict[str, torch.Tensor] = {}
         self._lines: list[int] = []  # of the running call, those that hold prompts
 
@@ -113,29 +121,42 @@ class _Reader:
             Whether it holds the prompts.
         """
         if not self._done:
-            self._found, self._last, self._whole = [], {}, True
+            self._found, self._last = [], {}
         count = min(len(ids) - start, self._batch)
         if self._done + count > self._batch:
             return False
         own = [row for row in self._prompts if self._done <= row < self._done + count]
         lines = [start + row - self._done for row in own]
         prompts = [self._prompts[row] for row in own]
-        try:
-            found = locate_all(self._encoder.tokenizer, prompts, ids[lines].tolist())
-        except ModelError:
-            return False
-        if any(_is_other(each, ids) for each in found):
+        found = self._locate(prompts, ids[lines].tolist())
+        if found is None:
             return False
         self._found += found
         self._lines = lines
-        self._whole = self._whole and not any(each.truncated for each in found)
         self._done += count
         if self._done == self._batch:
             self._done = 0
             self.given = True
-            if self._whole:
-                self._words[self._encoder.name] = Words(tuple(self._found), self._last)
+            self._words[self._encoder.name] = Words(tuple(self._found), self._last)
         return True
+
+    def _locate(
+        self, prompts: Sequence[Prompt], rows: Sequence[Sequence[int]]
+    ) -> list[PromptTokens] | None:
+        """Where `prompts` are in `rows`; None if these are of other texts."""
+        name = self._encoder.name
+        read = [self._located is None or name in self._located[each.id] for each in prompts]
+        cut = None if self._located is None else [not each for each in read]
+        found = locate_all(self._encoder.tokenizer, prompts, rows, cut=cut)
+        there = [_is_there(own, row) for own, row in zip(found, rows, strict=True)]
+        # What an encoder does not get of some prompts it need not hold here either.
+        missing = any(is_read and not own for is_read, own in zip(read, there, strict=True))
+        if missing or (found and not any(there)):
+            return None
+        return [
+            own if is_read and own.located else own.unread()
+            for own, is_read in zip(found, read, strict=True)
+        ]
 
     def _keep_last(self, layer: str, states: torch.Tensor) -> None:
         import torch
@@ -143,11 +164,13 @@ class _Reader:
         if not self._lines or layer == EMBEDDINGS:
             return
         tokens = self._found[-len(self._lines) :]
-        last = states[self._lines, [each.content[-1] for each in tokens]]
+        last = states[self._lines, [each.last for each in tokens]]
         before = self._last.get(layer)
         self._last[layer] = last if before is None else torch.cat([before, last])
 
 
-def _is_other(tokens: PromptTokens, ids: torch.Tensor) -> bool:
-    """Whether a text that only begins as the prompt is another, and not the prompt cut off."""
-    return tokens.truncated and tokens.content[-1] + ENDING < ids.shape[1] - 1
+def _is_there(tokens: PromptTokens, row: Sequence[int]) -> bool:
+    """Whether a prompt is in its row; a text that only begins as the prompt is another."""
+    if tokens.reading == "cut_off":
+        return bool(tokens.content) and tokens.last + ENDING >= len(row) - 1
+    return tokens.reading != "not_found"

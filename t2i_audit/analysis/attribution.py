@@ -122,7 +122,8 @@ def attribute(
 
     needed = needed_slots(outcomes, has_slot, slot_correct, heads or {})
     at_encoder = station_states(needed, encoder)
-    lost, held = _any(at_encoder.lost), _all(at_encoder.held)
+    nothing = np.zeros(len(outcomes), dtype=bool)
+    lost, held = _any(at_encoder.lost, nothing), _all(at_encoder.held, ~nothing)
     chance = rate > 0.5
     cause = np.select(
         [~failing, chance, lost, held], ["", "chance", "encoder", "denoiser"], "unclear"
@@ -131,7 +132,7 @@ def attribute(
     if denoiser is not None:
         inside = station_states(needed, denoiser)
         found = np.select(
-            [_any(inside.lost), _all(inside.held)],
+            [_any(inside.lost, nothing), _all(inside.held, ~nothing)],
             ["lost_on_the_way_in", "held_not_drawn"],
             "unclear",
         )
@@ -152,8 +153,6 @@ def needed_slots(
     heads: Mapping[str, Sequence[str]],
 ) -> dict[str, BoolArray]:
     """Which slots each failing prompt's failure turns on, `(n,)` each; see `attribute`."""
-    if not has_slot:
-        raise ValueError("`has_slot` should hold at least one slot; got none")
     failed = outcomes == 0
     failing = failed.any(axis=1)
     present = {slot: np.asarray(has, dtype=bool) & failing for slot, has in has_slot.items()}
@@ -167,7 +166,7 @@ def needed_slots(
     for slot, nouns in heads.items():
         for noun in nouns:
             wrong[noun] = wrong[noun] | (wrong[slot] & present[noun])
-    told_any = _any(wrong)
+    told_any = _any(wrong, np.zeros_like(failing))
     return {slot: np.where(told_any, wrong[slot], present[slot]) for slot in present}
 
 
@@ -243,11 +242,13 @@ def culprit(shares: Mapping[Cause, Interval], failure_rate: Interval) -> Culprit
     return first if enough and shares[first].lower > shares[second].estimate else "unclear"
 
 
-def _any(columns: Mapping[str, BoolArray]) -> BoolArray:
-    result: BoolArray = np.logical_or.reduce(list(columns.values()))
+def _any(columns: Mapping[str, BoolArray], none: BoolArray) -> BoolArray:
+    """Where any of `columns` is true; `none` where there is no column."""
+    result: BoolArray = np.logical_or.reduce([none, *columns.values()])
     return result
 
 
-def _all(columns: Mapping[str, BoolArray]) -> BoolArray:
-    result: BoolArray = np.logical_and.reduce(list(columns.values()))
+def _all(columns: Mapping[str, BoolArray], none: BoolArray) -> BoolArray:
+    """Where all of `columns` are true; `none` where there is no column."""
+    result: BoolArray = np.logical_and.reduce([none, *columns.values()])
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,9 @@ class SuccessRates:
     by_type: dict[str, Interval]
     by_split: dict[str, Interval]
     """By ``seen`` and ``held_out``; prompts of no split are left out."""
+    by_reading: dict[str, Interval] = field(default_factory=dict)
+    """By ``read_whole`` and ``not_read_whole``; empty where a text encoder reads every prompt to
+    the end as it is."""
 
 
 def success_rates(
@@ -71,6 +74,38 @@ def success_rates(
         by_slot={name: rate_where(values) for name, values in slots.items()},
         by_type=rates_by(types),
         by_split=rates_by(splits),
+    )
+
+
+def with_readings(
+    rates: SuccessRates,
+    success: ArrayLike,
+    clusters: ArrayLike,
+    read_whole: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    resamples: int = 1000,
+) -> SuccessRates:
+    """`rates` with the rates of prompts that a text encoder reads whole, and of the others.
+
+    Args:
+        rates: of the same `success`.
+        success: as `success_rates` takes it, `(n, seeds)`.
+        clusters: the composition of each prompt, `(n,)`.
+        read_whole: bool, `(n,)`.
+        rng: source of the resamples.
+        resamples: bootstrap resamples of each interval.
+    """
+    outcomes, groups, whole = outcome_array(success), np.asarray(clusters), np.asarray(read_whole)
+    if whole.all():
+        return rates
+    masks = {"read_whole": whole, "not_read_whole": ~whole}
+    return replace(
+        rates,
+        by_reading={
+            name: image_rate(outcomes[mask], groups[mask], rng=rng, resamples=resamples)
+            for name, mask in masks.items()
+        },
     )
 
 

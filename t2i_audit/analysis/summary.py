@@ -25,7 +25,9 @@ class SlotDecoding:
     estimates: dict[str, Interval]
     """By name: the balanced accuracy and every control of it."""
     verdict: str
-    """``kept``, ``lost`` or ``saturated``, by the probes' rule."""
+    """``kept``, ``lost``, ``saturated`` or ``undefined``, by the probes' rule."""
+    reason: str = ""
+    """Why the verdict is undefined; empty where it is defined."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class StationSummary:
     decodability: Interval
     """Mean over prompts of the weakest slot's out-of-fold probability; `n` counts prompts."""
     slots: dict[str, SlotDecoding]
+    """Empty where there was nothing to read."""
 
 
 @dataclass(frozen=True)

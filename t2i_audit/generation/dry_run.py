@@ -48,14 +48,18 @@ def try_sampling(
 ) -> tuple[int, int]:
     """Make one or two images of `prompts` in a step or two; returns their height and width.
 
+    Args:
+        loaded: the model.
+        prompts: one or two of the suite, from `prompts_to_try`.
+        sampling: as it will be done.
+
     Raises:
         ModelError: what is asked for cannot be sampled; one sentence with the reason and the mend.
     """
     count = min(TOGETHER, sampling.batch_size, len(prompts) * sampling.seeds)
-    tried = short_prompts(prompts)
 
     def batch_of(size: int) -> Batch:
-        return cut_batches(tried, seeds=min(TOGETHER, sampling.seeds), batch_size=size)[0]
+        return cut_batches(prompts, seeds=min(TOGETHER, sampling.seeds), batch_size=size)[0]
 
     with _untouched_randomness(loaded):
         outcome: list[Outcome] = []
@@ -82,12 +86,9 @@ def try_sampling(
     return int(height), int(width)
 
 
-def short_prompts(prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
-    """The shortest of `prompts` and the next one of another number of words, if there is one.
-
-    Long ones may be cut off by the text encoder, and are then not sampled at all.
-    """
-    first, *others = sorted(prompts, key=lambda prompt: len(prompt.text))
+def prompts_to_try(prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
+    """The first of `prompts` and the next one of another number of words, if there is one."""
+    first, *others = prompts
     words = len(first.text.split())
     unlike = (each for each in others if len(each.text.split()) != words)
     second = next(unlike, others[0] if others else None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from t2i_audit.activations.denoiser import DenoiserRecorder, default_steps
+from t2i_audit.activations.words import Located
 from t2i_audit.generation.memory import Made
 from t2i_audit.generation.sampler import sample_batch
 from t2i_audit.settings import PictureOptions
@@ -27,6 +28,8 @@ class Sampling:
     batch_size: int
     record_denoiser: bool
     options: PictureOptions = field(default_factory=PictureOptions)
+    located: Located | None = None
+    """The prompts at which the denoiser is recorded; all if None."""
     shrinks: bool = False
     """Whether batches are sampled in parts where memory runs short; else the run ends."""
 
@@ -43,7 +46,7 @@ def recorder_of(loaded: LoadedModel, sampling: Sampling, *, steps: int) -> Denoi
     """
     if not sampling.record_denoiser:
         return None
-    return DenoiserRecorder(loaded.pipeline, steps=default_steps(steps))
+    return DenoiserRecorder(loaded.pipeline, steps=default_steps(steps), located=sampling.located)
 
 
 def sampler_of(

@@ -41,7 +41,10 @@ def tasks_of(targets: Sequence[Target], folds: Sequence[Fold], *, seed: int) -> 
     for target in targets:
         # All targets of presence share their compositions, which take long to look up.
         if id(target.pairs) not in held:
-            held[id(target.pairs)] = np.stack([fold.holds(target.pairs) for fold in folds])
+            each = [fold.holds(target.pairs) for fold in folds]
+            # Of too few prompts there is no fold.
+            shape = len(folds), len(target.labels)
+            held[id(target.pairs)] = np.array(each, dtype=bool).reshape(shape)
         mixed = target.labels.copy()
         rows = np.flatnonzero(mixed >= 0)
         mixed[rows] = mixed[np.random.default_rng(seed).permutation(rows)]

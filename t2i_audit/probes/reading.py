@@ -175,9 +175,10 @@ def _scores(predicted: FloatArray, stack: Stack) -> FloatArray:
 
 def _r2(error: FloatArray, task: Task, folds: Sequence[FoldReading]) -> float:
     """From the squared errors of all tests by class, ``(k,)``."""
-    labels = np.concatenate([task.target.labels[fold.tested] for fold in folds])
-    if len(labels) == 0:
+    tested = [task.target.labels[fold.tested] for fold in folds]
+    if not any(len(each) for each in tested):
         return float("nan")
+    labels = np.concatenate(tested)
     share = np.bincount(labels, minlength=len(error)) / len(labels)
     variation = len(labels) * share * (1 - share)
     varied = variation > 0

@@ -32,33 +32,58 @@ class Chosen:
 
 
 class Best:
-    """The best place of each target and fold among the places that were offered."""
+    """The best place of each target and fold among the places that were offered.
+
+    Places need not hold the same prompts: an encoder may cut off what another reads. So each prompt
+    is read at the best of the places that hold it.
+    """
 
     def __init__(self) -> None:
-        self._chosen: dict[str, Chosen] = {}
+        self._tasks: dict[str, Task] = {}
+        # Target -> of each fold the best place for each set of prompts that places test there.
+        self._folds: dict[str, list[dict[bytes, tuple[FoldReading, str]]]] = {}
 
     def offer(self, readings: Iterable[Reading]) -> None:
         """Keep what `readings` read where they do better than all before."""
         for reading in readings:
             name = reading.task.target.name
-            self._chosen[name] = _better(self._chosen.get(name), reading)
+            self._tasks.setdefault(name, reading.task)
+            folds = self._folds.setdefault(name, [{} for _ in reading.folds])
+            for best, fold in zip(folds, reading.folds, strict=True):
+                tested = fold.tested.tobytes()
+                if tested not in best or fold.inner > best[tested][0].inner:
+                    best[tested] = fold, reading.block.place
 
     def among(self, tasks: Iterable[Task]) -> list[Chosen]:
         """Of those of `tasks` that were read anywhere."""
-        names = [task.target.name for task in tasks]
-        return [self._chosen[name] for name in names if name in self._chosen]
+        chosen = []
+        for name in (task.target.name for task in tasks):
+            if name in self._folds:
+                joined = [_joined(list(best.values())) for best in self._folds[name]]
+                folds, places = [fold for fold, _ in joined], [place for _, place in joined]
+                chosen.append(Chosen(self._tasks[name], tuple(folds), tuple(places)))
+        return chosen
 
 
-def _better(chosen: Chosen | None, reading: Reading) -> Chosen:
-    place = reading.block.place
-    if chosen is None:
-        return Chosen(reading.task, reading.folds, (place,) * len(reading.folds))
-    pairs = list(zip(chosen.folds, reading.folds, strict=True))
-    wins = [two.inner > one.inner for one, two in pairs]
-    return Chosen(
-        reading.task,
-        tuple(two if win else one for (one, two), win in zip(pairs, wins, strict=True)),
-        tuple(place if win else old for old, win in zip(chosen.places, wins, strict=True)),
+def _joined(found: list[tuple[FoldReading, str]]) -> tuple[FoldReading, str]:
+    """One fold's readings at places that hold different prompts, and the best of the places."""
+    found = sorted(found, key=lambda each: -each[0].inner)
+    best, place = found[0]
+    others = [fold for fold, _ in found[1:] if len(fold.tested)]
+    if not others:
+        return best, place
+    parts = [best, *others]
+    tested, first = np.unique(np.concatenate([each.tested for each in parts]), return_index=True)
+    # The first that tests a prompt is the best place that holds it.
+    return (
+        FoldReading(
+            tested,
+            np.concatenate([each.correct for each in parts])[first],
+            np.concatenate([each.probability for each in parts])[first],
+            np.concatenate([each.shuffled for each in parts])[first],
+            best.inner,
+        ),
+        place,
     )
 
 

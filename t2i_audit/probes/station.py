@@ -8,12 +8,13 @@ training folds:
 - ``saturated``: it does, but the same architecture with random weights reads it as well (the
   interval of the difference reaches 0): decodable, yet it says nothing about training.
 - ``kept``: it does, and better than with random weights, or no such control was run.
+- ``undefined``: it was not read, or the control was run and could not be read; the reason is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,10 +34,10 @@ from t2i_audit.probes.selection import (
     tally,
 )
 from t2i_audit.probes.threads import fitting_threads
-from t2i_audit.stats.interval import Interval
+from t2i_audit.stats.interval import Interval, undefined
 
 FloatArray = NDArray[np.float64]
-Verdict = Literal["kept", "lost", "saturated"]
+Verdict = Literal["kept", "lost", "saturated", "undefined"]
 
 FIRST_LAYER = "embeddings"
 # A bag of words that knows which two values occur guesses between them, hence one half. Above
@@ -87,17 +88,47 @@ class SlotReading:
     gain_over_random_weights: Interval
     chance: float
     verdict: Verdict
+    reason: str = ""
+    """Why the verdict is undefined; empty where it is defined."""
 
 
 @dataclass(frozen=True, eq=False)
 class StationProbes:
-    """All that was read at one station."""
+    """All that was read at one station, of `n` prompts."""
 
     places: tuple[PlaceReading, ...]
     random_places: tuple[PlaceReading, ...]
     """The same places in the twin with random weights."""
     slots: dict[str, SlotReading]
     decodability: dict[str, SlotDecodability]
+    """Of the slots that were read."""
+
+    def spread(self, rows: Sequence[int], n: int) -> StationProbes:
+        """The same of `n` prompts, of which those at `rows` were read; NaN for the others."""
+        places = np.asarray(rows, dtype=int)
+
+        def at_rows(values: FloatArray) -> FloatArray:
+            every = np.full(n, np.nan)
+            every[places] = values
+            return every
+
+        return replace(
+            self,
+            decodability={
+                slot: SlotDecodability(
+                    at_rows(read.probability),
+                    at_rows(read.lower),
+                    at_rows(read.upper),
+                    at_rows(read.presence_probability),
+                    read.selected,
+                )
+                for slot, read in self.decodability.items()
+            },
+        )
+
+
+NOTHING = StationProbes((), (), {}, {})
+"""Of a station at which there was nothing to read."""
 
 
 def probe_station(
@@ -114,7 +145,11 @@ def probe_station(
     `twin` holds the same places with random weights; empty where that control was not run.
     `on_block` is told of each block done. The result does not depend on the order of the blocks'
     rows elsewhere: every random choice comes from `seed`.
+
+    A slot that takes a single value in `prompts`, or that too few prompts have, is undefined.
     """
+    if not prompts:
+        return NOTHING
     folds = composition_folds(prompts, seed=seed)
     slots = tasks_of(slot_targets(prompts), folds, seed=seed)
     presences = tasks_of(presence_targets(prompts), folds, seed=seed)
@@ -159,6 +194,7 @@ def probe_station(
         presence = mean_score(bag).interval if bag else Interval(1.0, 1.0, 1.0, ours.n)
         shuffled = [shuffled_tally(each) for each in own.among(tasks)]
         gain = ours.minus(twins)
+        verdict, reason = verdict_of(ours.interval, presence, gain, controlled=bool(twin))
         return SlotReading(
             balanced_accuracy=ours.interval,
             presence_balanced_accuracy=presence,
@@ -167,7 +203,8 @@ def probe_station(
             random_weights_balanced_accuracy=twins.interval,
             gain_over_random_weights=gain,
             chance=1 / len(tasks[0].target.classes),
-            verdict=verdict_of(ours.interval, presence, gain),
+            verdict=verdict,
+            reason=reason,
         )
 
     def mean_score(chosen: Sequence[Chosen]) -> BalancedAccuracy:
@@ -175,27 +212,53 @@ def probe_station(
 
     results: dict[str, SlotReading] = {}
     decodability: dict[str, SlotDecodability] = {}
-    for task in slots:
+    by_name = {task.target.name: task for task in slots}
+    for slot in sorted({part.slot for prompt in prompts for part in prompt.constituents}):
+        if slot not in by_name:
+            results[slot] = _unread("it has the same value in every prompt", classes=1)
+            continue
+        task = by_name[slot]
         chosen, bag = own.among([task]), words.among([task])
         if chosen:
-            results[task.target.name] = summary([task], bag)
-            decodability[task.target.name] = _decodability(chosen[0], bag[0])
+            results[slot] = summary([task], bag)
+            decodability[slot] = _decodability(chosen[0], bag[0])
+        else:
+            results[slot] = _unread(
+                "there is no place where it may be read", classes=len(task.target.classes)
+            )
     for name in sorted({task.target.summary_name for task in presences}):
         kind = [task for task in presences if task.target.summary_name == name]
         results[name] = summary(kind, [])
     return StationProbes(tuple(places), tuple(random_places), results, decodability)
 
 
-def verdict_of(own: Interval, presence: Interval, gain_over_random: Interval) -> Verdict:
-    """The rule stated at the top of this module."""
+def _unread(reason: str, *, classes: int) -> SlotReading:
+    """What is said of a slot that was not read."""
+    nothing = undefined()
+    return SlotReading(
+        nothing, nothing, nothing, nothing, nothing, nothing, 1 / classes, "undefined", reason
+    )
+
+
+def verdict_of(
+    own: Interval, presence: Interval, gain_over_random: Interval, *, controlled: bool = False
+) -> tuple[Verdict, str]:
+    """The verdict by the rule stated at the top of this module, and why it is undefined if it is.
+
+    `controlled` tells whether the control with random weights was run.
+    """
+    if np.isnan(own.estimate):
+        return "undefined", "too few prompts have it, or too few of different compositions"
     guessed = min(presence.estimate, PRESENCE_CAP)
     if np.isnan(guessed):
         guessed = PRESENCE_CAP
-    if not own.estimate >= (1 + guessed) / 2:
-        return "lost"
+    if own.estimate < (1 + guessed) / 2:
+        return "lost", ""
+    if controlled and np.isnan(gain_over_random.estimate):
+        return "undefined", "it could not be read with random weights"
     if gain_over_random.lower <= 0:
-        return "saturated"
-    return "kept"
+        return "saturated", ""
+    return "kept", ""
 
 
 def _decodability(chosen: Chosen, bag: Chosen) -> SlotDecodability:

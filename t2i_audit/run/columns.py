@@ -46,7 +46,13 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         Column(
             "tokens", "int32", "tokens", "Length in the encoder that needs most, ends included."
         ),
-        Column("truncated", "bool", "", "Whether it is longer than some encoder reads."),
+        Column("truncated", "bool", "", "Whether it is longer than any of the encoders reads."),
+        Column(
+            "reading",
+            "json",
+            "",
+            "Object: text encoder to what it gets: whole, cut_off, changed, not_found, not_finite.",
+        ),
     ),
     "probes": (
         _STATION,
@@ -123,7 +129,8 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             "cause",
             "string",
             "",
-            "encoder, denoiser, chance or unclear; null if the prompt does not fail.",
+            "encoder, denoiser, chance or unclear; null if the prompt does not fail, or its words "
+            "were not found in what a text encoder gets.",
             optional=True,
         ),
         Column(

@@ -24,15 +24,17 @@ from t2i_audit.analysis import (
     success_rates,
     weakest_slot,
 )
+from t2i_audit.analysis.success import with_readings
 from t2i_audit.probes.station import StationProbes
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 
 def decodability_rows(
     station: str, probes: StationProbes, prompts: Sequence[Prompt]
 ) -> list[dict[str, Any]]:
-    """Rows of the table ``decodability``: one a prompt and slot."""
+    """Rows of the table ``decodability``: one a prompt and slot; `prompts` are those probed."""
     return [
         {
             "prompt_id": prompt.id,
@@ -63,17 +65,25 @@ def station_summary(
                 "shuffled_balanced_accuracy": read.shuffled_balanced_accuracy,
             },
             read.verdict,
+            read.reason,
         )
         for name, read in probes.slots.items()
     }
     clusters = [prompt.composition for prompt in prompts]
-    return StationSummary(mean_decodability(_weakest(probes), clusters, rng=rng), slots)
+    weakest = _weakest(probes, len(prompts))
+    return StationSummary(mean_decodability(weakest, clusters, rng=rng), slots)
 
 
 def text_only_summary(
-    model: str, suite: str, prompts: Sequence[Prompt], text: StationProbes, *, seed: int
+    model: str,
+    suite: str,
+    prompts: Sequence[Prompt],
+    text: StationProbes,
+    *,
+    notes: Sequence[str],
+    seed: int,
 ) -> RunSummary:
-    """The summary of a run that makes no pictures."""
+    """The summary of a run that makes no pictures; `text` is of all `prompts`."""
     rng = np.random.default_rng(seed)
     return RunSummary(
         model=model,
@@ -84,6 +94,7 @@ def text_only_summary(
         n_images=0,
         n_excluded=0,
         stations={"text_encoder": station_summary(text, prompts, rng=rng)},
+        notes=tuple(notes),
     )
 
 
@@ -96,10 +107,27 @@ def summarise(
     suite: str,
     judge: str,
     n_seeds: int,
+    located: BoolArray,
+    read_whole: BoolArray,
     notes: Sequence[str],
     seed: int,
 ) -> tuple[RunSummary, list[dict[str, Any]]]:
-    """The summary of a run, and the rows of its table ``attributions``."""
+    """The summary of a run, and the rows of its table ``attributions``.
+
+    Args:
+        prompts: the suite's `n` prompts.
+        judged: rows of the table ``judgements``.
+        stations: what was probed, each of all `n` prompts (see `StationProbes.spread`).
+        model: its name.
+        suite: its name.
+        judge: its name.
+        n_seeds: pictures a prompt.
+        located: ``(n,)`` prompts whose words were found in what a text encoder gets; causes are
+            told of these alone.
+        read_whole: ``(n,)`` prompts that a text encoder gets to the end as they are.
+        notes: sentences that stand before the standing ones.
+        seed: of every resampling.
+    """
     rng = np.random.default_rng(seed)
     success, slot_correct = _outcomes(prompts, judged, n_seeds)
     clusters = [prompt.composition for prompt in prompts]
@@ -112,36 +140,32 @@ def summarise(
         slot_correct=slot_correct,
         rng=rng,
     )
+    # A generator of their own, so that the other intervals are the same with and without them.
+    rates = with_readings(rates, success, clusters, read_whole, rng=np.random.default_rng(seed))
     repeats = repeatability(success, clusters, types=types, rng=rng)
     associations = {
         station: associate(
-            _weakest(probes),
+            _weakest(probes, len(prompts)),
             success,
             clusters,
             types=types,
             repeatability=repeats,
-            presence=weakest_slot(
-                {slot: read.presence_probability for slot, read in probes.decodability.items()}
-            ),
+            presence=_weakest_presence(probes, len(prompts)),
             rng=rng,
         )
         for station, probes in stations.items()
     }
-    readings = {station: _readings(probes) for station, probes in stations.items()}
-    slots = sorted({part.slot for prompt in prompts for part in prompt.constituents})
-    attribution = attribute(
-        success,
-        {slot: [p.constituent(slot) is not None for p in prompts] for slot in slots},
-        readings["text_encoder"],
-        denoiser=readings.get("denoiser"),
-        slot_correct=slot_correct or None,
-        heads={
-            slot: sorted({head.slot for prompt in prompts for head in prompt.heads(slot)})
-            for slot in slots
-            if any(prompt.heads(slot) for prompt in prompts)
-        },
-    )
+    # Without constituents there is nothing that could have been lost.
+    told = located & np.array([bool(prompt.constituents) for prompt in prompts])
+    attribution = _attribute(prompts, success, slot_correct, stations, told)
     excluded = int(np.isnan(success).sum())
+    probed = {
+        station: station_summary(probes, prompts, rng=rng) for station, probes in stations.items()
+    }
+    shares = None
+    if told.any():
+        owners = np.array(clusters)[told]
+        shares = attribution_shares(attribution, success[told], owners, rng=rng)
     summary = RunSummary(
         model=model,
         suite=suite,
@@ -150,14 +174,11 @@ def summarise(
         n_seeds=n_seeds,
         n_images=success.size,
         n_excluded=excluded,
-        stations={
-            station: station_summary(probes, prompts, rng=rng)
-            for station, probes in stations.items()
-        },
+        stations=probed,
         success=rates,
         repeatability=repeats,
         associations=associations,
-        attribution=attribution_shares(attribution, success, clusters, rng=rng),
+        attribution=shares,
         notes=(
             *notes,
             *standing_notes(
@@ -168,7 +189,38 @@ def summarise(
             ),
         ),
     )
-    return summary, _attribution_rows(prompts, success, attribution, stations)
+    return summary, _attribution_rows(prompts, success, attribution, stations, told)
+
+
+def _attribute(
+    prompts: Sequence[Prompt],
+    success: FloatArray,
+    slot_correct: Mapping[str, FloatArray],
+    stations: Mapping[str, StationProbes],
+    told: BoolArray,
+) -> Attribution:
+    """The causes of the failures of those prompts of which they are to be told."""
+    own = [prompt for prompt, is_told in zip(prompts, told, strict=True) if is_told]
+    slots = sorted({part.slot for prompt in own for part in prompt.constituents})
+    readings = {
+        station: {
+            slot: SlotReading(read.lower[told], read.upper[told], read.presence_probability[told])
+            for slot, read in probes.decodability.items()
+        }
+        for station, probes in stations.items()
+    }
+    return attribute(
+        success[told],
+        {slot: [p.constituent(slot) is not None for p in own] for slot in slots},
+        readings["text_encoder"],
+        denoiser=readings.get("denoiser"),
+        slot_correct={slot: right[told] for slot, right in slot_correct.items()} or None,
+        heads={
+            slot: sorted({head.slot for prompt in own for head in prompt.heads(slot)})
+            for slot in slots
+            if any(prompt.heads(slot) for prompt in own)
+        },
+    )
 
 
 def _outcomes(
@@ -189,15 +241,14 @@ def _outcomes(
     return success, slots
 
 
-def _weakest(probes: StationProbes) -> FloatArray:
-    return weakest_slot({slot: read.probability for slot, read in probes.decodability.items()})
+def _weakest(probes: StationProbes, n: int) -> FloatArray:
+    read = {slot: each.probability for slot, each in probes.decodability.items()}
+    return weakest_slot(read) if read else np.full(n, np.nan)
 
 
-def _readings(probes: StationProbes) -> dict[str, SlotReading]:
-    return {
-        slot: SlotReading(read.lower, read.upper, read.presence_probability)
-        for slot, read in probes.decodability.items()
-    }
+def _weakest_presence(probes: StationProbes, n: int) -> FloatArray:
+    read = {slot: each.presence_probability for slot, each in probes.decodability.items()}
+    return weakest_slot(read) if read else np.full(n, np.nan)
 
 
 def _attribution_rows(
@@ -205,21 +256,35 @@ def _attribution_rows(
     success: FloatArray,
     attribution: Attribution,
     stations: Mapping[str, StationProbes],
+    told: BoolArray,
 ) -> list[dict[str, Any]]:
-    weakest = {station: _weakest(probes) for station, probes in stations.items()}
+    weakest = {station: _weakest(probes, len(prompts)) for station, probes in stations.items()}
     nothing = np.full(len(prompts), np.nan)
-    return [
-        {
-            "prompt_id": prompt.id,
-            "judged": int((~np.isnan(success[row])).sum()),
-            "success_rate": float(attribution.success_rate[row]),
-            "failing": bool(attribution.failing[row]),
-            "cause": str(attribution.cause[row]) or None,
-            "detail": str(attribution.detail[row]) or None,
-            "needed_slots": [slot for slot, needed in attribution.needed.items() if needed[row]],
-            "lost_slots": [slot for slot, lost in attribution.lost.items() if lost[row]],
-            "text_decodability": float(weakest["text_encoder"][row]),
-            "denoiser_decodability": float(weakest.get("denoiser", nothing)[row]),
-        }
-        for row, prompt in enumerate(prompts)
-    ]
+    place = {int(row): index for index, row in enumerate(np.flatnonzero(told))}
+    rows = []
+    for row, prompt in enumerate(prompts):
+        outcomes = success[row][~np.isnan(success[row])]
+        cause = detail = None
+        needed: list[str] = []
+        lost: list[str] = []
+        if row in place:
+            own = place[row]
+            cause = str(attribution.cause[own]) or None
+            detail = str(attribution.detail[own]) or None
+            needed = [slot for slot, each in attribution.needed.items() if each[own]]
+            lost = [slot for slot, each in attribution.lost.items() if each[own]]
+        rows.append(
+            {
+                "prompt_id": prompt.id,
+                "judged": len(outcomes),
+                "success_rate": float(outcomes.mean()) if len(outcomes) else float("nan"),
+                "failing": bool((outcomes == 0).any()),
+                "cause": cause,
+                "detail": detail,
+                "needed_slots": needed,
+                "lost_slots": lost,
+                "text_decodability": float(weakest["text_encoder"][row]),
+                "denoiser_decodability": float(weakest.get("denoiser", nothing)[row]),
+            }
+        )
+    return rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.generation.defaults import SamplingDefaults, sampling_defaults
-from t2i_audit.generation.dry_run import try_sampling
+from t2i_audit.generation.dry_run import prompts_to_try, try_sampling
 from t2i_audit.generation.options import (
     check_options,
     check_steps,
@@ -19,6 +19,7 @@ from t2i_audit.generation.sampling import Sampling
 from t2i_audit.run.directory import read_manifest_if_any
 from t2i_audit.settings import LARGEST_AUTO_BATCH
 from t2i_audit.stages.pictures import fitting_batch
+from t2i_audit.stages.text import read_prompts
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 STEPS_FROM, GUIDANCE_FROM = "steps_from", "guidance_from"
 EXPECTED = "expected_size"
+READ_AT_ONCE = 8  # prompts, few enough for any encoder
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Plan:
 
 def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: AuditSettings) -> Plan:
     """Settle what `settings` leave open, and try it in a dry call unless the run is complete.
+
+    Args:
+        loaded: the model.
+        prompts: the suite's, one first whose words the text encoders get.
+        settings: the user's.
 
     Raises:
         ModelError: it cannot be sampled like that; one sentence with the reason and the mend.
@@ -66,11 +73,13 @@ def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: Audi
     before = read_manifest_if_any(settings.out)
     made = None
     if before is None or not before.complete:
-        made = try_sampling(loaded, prompts, sampling)
+        tried = prompts_to_try(prompts)
+        made = try_sampling(loaded, tried, _located(loaded, tried, sampling))
     if settings.batch_size is None:
         found = None if before is None else int(before.settings["batch_size"])
         if found is None:
-            found = fitting_batch(loaded, prompts, sampling)
+            first = prompts[: -(-sampling.batch_size // sampling.seeds)]
+            found = fitting_batch(loaded, first, _located(loaded, first, sampling))
         sampling = replace(sampling, batch_size=found)
     sampler = {
         "scheduler": type(pipeline.scheduler).__name__,
@@ -84,6 +93,14 @@ def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: Audi
     sampler |= _size(before, sampler, made)
     notes = (*_notes(chosen), *switched_off_notes(pipeline))
     return Plan(sampling, sampler, notes, _line(loaded, len(prompts), sampling, chosen, sampler))
+
+
+def _located(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Sampling:
+    """`sampling` that records those of `prompts` whose words are found, as the run itself will."""
+    if not sampling.record_denoiser:
+        return sampling
+    readings = read_prompts(loaded, prompts, READ_AT_ONCE)
+    return replace(sampling, located=readings.encoders_of(prompts))
 
 
 def _sources(before: Manifest | None, chosen: SamplingDefaults) -> dict[str, str]:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from prompts.structure import Prompt
 from t2i_audit.activations.encoder import EncodedSuite, encode_suite
+from t2i_audit.activations.positions import not_given
 from t2i_audit.activations.reading import feature_blocks
 from t2i_audit.activations.store import Features
 from t2i_audit.activations.twin import random_twin
-from t2i_audit.errors import SuiteError
+from t2i_audit.activations.windows import Cut
+from t2i_audit.errors import ModelError
 from t2i_audit.generation.memory import largest_batch, with_room
 from t2i_audit.models.load import LoadedModel
-from t2i_audit.probes.station import PlaceReading, StationProbes, probe_station
+from t2i_audit.probes.station import NOTHING, PlaceReading, StationProbes, probe_station
 from t2i_audit.run.directory import RunDirectory
+from t2i_audit.stages.readings import Readings
 
 FOLDER = Path("activations")
+TRIED = 32  # prompts at once, where the first are not encoded as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,39 +33,111 @@ class TextSide:
     """What the text encoders make of a suite."""
 
     prompts: tuple[Prompt, ...]
-    """Those that every encoder reads to the end; all later stages rest on these."""
+    """Those whose words were found; the probes rest on these."""
+    readings: Readings
+    """Of the whole suite."""
     rows: list[dict[str, Any]]
-    """Of the table ``prompts``, truncated prompts included."""
+    """Of the table ``prompts``: the whole suite."""
     probes: StationProbes
+    """Of `prompts`."""
+    notes: tuple[str, ...]
+
+    @property
+    def located(self) -> list[int]:
+        """Rows of the suite that `prompts` are."""
+        return np.flatnonzero(self.readings.located).tolist()
 
 
 def read_text(
-    run: RunDirectory, loaded: LoadedModel, prompts: Sequence[Prompt], *, batch_size: int, seed: int
+    run: RunDirectory,
+    loaded: LoadedModel,
+    prompts: Sequence[Prompt],
+    *,
+    batch_size: int,
+    seed: int,
+    drawn: bool,
 ) -> TextSide:
     """Encode `prompts` with the checkpoint and with its twin of random weights, and probe both.
 
-    Raises `SuiteError` when no prompt fits the encoders.
+    `drawn` tells whether pictures of them are made, for the notes.
     """
     folder = run.path / FOLDER
     with run.stage("encode", 2 * len(prompts)) as advance:
 
-        def encode(model: LoadedModel, name: str) -> EncodedSuite:
+        def encode(model: LoadedModel, name: str, known: Cut | None = None) -> EncodedSuite:
             attempt = partial(
-                encode_suite, model, prompts, batch_size=batch_size, folder=folder / name
+                encode_suite,
+                model,
+                prompts,
+                batch_size=batch_size,
+                folder=folder / name,
+                known=known,
             )
             return with_room(model, partial(attempt, on_batch=advance), size=batch_size)
 
         own = encode(loaded, "text_encoder")
         with random_twin(loaded, seed=seed) as twin:
-            other = encode(twin, "random_weights")
-    whole = [row for row, cut in enumerate(own.truncated) if not cut]
-    if not whole:
-        raise SuiteError(
-            f"all {len(prompts)} prompts are longer than the text encoder reads; shorten them"
+            other = encode(twin, "random_weights", own.cut)
+    readings = Readings.of([own])
+    notes = readings.notes(prompts, drawn=drawn)
+    broken = np.any([np.array(each) == "not_finite" for each in other.readings.values()], axis=0)
+    if broken.any():
+        notes += (
+            f"With random weights the states of {int(broken.sum())} of {len(prompts)} prompts are "
+            "NaN or infinite and are left out of that control.",
         )
-    kept = tuple(prompts[row] for row in whole)
-    probes = probe(run, "text_encoder", kept, own.features, whole, seed=seed, twin=other.features)
-    return TextSide(kept, _prompt_rows(prompts, own), probes)
+    rows = np.flatnonzero(readings.located).tolist()
+    kept = tuple(prompts[row] for row in rows)
+    probes = probe(
+        run,
+        "text_encoder",
+        kept,
+        own.features,
+        rows,
+        seed=seed,
+        twin=other.features,
+        held=readings.held,
+        twin_held=other.held,
+    )
+    return TextSide(kept, readings, _prompt_rows(prompts, own), probes, notes)
+
+
+def check_text(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Prompt | None:
+    """The first of `prompts` whose words are found in what a text encoder gets.
+
+    Returns:
+        None if there is none, as all are cut off or changed.
+
+    Raises:
+        ModelError: there is none, as the prompts are not encoded as they are, or the states of the
+            encoders are NaN or infinite, or nothing of them can be read.
+    """
+    parts: list[EncodedSuite] = []
+    done = 0
+    while done < len(prompts):
+        batch = prompts[done : done + (TRIED if done else 1)]
+        part = with_room(loaded, partial(encode_suite, loaded, batch), size=len(batch))
+        if not part.features and any(prompt.constituents for prompt in batch):
+            raise ModelError(f"the text encoder of {loaded.name!r} yields nothing that can be read")
+        located = np.logical_or.reduce(list(part.held.values()))
+        if located.any():
+            return batch[int(np.argmax(located))]
+        parts.append(EncodedSuite((), part.tokens))
+        done += len(batch)
+    every = Readings.of(parts).by_encoder
+    for name, readings in every.items():
+        if "not_finite" in readings:
+            raise ModelError(
+                f"{name} of {loaded.name!r} makes NaN or infinite states of every prompt in "
+                f"{loaded.dtype_name}; give another --dtype, or mend the weights"
+            )
+    if any(each in ("cut_off", "changed") for readings in every.values() for each in readings):
+        return None
+    name = next(iter(every))
+    raise ModelError(
+        f"{name} of {loaded.name!r} does not encode the prompts as they are, so their words "
+        f"cannot be found in it: {not_given(prompts[0])}"
+    )
 
 
 def fitting_encoding(loaded: LoadedModel, prompts: Sequence[Prompt], start: int) -> int:
@@ -76,19 +154,16 @@ def fitting_encoding(loaded: LoadedModel, prompts: Sequence[Prompt], start: int)
     )
 
 
-def prompts_that_fit(
-    loaded: LoadedModel, prompts: Sequence[Prompt], batch_size: int
-) -> tuple[Prompt, ...]:
-    """Those of `prompts` that every encoder reads to the end; nothing else is kept of them."""
-    kept: list[Prompt] = []
+def read_prompts(loaded: LoadedModel, prompts: Sequence[Prompt], batch_size: int) -> Readings:
+    """What the text encoders get of each of `prompts`; nothing else is kept of them."""
+    parts = []
     for start in range(0, len(prompts), batch_size):
         batch = prompts[start : start + batch_size]
-        encoded = with_room(
+        part = with_room(
             loaded, partial(encode_suite, loaded, batch, batch_size=batch_size), size=batch_size
         )
-        cut = encoded.truncated
-        kept += [prompt for prompt, is_cut in zip(batch, cut, strict=True) if not is_cut]
-    return tuple(kept)
+        parts.append(EncodedSuite((), part.tokens))
+    return Readings.of(parts)
 
 
 def probe(
@@ -100,16 +175,36 @@ def probe(
     *,
     seed: int,
     twin: Sequence[Features] = (),
+    held: Mapping[str, np.ndarray] | None = None,
+    twin_held: Mapping[str, np.ndarray] | None = None,
 ) -> StationProbes:
-    """Probe one station as a stage of `run`; `rows` are those of `features` to read."""
+    """Probe one station as a stage of `run`.
+
+    Args:
+        run: the run.
+        station: its name.
+        prompts: those to probe.
+        features: of the station.
+        rows: those of `features` that are the prompts'.
+        seed: of folds and resamples.
+        twin: features of the same places with random weights.
+        held: encoder -> ``(n,)`` rows that may be read of it; others are not read at all.
+        twin_held: the same of the twin, where its states are finite.
+    """
     with run.stage(f"probe {station}", len(features) + len(twin)) as advance:
-        return probe_station(
-            prompts,
-            feature_blocks(features, prompts, rows),
-            twin=feature_blocks(twin, prompts, rows),
-            seed=seed,
-            on_block=advance,
-        )
+        if not any(prompt.constituents for prompt in prompts):
+            return NOTHING
+        blocks = feature_blocks(features, prompts, rows, held=held)
+        other = feature_blocks(twin, prompts, rows, held=_both(held, twin_held))
+        return probe_station(prompts, blocks, twin=other, seed=seed, on_block=advance)
+
+
+def _both(
+    held: Mapping[str, np.ndarray] | None, twin: Mapping[str, np.ndarray] | None
+) -> Mapping[str, np.ndarray] | None:
+    if held is None or twin is None:
+        return held
+    return {name: each & twin[name] for name, each in held.items() if name in twin}
 
 
 def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[str, Any]]:
@@ -129,8 +224,11 @@ def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[
             "foils": [asdict(foil) for foil in prompt.foils],
             "tokens": length,
             "truncated": bool(cut),
+            "reading": {name: readings[row] for name, readings in encoded.readings.items()},
         }
-        for prompt, length, cut in zip(prompts, lengths, encoded.truncated, strict=True)
+        for row, (prompt, length, cut) in enumerate(
+            zip(prompts, lengths, encoded.truncated, strict=True)
+        )
     ]
 
 

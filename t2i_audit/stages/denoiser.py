@@ -1,0 +1,51 @@
+"""The denoiser side: what was recorded while pictures were made, probed beside its control."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from prompts.structure import Prompt
+from t2i_audit.activations.denoiser import GRID
+from t2i_audit.activations.store import Features
+from t2i_audit.generation import Batch
+from t2i_audit.generation.sampling import Sampling
+from t2i_audit.models.load import LoadedModel
+from t2i_audit.probes.station import NOTHING, StationProbes
+from t2i_audit.run.directory import RunDirectory
+from t2i_audit.stages.pictures import denoiser_features, random_denoiser_features
+from t2i_audit.stages.text import probe
+
+
+def probe_denoiser(
+    run: RunDirectory,
+    loaded: LoadedModel,
+    prompts: tuple[Prompt, ...],
+    sampling: Sampling,
+    batches: Sequence[Batch],
+    *,
+    seed: int,
+) -> tuple[StationProbes, list[str]]:
+    """Probe the denoiser at `prompts`, those it was recorded at, with notes on what was left out.
+
+    Nothing is run where no prompt has constituents.
+    """
+    if not any(prompt.constituents for prompt in prompts):
+        for name in ("random denoiser", "probe denoiser"):
+            with run.stage(name, 0):
+                pass
+        return NOTHING, []
+    features = denoiser_features(run.path, batches, prompts)
+    twin = random_denoiser_features(run, loaded, prompts, sampling, seed=seed)
+    rows = range(len(prompts))
+    probes = probe(run, "denoiser", prompts, features, rows, seed=seed, twin=twin)
+    broken = _not_finite(features)
+    said = f"The denoiser's states of {broken} of {len(prompts)} prompts are NaN or infinite"
+    return probes, [f"{said} and are left out of its probes."] if broken else []
+
+
+def _not_finite(features: Sequence[Features]) -> int:
+    """How many prompts lack a state that every prompt has."""
+    grids = [each.valid for each in features if each.position == GRID]
+    return int((~np.logical_and.reduce(grids)).sum()) if grids else 0
