@@ -127,6 +127,7 @@ def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[
             "composition": prompt.composition,
             "constituents": [asdict(part) for part in prompt.constituents],
             "foils": [asdict(foil) for foil in prompt.foils],
+            "metadata": prompt.metadata,
             "tokens": length,
             "truncated": bool(cut),
         }
