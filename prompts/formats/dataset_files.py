@@ -69,6 +69,8 @@ def read_dataset(
         columns, rows = _read_files(files, what, notes, suffix=".parquet")
     elif path.is_dir() and not any((path / name).is_file() for name in _SAVED):
         columns, rows = _read_files(_files(path, split, what), what, notes)
+    elif not path.exists() and _looks_like_a_path(source):
+        raise SuiteFormatError(f"{what} is no file and no folder; look at its spelling")
     else:
         columns, rows = _loaded(source, split, notes)
     empty = True
@@ -77,6 +79,11 @@ def read_dataset(
         yield each
     if empty:
         raise SuiteFormatError(f"{what} has no rows")
+
+
+def _looks_like_a_path(source: str) -> bool:
+    """Whether it cannot be a name on the hub, such as ``owner/name``."""
+    return source[:1] in (".", "/", "~") or source.count("/") > 1 or source.endswith(_SUFFIXES)
 
 
 def _files(folder: Path, split: str | None, what: str) -> list[Path]:

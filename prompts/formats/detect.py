@@ -56,7 +56,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16", "it was read as UTF-16"),
 )
 _SAMPLE = 1 << 16  # bytes that an encoding is guessed from
-_PLAIN = 0.85  # share of ASCII from which a text is taken for English with a few other letters
+_PLAIN = 0.75  # share of ASCII from which a text is taken for English with a few other letters
 _ZEROS = 0.7  # share of zeros among every second byte from which a text is taken for UTF-16
 _ENCODING_NAMES = {"cp1252": "Windows-1252", "utf_16_le": "UTF-16", "utf_16_be": "UTF-16"}
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")

@@ -97,12 +97,10 @@ def _read(path: Path, encoding: str | None, notes: Notes) -> str:
     return text
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in _pieces(path.stem)]
-
-
-def _pieces(name: str) -> list[str]:
-    return [part for part in re.split(r"([0-9]+)", name) if part]
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    """Sorts 2 before 10, and numbers before words."""
+    pieces = [piece for piece in re.split("([0-9]+)", path.stem) if piece]
+    return [(0, int(each), "") if each.isdecimal() else (1, 0, each) for each in pieces]
 
 
 def _items(text: str, source: str, notes: Notes) -> dict[str, Item]:
