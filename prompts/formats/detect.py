@@ -46,6 +46,8 @@ _MARKUP = (
     ("<head", "a web page"),
     ("<body", "a web page"),
     ("<?xml", "an XML document"),
+    ("version https://git-lfs.github.com", "a pointer of Git LFS"),
+    ("/annex/objects/", "a pointer of git-annex"),
 )
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "a byte order mark at its start was taken off"),

@@ -20,7 +20,7 @@ from prompts.errors import SuiteFormatError
 from prompts.formats.imported import Draft, clean
 from prompts.formats.kinds import format_of
 from prompts.formats.notes import Notes
-from prompts.formats.rows import as_json
+from prompts.formats.rows import TEXT_ONLY, as_metadata
 from prompts.grammar.vocabulary import (
     NUMBERS,
     Table,
@@ -79,10 +79,10 @@ def read_geneval(
         draft = Draft(
             where,
             text,
-            row["tag"],
+            clean(row["tag"], where=f"{where}, tag") if row["tag"].strip() else TEXT_ONLY,
             _constituents(text, row["include"]) or (),
             id=clean(str(identifier), where=f"{where}, id") if identifier is not None else "",
-            metadata=as_json(others),
+            metadata=as_metadata(others, where=where),
         )
         yield draft if _says_the_same(draft, row) else replace(draft, constituents=())
     if empty:
@@ -199,6 +199,8 @@ def _constituents(
 
 def _phrase(text: str, at: int, clause: Mapping[str, Any], entity: str) -> list[Constituent] | None:
     noun, count, colour = clause["class"], clause["count"], clause.get("color")
+    if not noun.strip():
+        return None
     # The file makes its plurals by adding an s, whatever the noun.
     forms = [noun] if count == 1 else [plural_of(noun), f"{noun}es", f"{noun}s", noun]
     words = "|".join(re.escape(form) for form in forms)

@@ -17,7 +17,7 @@ from prompts.formats.imported import Draft, clean
 from prompts.formats.json_rows import json_rows
 from prompts.formats.kinds import format_of
 from prompts.formats.notes import Notes
-from prompts.formats.rows import as_json
+from prompts.formats.rows import as_metadata
 from prompts.grammar.vocabulary import (
     NUMBERS,
     Table,
@@ -84,7 +84,9 @@ def read_geneval2(text: str, *, source: str, notes: Notes | None = None) -> Iter
             f"atoms_{atoms}" if isinstance(atoms, int) else "atoms",
             _constituents(cleaned, _things(pairs, skills)),
             id="" if identifier is None else clean(str(identifier), where=f"{where}, id"),
-            metadata=as_json({key: row[key] for key in row if key not in ("prompt", "id")}),
+            metadata=as_metadata(
+                {key: row[key] for key in row if key not in ("prompt", "id")}, where=where
+            ),
         )
 
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from prompts.errors import SuiteFormatError
 from prompts.formats.detect import DELIMITERS, TEXT_COLUMNS, delimiter_of, lines_of
+from prompts.formats.notes import Notes
 
+_MARKS = (
+    (re.compile(r"[-*+•] .*"), "starts with a list mark"),
+    (re.compile(r"\(?\d+[.):] .*"), "starts with a number"),
+    (re.compile("\".*\",?|'.*',?"), "stands in quotation marks"),
+)
 WORDS_OF_A_NAME = 3  # that a column's name has at most
 
 
@@ -85,6 +93,20 @@ def refuse_other_formats(lines: list[str], *, source: str) -> None:
             f"{source} is a table, not a prompt a line: it starts with {shown!r}; import it with "
             f"{table}"
         )
+
+
+def tell_marks(lines: Sequence[str], notes: Notes) -> None:
+    """Note marks that all lines share and that are likely to be no part of the prompts."""
+    told = [line.strip() for line in lines if line.strip()]
+    if len(told) < 2:
+        return
+    for marked, what in _MARKS:
+        if all(marked.fullmatch(line) for line in told):
+            notes.say(f"every line {what}, which was kept as part of the prompt")
+    comments = sum(line.startswith("#") for line in told)
+    if comments:
+        wording = "{n} line that starts with # was taken as a prompt"
+        notes.counts[wording, "{n} lines that start with # were taken as prompts"] += comments
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

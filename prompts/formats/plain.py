@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Literal
@@ -11,11 +12,13 @@ from typing import Literal
 from prompts.errors import SuiteFormatError
 from prompts.formats.detect import delimiter_of, tell_delimiter
 from prompts.formats.imported import Draft, clean
-from prompts.formats.kinds import format_of, json_of, refuse_other_formats
+from prompts.formats.kinds import format_of, json_of, refuse_other_formats, tell_marks
 from prompts.formats.notes import Notes
 from prompts.formats.rows import COLUMNS, METADATA, TEXT_ONLY, Names, Row, from_rows, to_flat_row
 from prompts.structure import Prompt
 
+# Excel's first line that says what stands between cells.
+_TOLD = re.compile('sep=(?P<delimiter>[^"\r\n])(?=[\r\n])', re.IGNORECASE)
 _Record = tuple[int, list[str]]
 """The line it starts at, and its cells."""
 
@@ -28,6 +31,8 @@ def read_text(lines: Iterable[str], *, source: str, notes: Notes | None = None) 
     """
     lines = list(lines)
     refuse_other_formats(lines, source=source)
+    if notes is not None:
+        tell_marks(lines, notes)
     empty = True
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -79,8 +84,12 @@ def table_rows(
     first = text.lstrip().splitlines()[0]
     if json_of(first) is not None or json_of(text) is not None:
         raise SuiteFormatError(f"{source} is JSON, not a table; import it with {format_of(text)}")
+    told = _TOLD.match(text)
+    if told is not None:
+        # Its line's end stays, so that lines are counted as they are in the file.
+        text = text[told.end("delimiter") :]
     if delimiter is None:
-        delimiter = delimiter_of(text, text_column)
+        delimiter = told["delimiter"] if told else delimiter_of(text, text_column)
         tell_delimiter(delimiter, notes)
     records = _records(text, delimiter, source)
     columns = _columns(records[0][1], source)

@@ -23,9 +23,9 @@ Drafts = Iterable["Draft | Prompt"]
 
 _TABLES: tuple[Format, ...] = ("csv", "tsv", "jsonl", "json", "datasets")
 _BY_OPTION: dict[str, tuple[Format, ...]] = {
-    "text_column": (*_TABLES, "tiif"),
-    "type_column": _TABLES,
-    "id_column": _TABLES,
+    "text_column": (*_TABLES, "tiif", "parti", "drawbench"),
+    "type_column": (*_TABLES, "parti", "drawbench"),
+    "id_column": (*_TABLES, "parti", "drawbench"),
     "dataset_split": ("datasets",),
     "encoding": tuple(name for name in get_args(Format) if name != "datasets"),
     "delimiter": ("csv",),
@@ -116,7 +116,7 @@ def read(
     if format_ == "tsv":
         delimiter = "\t"
     elif format_ == "parti":
-        names, delimiter = Names("Prompt", "Category"), None
+        names = Names(names.text or "Prompt", names.type or "Category", names.id)
     elif format_ == "drawbench":
-        names = Names("Prompts", "Category")
+        names = Names(names.text or "Prompts", names.type or "Category", names.id)
     return plain.read_csv([text], source=source, names=names, delimiter=delimiter, notes=notes), {}

@@ -26,6 +26,7 @@ METADATA = "metadata"
 ID_COLUMNS = ("id", "prompt_id", "item_id")
 TEXT_ONLY = "text"
 """Prompt type of a row that does not say one."""
+DEEPEST = 50  # levels of lists and objects in metadata; readers of JSON stop at some hundred
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_COLUMNS = ("constituents", "foils", METADATA)
 
@@ -98,16 +99,38 @@ def from_rows(
             _prompt_text(row, text_column, where, notes),
             clean(kind, where=f"{where}, column {type_column!r}") if kind else TEXT_ONLY,
             id=clean(identifier, where=f"{where}, column {id_column!r}") if identifier else "",
-            metadata={
-                str(name): as_json(value)
-                for name, value in row.items()
-                if name not in read and not _is_empty(value)
-            },
+            metadata=as_metadata(
+                {name: row[name] for name in row if name not in read}, where=where
+            ),
         )
 
 
-def as_json(value: Any) -> Any:
-    """A cell's value as JSON can say it; what it cannot is written as text."""
+def as_metadata(row: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """The cells of a row that are not empty, as JSON can say them.
+
+    Raises `SuiteFormatError` for one that is nested too deeply to be read again.
+    """
+    metadata = {}
+    for name, value in row.items():
+        if _is_empty(value):
+            continue
+        try:
+            metadata[as_json(str(name))] = as_json(value)
+        except RecursionError:
+            raise SuiteFormatError(
+                f"{where}: {str(name)[:40]!r} is nested more than {DEEPEST} levels deep; take it "
+                "out"
+            ) from None
+    return metadata
+
+
+def as_json(value: Any, depth: int = 0) -> Any:
+    """A value as JSON can say it; what it cannot is written as text.
+
+    Raises `RecursionError` for one that is nested more than `DEEPEST` levels deep.
+    """
+    if depth > DEEPEST:
+        raise RecursionError
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
@@ -116,9 +139,9 @@ def as_json(value: Any) -> Any:
         # Half of a surrogate pair cannot be written in UTF-8.
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, Mapping):
-        return {str(as_json(str(key))): as_json(item) for key, item in value.items()}
+        return {as_json(str(key)): as_json(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [as_json(item) for item in value]
+        return [as_json(item, depth + 1) for item in value]
     return as_json(str(value))
 
 
@@ -206,7 +229,7 @@ def _structured(row: Mapping[str, Any], *, where: str) -> Prompt:
             if isinstance(value, str) and value:
                 content[name] = json.loads(value)
         content["split"] = content["split"] or None
-        content[METADATA] = as_json(content[METADATA] or {})
+        content[METADATA] = as_metadata(content[METADATA] or {}, where=where)
         prompt = _prompt_type().validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]

@@ -285,6 +285,32 @@ def test_a_prompt_in_braces_or_with_commas_is_still_text(take: Any) -> None:
     assert texts(take("text", "a.txt")[0]) == wanted
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("- a cat\n- a dog\n", "every line starts with a list mark"),
+        ("1. a cat\n2. a dog\n", "every line starts with a number"),
+        ('"a cat"\n"a dog"\n', "every line stands in quotation marks"),
+        ("# cats\na cat\n", "1 line that starts with # was taken as a prompt"),
+    ],
+)
+def test_marks_that_are_likely_to_be_no_part_of_prompts_are_noted(
+    lines: str, said: str, take: Any
+) -> None:
+    Path("a.txt").write_text(lines)
+
+    prompts, notes = take("text", "a.txt")
+
+    assert len(prompts) == 2
+    assert said in notes
+
+
+def test_a_pointer_to_a_file_is_not_the_file(refuse: Any) -> None:
+    Path("a.txt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n")
+
+    assert "a pointer of Git LFS" in refuse("text", "a.txt")
+
+
 # CSV and TSV
 
 
@@ -333,6 +359,14 @@ def test_a_delimiter_can_be_named(take: Any) -> None:
 
     assert texts(prompts) == ["a red cube, on a table"]
     assert prompts[0].metadata == {"cat": "x"}
+
+
+def test_excels_line_about_the_delimiter_is_no_header(take: Any, refuse: Any) -> None:
+    Path("a.csv").write_text("sep=~\r\nprompt~cat\r\na red cube, on a table~x\r\n")
+
+    assert texts(take("csv", "a.csv")[0]) == ["a red cube, on a table"]
+    Path("a.csv").write_text("sep=;\nprompt;cat\n;x\n")
+    assert "row 1 (line 3): column 'prompt' is empty" in refuse("csv", "a.csv")
 
 
 def test_columns_and_ids_of_the_source_are_kept(take: Any) -> None:
@@ -434,6 +468,21 @@ def test_a_lone_surrogate_beside_the_prompt_does_no_harm(take: Any) -> None:
     Path("a.jsonl").write_text('{"prompt": "a cat", "note": "\\ud800\\u001b[2J"}\n')
 
     assert take("jsonl", "a.jsonl")[0][0].metadata == {"note": "\ufffd\x1b[2J"}
+
+
+def test_metadata_that_no_reader_could_read_again_is_refused(refuse: Any) -> None:
+    for nested in ("[" * 300 + "]" * 300, '{"a":' * 300 + "1" + "}" * 300):
+        Path("a.jsonl").write_text(f'{{"prompt": "a cat", "more": {nested}}}\n')
+        assert "line 1: 'more' is nested more than 50 levels deep" in refuse("jsonl", "a.jsonl")
+
+
+def test_a_file_whose_name_is_no_text_is_read(take: Any) -> None:
+    import os
+
+    name = os.fsdecode(b"caf\xe9.txt")
+    Path(name).write_text("a cat\n")
+
+    assert texts(take("text", name)[0]) == ["a cat"]
 
 
 def test_the_input_is_never_overwritten(refuse: Any) -> None:

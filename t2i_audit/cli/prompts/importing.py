@@ -91,7 +91,8 @@ def import_prompts(
 
     def lines() -> Iterator[str]:
         names = ", ".join(Path(path).name for path in paths)
-        yield dump_header(Header(source=f"{format_}: {names}", seed=seed))
+        # A file's name may hold bytes that are no text.
+        yield dump_header(Header(source=streams.writable(f"{format_}: {names}"), seed=seed))
         for path, tally in tallies.items():
             notes = Notes()
             drafts, vocabularies = read(

@@ -156,9 +156,14 @@ def print_json(value: object, *, output: str = "") -> None:
     """Print `value` as JSON; on stderr where standard output carries prompts."""
     from t2i_audit.io import dump_json
 
-    (sys.stderr if output == STREAM else sys.stdout).write(dump_json(value))
+    (sys.stderr if output == STREAM else sys.stdout).write(writable(dump_json(value)))
 
 
 def say(text: str, *, output: str = "") -> None:
     """Print a line; on stderr where standard output carries prompts."""
-    print(text, file=sys.stderr if output == STREAM else sys.stdout)
+    print(writable(text), file=sys.stderr if output == STREAM else sys.stdout)
+
+
+def writable(text: str) -> str:
+    """`text` without what cannot be written, such as a file's name that is no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
