@@ -42,5 +42,5 @@ def compare(first: Sequence[Prompt], second: Sequence[Prompt]) -> Difference:
 def _fields(first: Prompt, second: Prompt) -> tuple[str, ...]:
     if replace(first, id="") == replace(second, id=""):
         return ()
-    names = ("type", "template", "constituents", "foils", "split")
+    names = ("type", "template", "constituents", "foils", "split", "metadata")
     return tuple(name for name in names if getattr(first, name) != getattr(second, name))

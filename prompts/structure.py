@@ -6,10 +6,10 @@ text each stands, and carries its minimal foils. Nothing downstream parses text 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 Split = Literal["seen", "held_out"]
 Pair = tuple[str, str]
@@ -83,6 +83,8 @@ class Prompt:
 
     In the rendered world's suites: withheld from what the built-in checkpoints were trained on.
     """
+    metadata: dict[str, Any] = field(default_factory=dict, hash=False)
+    """Other columns of the file that the prompt was imported from, as JSON values; never judged."""
 
     def constituent(self, slot: str) -> Constituent | None:
         """The constituent that fills `slot`, or None."""

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from prompts.errors import SuiteFormatError
 from prompts.formats.native import (
@@ -50,7 +51,7 @@ class Suite:
     @property
     def sha256(self) -> str:
         """Content hash, the same whatever the order of the rows or the formatting of the file."""
-        rows = sorted(json.dumps(asdict(prompt), sort_keys=True) for prompt in self.prompts)
+        rows = sorted(json.dumps(_content(prompt), sort_keys=True) for prompt in self.prompts)
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def limited(self, count: int | None) -> Suite:
@@ -58,6 +59,14 @@ class Suite:
         if count is None or count >= len(self.prompts):
             return self
         return Suite(self.name, self.prompts[:count])
+
+
+def _content(prompt: Prompt) -> dict[str, Any]:
+    content = asdict(prompt)
+    # Prompts without metadata keep the hash that they had before there was any.
+    if not prompt.metadata:
+        del content["metadata"]
+    return content
 
 
 def list_suites() -> tuple[str, ...]:

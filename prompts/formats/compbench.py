@@ -15,19 +15,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import PurePath
 
 from prompts.errors import SuiteFormatError
 from prompts.formats.imported import Draft, clean
+from prompts.formats.kinds import refuse_other_formats
+from prompts.formats.notes import Notes
 from prompts.formats.noun_phrases import Phrase, bound_phrases
 from prompts.grammar.vocabulary import NUMBERS, Table, Vocabulary, make_vocabulary
-from prompts.structure import Constituent
+from prompts.structure import Constituent, Split
 
 KINDS = (
     "color", "shape", "texture", "spatial", "3d_spatial", "numeracy", "non_spatial", "complex",
 )  # fmt: skip
 ATTRIBUTE_KINDS = ("color", "shape", "texture")
+# The files of `complex` come in parts, too, named for what their sentences tell.
+_NAME = re.compile(
+    rf"(?P<kind>{'|'.join(KINDS)})(?:_train|_val|_test)?(?:_(?P<split>seen|unseen))?"
+    r"(?:_(?:action|spatial|spatialaction))?"
+)
 
 _ATTRIBUTES = {
     "colour": "red orange yellow green blue purple pink brown black white grey gold silver beige "
@@ -81,25 +89,48 @@ def kind_of(name: str) -> str:
 
     Raises `SuiteFormatError` for a name that is none of T2I-CompBench's.
     """
-    stem = PurePath(name).stem.removesuffix("_val").removesuffix("_train")
-    if stem not in KINDS:
+    match = _NAME.fullmatch(PurePath(name).stem)
+    if match is None:
         raise SuiteFormatError(
             f"{name}: the name does not say what the prompts test; name the file as T2I-CompBench "
-            f"does: {', '.join(KINDS)}, perhaps with _val"
+            f"does: {', '.join(KINDS)}, perhaps with _train, _val, _val_seen or _val_unseen"
         )
-    return stem
+    return match["kind"]
 
 
-def read_compbench(lines: Iterable[str], kind: str, *, source: str) -> Iterator[Draft]:
-    """The lines of one file of the given kind.
+def split_of(name: str) -> Split | None:
+    """The split that a file's name tells: T2I-CompBench++ holds out the unseen compositions."""
+    match = _NAME.fullmatch(PurePath(name).stem)
+    if match is None or match["split"] is None:
+        return None
+    return "held_out" if match["split"] == "unseen" else "seen"
 
-    Raises `SuiteFormatError` for an empty file and for control characters.
+
+def read_compbench(
+    lines: Iterable[str],
+    kind: str,
+    *,
+    source: str,
+    split: Split | None = None,
+    notes: Notes | None = None,
+) -> Iterator[Draft]:
+    """The lines of one file of the given kind and split.
+
+    Raises `SuiteFormatError` for an empty file, for control characters, and for lines that are
+    JSON or a table.
     """
+    lines = list(lines)
+    refuse_other_formats(lines, source=source)
+    for draft in _drafts(lines, kind, source, notes):
+        yield replace(draft, split=split) if split else draft
+
+
+def _drafts(lines: Iterable[str], kind: str, source: str, notes: Notes | None) -> Iterator[Draft]:
     texts = []
     for number, line in enumerate(lines, start=1):
         if line.strip():
             where = f"{source}, line {number}"
-            texts.append((where, clean(line, where=where)))
+            texts.append((where, clean(line, where=where, notes=notes)))
     if not texts:
         raise SuiteFormatError(f"{source} is empty; write one prompt a line")
     counted = _counted_nouns(text for _, text in texts) if kind == "numeracy" else frozenset()

@@ -12,11 +12,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import SuiteFormatError
 from prompts.formats.imported import Draft, clean
+from prompts.formats.kinds import format_of
+from prompts.formats.notes import Notes
+from prompts.formats.rows import TEXT_ONLY, as_metadata
 from prompts.grammar.vocabulary import (
     NUMBERS,
     Table,
@@ -43,8 +47,10 @@ COLOURS = (
 _ATTRIBUTES = ("colour", "count")
 
 
-def read_geneval(lines: Iterable[str], *, source: str) -> Iterator[Draft]:
-    """The rows of a metadata file.
+def read_geneval(
+    lines: Iterable[str], *, source: str, notes: Notes | None = None
+) -> Iterator[Draft]:
+    """The rows of a metadata file; what else they hold is kept as metadata, an ``id`` as the id.
 
     Raises `SuiteFormatError` naming the row, for what is no such metadata.
     """
@@ -61,13 +67,24 @@ def read_geneval(lines: Iterable[str], *, source: str) -> Iterator[Draft]:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(step) for step in first["loc"]) or "the row"
+            found = format_of(line)
+            hint = "" if found in ("geneval", "text") else f"; try to import it with {found}"
             raise SuiteFormatError(
                 f"{where}: {place}: {first['msg']}; GenEval's rows have tag, include and prompt"
+                f"{hint}"
             ) from None
-        text = clean(row["prompt"], where=where)
-        parts = _constituents(text, row["include"]) or ()
-        draft = Draft(where, text, row["tag"], parts)
-        yield draft if _says_the_same(draft, row) else Draft(where, text, row["tag"])
+        text = clean(row["prompt"], where=where, notes=notes)
+        others = {key: value for key, value in json.loads(line).items() if key not in row}
+        identifier = others.pop("id", None)
+        draft = Draft(
+            where,
+            text,
+            clean(row["tag"], where=f"{where}, tag") if row["tag"].strip() else TEXT_ONLY,
+            _constituents(text, row["include"]) or (),
+            id=clean(str(identifier), where=f"{where}, id") if identifier is not None else "",
+            metadata=as_metadata(others, where=where),
+        )
+        yield draft if _says_the_same(draft, row) else replace(draft, constituents=())
     if empty:
         raise SuiteFormatError(f"{source} is empty; GenEval's metadata has one JSON object a line")
 
@@ -182,6 +199,8 @@ def _constituents(
 
 def _phrase(text: str, at: int, clause: Mapping[str, Any], entity: str) -> list[Constituent] | None:
     noun, count, colour = clause["class"], clause["count"], clause.get("color")
+    if not noun.strip():
+        return None
     # The file makes its plurals by adding an s, whatever the noun.
     forms = [noun] if count == 1 else [plural_of(noun), f"{noun}es", f"{noun}s", noun]
     words = "|".join(re.escape(form) for form in forms)

@@ -1,18 +1,17 @@
-"""Datasets of the library ``datasets`` and Parquet, with a dataset card."""
+"""Writing datasets of the library ``datasets``: Parquet, with a dataset card."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.imported import Draft
 from prompts.formats.native import Header
-from prompts.formats.rows import from_rows, to_row
+from prompts.formats.rows import METADATA, to_row
 from prompts.structure import Prompt
 
 if TYPE_CHECKING:
@@ -21,88 +20,6 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 10_000
 PARQUET = "prompts.parquet"
 CARD = "README.md"
-
-
-def read_dataset(
-    source: str,
-    *,
-    split: str | None = None,
-    text_column: str | None = None,
-    type_column: str | None = None,
-) -> Iterator[Draft | Prompt]:
-    """Rows of a dataset: a folder that ``save_to_disk`` wrote, a Parquet file or folder, a hub id.
-
-    Raises `SuiteFormatError` when it cannot be loaded, and as `from_rows` does.
-    """
-    columns, rows = _parquet(source) or _dataset(source, split)
-    empty = True
-    for each in from_rows(
-        rows,
-        columns,
-        source=f"dataset {source}",
-        text_column=text_column,
-        type_column=type_column,
-    ):
-        empty = False
-        yield each
-    if empty:
-        raise SuiteFormatError(f"dataset {source} has no rows")
-
-
-Rows = Iterable[Mapping[str, Any]]
-
-
-def _parquet(source: str) -> tuple[list[str], Rows] | None:
-    """Columns and rows of a Parquet file or of all in a folder; None where there are none.
-
-    Read here and not by `datasets`, which keeps a copy of every file it reads, and may take the
-    copy of another folder of the same name for it.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = Path(source)
-    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
-    if not files:
-        return None
-
-    def rows() -> Iterator[Mapping[str, Any]]:
-        for file in files:
-            with pq.ParquetFile(file) as table:
-                for batch in table.iter_batches(ROWS_AT_ONCE):
-                    yield from batch.to_pylist()
-
-    try:
-        columns = list(pq.read_schema(files[0]).names)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise SuiteFormatError(f"dataset {source} is no Parquet: {reason[0]}") from None
-    return columns, rows()
-
-
-def _dataset(source: str, split: str | None) -> tuple[list[str], Rows]:
-    """Columns and rows of what ``save_to_disk`` wrote, or of a dataset on the hub."""
-    import datasets
-
-    datasets.disable_progress_bars()
-    try:
-        if Path(source).is_dir():
-            loaded = datasets.load_from_disk(source)
-        else:
-            loaded = datasets.load_dataset(source)
-    except Exception as error:  # the library raises whatever its readers and the hub raise
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise SuiteFormatError(f"dataset {source!r} cannot be loaded: {reason[0]}") from None
-    if isinstance(loaded, dict):
-        if split is None and len(loaded) == 1:
-            split = next(iter(loaded))
-        if split not in loaded:
-            raise SuiteFormatError(
-                f"dataset {source!r} has the splits {', '.join(map(str, loaded))}; name one with "
-                "--dataset-split"
-            )
-        loaded = loaded[split]
-    return list(loaded.column_names), loaded
 
 
 def write_parquet(prompts: Iterable[Prompt], path: Path) -> int:
@@ -200,6 +117,7 @@ structure.{origin}{seed}
 | `split` | `seen` or `held_out`, where compositions are withheld |
 | `constituents` | slot, kind, value, character span (`start`, `end`) and entities of each part |
 | `foils` | minimally changed prompts that are false wherever the prompt is true, and the change |
+| `metadata` | other columns of the source as JSON, or null |
 """
 
 
@@ -218,4 +136,11 @@ def _schema() -> pa.Schema:
     )
     foil = pa.struct([("text", pa.string()), ("change", pa.string())])
     texts = [(name, pa.string()) for name in ("id", "text", "type", "template", "split")]
-    return pa.schema([*texts, ("constituents", pa.list_(constituent)), ("foils", pa.list_(foil))])
+    return pa.schema(
+        [
+            *texts,
+            ("constituents", pa.list_(constituent)),
+            ("foils", pa.list_(foil)),
+            (METADATA, pa.string()),
+        ]
+    )

@@ -9,15 +9,17 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from prompts.errors import SuiteFormatError
 from prompts.foils import draw_of, foils_of
+from prompts.formats.detect import without_unseen
 from prompts.formats.native import text_fault
+from prompts.formats.notes import Notes
 from prompts.grammar.sample import ID_DIGITS
 from prompts.grammar.template import Template, TemplateSlot, lay_out, make_template
 from prompts.grammar.vocabulary import Vocabulary
-from prompts.structure import Constituent, Foil, Prompt
+from prompts.structure import Constituent, Foil, Prompt, Split
 
 Duplicates = Literal["drop", "keep", "refuse"]
 EXAMPLES = 5  # texts without structure that a tally keeps
@@ -35,6 +37,11 @@ class Draft:
     """With spans in `text`; empty where only the text is known."""
     fixed: frozenset[str] = frozenset()
     """Slots that foils leave alone."""
+    id: str = ""
+    """What its source calls it; without a name it is called by a hash of its text."""
+    split: Split | None = None
+    metadata: dict[str, Any] = field(default_factory=dict, hash=False)
+    """Other columns of its row, as JSON values."""
 
 
 @dataclass
@@ -51,6 +58,8 @@ class Tally:
     duplicates: int = 0
     """Rows whose text was there already, after normalisation."""
     text_only_examples: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was done to the file on its way in; see `Notes`."""
 
     @property
     def share_parsed(self) -> float:
@@ -58,12 +67,13 @@ class Tally:
         return self.parsed / self.rows if self.rows else float("nan")
 
 
-def clean(text: str, *, where: str) -> str:
-    """`text` in Unicode's composed form (NFC), without blanks at its ends.
+def clean(text: str, *, where: str, notes: Notes | None = None) -> str:
+    """`text` in Unicode's composed form (NFC), without what nobody sees; see `without_unseen`.
 
     Raises `SuiteFormatError` for an empty text and for control characters.
     """
-    composed = unicodedata.normalize("NFC", text).strip()
+    seen = without_unseen(text, Notes() if notes is None else notes)
+    composed = unicodedata.normalize("NFC", seen).strip()
     fault = text_fault(composed)
     if fault:
         raise SuiteFormatError(f"{where}: text {fault}")
@@ -78,14 +88,19 @@ def finish(
     duplicates: Duplicates = "drop",
     seed: int = 0,
     known: dict[int, int] | None = None,
+    ids: set[str] | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Prompt]:
     """Prompts of `drafts`, with foils where there is structure; fills `tally` on the way.
 
-    `known` remembers texts over several files: how often each occurred, by a hash.
+    `known` and `ids` remember texts and ids over several files: how often each text occurred, by a
+    hash, and which ids the files gave. An id that recurs gets a number, and `notes` count it.
 
     Raises `SuiteFormatError` for a double row where `duplicates` is ``refuse``.
     """
     known = {} if known is None else known
+    ids = set() if ids is None else ids
+    notes = Notes() if notes is None else notes
     for draft in drafts:
         tally.rows += 1
         tally.parsed += bool(draft.constituents)
@@ -105,7 +120,9 @@ def finish(
             if duplicates == "drop":
                 continue
         prompt = _prompt(draft, vocabularies or {}, seed) if isinstance(draft, Draft) else draft
-        if times:
+        if isinstance(draft, Prompt) or draft.id:
+            prompt = replace(prompt, id=_unique(prompt.id, ids, notes))
+        elif times:
             prompt = replace(prompt, id=f"{prompt.id}-{times + 1}")
         if prompt.constituents:
             tally.structured += 1
@@ -117,11 +134,35 @@ def finish(
 
 
 def _prompt(draft: Draft, vocabularies: Mapping[str, Vocabulary], seed: int) -> Prompt:
-    identifier = hashlib.sha256(draft.text.encode()).hexdigest()[:ID_DIGITS]
+    digest = hashlib.sha256(draft.text.encode()).hexdigest()[:ID_DIGITS]
     foils: tuple[Foil, ...] = ()
-    if draft.constituents:
-        foils = _foils(draft, vocabularies, draw_of(int(identifier, 16), seed))
-    return Prompt(identifier, draft.text, draft.type, draft.type, draft.constituents, foils)
+    # Without the words of a kind nobody knows what excludes what, so no foil would be sure.
+    if draft.constituents and all(part.kind in vocabularies for part in draft.constituents):
+        foils = _foils(draft, vocabularies, draw_of(int(digest, 16), seed))
+    return Prompt(
+        draft.id or digest,
+        draft.text,
+        draft.type,
+        draft.type,
+        draft.constituents,
+        foils,
+        draft.split,
+        draft.metadata,
+    )
+
+
+def _unique(own: str, ids: set[str], notes: Notes) -> str:
+    identifier, number = own, 1
+    while identifier in ids:
+        number += 1
+        identifier = f"{own}-{number}"
+    if number > 1:
+        notes.count(
+            "{n} id occurred before and got a number at its end",
+            "{n} ids occurred before and got a number at their ends",
+        )
+    ids.add(identifier)
+    return identifier
 
 
 def _normal(text: str) -> str:

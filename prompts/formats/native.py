@@ -88,7 +88,7 @@ def read_lines(lines: Iterable[str], *, source: str) -> Iterator[Prompt]:
     from pydantic import ValidationError
 
     validate = _prompt_type().validate_json
-    empty = True
+    empty = first = True
     for number, line in enumerate(lines, start=1):
         if not line.strip() or (number == 1 and line.startswith(HEADER)):
             continue
@@ -96,7 +96,11 @@ def read_lines(lines: Iterable[str], *, source: str) -> Iterator[Prompt]:
         try:
             prompt = validate(line)
         except ValidationError as error:
-            raise SuiteFormatError(f"{source}, line {number}: {_first_fault(error)}") from None
+            hint = foreign_hint(line) if first else ""
+            raise SuiteFormatError(
+                f"{source}, line {number}: {_first_fault(error)}{hint}"
+            ) from None
+        first = False
         fault = fault_of(prompt)
         if fault:
             raise SuiteFormatError(f"{source}, line {number}: {fault}")
@@ -111,7 +115,8 @@ def file_lines(path: Path, *, source: str) -> Iterator[str]:
     Raises `SuiteFormatError` when it cannot be read or is not text.
     """
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
+        # Editors of Windows put a byte order mark first, which is no part of the text.
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
             yield from stream_lines(file, source=source)
     except OSError as error:
         raise SuiteFormatError(f"{source} cannot be read: {error.strerror}") from None
@@ -120,7 +125,8 @@ def file_lines(path: Path, *, source: str) -> Iterator[str]:
 def stream_lines(file: TextIO, *, source: str) -> Iterator[str]:
     """The lines of an open file; raises `SuiteFormatError` where they are not text."""
     try:
-        yield from file
+        for number, line in enumerate(file):
+            yield line if number else line.removeprefix("\ufeff")
     except UnicodeDecodeError:
         raise SuiteFormatError(f"{source} is not UTF-8 text; save it as JSON Lines") from None
 
@@ -162,10 +168,11 @@ def text_fault(text: str) -> str | None:
     """What is wrong with a text, or None."""
     if not text.strip():
         return "is empty"
-    if text.isascii():
-        return None if text.isprintable() else "has a control character; write plain text"
-    if any(unicodedata.category(c) in _CONTROL or c in _DIRECTION for c in text):
-        return "has a control character; write plain text"
+    if text.isascii() and text.isprintable():
+        return None
+    for character in text:
+        if unicodedata.category(character) in _CONTROL or character in _DIRECTION:
+            return f"has a control character (U+{ord(character):04X}); write plain text"
     if not unicodedata.is_normalized("NFC", text):
         return "is not in Unicode's composed form (NFC), on which spans rest; import it anew"
     return None
@@ -181,10 +188,13 @@ def dump_prompt(prompt: Prompt) -> str:
         ]
     )
     split = quoted(prompt.split) if prompt.split else "null"
+    metadata = ""
+    if prompt.metadata:
+        metadata = f', "metadata": {json.dumps(prompt.metadata, ensure_ascii=False)}'
     return (
         f'{{"id": {quoted(prompt.id)}, "text": {quoted(prompt.text)}, '
         f'"type": {quoted(prompt.type)}, "template": {quoted(prompt.template)}, '
-        f'"constituents": [{parts}], "foils": [{foils}], "split": {split}}}\n'
+        f'"constituents": [{parts}], "foils": [{foils}], "split": {split}{metadata}}}\n'
     )
 
 
@@ -223,6 +233,14 @@ def _header_type() -> TypeAdapter[HeaderLine]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(HeaderLine)
+
+
+def foreign_hint(line: str) -> str:
+    """What to do with a file whose first line is no prompt of a suite."""
+    from prompts.formats.kinds import format_of
+
+    found = format_of(line)
+    return f"; if it is another format, take it in with `t2i-audit prompts import {found}`"
 
 
 def _first_fault(error: Any) -> str:

@@ -1,29 +1,44 @@
-"""Plain text, one prompt a line, and CSV with named columns."""
+"""Plain text, one prompt a line, and tables (CSV, TSV) with named columns."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Literal
 
 from prompts.errors import SuiteFormatError
+from prompts.formats.detect import delimiter_of, tell_delimiter
 from prompts.formats.imported import Draft, clean
-from prompts.formats.rows import COLUMNS, TEXT_ONLY, from_rows, to_flat_row
+from prompts.formats.kinds import format_of, json_of, refuse_other_formats, tell_marks
+from prompts.formats.notes import Notes
+from prompts.formats.rows import COLUMNS, METADATA, TEXT_ONLY, Names, Row, from_rows, to_flat_row
 from prompts.structure import Prompt
 
+# Excel's first line that says what stands between cells.
+_TOLD = re.compile('sep=(?P<delimiter>[^"\r\n])(?=[\r\n])', re.IGNORECASE)
+_Record = tuple[int, list[str]]
+"""The line it starts at, and its cells."""
 
-def read_text(lines: Iterable[str], *, source: str) -> Iterator[Draft]:
+
+def read_text(lines: Iterable[str], *, source: str, notes: Notes | None = None) -> Iterator[Draft]:
     """A prompt a line; blank lines are skipped.
 
-    Raises `SuiteFormatError` naming the line, for an empty file and for control characters.
+    Raises `SuiteFormatError` naming the line, for an empty file, for control characters, and for
+    lines that are JSON or a table.
     """
+    lines = list(lines)
+    refuse_other_formats(lines, source=source)
+    if notes is not None:
+        tell_marks(lines, notes)
     empty = True
     for number, line in enumerate(lines, start=1):
         if line.strip():
             empty = False
             where = f"{source}, line {number}"
-            yield Draft(where, clean(line, where=where), TEXT_ONLY)
+            yield Draft(where, clean(line, where=where, notes=notes), TEXT_ONLY)
     if empty:
         raise SuiteFormatError(f"{source} is empty; write one prompt a line")
 
@@ -32,32 +47,124 @@ def read_csv(
     lines: Iterable[str],
     *,
     source: str,
-    text_column: str | None = None,
-    type_column: str | None = None,
+    names: Names | None = None,
+    delimiter: str | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Draft | Prompt]:
-    """The rows of a CSV file with a header; see `from_rows`.
+    """The rows of a table with a header; see `from_rows`.
 
-    Raises `SuiteFormatError` naming the row.
+    Args:
+        lines: the file's text, in pieces of any length.
+        source: the file, for messages.
+        names: of the columns to read.
+        delimiter: between cells; if None, it is detected.
+        notes: told what was detected and left out.
+
+    Raises:
+        SuiteFormatError: naming the row and its line.
     """
-    reader = csv.DictReader(lines, strict=True)
-    try:
-        columns = reader.fieldnames
-        if not columns:
-            raise SuiteFormatError(f"{source} is empty; a CSV file starts with its columns' names")
-        empty = True
-        for each in from_rows(
-            reader,
-            columns,
-            source=source,
-            text_column=text_column,
-            type_column=type_column,
-        ):
-            empty = False
-            yield each
-    except csv.Error as error:
-        raise SuiteFormatError(f"{source}, line {reader.line_num}: {error}") from None
-    if empty:
+    names, notes = names or Names(), notes or Notes()
+    columns, rows = table_rows(
+        "".join(lines), source=source, text_column=names.text, delimiter=delimiter, notes=notes
+    )
+    yield from from_rows(rows, columns, source=source, names=names, notes=notes)
+
+
+def table_rows(
+    text: str,
+    *,
+    source: str,
+    notes: Notes,
+    text_column: str | None = None,
+    delimiter: str | None = None,
+) -> tuple[list[str], Iterator[Row]]:
+    """The columns and the rows of a table; see `read_csv`."""
+    if not text.strip():
+        raise SuiteFormatError(f"{source} is empty; a CSV file starts with its columns' names")
+    first = text.lstrip().splitlines()[0]
+    if json_of(first) is not None or json_of(text) is not None:
+        raise SuiteFormatError(f"{source} is JSON, not a table; import it with {format_of(text)}")
+    told = _TOLD.match(text)
+    if told is not None:
+        # Its line's end stays, so that lines are counted as they are in the file.
+        text = text[told.end("delimiter") :]
+    if delimiter is None:
+        delimiter = told["delimiter"] if told else delimiter_of(text, text_column)
+        tell_delimiter(delimiter, notes)
+    records = _records(text, delimiter, source)
+    columns = _columns(records[0][1], source)
+    if len(records) == 1:
         raise SuiteFormatError(f"{source} has no rows beneath its columns' names")
+    return columns, _rows(records[1:], columns, source, notes)
+
+
+def _records(text: str, delimiter: str, source: str) -> list[_Record]:
+    if delimiter != "\t":
+        return _parsed(text, delimiter, source)
+    # Most files with tabs know no quotation marks, so that a cell may well start with one.
+    plain = _parsed(text, delimiter, source, quoting=csv.QUOTE_NONE)
+    if len({len(cells) for _, cells in plain}) == 1:
+        try:
+            quoted = _parsed(text, delimiter, source)
+        except SuiteFormatError:
+            return plain
+        agrees = len({len(cells) for _, cells in quoted}) == 1 and len(quoted) == len(plain)
+        return quoted if agrees else plain
+    return _parsed(text, delimiter, source)
+
+
+def _parsed(
+    text: str, delimiter: str, source: str, *, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+) -> list[_Record]:
+    """The records that are not blank lines; raises `SuiteFormatError` naming the line."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, quoting=quoting
+    )
+    records = []
+    line = 1
+    try:
+        for cells in reader:
+            if cells:
+                records.append((line, cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        limit = csv.field_size_limit()
+        if "field limit" in str(error):
+            reason = f"a cell has more than {limit:,} characters; is a quotation mark not closed?"
+        elif "end of data" in str(error):
+            reason = "a quotation mark is never closed; close it, or double it inside a cell"
+        else:
+            reason = f"{error}; put a cell with quotation marks in such, and double those inside"
+        raise SuiteFormatError(f"{source}, line {line}: {reason}") from None
+    return records
+
+
+def _columns(header: Sequence[str], source: str) -> list[str]:
+    columns = [name.strip() or f"column_{place}" for place, name in enumerate(header, start=1)]
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        raise SuiteFormatError(f"{source} has the column {twice!r} twice; rename one")
+    return columns
+
+
+def _rows(
+    records: Iterable[_Record], columns: Sequence[str], source: str, notes: Notes
+) -> Iterator[Row]:
+    for number, (line, cells) in enumerate(records, start=1):
+        place = f"row {number} (line {line})"
+        if len(cells) > len(columns):
+            kind = "column" if len(columns) == 1 else "columns"
+            raise SuiteFormatError(
+                f"{source}, {place} has {len(cells)} cells for {len(columns)} {kind} "
+                f"({', '.join(columns[:20])}); put a cell that holds the delimiter in quotation "
+                "marks"
+            )
+        if len(cells) < len(columns):
+            notes.count(
+                "{n} row has fewer cells than there are columns",
+                "{n} rows have fewer cells than there are columns",
+            )
+        yield place, dict(zip(columns, chain(cells, [""] * len(columns)), strict=False))
 
 
 def write_text(prompts: Iterable[Prompt]) -> Iterator[str]:
@@ -68,7 +175,7 @@ def write_text(prompts: Iterable[Prompt]) -> Iterator[str]:
 
 def write_csv(prompts: Iterable[Prompt]) -> Iterator[str]:
     """A header and a row for each prompt, constituents and foils as JSON."""
-    yield from _csv_lines(COLUMNS, (to_flat_row(prompt) for prompt in prompts))
+    yield from _csv_lines((*COLUMNS, METADATA), (to_flat_row(prompt) for prompt in prompts))
 
 
 def write_pairs(prompts: Iterable[Prompt]) -> Iterator[str]:

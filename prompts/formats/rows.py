@@ -1,31 +1,53 @@
-"""Prompts as rows of a table: what CSV, Parquet and `datasets` share."""
+"""Prompts as rows of a table: what CSV, JSON, Parquet and `datasets` share."""
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import SuiteFormatError
+from prompts.formats.detect import TEXT_COLUMNS
 from prompts.formats.imported import Draft, clean
 from prompts.formats.native import fault_of
+from prompts.formats.notes import Notes
 from prompts.structure import Prompt
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 COLUMNS = ("id", "text", "type", "template", "split", "constituents", "foils")
-TEXT_COLUMNS = ("text", "prompt", "caption")
+METADATA = "metadata"
+"""The last column of what this program writes; files of older versions have none."""
+ID_COLUMNS = ("id", "prompt_id", "item_id")
 TEXT_ONLY = "text"
 """Prompt type of a row that does not say one."""
+DEEPEST = 50  # levels of lists and objects in metadata; readers of JSON stop at some hundred
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_JSON_COLUMNS = ("constituents", "foils", METADATA)
+
+Row = tuple[str, Mapping[str, Any]]
+"""Where it stands, e.g. ``row 1 (line 2)``, and its cells by column."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """The columns to read, as the user names them; None where they are found by their names."""
+
+    text: str | None = None
+    type: str | None = None
+    id: str | None = None
 
 
 def to_row(prompt: Prompt) -> dict[str, Any]:
-    """A prompt as a row of `COLUMNS`, constituents and foils as lists."""
+    """A prompt as a row of `COLUMNS` and metadata, constituents and foils as lists."""
     row = asdict(prompt)
-    return {name: row[name] for name in COLUMNS}
+    content = json.dumps(prompt.metadata, ensure_ascii=False) if prompt.metadata else None
+    return {name: row[name] for name in COLUMNS} | {METADATA: content}
 
 
 def to_flat_row(prompt: Prompt) -> dict[str, str]:
@@ -37,64 +59,186 @@ def to_flat_row(prompt: Prompt) -> dict[str, str]:
 
 
 def from_rows(
-    rows: Iterable[Mapping[str, Any]],
-    columns: Sequence[str],
-    *,
-    source: str,
-    text_column: str | None = None,
-    type_column: str | None = None,
-    first: int = 1,
+    rows: Iterable[Row], columns: Sequence[str], *, source: str, names: Names, notes: Notes
 ) -> Iterator[Draft | Prompt]:
     """Rows of a table: with their structure where they have our columns, else as text.
 
+    Columns that are not read are kept as the prompts' metadata.
+
     Args:
-        rows: by column.
+        rows: each with its place.
         columns: the names there are.
         source: the file, for messages.
-        text_column: where the text stands; if None, ``text``, ``prompt`` or ``caption``.
-        type_column: where the prompt type stands, if anywhere.
-        first: number of the first row in messages.
+        names: of the columns for the text (else ``text``, ``prompt``, ``caption``...), the prompt
+            type and the id (else ``id``, ``prompt_id`` or ``item_id``).
+        notes: told what was left out or chosen.
 
     Raises:
         SuiteFormatError: a column is missing, or a row cannot be used.
     """
-    if text_column is None and set(COLUMNS) <= set(columns):
-        for number, row in enumerate(rows, start=first):
-            yield _structured(row, where=f"{source}, row {number}")
+    if names.text is None and set(COLUMNS) <= set(columns):
+        for place, row in rows:
+            yield _structured(row, where=f"{source}, {place}")
         return
-    column = text_column or next((name for name in TEXT_COLUMNS if name in columns), None)
-    for name in (column, type_column):
-        if (name is None and column is None) or (name is not None and name not in columns):
-            asked = "column for the text" if name is None else f"column {name!r}"
+    text_column = _text_column(columns, names.text, source, notes)
+    type_column = _asked(columns, names.type, "--type-column", source)
+    id_column = _asked(columns, names.id, "--id-column", source)
+    if id_column is None:
+        id_column = next(iter(_known(columns, ID_COLUMNS)), None)
+    read = {text_column, type_column, id_column}
+    for place, row in rows:
+        # Spreadsheets end in such rows; with a single column it is a prompt that is missing.
+        if len(row) > 1 and all(_is_empty(value) for value in row.values()):
+            notes.count("{n} empty row was left out", "{n} empty rows were left out")
+            continue
+        where = f"{source}, {place}"
+        identifier = _text_of(row.get(id_column)) if id_column else ""
+        kind = _text_of(row.get(type_column)) if type_column else ""
+        yield Draft(
+            where,
+            _prompt_text(row, text_column, where, notes),
+            clean(kind, where=f"{where}, column {type_column!r}") if kind else TEXT_ONLY,
+            id=clean(identifier, where=f"{where}, column {id_column!r}") if identifier else "",
+            metadata=as_metadata(
+                {name: row[name] for name in row if name not in read}, where=where
+            ),
+        )
+
+
+def as_metadata(row: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """The cells of a row that are not empty, as JSON can say them.
+
+    Raises `SuiteFormatError` for one that is nested too deeply to be read again.
+    """
+    metadata = {}
+    for name, value in row.items():
+        if _is_empty(value):
+            continue
+        try:
+            metadata[as_json(str(name))] = as_json(value)
+        except RecursionError:
             raise SuiteFormatError(
-                f"{source} has no {asked}; it has {', '.join(columns)}: name one with "
-                f"{'--type-column' if name == type_column and name else '--text-column'}"
-            )
-    for number, row in enumerate(rows, start=first):
-        where = f"{source}, row {number}"
-        text = row[column or ""]
-        if not isinstance(text, str):
-            raise SuiteFormatError(f"{where}: column {column!r} holds no text but {text!r}")
-        kind = str(row[type_column] or TEXT_ONLY) if type_column else TEXT_ONLY
-        yield Draft(where, clean(text, where=where), kind)
+                f"{where}: {str(name)[:40]!r} is nested more than {DEEPEST} levels deep; take it "
+                "out"
+            ) from None
+    return metadata
+
+
+def as_json(value: Any, depth: int = 0) -> Any:
+    """A value as JSON can say it; what it cannot is written as text.
+
+    Raises `RecursionError` for one that is nested more than `DEEPEST` levels deep.
+    """
+    if depth > DEEPEST:
+        raise RecursionError
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        # Half of a surrogate pair cannot be written in UTF-8.
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {as_json(str(key)): as_json(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item, depth + 1) for item in value]
+    return as_json(str(value))
+
+
+def _text_column(columns: Sequence[str], asked: str | None, source: str, notes: Notes) -> str:
+    if asked is not None:
+        return _asked(columns, asked, "--text-column", source) or asked
+    found = _known(columns, TEXT_COLUMNS)
+    if not found:
+        text = (
+            "; if each line is a prompt, import it with text"
+            if len(columns) == 1
+            else "; if its first row is a prompt, put a row of names above it"
+        )
+        raise SuiteFormatError(
+            f"{source} has no column for the text; it has {_listed(columns)}: name one with "
+            f"--text-column{text}"
+        )
+    if len(found) > 1:
+        others = ", ".join(map(repr, found[1:]))
+        notes.say(
+            f"column {found[0]!r} was taken for the prompts, not {others}; --text-column chooses"
+        )
+    return found[0]
+
+
+def _asked(columns: Sequence[str], asked: str | None, option: str, source: str) -> str | None:
+    if asked is None or asked in columns:
+        return asked
+    found = _known(columns, (asked.lower(),))
+    if len(found) == 1:
+        return found[0]
+    raise SuiteFormatError(
+        f"{source} has no column {asked!r}; it has {_listed(columns)}: name one with {option}"
+    )
+
+
+def _known(columns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The columns of these names, whatever their case, in the names' order."""
+    return [own for name in names for own in columns if own.strip().lower() == name]
+
+
+def _listed(columns: Sequence[str]) -> str:
+    shown = ", ".join(name[:40] for name in columns[:20])
+    return shown + (", ..." if len(columns) > 20 else "")
+
+
+def _prompt_text(row: Mapping[str, Any], column: str, where: str, notes: Notes) -> str:
+    if column not in row:
+        raise SuiteFormatError(f"{where} has no column {column!r}; fill it in, or take the row out")
+    text = row[column]
+    if _is_empty(text):
+        raise SuiteFormatError(
+            f"{where}: column {column!r} is empty; fill it in, or take the row out"
+        )
+    if not isinstance(text, str):
+        raise SuiteFormatError(f"{where}: column {column!r} holds no text but {text!r:.60}")
+    return clean(text, where=where, notes=notes)
+
+
+def _is_empty(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _text_of(value: Any) -> str:
+    if _is_empty(value):
+        return ""
+    # Tables made by pandas have whole numbers as fractions where a cell is missing.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
 
 
 def _structured(row: Mapping[str, Any], *, where: str) -> Prompt:
     from pydantic import ValidationError
 
-    content = {name: row[name] for name in COLUMNS}
+    missing = [name for name in COLUMNS if name not in row]
+    if missing:
+        raise SuiteFormatError(f"{where} has no {', '.join(missing)}, as other rows have")
+    content = {name: row.get(name) for name in (*COLUMNS, METADATA)}
     try:
-        for name in ("constituents", "foils"):
-            if isinstance(content[name], str):
-                content[name] = json.loads(content[name])
+        for name in _JSON_COLUMNS:
+            value = content[name]
+            if isinstance(value, str) and value:
+                content[name] = json.loads(value)
         content["split"] = content["split"] or None
+        content[METADATA] = as_metadata(content[METADATA] or {}, where=where)
         prompt = _prompt_type().validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"])
         raise SuiteFormatError(f"{where}: {place}: {first['msg']}") from None
-    except json.JSONDecodeError as error:
-        raise SuiteFormatError(f"{where}: constituents or foils are no JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise SuiteFormatError(
+            f"{where}: constituents, foils or metadata are no JSON: {error}"
+        ) from None
     fault = fault_of(prompt)
     if fault:
         raise SuiteFormatError(f"{where}: {fault}")

@@ -43,6 +43,7 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         Column("composition", "string", "", "Content without wording; clusters of the bootstrap."),
         Column("constituents", "json", "", "List of slot, kind, value, start, end, entities."),
         Column("foils", "json", "", "List of text and change: minimal changes that are false."),
+        Column("metadata", "json", "", "Other columns of the file it was imported from."),
         Column(
             "tokens", "int32", "tokens", "Length in the encoder that needs most, ends included."
         ),

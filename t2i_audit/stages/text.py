@@ -222,6 +222,7 @@ def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[
             "composition": prompt.composition,
             "constituents": [asdict(part) for part in prompt.constituents],
             "foils": [asdict(foil) for foil in prompt.foils],
+            "metadata": prompt.metadata,
             "tokens": length,
             "truncated": bool(cut),
             "reading": {name: readings[row] for name, readings in encoded.readings.items()},

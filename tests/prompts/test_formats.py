@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from prompts.errors import SuiteFormatError
 from prompts.formats import geneval, hub, plain
+from prompts.formats.dataset_files import read_dataset
 from prompts.formats.imported import Duplicates, Tally, finish
 from prompts.formats.native import (
     Header,
@@ -20,6 +21,7 @@ from prompts.formats.native import (
     read_header,
     read_lines,
 )
+from prompts.formats.rows import Names
 from prompts.grammar.load import list_grammars, load_grammar
 from prompts.grammar.sample import generate
 from prompts.plausibility import Control, control
@@ -90,7 +92,7 @@ def test_tables_keep_the_whole_structure(name: str, tmp_path: Path) -> None:
 
     from_csv = finish(plain.read_csv(plain.write_csv(own), source="csv"), Tally())
     hub.write_folder(own, tmp_path / "set", name="set", header=None)
-    from_hub = finish(hub.read_dataset(str(tmp_path / "set")), Tally())
+    from_hub = finish(read_dataset(str(tmp_path / "set")), Tally())
 
     assert list(from_csv) == own
     assert list(from_hub) == own
@@ -115,7 +117,7 @@ def test_a_dataset_saved_to_disk_is_taken_by_its_column(tmp_path: Path) -> None:
     rows = {"caption_en": ["a red cup", "a dog"], "kind": ["colour", "object"]}
     datasets.Dataset.from_dict(rows).save_to_disk(tmp_path / "set")
 
-    read = hub.read_dataset(str(tmp_path / "set"), text_column="caption_en", type_column="kind")
+    read = read_dataset(str(tmp_path / "set"), names=Names("caption_en", "kind"))
 
     assert [(p.text, p.type) for p in finish(read, Tally())] == [
         ("a red cup", "colour"),
@@ -124,7 +126,7 @@ def test_a_dataset_saved_to_disk_is_taken_by_its_column(tmp_path: Path) -> None:
     with pytest.raises(
         SuiteFormatError, match="it has caption_en, kind: name one with --text-column"
     ):
-        list(hub.read_dataset(str(tmp_path / "set")))
+        list(read_dataset(str(tmp_path / "set")))
 
 
 @pytest.mark.parametrize("name", ["world", "counting", "attributes", "relations"])
@@ -178,10 +180,10 @@ def test_doubles_are_counted_and_dropped_or_kept(duplicates: Duplicates, kept: l
 def test_text_is_kept_in_its_composed_form() -> None:
     (draft,) = plain.read_text(["cafe\u0301 中 👩\u200d🚀 a\u00a0b\n"], source="t")
 
-    assert draft.text == "café 中 👩\u200d🚀 a\u00a0b"
+    assert draft.text == "café 中 👩\u200d🚀 a b"
 
 
-@pytest.mark.parametrize("text", ["a\x00b", "a\x1b[0mb", "a\u2028b", "a\u202eb", "a\x85b"])
+@pytest.mark.parametrize("text", ["a\x00b", "a\x1b[0mb", "a\u202eb", "a\x9bb"])
 def test_control_characters_are_refused_with_the_line(text: str) -> None:
     with pytest.raises(SuiteFormatError, match=r"t, line 2: text has a control character"):
         list(plain.read_text(["fine", text], source="t"))

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +47,34 @@ def input_lines(source: str) -> tuple[Iterator[str], str]:
     return file_lines(path, source=str(path)), str(path)
 
 
+def input_bytes(source: str) -> tuple[bytes, str]:
+    """The bytes of a file or of standard input, and what to call it in messages."""
+    if source == STREAM:
+        # Where a program has put text in place of the stream, there are no bytes to be had.
+        buffer = getattr(sys.stdin, "buffer", None)
+        return (buffer.read() if buffer else sys.stdin.read().encode()), STDIN
+    path = Path(source)
+    if path.is_dir():
+        raise SuiteError(f"{path} is a folder; name a file")
+    try:
+        return path.read_bytes(), str(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SuiteError(f"{path} cannot be read: {reason}") from None
+
+
+def check_output(output: str, inputs: Iterable[str] = ()) -> None:
+    """Refuse an output that is a folder or one of the files that are read."""
+    if output == STREAM:
+        return
+    path = Path(output)
+    if path.is_dir():
+        raise SuiteError(f"-o {output} is a folder; name a file in it")
+    for source in inputs:
+        if source != STREAM and path.exists() and Path(source).exists() and path.samefile(source):
+            raise SuiteError(f"-o {output} would overwrite what is read; name another file")
+
+
 def read_file(source: str) -> tuple[Header | None, Iterator[Prompt]]:
     """The header and the prompts of a suite, by name, by path, or from standard input."""
     from prompts.formats.native import read_header, read_lines
@@ -77,8 +106,10 @@ def write_lines(output: str, lines: Iterable[str]) -> None:
     """Write text to a file or to standard output: all of it, or nothing if something fails."""
     from t2i_audit.io import atomic_file
 
+    check_output(output)
     if output != STREAM:
         with (
+            _no_folder_left(Path(output).parent),
             atomic_file(Path(output)) as temporary,
             temporary.open("w", encoding="utf-8", newline="\n") as file,
         ):
@@ -91,6 +122,20 @@ def write_lines(output: str, lines: Iterable[str]) -> None:
         spool.seek(0)
         shutil.copyfileobj(spool, sys.stdout)
         sys.stdout.flush()
+
+
+@contextmanager
+def _no_folder_left(folder: Path) -> Iterator[None]:
+    """If the block fails, remove the folders that were made for its output."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in missing:
+            # One that meanwhile holds something is somebody else's, too.
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def with_progress(prompts: Iterable[Prompt], total: int) -> Iterator[Prompt]:
@@ -112,9 +157,14 @@ def print_json(value: object, *, output: str = "") -> None:
     """Print `value` as JSON; on stderr where standard output carries prompts."""
     from t2i_audit.io import dump_json
 
-    (sys.stderr if output == STREAM else sys.stdout).write(dump_json(value))
+    (sys.stderr if output == STREAM else sys.stdout).write(writable(dump_json(value)))
 
 
 def say(text: str, *, output: str = "") -> None:
     """Print a line; on stderr where standard output carries prompts."""
     print_line(text, to=sys.stderr if output == STREAM else sys.stdout)
+
+
+def writable(text: str) -> str:
+    """`text` without what cannot be written, such as a file's name that is no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
