@@ -169,14 +169,23 @@ def load_vocabularies(name: str, *, folder: Path | None = None) -> dict[str, Voc
 
     Raises `VocabularyError` naming the file and the key.
     """
-    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
-    path = shipped.get(name) or (folder or Path()) / name
+    path = vocabulary_path(name, folder=folder)
     if not path.is_file():
-        near = difflib.get_close_matches(name, shipped, cutoff=0.4) or list(shipped)
+        shipped = list(_shipped())
+        near = difflib.get_close_matches(name, shipped, cutoff=0.4) or shipped
         raise VocabularyError(
             f"vocabulary {name!r} is none that ships and no file; did you mean {' or '.join(near)}?"
         )
     return _read(path)
+
+
+def vocabulary_path(name: str, *, folder: Path | None = None) -> Path:
+    """The file of a vocabulary that ships, by name, or of one's own, by path from `folder`."""
+    return _shipped().get(name) or (folder or Path()) / name
+
+
+def _shipped() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
 
 
 @cache

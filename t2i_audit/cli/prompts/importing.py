@@ -10,6 +10,7 @@ import typer
 
 from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
+from t2i_audit.cli.prompts.outputs import check_output
 
 if TYPE_CHECKING:
     from prompts.formats.imported import Draft, Tally
@@ -46,6 +47,7 @@ def import_prompts(
     from prompts.formats.imported import Tally, finish
     from prompts.formats.native import Header, dump_header, dump_prompt
 
+    check_output(output, paths)
     tallies = {path: Tally() for path in paths}
     known: dict[int, int] = {}
 
