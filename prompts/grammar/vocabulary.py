@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from prompts.errors import VocabularyError
+from prompts.structure import folded
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -152,6 +153,13 @@ def make_vocabulary(name: str, table: Table, *, source: str) -> Vocabulary:
     for group in table.overlaps:
         for value in group:
             overlapping[value].update(group)
+    alike: dict[str, set[str]] = {}
+    for wording, value in owner.items():
+        alike.setdefault(folded(wording), set()).add(value)
+    # "red" and "Red" are two values, and neither is false where the other is true.
+    for same in alike.values():
+        for value in same:
+            overlapping[value] |= same
     reverse = {}
     for one, other in (*table.inverse, *table.opposite):
         reverse[one], reverse[other] = other, one

@@ -64,10 +64,9 @@ def generate(
     from prompts.plausibility import control
     from prompts.splits import split_prompts
 
+    read = load_grammar(grammar)
     check_output(output, grammar_files(grammar))
-    loaded, controlled = control(
-        load_grammar(grammar), plausibility=plausibility, frequency_band=frequency_band
-    )
+    loaded, controlled = control(read, plausibility=plausibility, frequency_band=frequency_band)
 
     def draw() -> Iterator[Prompt]:
         drawn = sample.generate(loaded, number, seed=seed, balance=balance)
