@@ -15,7 +15,8 @@ from functools import lru_cache
 
 from prompts.grammar.permute import mix
 from prompts.grammar.template import Ban, Digits, Template, TemplateSlot, same_or_overlapping
-from prompts.mentions import Echo, article_before, is_said
+from prompts.mentions import Echo
+from prompts.said import article_before, is_said
 from prompts.scene import Fact, can_both_be_true
 from prompts.structure import Foil
 

@@ -6,7 +6,8 @@ decided by these rules alone; a slot with a mention that none of them covers is 
 foil changes it:
 
 - a noun: the first mention introduces the thing, and every later one has a definite determiner
-  (*the*, *this*, ...), the same number, and no modifier that the thing did not have before;
+  (*the*, *this*, ...), the same number, and no modifier that the thing did not have before; no
+  later sentence begins with another noun that may mean it ("The animal ...", "The puppy ...");
 - an attribute: it stands before a mention of its noun ("the red vase"), or is said of it by a
   sentence that begins with it ("The vase is matte black.");
 - a count: it stands before a mention of its noun ("the two cats");
@@ -18,80 +19,25 @@ it is. Pronouns stay true whatever their noun becomes.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from prompts.formats.noun_phrases import CLOSED
-from prompts.grammar.vocabulary import NUMBERS, Vocabulary, plural_of
+from prompts.grammar.vocabulary import NUMBERS, Vocabulary
+from prompts.mention_words import (
+    AXES,
+    COPULAS,
+    COUNTING,
+    DEFINITE,
+    FUNCTION,
+    GENERIC,
+    INTRODUCING,
+    SCENERY,
+    SENTENCE_ENDS,
+    repeats,
+)
+from prompts.sentence import MODIFIERS, Sentence
 from prompts.structure import Constituent
-
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|_|[^\w\s]")  # noqa: RUF001
-_POSSESSIVE = re.compile(r"['’]s\Z")  # noqa: RUF001
-_ARTICLE = re.compile(r"(?<!\S)an? \Z", re.IGNORECASE)
-_MODIFIERS = 3  # words between an attribute, or a determiner, and the noun
-
-
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_DEFINITE = frozenset(("the", "this", "that", "these", "those", "both", "all"))
-_INTRODUCING = _DEFINITE | {"a", "an", "its", "their", "his", "her", "some", ""}
-_SENTENCE_ENDS = frozenset((".", "!", "?", ";"))
-_COPULAS = {
-    False: frozenset(("is", "was", "looks", "seems", "appears", "remains")),
-    True: frozenset(("are", "were", "look", "seem", "appear", "remain")),
-}
-# Nouns that stand for a thing named before: what one of them means cannot be told by its word.
-_GENERIC = _set(
-    "animal animals appliance beast beings being container couple craft creature creatures device "
-    "devices dish duo figure figures food former fruit fruits furniture garment group instrument "
-    "item items latter machine machines object objects one ones other others pair person people "
-    "pet pets piece pieces plant subject subjects thing things tool toy trio utensil vegetable "
-    "vehicle vehicles vessel"
-)
-# Words that repeat a number, or count off some of those that were counted.
-_COUNTING = _set(
-    "another both couple double dozen duo either former half latter neither one other others pair "
-    "quartet remaining rest second single third trio twin twins"
-)
-_AXES = (
-    frozenset(("left", "right", "leftmost", "rightmost")),
-    _set(
-        "above atop below beneath bottom high higher low lower over top under underneath upper "
-        "overhead"
-    ),
-    frozenset(("front", "behind", "back", "rear", "background", "foreground", "hidden")),
-    frozenset(("near", "next", "beside", "far", "close", "away", "side", "by")),
-)
-_FUNCTION = frozenset(("of", "the", "to", "on", "in", "at", "a", "from", "with"))
-# Words that repeat a colour without its name; a foil cannot change them.
-_SHADES = {
-    "red": "crimson scarlet ruby maroon burgundy cherry vermilion",
-    "orange": "tangerine amber",
-    "yellow": "golden gold lemon mustard amber",
-    "green": "emerald olive lime jade mint",
-    "blue": "navy azure cobalt turquoise teal cyan indigo",
-    "purple": "violet lavender magenta lilac mauve plum",
-    "pink": "rose rosy fuchsia magenta",
-    "brown": "chocolate tan beige chestnut",
-    "black": "ebony jet dark charcoal",
-    "white": "ivory snowy cream",
-    "grey": "gray silver ash ashen",
-    "gold": "golden",
-    "golden": "gold",
-    "silver": "silvery",
-    "metal": "metallic",
-    "metallic": "metal",
-    "round": "circular rounded spherical",
-    "wooden": "wood",
-    "big": "large",
-    "large": "big",
-    "small": "little tiny",
-}
-_DERIVED = re.compile(r"(?:d?ish|d?er|d?est|ness|y|d?en|d?ened|ed|s|es)\Z")
 
 
 @dataclass(frozen=True)
@@ -114,21 +60,6 @@ class Mentions:
     echoes: tuple[Echo, ...]
     unsure: frozenset[str]
     """Slots that may be said again in a way that is not understood."""
-
-
-@dataclass(frozen=True)
-class _Token:
-    word: str
-    """Case folded, without a possessive ending."""
-    start: int
-    end: int
-    part: int
-    """Which constituent's span it lies in, or -1."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it may be a noun, verb or adjective."""
-        return self.word not in CLOSED and self.word[:1].isalnum()
 
 
 @dataclass(frozen=True)
@@ -188,44 +119,6 @@ def without_repeated_entities(
     return tuple(part for part in parts if part.entities[0] not in dropped)
 
 
-def article_before(text: str, at: int) -> str:
-    """``a`` or ``an`` with its blank, as it stands in `text` just before `at`, or nothing."""
-    match = _ARTICLE.search(text[:at])
-    return match.group() if match else ""
-
-
-def words_said(texts: Iterable[str]) -> frozenset[str]:
-    """All phrases of up to four words in `texts`, case folded."""
-    phrases = set()
-    for text in texts:
-        words = [
-            _POSSESSIVE.sub("", match.group()).casefold()
-            for match in _WORD.finditer(text)
-            if match.group()[0].isalnum()
-        ]
-        for start in range(len(words)):
-            for end in range(start + 1, min(start + 4, len(words)) + 1):
-                phrases.add(" ".join(words[start:end]))
-    return frozenset(phrases)
-
-
-def is_said(vocabulary: Vocabulary, value: str, said: frozenset[str]) -> bool:
-    """Whether `said` has the value, its plural, its last word, or a value that overlaps with it."""
-    if not said:
-        return False
-    initials = {phrase[0] for phrase in said}
-    for each in (value, *vocabulary.overlapping[value]):
-        for wording in vocabulary.wordings(each):
-            words = wording.casefold()
-            head = words.rsplit(" ", 1)[-1]
-            # An article for a name, or a preposition, says nothing of the value.
-            if words in said or (vocabulary.role == "noun" and head in said):
-                return True
-            if vocabulary.role == "noun" and head[:1] in initials and plural_of(head) in said:
-                return True
-    return False
-
-
 def _may_be_called(one: Constituent | None, other: Constituent) -> bool:
     """Whether the noun `other`, in either number, may stand for `one`, or for some of them."""
     if one is None:
@@ -239,41 +132,8 @@ def _may_be_called(one: Constituent | None, other: Constituent) -> bool:
     )
 
 
-class _Reading:
-    """A text cut into words, with its constituents' places."""
-
-    def __init__(
-        self,
-        text: str,
-        parts: tuple[Constituent, ...],
-        vocabularies: Mapping[str, Vocabulary],
-    ) -> None:
-        self.text = text
-        self.parts = parts
-        self.vocabularies = vocabularies
-        self.tokens = tuple(self._cut())
-        self.free = tuple(i for i, token in enumerate(self.tokens) if token.part < 0)
-        self.entities: dict[str, list[Constituent]] = {}
-        for part in parts:
-            if len(part.entities) == 1:
-                self.entities.setdefault(part.entities[0], []).append(part)
-
-    def _cut(self) -> Iterator[_Token]:
-        for match in _WORD.finditer(self.text):
-            word = _POSSESSIVE.sub("", match.group())
-            start, end = match.start(), match.start() + len(word)
-            part = next(
-                (i for i, p in enumerate(self.parts) if start < p.end and p.start < end), -1
-            )
-            yield _Token(word.casefold(), start, end, part)
-
-    def role(self, part: Constituent) -> str:
-        return self.vocabularies[part.kind].role
-
-    def noun_of(self, entity: str) -> Constituent | None:
-        """The noun of an entity, if it has just one."""
-        nouns = [part for part in self.entities[entity] if self.role(part) == "noun"]
-        return nouns[0] if len(nouns) == 1 else None
+class _Reading(Sentence):
+    """What a prompt says again, by the rules of the module."""
 
     def exclude_one_another(self, one: Sequence[Constituent], other: Sequence[Constituent]) -> bool:
         """Whether a kind has values in both that cannot be true of one thing."""
@@ -288,14 +148,8 @@ class _Reading:
         return False
 
     def is_definite(self, parts: Sequence[Constituent]) -> bool:
-        first = min(self._span(part)[0] for part in parts)
-        return self._phrase(first)[0] in _DEFINITE
-
-    def _span(self, part: Constituent) -> tuple[int, int]:
-        """First and last token of a constituent."""
-        index = self.parts.index(part)
-        places = [i for i, token in enumerate(self.tokens) if token.part == index]
-        return places[0], places[-1]
+        first = min(self.span(part)[0] for part in parts)
+        return self.phrase(first)[0] in DEFINITE
 
     def mentions(self) -> Mentions:
         if not any(self.tokens[i].word not in ("a", "an", "and", ",", ".") for i in self.free):
@@ -325,9 +179,9 @@ class _Reading:
             part = self.noun_of(entity)
             if part is None:
                 continue
-            first, last = self._span(part)
+            first, last = self.span(part)
             found[first, last] = _Noun(first, last, frozenset((entity,)), self._is_plural(part))
-            for start, end, is_plural in self._occurrences(self._forms(part)):
+            for start, end, is_plural in self.occurrences(self._forms(part)):
                 known = found.get((start, end))
                 owners = frozenset((entity,)) | (known.owners if known else frozenset())
                 found[start, end] = _Noun(start, end, owners, is_plural)
@@ -357,20 +211,11 @@ class _Reading:
             plurals.add(written)
         return dict.fromkeys(plurals, True) | dict.fromkeys(words, False)
 
-    def _occurrences(self, forms: Mapping[str, bool]) -> Iterator[tuple[int, int, bool]]:
-        """Where the forms stand outside spans: first and last token, and what the form maps to."""
-        for form, is_plural in forms.items():
-            words = [match.group() for match in _WORD.finditer(form)]
-            for start in self.free:
-                own = self.tokens[start : start + len(words)]
-                if [t.word for t in own] == words and all(t.part < 0 for t in own):
-                    yield start, start + len(words) - 1, is_plural
-
     def _noun_echoes(self, part: Constituent) -> list[Echo] | None:
         """The further mentions of a noun; None where one of them is not certain."""
         entity = part.entities[0]
         forms = self._forms(part)
-        own = self._span(part)
+        own = self.span(part)
         mentions = [noun for noun in self._nouns if entity in noun.owners]
         # A word that names another noun of the prompt is no hint at this one.
         covered = {i for noun in self._nouns for i in range(noun.first, noun.last + 1)}
@@ -382,15 +227,15 @@ class _Reading:
         known = {word for p in self.entities[entity] for word in p.value.casefold().split()}
         echoes = []
         for place, noun in enumerate(mentions):
-            determiner, modifiers = self._phrase(noun.first)
+            determiner, modifiers = self.phrase(noun.first)
             if place == 0:
                 known |= modifiers
-            allowed = _DEFINITE if place else _INTRODUCING
+            allowed = DEFINITE if place else INTRODUCING
             is_own = (noun.first, noun.last) == own
-            agrees = is_own or noun.is_plural == is_plural
+            agrees = is_own or (noun.is_plural == is_plural and not self.is_denied(noun.first))
             if len(noun.owners) > 1 or determiner not in allowed or not modifiers <= known:
                 return None
-            if not agrees or not (is_own or not self._has_negation(noun.first)):
+            if not agrees:
                 return None
             if not is_own:
                 start, end = self.tokens[noun.first].start, self.tokens[noun.last].end
@@ -409,27 +254,27 @@ class _Reading:
             pieces = token.word.split("-")
             if token.word in heads or (len(pieces) > 1 and not heads.isdisjoint(pieces)):
                 return True
-            if token.word in _GENERIC and self._phrase(index)[0] in _DEFINITE:
+            if token.word in GENERIC and self.phrase(index)[0] in DEFINITE:
                 return True
-        return False
+        return any(self._is_about_something_new(index, covered) for index in self.free)
 
-    def _phrase(self, index: int) -> tuple[str, frozenset[str]]:
-        """The determiner of the noun phrase that goes up to `index`, and the words between."""
-        modifiers = set()
-        for place in range(index - 1, max(index - 2 - _MODIFIERS, -1), -1):
-            word = self.tokens[place].word
-            if word in NUMBERS or self.tokens[place].is_open:
-                modifiers.add(word)
-            elif word in _INTRODUCING or word in ("another", "other", "no", "each", "every"):
-                return word, frozenset(modifiers)
-            else:
+    def _is_about_something_new(self, index: int, covered: set[int]) -> bool:
+        """Whether a later sentence begins here, definite and with a noun that was not said before.
+
+        In "A dog sits by a cup. The puppy is old" it is one of the two by another name.
+        """
+        begins = index > 0 and self.tokens[index - 1].word in SENTENCE_ENDS
+        if not begins or self.tokens[index].word not in DEFINITE:
+            return False
+        phrase = []
+        for place in range(index + 1, len(self.tokens)):
+            token = self.tokens[place]
+            if place in covered or token.part >= 0 or token.word in SCENERY:
+                return False
+            if not (token.is_open or token.word in NUMBERS):
                 break
-        return "", frozenset(modifiers)
-
-    def _has_negation(self, index: int) -> bool:
-        """Whether the words just before `index` deny what follows."""
-        words = {token.word for token in self.tokens[max(index - 4, 0) : index]}
-        return not words.isdisjoint(("not", "no", "without", "never", "nor", "neither"))
+            phrase.append(token.word)
+        return bool(phrase)
 
     # Attributes and counts.
 
@@ -442,7 +287,7 @@ class _Reading:
         forms = dict.fromkeys((part.value.casefold(), written, *wordings), False)
         echoes = []
         covered: set[int] = set()
-        for first, last, _ in self._occurrences(forms):
+        for first, last, _ in self.occurrences(forms):
             if first in covered:
                 continue
             covered.update(range(first, last + 1))
@@ -455,14 +300,14 @@ class _Reading:
         others = [self.tokens[i] for i in self.free if i not in covered]
         if is_count:
             return None if self._is_counted_again(covered) else echoes
-        return None if any(_repeats(token.word, forms) for token in others) else echoes
+        return None if any(repeats(token.word, forms) for token in others) else echoes
 
     def _owner(self, first: int, last: int, part: Constituent) -> str | None:
         """The entity that an attribute or count at these tokens is said of, if it is certain."""
-        if self._has_negation(first):
+        if self.is_denied(first):
             return None
         at = {noun.first: noun for noun in self._nouns}
-        for place in range(last + 1, min(last + 2 + _MODIFIERS, len(self.tokens))):
+        for place in range(last + 1, min(last + 2 + MODIFIERS, len(self.tokens))):
             noun = at.get(place)
             if noun is not None:
                 return self._sole_owner(noun, part)
@@ -497,13 +342,13 @@ class _Reading:
             between = self.tokens[noun.last + 1 : first]
             if noun.last >= first:
                 continue
-            if not between or between[0].word not in _COPULAS[noun.is_plural]:
+            if not between or between[0].word not in COPULAS[noun.is_plural]:
                 return None
-            if len(between) > _MODIFIERS or not all(token.is_open for token in between[1:]):
+            if len(between) > MODIFIERS or not all(token.is_open for token in between[1:]):
                 return None
-            determiner, modifiers = self._phrase(noun.first)
+            determiner, modifiers = self.phrase(noun.first)
             begins = noun.first - len(modifiers) - bool(determiner)
-            is_subject = begins <= 0 or self.tokens[begins - 1].word in _SENTENCE_ENDS
+            is_subject = begins <= 0 or self.tokens[begins - 1].word in SENTENCE_ENDS
             if not determiner or not is_subject or len(noun.owners) > 1:
                 return None
             (entity,) = noun.owners
@@ -517,7 +362,7 @@ class _Reading:
             return False
         follows = self.tokens[index + 1]
         before = self.tokens[index - 1].word if index else ""
-        is_plain = follows.is_open and follows.word not in _GENERIC and before not in _DEFINITE
+        is_plain = follows.is_open and follows.word not in GENERIC and before not in DEFINITE
         return is_plain and index + 1 not in {noun.first for noun in self._nouns}
 
     def _is_counted_again(self, covered: set[int]) -> bool:
@@ -525,7 +370,7 @@ class _Reading:
             word = self.tokens[index].word
             if index in covered:
                 continue
-            if word in _COUNTING or word.isdigit():
+            if word in COUNTING or word.isdigit():
                 return True
             if word in NUMBERS and not self._counts_another_noun(index):
                 return True
@@ -541,19 +386,8 @@ class _Reading:
             for value in values
             for wording in vocabulary.wordings(value)
             for word in wording.casefold().split()
-        } - _FUNCTION
-        for axis in _AXES:
+        } - FUNCTION
+        for axis in AXES:
             if not axis.isdisjoint(words):
                 words |= axis
         return any(not words.isdisjoint(self.tokens[index].word.split("-")) for index in self.free)
-
-
-def _repeats(word: str, forms: Iterable[str]) -> bool:
-    """Whether a word says an attribute again in another form: "blackish", "matte-black"."""
-    pieces = word.split("-")
-    for form in forms:
-        if form in pieces or word in _SHADES.get(form, "").split():
-            return True
-        if len(form) > 2 and word.startswith(form) and _DERIVED.fullmatch(word[len(form) :]):
-            return True
-    return False

@@ -17,7 +17,8 @@ from prompts.formats.native import text_fault
 from prompts.grammar.sample import ID_DIGITS
 from prompts.grammar.template import Template, TemplateSlot, lay_out, make_template
 from prompts.grammar.vocabulary import Vocabulary
-from prompts.mentions import article_before, mentions_of, without_repeated_entities
+from prompts.mentions import mentions_of, without_repeated_entities
+from prompts.said import article_before
 from prompts.structure import Constituent, Foil, Prompt, folded
 
 Duplicates = Literal["drop", "keep", "refuse"]

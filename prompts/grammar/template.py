@@ -15,7 +15,8 @@ from math import factorial, prod
 
 from prompts.grammar.syntax import Slot, Word
 from prompts.grammar.vocabulary import Vocabulary, number_of
-from prompts.mentions import Echo, words_said
+from prompts.mentions import Echo
+from prompts.said import words_said
 from prompts.structure import Constituent
 from prompts.support import components
 

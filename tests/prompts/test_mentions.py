@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prompts.check import check_prompts
+from prompts.consistency import HALF_CHANGED
 from prompts.formats.compbench import compbench_vocabularies, read_compbench
 from prompts.formats.geneval import COLOURS, geneval_vocabularies, read_geneval
 from prompts.formats.imported import Tally, finish
@@ -24,7 +26,8 @@ from prompts.structure import Prompt
 from prompts.suites import load_suite
 from t2i_audit.cli.main import main
 
-CASES = Path(__file__).parents[3] / "shared" / "cases"
+SHARED = Path(__file__).parents[3] / "shared"
+CASES, PEERS = SHARED / "cases", SHARED / "peers"
 NOUNS = ("kettle", "vase", "apple", "dog", "lamp")
 PLURALS = {f"{noun}s": noun for noun in NOUNS}
 NUMBERS = ("one", "two", "three", "four", "five", "six")
@@ -214,6 +217,31 @@ def test_a_relation_said_again_is_not_reversed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "is_sure"),
+    [
+        ("A vase above a lamp. The background is white.", True),
+        ("A vase above a lamp. The vase is old.", True),
+        ("A vase above a lamp. The jar is old.", False),
+        ("A vase above a lamp. These two objects are old.", False),
+        ("A vase above a lamp; the thing is old.", False),
+        ("A vase above a lamp. Vases are nice.", False),
+        ("A vase above a lamp. There is no vase.", False),
+        ("A vase above a lamp. A second vase is there.", False),
+        ("A vase above a lamp. The blue vase is there.", False),
+    ],
+)
+def test_a_noun_that_may_have_another_name_is_not_changed(text: str, is_sure: bool) -> None:
+    include = [
+        {"class": "lamp", "count": 1},
+        {"class": "vase", "count": 1, "position": ["above", 0]},
+    ]
+
+    prompt = imported({"tag": "t", "include": include, "prompt": text})
+
+    assert ("objects_swapped" in {foil.change for foil in prompt.foils}) == is_sure
+
+
+@pytest.mark.parametrize(
     ("text", "changes"),
     [
         (
@@ -341,3 +369,23 @@ def test_the_foils_of_rewritten_geneval_prompts(
     assert "A tall lamp hangs on the wall. The lamp is above a vase." in [
         foil.text for foil in vase.foils
     ]
+
+
+@pytest.mark.skipif(not PEERS.is_dir(), reason="the peers' files are not here")
+@pytest.mark.parametrize("kind", ["geneval", "color", "texture", "numeracy", "3d_spatial"])
+def test_the_peers_foils_are_other_prompts_and_change_what_they_change_everywhere(
+    kind: str,
+) -> None:
+    if kind == "geneval":
+        lines = (PEERS / "geneval" / "evaluation_metadata.jsonl").read_text().splitlines()
+        drafts = list(read_geneval(lines, source="test"))
+        vocabularies = geneval_vocabularies(drafts)
+    else:
+        lines = (PEERS / "t2i_compbench" / f"{kind}_val.txt").read_text().splitlines()
+        drafts = list(read_compbench(lines, kind, source="test"))
+        vocabularies = compbench_vocabularies(drafts, kind)
+
+    findings = check_prompts(finish(drafts, Tally(), vocabularies=vocabularies), None)
+
+    assert findings.faults == {}
+    assert HALF_CHANGED not in findings.remarks
