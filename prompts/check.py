@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from prompts.consistency import OTHER_VALUE, Spans, faults_of, remarks_of
 from prompts.formats.native import Header
 from prompts.splits import compositions
 from prompts.structure import Prompt
@@ -38,9 +39,9 @@ class Group:
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def add(self, text: str) -> None:
-        """Count one more; the first few are kept."""
-        self.count += 1
+    def add(self, text: str, count: int = 1) -> None:
+        """Count `count` more; the first few texts are kept."""
+        self.count += count
         if len(self.examples) < EXAMPLES:
             self.examples.append(text)
 
@@ -115,6 +116,7 @@ def check_prompts(
         windows: tokenizers of a model.
     """
     findings = Findings()
+    spans = Spans()
     ids: set[int] = set()
     texts: set[int] = set()
     certificate = header.certificate if header else None
@@ -131,6 +133,11 @@ def check_prompts(
             if digest in known:
                 _add(findings.faults, name, prompt.text)
             known.add(digest)
+        spans.add(prompt)
+        for name in faults_of(prompt):
+            _add(findings.faults, name, prompt.text)
+        for name in remarks_of(prompt):
+            _add(findings.remarks, name, prompt.text)
         if not prompt.constituents:
             _add(findings.remarks, "text only, so nothing can be decoded", prompt.text)
         if not prompt.foils:
@@ -145,6 +152,8 @@ def check_prompts(
         elif too_long:
             names = ", ".join(window.name for window in too_long)
             _add(findings.faults, f"cut off by {names}", prompt.text)
+    for count, text in spans.wrong():
+        _add(findings.faults, OTHER_VALUE, text, count)
     return findings
 
 
@@ -153,5 +162,5 @@ def _examples(texts: Sequence[str]) -> str:
     return "; ".join(repr(text) for text in texts[:EXAMPLES]) + more
 
 
-def _add(groups: dict[str, Group], name: str, text: str) -> None:
-    groups.setdefault(name, Group()).add(text)
+def _add(groups: dict[str, Group], name: str, text: str, count: int = 1) -> None:
+    groups.setdefault(name, Group()).add(text, count)

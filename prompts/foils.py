@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from prompts.grammar.permute import mix
-from prompts.grammar.template import Ban, Digits, Template, same_or_overlapping
+from prompts.grammar.template import Ban, Digits, Template, TemplateSlot, same_or_overlapping
+from prompts.mentions import Echo
+from prompts.said import article_before, is_said
 from prompts.scene import Fact, can_both_be_true
 from prompts.structure import Foil
 
@@ -193,11 +195,51 @@ def _rewritten(
     """The text with `slots` as in `changed`; None where a picture may be described by both."""
     if plan.is_checked and can_both_be_true(_facts(template, digits), _facts(template, changed)):
         return None
+    renumbered = set(_renumbered(template, digits, changed, slots))
+    if any(template.slots[noun].is_fixed or _echoes(template, noun) for noun in renumbered):
+        # What else is said of it ("the cats are ...") has its old number.
+        return None
+    edits = []
+    for slot in {*slots, *renumbered}:
+        start, end = places[2 * slot], places[2 * slot + 1]
+        new = template.piece(slot, changed)[0]
+        if text[start:end] != template.piece(slot, digits)[0]:
+            new = _cased(new, text, start)
+        edits.append((start, end, new))
+        edits += [_echoed(template, changed, text, slot, echo) for echo in _echoes(template, slot)]
     rewritten, at = "", 0
-    for slot in sorted({*slots, *_renumbered(template, digits, changed, slots)}):
-        rewritten += text[at : places[2 * slot]] + template.piece(slot, changed)[0]
-        at = places[2 * slot + 1]
+    for start, end, new in sorted(edits):
+        rewritten += text[at:start] + new
+        at = end
     return rewritten + text[at:]
+
+
+def _echoes(template: Template, slot: int) -> tuple[Echo, ...]:
+    return tuple(echo for echo in template.echoes if echo.slot == template.slots[slot].name)
+
+
+def _echoed(
+    template: Template, changed: Sequence[int], text: str, slot: int, echo: Echo
+) -> tuple[int, int, str]:
+    """Start, end and new text of a further mention of `slot`, with its article."""
+    choices = template.slots[slot].choices
+    vocabulary, words = choices.vocabulary, choices.words[changed[slot]]
+    article = article_before(text, echo.start)
+    new = vocabulary.plural(words) if echo.is_plural else words
+    if article:
+        new = f"{vocabulary.article(new)} {new}"
+    start = echo.start - len(article)
+    return start, echo.end, _cased(new, text, start)
+
+
+def _cased(new: str, text: str, start: int) -> str:
+    """`new` in capitals where all of `text` is, and with a capital where a sentence begins."""
+    if text.isupper():
+        return new.upper()
+    before = text[:start].rstrip()
+    if text[start].isupper() and (not before or before[-1] in ".!?"):
+        return new[0].upper() + new[1:]
+    return new
 
 
 def _renumbered(
@@ -240,7 +282,7 @@ def _plan(template: Template) -> _Plan:
         role = slot.vocabulary.role
         name = {"noun": "object", "count": "count"}.get(role, slot.kind)
         if slot.vocabulary.is_exclusive and role != "count":
-            spot = (index, slot.choices.others, _bans(template, index))
+            spot = (index, _others(template, slot), _bans(template, index))
             replacements.setdefault(f"{name}_replaced", []).append(spot)
         if role == "count":
             counts.append(tuple(_steps(template, index)))
@@ -258,7 +300,25 @@ def _plan(template: Template) -> _Plan:
         negations=tuple(_negations(template)),
         pieces=tuple(tuple(piece for piece, _ in slot.choices.singular) for slot in template.slots),
         is_checked=not template.has_distinct_nouns,
-        is_plain=template.has_distinct_nouns and not template.is_counted,
+        is_plain=template.has_distinct_nouns and not template.is_counted and not template.echoes,
+    )
+
+
+def _others(template: Template, slot: TemplateSlot) -> tuple[tuple[int, ...], ...]:
+    """For each choice those that exclude it, without what the text around the slots names.
+
+    "A cat on a table" has no foil "a table on a table", which names the table twice.
+    """
+    said = template.words_said
+    named = {
+        index
+        for value, index in slot.choices.usual.items()
+        if is_said(slot.vocabulary, value, said)
+    }
+    if not named:
+        return slot.choices.others
+    return tuple(
+        tuple(choice for choice in others if choice not in named) for others in slot.choices.others
     )
 
 

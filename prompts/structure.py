@@ -6,6 +6,7 @@ text each stands, and carries its minimal foils. Nothing downstream parses text 
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations
@@ -33,6 +34,15 @@ def slot_fault(slot: str) -> str | None:
             f"what contains {TEXT_MARK!r}); rename it"
         )
     return None
+
+
+def folded(text: str) -> str:
+    """`text` without case, white space and punctuation: texts that fold alike say the same."""
+    return "".join(
+        character
+        for character in text.casefold()
+        if not character.isspace() and not unicodedata.category(character).startswith("P")
+    )
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,8 @@ _RELATIONS = {
 _RELATED = re.compile(
     rf"an? (?P<first>[a-z ]+?) (?P<relation>{'|'.join(_RELATIONS)}) an? (?P<second>[a-z ]+)\.?"
 )
+# What no noun contains: a second statement ("a dog near a cat near a bird").
+_STATEMENT = re.compile(rf"\b(?:an?|the|and|{'|'.join(_RELATIONS)})\b")
 _NUMBER = "|".join(NUMBERS)
 _COUNTED = re.compile(rf"\b(?P<count>{_NUMBER}|an?) (?P<object>[a-z-]+)\b", re.IGNORECASE)
 _LIST = re.compile(rf"(?:{_NUMBER}) [a-z]+(?:(?:, and |, | and )(?:{_NUMBER}) [a-z]+)*\.?")
@@ -234,7 +236,7 @@ def _phrase_parts(text: str, phrase: Phrase, entity: str) -> tuple[list[Constitu
 
 def _related(where: str, text: str, kind: str) -> Draft:
     match = _RELATED.fullmatch(text)
-    if match is None:
+    if match is None or any(_STATEMENT.search(match[name]) for name in ("first", "second")):
         return Draft(where, text, kind)
     pair = ("object_1", "object_2")
     relation = _RELATIONS[match["relation"]]

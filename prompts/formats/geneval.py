@@ -183,7 +183,7 @@ def _constituents(
     for place, index in enumerate(order):
         if place == 1 and position is not None:
             wordings = sorted(_WORDINGS.get(position[0], ()), key=len, reverse=True)
-            match = re.compile(rf"\b({'|'.join(wordings)})\b").search(text, at)
+            match = re.compile(rf"\b({'|'.join(wordings)})\b", re.IGNORECASE).search(text, at)
             if match is None or not wordings:
                 return None
             pair = ("object_1", "object_2")
@@ -208,7 +208,8 @@ def _phrase(text: str, at: int, clause: Mapping[str, Any], entity: str) -> list[
     # One is usually said by the article.
     number = f"(?:{number})?" if count == 1 else number
     tint = rf"(?P<colour>{re.escape(colour)}) " if colour else ""
-    match = re.compile(rf"\b{number}{tint}(?P<object>{words})\b").search(text, at)
+    pattern = re.compile(rf"\b{number}{tint}(?P<object>{words})\b", re.IGNORECASE)
+    match = pattern.search(text, at)
     if match is None:
         return None
     values = {"count": NUMBERS[count - 1], "colour": colour, "object": noun}

@@ -19,7 +19,9 @@ from prompts.formats.notes import Notes
 from prompts.grammar.sample import ID_DIGITS
 from prompts.grammar.template import Template, TemplateSlot, lay_out, make_template
 from prompts.grammar.vocabulary import Vocabulary
-from prompts.structure import Constituent, Foil, Prompt, Split
+from prompts.mentions import mentions_of, without_repeated_entities
+from prompts.said import article_before
+from prompts.structure import Constituent, Foil, Prompt, Split, folded
 
 Duplicates = Literal["drop", "keep", "refuse"]
 EXAMPLES = 5  # texts without structure that a tally keeps
@@ -103,6 +105,8 @@ def finish(
     notes = Notes() if notes is None else notes
     for draft in drafts:
         tally.rows += 1
+        if isinstance(draft, Draft) and draft.constituents:
+            draft = _without_repeats(draft, vocabularies or {})
         tally.parsed += bool(draft.constituents)
         digest = hashlib.sha256(_normal(draft.text).encode()).digest()
         # Eight bytes a text, so that a million rows take little memory.
@@ -172,11 +176,19 @@ def _normal(text: str) -> str:
 
 def _foils(draft: Draft, vocabularies: Mapping[str, Vocabulary], draw: int) -> tuple[Foil, ...]:
     template, digits, places = as_template(draft, vocabularies)
-    upper = draft.text[:1].isupper()
-    foils = foils_of(template, digits, draft.text, places, draw)
-    if upper:
-        foils = tuple(Foil(foil.text[:1].upper() + foil.text[1:], foil.change) for foil in foils)
-    return tuple(foil for foil in foils if foil.text != draft.text)
+    known = {folded(draft.text)}
+    foils = []
+    for foil in foils_of(template, digits, draft.text, places, draw):
+        if (text := folded(foil.text)) not in known:
+            known.add(text)
+            foils.append(foil)
+    return tuple(foils)
+
+
+def _without_repeats(draft: Draft, vocabularies: Mapping[str, Vocabulary]) -> Draft:
+    parts = sorted(draft.constituents, key=lambda part: part.start)
+    kept = without_repeated_entities(draft.text, parts, vocabularies)
+    return draft if len(kept) == len(parts) else replace(draft, constituents=kept)
 
 
 def as_template(
@@ -189,30 +201,23 @@ def as_template(
         for index, part in enumerate(parts)
         if vocabularies[part.kind].role == "count"
     }
+    said = mentions_of(draft.text, parts, vocabularies)
+    fixed = draft.fixed | said.unsure
     gaps, slots, places = [], [], []
     at = 0
     for part in parts:
         gap = draft.text[at : part.start]
-        article = _article_at_the_end(gap)
+        article = article_before(draft.text, part.start)
         if article:
             gap = gap[: -len(article)]
         vocabulary = vocabularies[part.kind]
         counted = counters.get(part.entities[0], -1) if vocabulary.role == "noun" else -1
         choices = lay_out(vocabulary, bool(article))
-        slots.append(
-            TemplateSlot(part.slot, choices, part.entities, counted, part.slot in draft.fixed)
-        )
+        slots.append(TemplateSlot(part.slot, choices, part.entities, counted, part.slot in fixed))
         gaps.append(gap)
         places += [part.start - len(article), part.end]
         at = part.end
     gaps.append(draft.text[at:])
-    template = make_template(draft.type, draft.type, tuple(gaps), tuple(slots))
+    template = make_template(draft.type, draft.type, tuple(gaps), tuple(slots), echoes=said.echoes)
     digits = tuple(slot.choices.usual[part.value] for slot, part in zip(slots, parts, strict=True))
     return template, digits, places
-
-
-def _article_at_the_end(gap: str) -> str:
-    for article in ("a ", "an "):
-        if gap.lower() == article or gap.lower().endswith(" " + article):
-            return gap[-len(article) :]
-    return ""

@@ -25,7 +25,7 @@ Tag = Literal[
 ]
 
 _WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?|\d+|[^\w\s]")  # noqa: RUF001
-_CLOSED: dict[str, Tag] = {
+CLOSED: dict[str, Tag] = {
     word: cast(Tag, tag)
     for tag, words in (
         ("determiner", "a an the its their his her this that these those one two three four some"),
@@ -145,7 +145,7 @@ def _tagged(text: str, attributes: Mapping[str, str]) -> Iterator[_Token]:
     in_phrase = False
     for match in _WORD.finditer(text):
         word = match.group().lower()
-        tag: Tag = "attribute" if word in attributes else _CLOSED.get(word, "open")
+        tag: Tag = "attribute" if word in attributes else CLOSED.get(word, "open")
         # In "magnifying glass" and "wine glass" the attribute's word is the noun.
         if tag == "attribute" and before == "open" and in_phrase:
             tag = "open"

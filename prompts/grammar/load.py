@@ -11,9 +11,9 @@ from pathlib import Path
 from prompts.errors import GrammarError
 from prompts.grammar.ambiguity import check_unambiguous
 from prompts.grammar.expand import Expanded, expand
-from prompts.grammar.syntax import parse
+from prompts.grammar.syntax import Use, parse
 from prompts.grammar.template import Template, compile_template
-from prompts.grammar.vocabulary import Vocabulary
+from prompts.grammar.vocabulary import Vocabulary, vocabulary_path
 
 SHIPPED = Path(__file__).parent.parent / "grammars"
 ENDING = ".grammar"
@@ -60,9 +60,28 @@ def load_grammar(source: str) -> Grammar:
 
     Raises `GrammarError` naming the file and line.
     """
+    path, text = _read(source)
+    return make_grammar(text, name=path.stem, source=path.name, folder=path.parent)
+
+
+def grammar_files(source: str) -> tuple[Path, ...]:
+    """The file of a grammar, and those of the vocabularies that it uses.
+
+    Raises `GrammarError` as `load_grammar` does.
+    """
+    path, text = _read(source)
+    used = [
+        vocabulary_path(each.name, folder=path.parent)
+        for each in parse(text, source=path.name).definitions
+        if isinstance(each, Use)
+    ]
+    return path, *used
+
+
+def _read(source: str) -> tuple[Path, str]:
     path = SHIPPED / f"{source}{ENDING}" if source in list_grammars() else Path(source)
     try:
-        text = path.read_text(encoding="utf-8")
+        return path, path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise GrammarError(f"grammar {path} is no UTF-8 text; write it as plain text") from None
     except OSError as error:
@@ -72,7 +91,6 @@ def load_grammar(source: str) -> Grammar:
             f"grammar {source!r} is none that ships, and as a file it cannot be read "
             f"({error.strerror}); {hint}"
         ) from None
-    return make_grammar(text, name=path.stem, source=path.name, folder=path.parent)
 
 
 def make_grammar(

@@ -15,6 +15,8 @@ from math import factorial, prod
 
 from prompts.grammar.syntax import Slot, Word
 from prompts.grammar.vocabulary import Vocabulary, number_of
+from prompts.mentions import Echo
+from prompts.said import words_said
 from prompts.structure import Constituent
 from prompts.support import components
 
@@ -150,6 +152,8 @@ class Template:
     slots: tuple[TemplateSlot, ...]
     bans: tuple[Ban, ...]
     _parts: tuple[dict[int, Constituent], ...] = field(repr=False)
+    echoes: tuple[Echo, ...] = ()
+    """Where the one prompt of a foreign template says its slots again; a grammar never does."""
 
     @cached_property
     def radices(self) -> tuple[int, ...]:
@@ -186,6 +190,11 @@ class Template:
         """Whether the noun at `noun` is counted, and there are several."""
         counter = self.slots[noun].counted_by
         return counter >= 0 and self.slots[counter].choices.numbers[digits[counter]] > 1
+
+    @cached_property
+    def words_said(self) -> frozenset[str]:
+        """The phrases of its literal text."""
+        return words_said(self.gaps)
 
     @cached_property
     def has_distinct_nouns(self) -> bool:
@@ -335,10 +344,11 @@ def make_template(
     slots: tuple[TemplateSlot, ...],
     *,
     allowed: Mapping[tuple[str, str], frozenset[tuple[str, str]]] | None = None,
+    echoes: tuple[Echo, ...] = (),
 ) -> Template:
     """A template of given slots, with the bans that they call for."""
     bans = tuple(_bans(slots, allowed or {}))
-    return Template(type_, pattern, gaps, slots, bans, tuple({} for _ in slots))
+    return Template(type_, pattern, gaps, slots, bans, tuple({} for _ in slots), echoes)
 
 
 def _gaps(flat: Sequence[Word | Slot]) -> tuple[tuple[str, ...], list[Slot], list[bool]]:

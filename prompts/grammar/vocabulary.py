@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from prompts.errors import VocabularyError
+from prompts.structure import folded
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -152,6 +153,13 @@ def make_vocabulary(name: str, table: Table, *, source: str) -> Vocabulary:
     for group in table.overlaps:
         for value in group:
             overlapping[value].update(group)
+    alike: dict[str, set[str]] = {}
+    for wording, value in owner.items():
+        alike.setdefault(folded(wording), set()).add(value)
+    # "red" and "Red" are two values, and neither is false where the other is true.
+    for same in alike.values():
+        for value in same:
+            overlapping[value] |= same
     reverse = {}
     for one, other in (*table.inverse, *table.opposite):
         reverse[one], reverse[other] = other, one
@@ -169,14 +177,23 @@ def load_vocabularies(name: str, *, folder: Path | None = None) -> dict[str, Voc
 
     Raises `VocabularyError` naming the file and the key.
     """
-    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
-    path = shipped.get(name) or (folder or Path()) / name
+    path = vocabulary_path(name, folder=folder)
     if not path.is_file():
-        near = difflib.get_close_matches(name, shipped, cutoff=0.4) or list(shipped)
+        shipped = list(_shipped())
+        near = difflib.get_close_matches(name, shipped, cutoff=0.4) or shipped
         raise VocabularyError(
             f"vocabulary {name!r} is none that ships and no file; did you mean {' or '.join(near)}?"
         )
     return _read(path)
+
+
+def vocabulary_path(name: str, *, folder: Path | None = None) -> Path:
+    """The file of a vocabulary that ships, by name, or of one's own, by path from `folder`."""
+    return _shipped().get(name) or (folder or Path()) / name
+
+
+def _shipped() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
 
 
 @cache

@@ -253,3 +253,17 @@ def test_foils_of_an_import_keep_capital_article_and_number() -> None:
         "a photo of three knifes",
         "a photo of one knife",
     }
+
+
+def test_values_that_differ_in_capitals_alone_are_no_foils_of_one_another() -> None:
+    grammar = make_grammar(
+        "tint = red | Red | blue\nnoun (noun) = cat | dog\n"
+        "t: a {x.tint} {x.noun} and a {y.tint} {y.noun}\n"
+    )
+
+    foils = {prompt.text: prompt.foils for prompt in generate(grammar, 8, seed=0)}
+
+    assert len(foils) == 8
+    for text, own in foils.items():
+        texts = [text.lower(), *(foil.text.lower() for foil in own)]
+        assert len(set(texts)) == len(texts)

@@ -7,6 +7,7 @@ import typer
 from t2i_audit.cli.prompts.check import check
 from t2i_audit.cli.prompts.diff import diff
 from t2i_audit.cli.prompts.export import export
+from t2i_audit.cli.prompts.filter import filter_prompts
 from t2i_audit.cli.prompts.generate import generate
 from t2i_audit.cli.prompts.importing import import_prompts
 from t2i_audit.cli.prompts.listing import list_command
@@ -17,6 +18,7 @@ app = typer.Typer(help="Make, import, inspect and export prompt benchmarks.")
 app.command("generate", short_help="Draw prompts from a grammar.")(generate)
 app.command("import", short_help="Take in foreign prompts, with structure.")(import_prompts)
 app.command("export", short_help="Write prompts in another format.")(export)
+app.command("filter", short_help="Choose prompts by condition, or a sample.")(filter_prompts)
 app.command("show", short_help="Print some prompts readably.")(show)
 app.command("stats", short_help="Count what a file holds.")(stats)
 app.command("diff", short_help="Compare two files.")(diff)

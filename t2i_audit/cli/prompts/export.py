@@ -10,6 +10,7 @@ import typer
 
 from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
+from t2i_audit.cli.prompts.outputs import check_output
 from t2i_audit.errors import SuiteError
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ def export(
     from prompts.formats import hub
     from t2i_audit.io import atomic_file
 
+    check_output(
+        output,
+        [streams.path_of(file)],
+        is_folder=to == "datasets",
+        is_text=to not in ("datasets", "parquet"),
+    )
     header, prompts = streams.read_file(file)
     counts = {"written": 0, "left_out": 0}
     if to in ("datasets", "parquet"):

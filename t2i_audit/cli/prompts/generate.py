@@ -10,6 +10,7 @@ import typer
 
 from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
+from t2i_audit.cli.prompts.outputs import check_output
 
 if TYPE_CHECKING:
     from prompts.formats.native import Header
@@ -59,13 +60,13 @@ def generate(
     """Draw distinct prompts from a grammar, with constituents, spans and foils."""
     from prompts.formats.native import Header, dump_header, dump_prompt
     from prompts.grammar import sample
-    from prompts.grammar.load import load_grammar
+    from prompts.grammar.load import grammar_files, load_grammar
     from prompts.plausibility import control
     from prompts.splits import split_prompts
 
-    loaded, controlled = control(
-        load_grammar(grammar), plausibility=plausibility, frequency_band=frequency_band
-    )
+    read = load_grammar(grammar)
+    check_output(output, grammar_files(grammar))
+    loaded, controlled = control(read, plausibility=plausibility, frequency_band=frequency_band)
 
     def draw() -> Iterator[Prompt]:
         drawn = sample.generate(loaded, number, seed=seed, balance=balance)

@@ -11,6 +11,7 @@ import typer
 from prompts.formats.readers import Format, Options
 from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
+from t2i_audit.cli.prompts.outputs import check_output
 
 if TYPE_CHECKING:
     from prompts.formats.imported import Tally
@@ -84,7 +85,7 @@ def import_prompts(
 
     given = Options(text_column, type_column, id_column, dataset_split, encoding, delimiter)
     given.check(format_)
-    streams.check_output(output, paths)
+    check_output(output, paths)
     tallies = {path: Tally() for path in paths}
     known: dict[int, int] = {}
     ids: set[str] = set()

@@ -11,6 +11,7 @@ import typer
 
 from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
+from t2i_audit.cli.prompts.outputs import check_output
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
@@ -33,6 +34,8 @@ def stats(
     """Count prompts by type and constituent, lengths, foils, and show the split's certificate."""
     from prompts.statistics import count, middle
 
+    if figure is not None:
+        check_output(str(figure), [streams.path_of(file)], option="--figure", is_text=False)
     tokenizers = streams.tokenizers_of(model)
     header, prompts = streams.read_file(file)
     lengths: dict[str, Counter[int]] = {name: Counter() for name in tokenizers}

@@ -63,28 +63,20 @@ def input_bytes(source: str) -> tuple[bytes, str]:
         raise SuiteError(f"{path} cannot be read: {reason}") from None
 
 
-def check_output(output: str, inputs: Iterable[str] = ()) -> None:
-    """Refuse an output that is a folder or one of the files that are read."""
-    if output == STREAM:
-        return
-    path = Path(output)
-    if path.is_dir():
-        raise SuiteError(f"-o {output} is a folder; name a file in it")
-    for source in inputs:
-        if source != STREAM and path.exists() and Path(source).exists() and path.samefile(source):
-            raise SuiteError(f"-o {output} would overwrite what is read; name another file")
-
-
 def read_file(source: str) -> tuple[Header | None, Iterator[Prompt]]:
     """The header and the prompts of a suite, by name, by path, or from standard input."""
     from prompts.formats.native import read_header, read_lines
-    from prompts.suites import suite_path
 
-    if source != STREAM:
-        source = str(suite_path(source))
-    lines, name = input_lines(source)
+    lines, name = input_lines(path_of(source))
     header, lines = read_header(lines, source=name)
     return header, read_lines(lines, source=name)
+
+
+def path_of(source: str) -> str:
+    """The path of a suite, by name or by path; ``-`` stays what it is."""
+    from prompts.suites import suite_path
+
+    return source if source == STREAM else str(suite_path(source))
 
 
 def tokenizers_of(model: str | None) -> dict[str, Tokenizer]:
@@ -106,11 +98,11 @@ def write_lines(output: str, lines: Iterable[str]) -> None:
     """Write text to a file or to standard output: all of it, or nothing if something fails."""
     from t2i_audit.io import atomic_file
 
-    check_output(output)
-    if output != STREAM:
+    path = Path(output)
+    if output != STREAM and (path.is_file() or not path.exists()):
         with (
-            _no_folder_left(Path(output).parent),
-            atomic_file(Path(output)) as temporary,
+            _no_folder_left(path.parent),
+            atomic_file(path) as temporary,
             temporary.open("w", encoding="utf-8", newline="\n") as file,
         ):
             file.writelines(lines)
@@ -120,8 +112,13 @@ def write_lines(output: str, lines: Iterable[str]) -> None:
     ) as spool:
         spool.writelines(lines)
         spool.seek(0)
-        shutil.copyfileobj(spool, sys.stdout)
-        sys.stdout.flush()
+        if output == STREAM:
+            shutil.copyfileobj(spool, sys.stdout)
+            sys.stdout.flush()
+            return
+        # A device or a named pipe: a file put in its place would not be one.
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            shutil.copyfileobj(spool, file)
 
 
 @contextmanager

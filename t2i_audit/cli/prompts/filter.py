@@ -1,0 +1,76 @@
+"""The command ``t2i-audit prompts filter``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from t2i_audit.cli import options
+from t2i_audit.cli.prompts import streams
+from t2i_audit.cli.prompts.outputs import check_output
+from t2i_audit.errors import SuiteError
+
+
+def filter_prompts(
+    file: streams.File,
+    output: streams.Output,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="FIELD=VALUE",
+            help="Only prompts of which this is true; several must all be. FIELD is a slot, a "
+            "kind, id, text, type, template, split, foil, slot, kind, or a number: words, "
+            "entities, constituents, foils. Also !=, <, <=, >, >=, ~ (contains), a|b for either, "
+            "a bare FIELD for any value and !FIELD for none.",
+        ),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", help="Draw N of them at random."),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", metavar="FIELD", help="Draw as many from each value of FIELD."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="S", help="Same seed, same sample. [default: 0]"),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Choose prompts of a suite; they keep their order and their ids."""
+    from prompts.clauses import parse_clause
+    from prompts.formats.native import dump_header
+    from prompts.subset import Sample, choose
+
+    if not where and sample is None:
+        raise SuiteError("give --where or --sample, or both; without them nothing is chosen")
+    if sample is None and (by or seed is not None):
+        raise SuiteError("--by and --seed choose how to sample; give --sample N as well")
+    check_output(output, [streams.path_of(file)])
+    clauses = [parse_clause(text) for text in where or ()]
+    wanted = None if sample is None else Sample(sample, tuple(by or ()), seed or 0)
+    source = streams.STDIN if file == streams.STREAM else Path(streams.path_of(file)).name
+    header, prompts = streams.read_file(file)
+    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as spool:
+        subset, chosen = choose(prompts, header, clauses, wanted, spool, source=source)
+
+        def lines() -> Iterator[str]:
+            yield dump_header(subset.header)
+            yield from chosen
+
+        streams.write_lines(output, lines())
+    if as_json:
+        streams.print_json({"output": output, **vars(subset)}, output=output)
+        return
+    streams.say(f"{subset.kept:,} of {subset.read:,} prompts kept", output=output)
+    for name, share in subset.groups.items():
+        if by:
+            streams.say(f"  {name}: {share.taken:,} of {share.prompts:,}", output=output)
+    for note in subset.notes:
+        streams.say(f"note: {note}", output=output)
