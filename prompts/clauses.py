@@ -50,6 +50,7 @@ _COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
     ">=": operator.ge,
 }
 _CLAUSE = re.compile(r"(?P<field>[^=!<>~]+?)\s*(?P<operator>==|!=|<=|>=|!~|=|<|>|~)(?P<values>.*)")
+_NUMBER = re.compile(r"-?\d{1,18}")
 _KEPT_VALUES = 1000  # values of a field that are remembered, to offer the nearest
 
 
@@ -125,8 +126,7 @@ def _check_numbers(text: str, field: str, sign: str, values: Sequence[str]) -> N
     if sign in _COMPARISONS and len(values) > 1:
         raise RequestError(f"--where {text!r}: give one number after {sign!r}")
     for value in values:
-        # As `isdecimal` has it, other scripts' digits are numbers too, and `int` reads them.
-        if not value.removeprefix("-").isdecimal():
+        if not _NUMBER.fullmatch(value):
             raise RequestError(
                 f"--where {text!r}: {field} is a whole number, and {value!r} is none"
             )

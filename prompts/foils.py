@@ -4,7 +4,9 @@ A change is a slot exchanged with another of its kind, a value replaced by one t
 relation reversed, a count one off, or a negation dropped or put in. What may be true of a picture
 that the prompt is true of is left out (see `prompts.scene`): "a dog near a cat" is no foil of "a
 cat near a dog", nor "a red cat and a dog" of "a red dog and a cat". Every foil keeps to the
-template's bans, so that it is as well-formed, and as plausible, as its prompt.
+template's bans, so that it is as well-formed, and as plausible, as its prompt. What a prompt says
+more than once is changed everywhere, or not at all (see `prompts.mentions`), and nothing is put in
+that the prompt names elsewhere.
 """
 
 from __future__ import annotations

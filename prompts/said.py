@@ -43,7 +43,6 @@ def is_said(vocabulary: Vocabulary, value: str, said: frozenset[str]) -> bool:
         for wording in vocabulary.wordings(each):
             words = wording.casefold()
             head = words.rsplit(" ", 1)[-1]
-            # An article for a name, or a preposition, says nothing of the value.
             if words in said or (vocabulary.role == "noun" and head in said):
                 return True
             if vocabulary.role == "noun" and head[:1] in initials and plural_of(head) in said:

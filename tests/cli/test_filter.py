@@ -116,6 +116,7 @@ def test_several_clauses_must_all_hold(
         (["--where", "!foils"], "--where '!foils' leaves none of the 1,080 prompts of attributes"),
         (["--where", "words<abc"], "words is a whole number, and 'abc' is none"),
         (["--where", "words<²"], "words is a whole number, and '²' is none"),
+        (["--where", f"words<{'9' * 5000}"], "words is a whole number, and '999"),
         (["--where", "words<3|4"], "give one number after '<'"),
         (["--where", "words~3"], "words is a number; compare it with =, < or >"),
         (["--where", "type<3"], "type is no number; compare it with"),

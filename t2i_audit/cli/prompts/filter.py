@@ -23,8 +23,8 @@ def filter_prompts(
         typer.Option(
             "--where",
             metavar="FIELD=VALUE",
-            help="Only prompts of which this is true; several must all be. FIELD is a slot, a "
-            "kind, id, text, type, template, split, foil, slot, kind, or a number: words, "
+            help="Only prompts of which this is true; several must all be. FIELD names a "
+            "slot or kind, or is id, text, type, template, split, foil, slot, kind, words, "
             "entities, constituents, foils. Also !=, <, <=, >, >=, ~ (contains), a|b for either, "
             "a bare FIELD for any value and !FIELD for none.",
         ),
