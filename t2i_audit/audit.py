@@ -11,6 +11,7 @@ from t2i_audit.errors import SuiteError
 from t2i_audit.io import write_json
 from t2i_audit.progress import say
 from t2i_audit.run.directory import SUMMARY, check_output, open_run, read_manifest_if_any
+from t2i_audit.run.same import require_same_files
 from t2i_audit.run.share import local_rank, share_of
 from t2i_audit.run.tables import table_from_rows, table_path, write_table
 from t2i_audit.settings import LARGEST_AUTO_BATCH, AuditSettings, ProbeSettings
@@ -89,6 +90,7 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
     from t2i_audit.stages.text import check_text
 
     loaded = _load_model(settings)
+    _require_checkpoint_of_run(settings, loaded)
     remember_offload(loaded, settings.out)
     # Words must be found in what is encoded, which is told before anything is written.
     located = check_text(loaded, suite.prompts)
@@ -108,6 +110,17 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         for note in notes:
             say(note)
     return _Inputs(suite, loaded, notes, located)
+
+
+def _require_checkpoint_of_run(
+    settings: AuditSettings | ProbeSettings, loaded: LoadedModel
+) -> None:
+    """Name a file that has changed since the run was begun before it makes anything else fail."""
+    there = read_manifest_if_any(settings.out)
+    if there is not None:
+        files = {"checkpoint": loaded.checkpoint, "lora": loaded.loras}
+        asked = {"model": settings.model, **files, "embedding": loaded.embeddings}
+        require_same_files(settings.out, there.settings, asked)
 
 
 def _unsaid_notes(

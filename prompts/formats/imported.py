@@ -187,6 +187,8 @@ def _foils(draft: Draft, vocabularies: Mapping[str, Vocabulary], draw: int) -> t
 
 def _without_repeats(draft: Draft, vocabularies: Mapping[str, Vocabulary]) -> Draft:
     parts = sorted(draft.constituents, key=lambda part: part.start)
+    if any(part.kind not in vocabularies for part in parts):
+        return draft  # a format without vocabularies says itself which entities there are
     kept = without_repeated_entities(draft.text, parts, vocabularies)
     return draft if len(kept) == len(parts) else replace(draft, constituents=kept)
 

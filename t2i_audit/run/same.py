@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.run.changes import CHECKPOINT, changed_files
@@ -15,7 +17,7 @@ def require_same(out: Path, there: Manifest, asked: Manifest) -> None:
     Raises:
         RunDirectoryError: one sentence that names the first difference.
     """
-    _require_same_files(out, there, asked)
+    require_same_files(out, there.settings, asked.settings)
     found = differences(there.settings, asked.settings)
     advice = "give another --out"
     if not found and not there.complete:
@@ -33,15 +35,25 @@ def other_versions(there: Manifest, asked: Manifest) -> str:
     return f"{found[0]}{_more(found)}" if found else ""
 
 
-def _require_same_files(out: Path, there: Manifest, asked: Manifest) -> None:
-    if there.settings.get("model") != asked.settings.get("model"):
+def require_same_files(out: Path, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Refuse files of a checkpoint that are not those with which the run in `out` was begun.
+
+    Args:
+        out: the run directory.
+        there: the settings in its manifest.
+        asked: those of the command, as far as they are known.
+
+    Raises:
+        RunDirectoryError: one sentence that names the first file that has changed.
+    """
+    if there.get("model") != asked.get("model"):
         return  # which is the difference to name
-    if CHECKPOINT in asked.settings and CHECKPOINT not in there.settings:
+    if CHECKPOINT in asked and CHECKPOINT not in there:
         raise RunDirectoryError(
             f"{out} holds a run that began before the checkpoint's files were recorded, so that "
             "it cannot be told whether they are the same; give another --out"
         )
-    changed = changed_files(there.settings, asked.settings)
+    changed = changed_files(there, asked)
     if changed:
         raise RunDirectoryError(
             f"{changed[0]} has changed since the run in {out} was begun{_more(changed)}; give "
