@@ -99,7 +99,7 @@ class Parts:
         if self.shrinks and path.exists():
             try:
                 self.size = min(self.whole, max(1, int(read_json(path)[SIZE])))
-            except (ValueError, TypeError, KeyError):
+            except (OSError, ValueError, OverflowError, TypeError, KeyError):
                 say(f"{path} is damaged; the size of a batch is found again")
         # The trial for the size of the batches had no folder to write to.
         if self.loaded.placement.offload == "auto" and is_offloaded(self.loaded.pipeline):

@@ -90,8 +90,8 @@ def _fault(summary: Any) -> str:
         if fault:
             return fault
     rates = {"success": (summary.get("success") or {}).get("overall")} | {
-        f"decodability at {name}": station["decodability"]
-        for name, station in summary["stations"].items()
+        f"decodability at {name}": station.get("decodability")
+        for name, station in (summary.get("stations") or {}).items()
     }
     return next((f"{name} is {rate}" for name, rate in rates.items() if not _is_rate(rate)), "")
 

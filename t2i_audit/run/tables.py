@@ -96,10 +96,14 @@ def read_rows(path: Path, name: TableName) -> list[dict[str, object]]:
         RunDirectoryError: as `read_table`.
     """
     rows: list[dict[str, object]] = read_table(path, name).to_pylist()
-    for column in COLUMNS[name]:
-        if column.type == "json":
-            for row in rows:
-                row[column.name] = json.loads(str(row[column.name]))
+    columns = [column.name for column in COLUMNS[name] if column.type == "json"]
+    try:
+        for row in rows:
+            row |= {column: json.loads(str(row[column])) for column in columns}
+    except (ValueError, RecursionError) as err:
+        raise RunDirectoryError(
+            f"{path} cannot be used ({err}); delete it and give the same command again"
+        ) from err
     return rows
 
 

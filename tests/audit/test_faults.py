@@ -97,15 +97,20 @@ def test_an_audit_broken_at_any_stage_ends_the_same(tmp_path: Path) -> None:
     assert broke is not None and int(broke[1]) >= 7  # the last stages may end too soon
 
 
+def edit_a_flaw(path: Path) -> None:
+    path.write_text(path.read_text().replace('"flaw": ""', '"flaw": "not finite"', 1))
+
+
 @pytest.mark.parametrize(
     ("file", "damage"),
     [
+        ("images/batch_00001.json", edit_a_flaw),
         ("images/000001_000.png", cut_short),
         ("images/000001_000.png", Path.unlink),
         ("images/batch_00001.json", cut_short),
         ("activations/denoiser/batch_00000.npz", flip_a_bit),
     ],
-    ids=["image cut short", "image gone", "record cut short", "activation bit"],
+    ids=["record edited", "image cut short", "image gone", "record cut short", "activation bit"],
 )
 def test_a_damaged_file_of_an_unfinished_run_is_told_and_made_again(
     file: str, damage: Callable[[Path], None], whole: Path, copied: Path, suite: Path,
@@ -119,6 +124,18 @@ def test_a_damaged_file_of_an_unfinished_run_is_told_and_made_again(
     said = capsys.readouterr().err
     assert re.search(rf"{re.escape(file)} is (damaged|missing); the 2 images .* made again", said)
     assert results(copied) == results(whole)
+
+
+def test_damaged_settings_of_an_unfinished_run_are_told_and_written_again(
+    whole: Path, copied: Path, suite: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unfinish(copied)
+    cut_short(copied / "settings.json")
+
+    assert main(arguments(suite, copied)) == 0
+
+    assert "settings.json is damaged; it is written again" in capsys.readouterr().err
+    assert (copied / "settings.json").read_bytes() == (whole / "settings.json").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["probes.parquet", "judgements.parquet", "summary.json"])

@@ -161,8 +161,12 @@ def test_an_estimate_without_ends_stands_alone() -> None:
 def test_a_finished_run_is_printed_as_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    open_run(tmp_path / "a", {}).close()
-    files.write_json(tmp_path / "a" / "summary.json", summary())
+    with open_run(tmp_path / "a", {"command": "probe"}) as run:
+        tables = [run.path / f"{name}.parquet" for name in ("prompts", "probes", "decodability")]
+        for table in tables:
+            table.touch()
+        files.write_json(run.path / "summary.json", summary())
+        run.seal([*tables, run.path / "summary.json"], flaws={})
 
     print_run(tmp_path / "a", as_json=True)
 

@@ -167,6 +167,17 @@ def test_merging_refuses_a_gap(tmp_path: Path) -> None:
         merge_shards(Shards(tmp_path, 2), "judgements", tmp_path / "merged.parquet")
 
 
+@pytest.mark.parametrize("slots", ["{", "[" * 100_000])
+def test_a_cell_that_should_be_json_and_is_none_is_refused(slots: str, tmp_path: Path) -> None:
+    table = table_from_rows("judgements", [judgement()])
+    place = table.column_names.index("slots")
+    broken = table.set_column(place, table.field(place), pa.array([slots]))
+    write_table(tmp_path / "a.parquet", "judgements", broken)
+
+    with pytest.raises(RunDirectoryError, match=r"a\.parquet cannot be used"):
+        read_rows(tmp_path / "a.parquet", "judgements")
+
+
 def test_removing_shards_keeps_what_else_lies_there(tmp_path: Path) -> None:
     shards = Shards(tmp_path / "parts", 2)
     shards.folder.mkdir()
