@@ -182,6 +182,12 @@ def test_the_encoding_is_found_and_told(encoding: str, said: str, format_: str, 
     assert bool(notes) == bool(said)
 
 
+def test_a_spoilt_line_among_utf_8_is_told_and_the_rest_not_garbled(refuse: Any) -> None:
+    Path("a.txt").write_bytes("a café\na naïve cat\n".encode() + "crème\n".encode("cp1252"))
+
+    assert "a.txt, line 3 is not UTF-8 text, as others are" in refuse("text", "a.txt")
+
+
 def test_an_encoding_can_be_named(take: Any, refuse: Any) -> None:
     Path("a.txt").write_bytes("červená krychle\n".encode("cp1250"))
 
@@ -327,6 +333,7 @@ def test_a_pointer_to_a_file_is_not_the_file(refuse: Any) -> None:
         ("a red cube,x\na blue sphere,y\n", "has no column for the text"),
         ("prompt\na red cube, on a table\n", "row 1 (line 2) has 2 cells"),
         ("prompt,cat\n", "has no rows"),
+        ("words:more\na cat:x\n", "import it with text"),
     ],
 )
 def test_a_bad_table_is_told_by_row_and_line(content: str, said: str, refuse: Any) -> None:
@@ -455,6 +462,7 @@ def test_json_in_its_usual_shapes_is_read(content: str, format_: str, take: Any)
         ('{"prompt": ' + "9" * 5000 + "}\n", "is not JSON"),
         ('{"prompt": "a \\ud800 cat"}\n', "line 1: text has a control character"),
         ("[]", "has no prompts"),
+        ('{"prompt": ["a", "b"], "n": [1]}', "has 2 prompts and 1 of 'n'"),
         ("3", "import it with text"),
     ],
 )
