@@ -493,7 +493,7 @@ def test_a_file_whose_name_is_no_text_is_read(take: Any) -> None:
     assert texts(take("text", name)[0]) == ["a cat"]
 
 
-def test_the_input_is_never_overwritten(refuse: Any) -> None:
+def test_the_input_is_never_overwritten() -> None:
     Path("a.csv").write_text("prompt,n\na cat,1\n")
     before = Path("a.csv").read_bytes()
 
@@ -502,6 +502,22 @@ def test_the_input_is_never_overwritten(refuse: Any) -> None:
     Path("folder").mkdir()
     assert main(["prompts", "import", "csv", "a.csv", "-o", "folder"]) == 2
     assert list(Path("folder").iterdir()) == []
+
+
+@pytest.mark.parametrize("to", ["text", "csv", "parquet"])
+def test_an_export_goes_into_no_folder_and_not_over_its_suite(
+    to: str, take: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.txt").write_text("a cat\n")
+    own, _ = take("text", "a.txt")
+    Path("folder").mkdir()
+
+    for output, said in (("folder", "is a folder"), ("out.jsonl", "would overwrite")):
+        assert main(["prompts", "export", "out.jsonl", "--to", to, "-o", output]) == 2
+        captured = capsys.readouterr()
+        assert said in captured.err
+        assert captured.err.count("\n") == 1
+    assert load_suite("out.jsonl").prompts == own
 
 
 def test_a_suite_with_a_byte_order_mark_is_read(
