@@ -17,6 +17,8 @@ from prompts.formats.notes import Notes
 TEXT_COLUMNS = ("text", "prompt", "caption", "prompts", "captions", "texts", "text_prompt")
 """Names of the column that holds the prompts, the likeliest first, in lower case."""
 DELIMITERS = (",", ";", "\t", "|")
+# Excel's first line that says what stands between cells.
+TOLD = re.compile('sep=(?P<delimiter>[^"\r\n])(?=[\r\n])', re.IGNORECASE)
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _ROWS_COMPARED = 50  # rows that a delimiter is judged by
 
@@ -120,6 +122,7 @@ def _decoded(data: bytes, source: str, notes: Notes, encoding: str | None) -> st
     try:
         text = data.decode(wide or "utf-8")
     except UnicodeDecodeError as error:
+        _refuse_spoilt(data, error.start, source)
         guessed = _guess(data, error.start)
     else:
         if wide:
@@ -137,6 +140,18 @@ def _decoded(data: bytes, source: str, notes: Notes, encoding: str | None) -> st
     name = _ENCODING_NAMES.get(guessed or "", (guessed or "").replace("_", "-"))
     notes.say(f"it is not UTF-8 and was read as {name}, by its bytes; --encoding names another")
     return text
+
+
+def _refuse_spoilt(data: bytes, start: int, source: str) -> None:
+    """Refuse what is UTF-8 for the most part: any other encoding would garble that part."""
+    right = sum(not character.isascii() for character in data.decode("utf-8", "ignore"))
+    wrong = data.decode("utf-8", "replace").count("\ufffd")
+    if right > wrong:
+        line = data.count(b"\n", 0, start) + 1
+        raise SuiteFormatError(
+            f"{source}, line {line} is not UTF-8 text, as others are; mend that line, or name the "
+            "encoding with --encoding"
+        )
 
 
 def _by_name(data: bytes, source: str, encoding: str) -> str:

@@ -106,16 +106,21 @@ def _items(value: Any, names: Sequence[str], source: str, notes: Notes) -> list[
         return value
     if not isinstance(value, dict):
         raise SuiteFormatError(
-            f"{source} holds no object or list of prompts but {value!r:.40}; if each line is a "
-            "prompt, import it with text"
+            f"{source} holds no object or list of prompts but {json.dumps(value):.40}; if each "
+            "line is a prompt, import it with text"
         )
     own = next((value[key] for key in value if key.strip().lower() in names), None)
     if isinstance(own, str) or set(COLUMNS) <= set(value):
         return [value]
     lists = {key: each for key, each in value.items() if isinstance(each, list)}
     if isinstance(own, list) and all(isinstance(each, str) for each in own):
-        columns = {key: each for key, each in lists.items() if len(each) == len(own)}
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        uneven = next((key for key, each in lists.items() if len(each) != len(own)), None)
+        if uneven is not None:
+            raise SuiteFormatError(
+                f"{source} has {len(own)} prompts and {len(lists[uneven])} of {uneven!r}; make its "
+                "lists equally long"
+            )
+        return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
     for kind in (str, dict):
         if value and all(isinstance(each, kind) for each in value.values()):
             notes.say("the keys of its object were taken for the prompts' ids")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import DELIMITERS, TEXT_COLUMNS, delimiter_of, lines_of
+from prompts.formats.detect import DELIMITERS, TEXT_COLUMNS, TOLD, delimiter_of, lines_of
 from prompts.formats.notes import Notes
 
 _MARKS = (
@@ -29,7 +29,7 @@ def json_of(line: str) -> Any:
         value = json.loads(stripped)
     except (ValueError, RecursionError):
         return None
-    if isinstance(value, dict) or (value and isinstance(value[0], dict | str)):
+    if isinstance(value, dict) or (value and isinstance(value[0], dict | list | str)):
         return value
     return None
 
@@ -57,6 +57,8 @@ def table_of(text: str) -> str | None:
     lines = [line.rstrip("\n") for line in lines_of(text) if line.strip()]
     if not lines:
         return None
+    if TOLD.match(text):
+        return "csv"
     for delimiter in DELIMITERS:
         names = _cells(lines[0], delimiter)
         if not any(name.lower() in TEXT_COLUMNS for name in names):

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Literal
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import delimiter_of, tell_delimiter
+from prompts.formats.detect import TOLD, delimiter_of, tell_delimiter
 from prompts.formats.imported import Draft, clean
 from prompts.formats.kinds import format_of, json_of, refuse_other_formats, tell_marks
 from prompts.formats.notes import Notes
 from prompts.formats.rows import COLUMNS, METADATA, TEXT_ONLY, Names, Row, from_rows, to_flat_row
 from prompts.structure import Prompt
 
-# Excel's first line that says what stands between cells.
-_TOLD = re.compile('sep=(?P<delimiter>[^"\r\n])(?=[\r\n])', re.IGNORECASE)
+_DSG = ("item_id", "tuple")  # columns that only such a file has
 _Record = tuple[int, list[str]]
 """The line it starts at, and its cells."""
 
@@ -84,7 +82,7 @@ def table_rows(
     first = text.lstrip().splitlines()[0]
     if json_of(first) is not None or json_of(text) is not None:
         raise SuiteFormatError(f"{source} is JSON, not a table; import it with {format_of(text)}")
-    told = _TOLD.match(text)
+    told = TOLD.match(text)
     if told is not None:
         # Its line's end stays, so that lines are counted as they are in the file.
         text = text[told.end("delimiter") :]
@@ -93,6 +91,8 @@ def table_rows(
         tell_delimiter(delimiter, notes)
     records = _records(text, delimiter, source)
     columns = _columns(records[0][1], source)
+    if text_column != _DSG[0] and set(_DSG) <= set(columns):
+        notes.say("it looks like DSG's questions; dsg imports them as one prompt an item")
     if len(records) == 1:
         raise SuiteFormatError(f"{source} has no rows beneath its columns' names")
     return columns, _rows(records[1:], columns, source, notes)

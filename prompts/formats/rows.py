@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import TEXT_COLUMNS
+from prompts.formats.detect import DELIMITERS, TEXT_COLUMNS
 from prompts.formats.imported import Draft, clean
 from prompts.formats.native import fault_of
 from prompts.formats.notes import Notes
@@ -150,14 +150,15 @@ def _text_column(columns: Sequence[str], asked: str | None, source: str, notes: 
         return _asked(columns, asked, "--text-column", source) or asked
     found = _known(columns, TEXT_COLUMNS)
     if not found:
-        text = (
-            "; if each line is a prompt, import it with text"
-            if len(columns) == 1
-            else "; if its first row is a prompt, put a row of names above it"
-        )
+        if len(columns) > 1:
+            hint = "if its first row is a prompt, put a row of names above it"
+        elif any(delimiter in columns[0] for delimiter in DELIMITERS):
+            hint = "if that is several columns, import it with csv and --delimiter"
+        else:
+            hint = "if each line is a prompt, import it with text"
         raise SuiteFormatError(
             f"{source} has no column for the text; it has {_listed(columns)}: name one with "
-            f"--text-column{text}"
+            f"--text-column; {hint}"
         )
     if len(found) > 1:
         others = ", ".join(map(repr, found[1:]))

@@ -182,6 +182,12 @@ def test_the_encoding_is_found_and_told(encoding: str, said: str, format_: str, 
     assert bool(notes) == bool(said)
 
 
+def test_a_spoilt_line_among_utf_8_is_told_and_the_rest_not_garbled(refuse: Any) -> None:
+    Path("a.txt").write_bytes("a café\na naïve cat\n".encode() + "crème\n".encode("cp1252"))
+
+    assert "a.txt, line 3 is not UTF-8 text, as others are" in refuse("text", "a.txt")
+
+
 def test_an_encoding_can_be_named(take: Any, refuse: Any) -> None:
     Path("a.txt").write_bytes("červená krychle\n".encode("cp1250"))
 
@@ -327,6 +333,7 @@ def test_a_pointer_to_a_file_is_not_the_file(refuse: Any) -> None:
         ("a red cube,x\na blue sphere,y\n", "has no column for the text"),
         ("prompt\na red cube, on a table\n", "row 1 (line 2) has 2 cells"),
         ("prompt,cat\n", "has no rows"),
+        ("words:more\na cat:x\n", "import it with text"),
     ],
 )
 def test_a_bad_table_is_told_by_row_and_line(content: str, said: str, refuse: Any) -> None:
@@ -455,6 +462,7 @@ def test_json_in_its_usual_shapes_is_read(content: str, format_: str, take: Any)
         ('{"prompt": ' + "9" * 5000 + "}\n", "is not JSON"),
         ('{"prompt": "a \\ud800 cat"}\n', "line 1: text has a control character"),
         ("[]", "has no prompts"),
+        ('{"prompt": ["a", "b"], "n": [1]}', "has 2 prompts and 1 of 'n'"),
         ("3", "import it with text"),
     ],
 )
@@ -485,7 +493,7 @@ def test_a_file_whose_name_is_no_text_is_read(take: Any) -> None:
     assert texts(take("text", name)[0]) == ["a cat"]
 
 
-def test_the_input_is_never_overwritten(refuse: Any) -> None:
+def test_the_input_is_never_overwritten() -> None:
     Path("a.csv").write_text("prompt,n\na cat,1\n")
     before = Path("a.csv").read_bytes()
 
@@ -494,6 +502,22 @@ def test_the_input_is_never_overwritten(refuse: Any) -> None:
     Path("folder").mkdir()
     assert main(["prompts", "import", "csv", "a.csv", "-o", "folder"]) == 2
     assert list(Path("folder").iterdir()) == []
+
+
+@pytest.mark.parametrize("to", ["text", "csv", "parquet"])
+def test_an_export_goes_into_no_folder_and_not_over_its_suite(
+    to: str, take: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.txt").write_text("a cat\n")
+    own, _ = take("text", "a.txt")
+    Path("folder").mkdir()
+
+    for output, said in (("folder", "is a folder"), ("out.jsonl", "would overwrite")):
+        assert main(["prompts", "export", "out.jsonl", "--to", to, "-o", output]) == 2
+        captured = capsys.readouterr()
+        assert said in captured.err
+        assert captured.err.count("\n") == 1
+    assert load_suite("out.jsonl").prompts == own
 
 
 def test_a_suite_with_a_byte_order_mark_is_read(
