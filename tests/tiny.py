@@ -79,7 +79,7 @@ def clip_config(tokenizer: Any, **changes: Any) -> Any:
     return CLIPTextConfig(**(settings | changes))
 
 
-def tiny_open_clip(folder: Path, *, layers: int = 1) -> Path:
+def tiny_open_clip(folder: Path, *, layers: int = 1, width: int = 16) -> Path:
     """Save an open_clip model of random weights in `folder`, as open_clip saves its own."""
     import open_clip
     import torch
@@ -92,7 +92,7 @@ def tiny_open_clip(folder: Path, *, layers: int = 1) -> Path:
             "image_size": 16, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8,
         },
         "text_cfg": {
-            "context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": layers,
+            "context_length": 77, "vocab_size": 49408, "width": width, "heads": 2, "layers": layers,
         },
     }  # fmt: skip
     torch.manual_seed(0)

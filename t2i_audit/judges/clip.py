@@ -16,6 +16,7 @@ from t2i_audit.judges.clip_text import ClipText, texts_of
 from t2i_audit.judges.judgement import Judgement, unjudged
 from t2i_audit.judges.scope import TIE, Scope
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.models.shortage import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -54,6 +55,8 @@ class ClipJudge:
         except JudgeError:
             raise
         except Exception as error:  # open_clip raises whatever its loaders raise
+            if isinstance(error, RuntimeError) and is_out_of_memory(error):
+                raise
             raise chosen.failure("model", error) from error
         judge = cls(text, fingerprint_of(text, model), model, preprocess, device)
         judge._require_sound()
@@ -180,6 +183,8 @@ class ClipJudge:
         except JudgeError:
             raise
         except Exception as error:  # what a configuration that fits no weights comes to
+            if isinstance(error, RuntimeError) and is_out_of_memory(error):
+                raise
             raise self.text.spec.failure("model", error) from error
         if not similarity.isfinite().all():
             raise JudgeError(

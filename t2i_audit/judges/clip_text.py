@@ -51,7 +51,7 @@ class ClipText:
 
         try:
             config = text_config(spec)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise spec.failure("configuration", error) from error
         try:
             own = {"trust_remote_code": False} if config.get("hf_tokenizer_name") else {}
