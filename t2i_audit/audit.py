@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,13 +70,13 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         raise SuiteError(str(error)) from error
     if isinstance(settings, AuditSettings):
         settings.check_count(len(suite.prompts))
-    from t2i_audit.activations.encoder import encode_suite
-    from t2i_audit.generation.memory import remember_offload, with_room
+    from t2i_audit.generation.dry_run import try_encoding
+    from t2i_audit.generation.memory import remember_offload
 
     loaded = _load_model(settings)
     remember_offload(loaded, settings.out)
     # Words must be found in what is encoded, which is told before anything is written.
-    with_room(loaded, partial(encode_suite, loaded, suite.prompts[:1]), size=1)
+    try_encoding(loaded, suite.prompts[:1])
     return _Inputs(suite, loaded)
 
 
