@@ -86,6 +86,7 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
             f"suite {suite.name!r} names no constituents, so there is nothing to probe; give a "
             "suite with structure (see `t2i-audit prompts`), or audit it"
         )
+    from t2i_audit.generation.dry_run import naming_encoding_faults
     from t2i_audit.generation.memory import remember_offload
     from t2i_audit.stages.text import check_text
 
@@ -93,7 +94,8 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
     _require_checkpoint_of_run(settings, loaded)
     remember_offload(loaded, settings.out)
     # Words must be found in what is encoded, which is told before anything is written.
-    located = check_text(loaded, suite.prompts)
+    with naming_encoding_faults(loaded):
+        located = check_text(loaded, suite.prompts)
     if alone and located is None:
         raise SuiteError(
             f"all {len(suite.prompts)} prompts are longer than the text encoder reads, or changed "

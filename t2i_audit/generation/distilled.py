@@ -74,7 +74,7 @@ def distilled(
         class_steps if class_steps is not None and class_steps <= FEW else _steps(kind, pipeline)
     )
     few_by_class = class_steps is not None and class_steps <= FEW
-    embedded = few_by_class or _takes_guidance(pipeline) or bool(GUIDED.search(name))
+    embedded = few_by_class or _takes_guidance(pipeline) or bool(GUIDED.search(_plain(name)))
     guidance = None if embedded else _no_guidance(kind, pipeline)
     if kind == "lcm" and not few_by_class and _unet_takes_guidance(pipeline):
         guidance = 8.0

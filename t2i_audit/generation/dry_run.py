@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.batches import Batch, cut_batches
-from t2i_audit.generation.faults import PipelineFault, is_from_a_hook, reason_of
+from t2i_audit.generation.faults import PipelineFault, is_from_a_hook, is_pipelines_own, reason_of
 from t2i_audit.generation.memory import Made, largest_batch, with_room
 from t2i_audit.generation.nonfinite import damaged_component, not_finite_error, watching_for_nan
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
+from t2i_audit.generation.sizes import as_options, in_pixels, is_as_asked, nearby_sizes
 from t2i_audit.models.parts import stage_argument
 from t2i_audit.models.shortage import is_out_of_memory
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
     from t2i_audit.models.load import LoadedModel
-    from t2i_audit.settings import PictureOptions
 
 TOGETHER = 2  # images at once, enough to tell whether a pipeline takes several
 FEW_STEPS = (1, 2)  # some schedules make nothing of a single step
@@ -38,7 +38,6 @@ SHOWN = (
     "image", "images", "input_images", "image_latents", "control_image", "mask_image", "mask",
     "control_mask", "image_reference", "video", "control_video", "conditioning_frames",
 )  # fmt: skip
-SIDES = (8, 16, 32, 64)  # pixels; heights and widths are multiples of one of these
 
 Outcome = Made | ModelError
 
@@ -75,7 +74,7 @@ def try_sampling(
         if not sampled.finite.any():
             raise _not_finite(loaded, sampling, batch_of(count))
         height, width = sampled.images.shape[1:3]
-        if not _as_asked((height, width), sampling.options):
+        if not is_as_asked((height, width), sampling.options):
             raise _resized(loaded, sampling, batch_of(count), (height, width))
         if part is not None and part.prompt_ids and not part.arrays:
             raise ModelError(
@@ -84,6 +83,26 @@ def try_sampling(
             )
         _check_schedule(loaded.pipeline, sampling.steps)
     return int(height), int(width)
+
+
+@contextmanager
+def naming_encoding_faults(loaded: LoadedModel) -> Iterator[None]:
+    """While prompts are encoded in the block, tell what the pipeline cannot in a sentence.
+
+    Raises:
+        ModelError: the pipeline does not encode them.
+    """
+    try:
+        yield
+    # As wide as in sampling: several libraries run in there.
+    except Exception as error:
+        if not is_pipelines_own(error):
+            raise
+        fault = PipelineFault(str(error), reason_of(error))
+        raise ModelError(
+            f"{type(loaded.pipeline).__name__} does not encode a prompt ({fault.reason})"
+            f"{_lacking(loaded, fault)}"
+        ) from error
 
 
 def prompts_to_try(prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
@@ -185,10 +204,10 @@ def _explained(
     if not sampling.options.own_size:
         own = _works(loaded, _of_own_size(bare), one)
         if not isinstance(own, ModelError):
-            size = own[0].images.shape[1:3]
+            height, width = own[0].images.shape[1:3]
             return ModelError(
-                f"{kind} makes no images with {_given(sampling.options)} ({_reason(single)}); "
-                f"{_sizes_advice(loaded, bare, one, size)}"
+                f"{kind} makes no images with {as_options(sampling.options)} ({_reason(single)}); "
+                f"{_sizes_advice(loaded, bare, one, (height, width))}"
             )
         single = own
     if not isinstance(single, PipelineFault):
@@ -215,13 +234,13 @@ def _lacking(loaded: LoadedModel, fault: PipelineFault) -> str:
     ]
     taken = inspect.signature(type(pipeline).__call__).parameters
     shown = [name for name in SHOWN if name in taken and taken[name].default is None]
+    if absent and "'NoneType' object" in fault.reason:
+        return f"; {loaded.name!r} has no {_listed(absent)}: give a complete pipeline"
     if shown:
         return (
             f"; it also takes {_listed(shown)}, which an audit does not provide: give the "
             "text-to-image pipeline of the same checkpoint"
         )
-    if absent and "NoneType" in fault.reason:
-        return f"; {loaded.name!r} has no {_listed(absent)}: give a complete pipeline"
     return f"; give a checkpoint that diffusers samples from a prompt alone, unlike {loaded.name!r}"
 
 
@@ -242,54 +261,33 @@ def _resized(
     one = replace(batch, items=batch.items[:1])
     bare = replace(sampling, record_denoiser=False)
     return ModelError(
-        f"{type(loaded.pipeline).__name__} makes images of {_described(made)} where "
-        f"{_given(sampling.options)} was asked for; {_sizes_advice(loaded, bare, one, None)}"
+        f"{type(loaded.pipeline).__name__} makes images of {in_pixels(made)} where "
+        f"{as_options(sampling.options)} was asked for; {_sizes_advice(loaded, bare, one, made)}"
     )
 
 
-def _as_asked(made: tuple[int, int], options: PictureOptions) -> bool:
-    asked = (options.height, options.width)
-    return all(side in (None, real) for side, real in zip(asked, made, strict=True))
-
-
 def _sizes_advice(
-    loaded: LoadedModel, sampling: Sampling, batch: Batch, own: tuple[int, int] | None
+    loaded: LoadedModel, sampling: Sampling, batch: Batch, known: tuple[int, int]
 ) -> str:
-    """The sizes nearest to what is asked for that were tried and work."""
-    working = [_given(each) for each in _sizes_that_work(loaded, sampling, batch)]
-    instead = "leave --height and --width out"
-    if own is not None:
-        instead += f" for its own size, {_described(own)}"
-    return f"give {' or '.join(working)}, or {instead}" if working else instead
-
-
-def _sizes_that_work(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> list[PictureOptions]:
+    """The sizes nearest to what is asked for that work, or else the one that is `known` to."""
+    height, width = known
     asked = sampling.options
+    fallback = replace(
+        asked,
+        height=None if asked.height is None else height,
+        width=None if asked.width is None else width,
+    )
+    works = {asked: False, fallback: True}
     factor = getattr(loaded.pipeline, "vae_scale_factor", None)
-    sides = {*SIDES, *([factor] if isinstance(factor, int) and factor > 1 else [])}
-    tried: dict[PictureOptions, bool] = {asked: False}
-    for side in sorted(sides):
-        lower, higher = (
-            replace(
-                asked,
-                height=_multiple(asked.height, side, up=up),
-                width=_multiple(asked.width, side, up=up),
-            )
-            for up in (False, True)
-        )
-        nearest = list(dict.fromkeys([lower, higher]))
+    working = [fallback]
+    for nearest in nearby_sizes(asked, factor if isinstance(factor, int) else None):
         for each in nearest:
-            if each not in tried:
-                tried[each] = _has_size(loaded, replace(sampling, options=each), batch)
-        if tried[higher]:
-            return [each for each in nearest if tried[each]]
-    return []
-
-
-def _multiple(asked: int | None, side: int, *, up: bool) -> int | None:
-    if asked is None:
-        return None
-    return max(side, -(-asked // side) * side if up else asked // side * side)
+            if each not in works:
+                works[each] = _has_size(loaded, replace(sampling, options=each), batch)
+        if works[nearest[1]]:
+            working = [each for each in dict.fromkeys(nearest) if works[each]]
+            break
+    return f"give {' or '.join(as_options(each) for each in working)}"
 
 
 def _has_size(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> bool:
@@ -300,20 +298,11 @@ def _has_size(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> bool:
     if isinstance(made, ModelError):
         return False
     height, width = made[0].images.shape[1:3]
-    return _as_asked((height, width), sampling.options)
+    return is_as_asked((height, width), sampling.options)
 
 
 def _of_own_size(sampling: Sampling) -> Sampling:
     return replace(sampling, options=replace(sampling.options, height=None, width=None))
-
-
-def _given(options: PictureOptions) -> str:
-    sides = {"--height": options.height, "--width": options.width}
-    return " ".join(f"{name} {side}" for name, side in sides.items() if side is not None)
-
-
-def _described(size: Sequence[int]) -> str:
-    return f"{size[0]} x {size[1]} pixels (height x width)"
 
 
 def _reason(failure: ModelError) -> str:

@@ -89,7 +89,7 @@ def test_a_prompt_from_another_world_is_not_judged() -> None:
 
 
 def test_a_judge_that_reads_nothing_fails_loudly() -> None:
-    with pytest.raises(JudgeError, match="could not read any of the 3 pictures"):
+    with pytest.raises(JudgeError, match="could not read any of the 3 images"):
         require_readable([False, False, False], judge="oracle")
 
 

@@ -43,8 +43,6 @@ def export(
     )
     header, prompts = streams.read_file(file)
     counts = {"written": 0, "left_out": 0}
-    if to != "datasets":
-        streams.check_output(output, [file])
     if to in ("datasets", "parquet"):
         if output == streams.STREAM:
             raise SuiteError(f"--to {to} cannot go to standard output; name it with -o")

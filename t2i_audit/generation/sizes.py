@@ -1,0 +1,50 @@
+"""Sizes of images: those near to what is asked for, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from t2i_audit.settings import PictureOptions
+
+SIDES = (8, 16, 32, 64)  # pixels; pipelines take multiples of one of these, or of their own
+
+
+def nearby_sizes(
+    asked: PictureOptions, own_side: int | None
+) -> Iterator[tuple[PictureOptions, PictureOptions]]:
+    """Options next below and next above those `asked`, for coarser and coarser grids.
+
+    Args:
+        asked: with a height, a width or both.
+        own_side: the pixels to one of the latents, if they are known.
+    """
+    sides = {*SIDES, *([own_side] if own_side is not None and own_side > 1 else [])}
+    for side in sorted(sides):
+        yield _rounded(asked, side, up=False), _rounded(asked, side, up=True)
+
+
+def is_as_asked(made: tuple[int, int], options: PictureOptions) -> bool:
+    """Whether images of height and width `made` are what `options` ask for."""
+    asked = (options.height, options.width)
+    return all(side in (None, real) for side, real in zip(asked, made, strict=True))
+
+
+def as_options(options: PictureOptions) -> str:
+    """The size as the command line takes it."""
+    sides = {"--height": options.height, "--width": options.width}
+    return " ".join(f"{name} {side}" for name, side in sides.items() if side is not None)
+
+
+def in_pixels(size: Sequence[int]) -> str:
+    """A height and a width for the user to read."""
+    return f"{size[0]} x {size[1]} pixels (height x width)"
+
+
+def _rounded(asked: PictureOptions, side: int, *, up: bool) -> PictureOptions:
+    def multiple(length: int | None) -> int | None:
+        if length is None:
+            return None
+        return max(side, -(-length // side) * side if up else length // side * side)
+
+    return replace(asked, height=multiple(asked.height), width=multiple(asked.width))
