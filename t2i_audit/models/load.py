@@ -96,6 +96,7 @@ def load_model(
 
     from t2i_audit.models.changes import add_loras, set_scheduler
     from t2i_audit.models.single_file import load_single_file
+    from t2i_audit.models.tokenizers import limit_tokenizers
 
     beside: tuple[Path, ...] = ()
     try:
@@ -129,6 +130,7 @@ def load_model(
     if options.scheduler is not None:
         set_scheduler(pipeline, options.scheduler)
     add_loras(pipeline, options.loras())
+    limit_tokenizers(pipeline)
     return LoadedModel(
         name=name,
         source=resolved.source,
