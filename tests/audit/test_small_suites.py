@@ -1,4 +1,4 @@
-"""Suites of few prompts, of text alone, and encoders that yield nothing: said, never a traceback."""
+"""Suites of few prompts or of text alone, and encoders that yield nothing, are told of."""
 
 from __future__ import annotations
 
