@@ -193,6 +193,8 @@ class _Held:
 
     def keep_states(self, writer: FeatureWriter, slots: Sequence[str]) -> None:
         """Keep every layer at every position, and note which prompts' states are not finite."""
+        if not self.call.states:
+            return
         weights = token_averages(self.located, slots, self.call.ids.shape[1])
         present = (weights.sum(dim=2) > 0).numpy()
         # Most of a batch may be foils, which have no slots.

@@ -120,6 +120,7 @@ def load_model(
     from t2i_audit.models.changes import set_scheduler
     from t2i_audit.models.embedding import add_embeddings
     from t2i_audit.models.lora import add_loras
+    from t2i_audit.models.tokenizers import limit_tokenizers
 
     pipeline, checkpoint = _read(path, name, chosen_dtype, options, placement, trusted=trusted)
     require_text_to_image(pipeline, name)
@@ -131,6 +132,7 @@ def load_model(
     embeddings, embedding_notes = add_embeddings(pipeline, options.embeddings())
     with _as_model_error(name), quiet_libraries():
         pipeline = place(pipeline, chosen_device, placement)
+    limit_tokenizers(pipeline)
     return LoadedModel(
         name=name,
         source=resolved.source,

@@ -81,6 +81,9 @@ def _head(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _print_station(screen: Console, station: str, record: Mapping[str, Any]) -> None:
+    if not record["slots"]:
+        screen.print(f"{_words(station).capitalize()}: there was nothing to read")
+        return
     screen.print(
         f"{_words(station).capitalize()}: weakest slot decodable with probability "
         f"{spell_interval(record.get('decodability'))}"
@@ -110,12 +113,25 @@ def _print_station(screen: Console, station: str, record: Mapping[str, Any]) -> 
         )
     # The figures just fit into 80 letters if one letter stands between them.
     screen.print(make_table(headings, rows, gap=2 if screen.width >= WIDE else 1))
+    for reason, names in _undefined(slots).items():
+        screen.print(f"Undefined: {', '.join(names)} ({reason})")
+
+
+def _undefined(slots: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Reason -> the slots that are undefined for it."""
+    reasons: dict[str, list[str]] = {}
+    for slot, decoding in slots.items():
+        if decoding.get("reason"):
+            reasons.setdefault(decoding["reason"], []).append(slot)
+    return reasons
 
 
 def _print_success(screen: Console, success: Mapping[str, Any]) -> None:
     overall = success["overall"]
     screen.print(f"Success: {spell_interval(overall)} of {_count(overall['n'], 'judged image')}")
-    groups = {**(success.get("by_type") or {}), **(success.get("by_split") or {})}
+    groups: dict[str, Any] = {}
+    for name in ("by_type", "by_split", "by_reading"):
+        groups |= success.get(name) or {}
     by_slot = success.get("by_slot") or {}
     if by_slot:
         headings = ("slot", "drawn right")

@@ -141,8 +141,8 @@ class Readings:
             )
         if name in self.left_out:
             notes.append(
-                f"{name} is not probed at all, as it holds {self.left_out[name]} of {n} prompts "
-                "and another text encoder more than twice as many."
+                f"{name} is not probed at all: the words of {self.left_out[name]} of {n} prompts "
+                "were found in what it reads, and of more than twice as many in another's."
             )
         return notes
 

@@ -116,7 +116,13 @@ def check_text(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Prompt | None:
     done = 0
     while done < len(prompts):
         batch = prompts[done : done + (TRIED if done else 1)]
-        part = with_room(loaded, partial(encode_suite, loaded, batch), size=len(batch))
+        try:
+            part = with_room(loaded, partial(encode_suite, loaded, batch), size=len(batch))
+        except OverflowError as error:
+            raise ModelError(
+                f"a tokenizer of {loaded.name!r} states no length that texts could be padded to; "
+                "give its tokenizer_config.json a model_max_length"
+            ) from error
         if not part.features and any(prompt.constituents for prompt in batch):
             raise ModelError(f"the text encoder of {loaded.name!r} yields nothing that can be read")
         located = np.logical_or.reduce(list(part.held.values()))

@@ -208,7 +208,7 @@ def test_the_verdicts_do_not_depend_on_the_batch_size(finished: Path, tmp_path: 
         assert (own["prompt_id"], own["correct"]) == (other["prompt_id"], other["correct"])
 
 
-def test_a_prompt_that_does_not_fit_is_flagged_and_left_out(tmp_path: Path) -> None:
+def test_a_prompt_that_does_not_fit_is_flagged_and_judged_all_the_same(tmp_path: Path) -> None:
     short = load_suite("world-smoke").limited(20).prompts
     long = write(Content((("red", "circle"),)), opening="a picture of " * 8)
     suite = tmp_path / "suite.jsonl"
@@ -219,8 +219,9 @@ def test_a_prompt_that_does_not_fit_is_flagged_and_left_out(tmp_path: Path) -> N
 
     assert done.returncode == 0, done.stderr
     assert [r["prompt_id"] for r in rows(out, "prompts") if r["truncated"]] == [long.id]
-    assert len(rows(out, "judgements")) == 20
-    assert json.loads((out / "summary.json").read_text())["n_prompts"] == 20
+    assert len(rows(out, "judgements")) == 21
+    assert json.loads((out / "summary.json").read_text())["n_prompts"] == 21
+    assert long.id not in {r["prompt_id"] for r in rows(out, "decodability")}
     assert "longer than the text encoder reads" in done.stdout
 
 
