@@ -18,7 +18,7 @@ from prompts.splits import compositions
 from prompts.suites import load_suite, read_suite_header
 from t2i_audit.cli.main import main
 
-COMMANDS = ["generate", "import", "export", "show", "stats", "diff", "check", "list"]
+COMMANDS = ["generate", "import", "export", "filter", "show", "stats", "diff", "check", "list"]
 GRAMMAR = """
 colour = red | blue
 noun (noun) = cat | dog | cow
