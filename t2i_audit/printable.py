@@ -30,6 +30,11 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def counted(number: int, unit: str) -> str:
+    """E.g. ``1 prompt`` and ``1,200 prompts``."""
+    return f"{number:,} {unit}" + ("" if number == 1 else "s")
+
+
 def printable_json(text: str) -> str:
     """JSON `text` of the same value, with no control character but line breaks and tabs."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.io import dump_json
+from t2i_audit.printable import counted
 from t2i_audit.report.tables import UNDEFINED, console, make_table, spell_interval
 from t2i_audit.run.results import read_summary
 
@@ -69,12 +70,12 @@ def print_summary(summary: Mapping[str, Any], run_path: Path, *, to: Console | N
 def _head(summary: Mapping[str, Any]) -> Iterator[str]:
     judge = summary.get("judge")
     yield f"{summary['model']} on {summary['suite']}" + (f", judged by {judge}" if judge else "")
-    prompts = _count(summary["n_prompts"], "prompt")
+    prompts = counted(summary["n_prompts"], "prompt")
     if not summary["n_images"]:
         yield f"{prompts}, no images"
         return
     rests = (
-        f"{prompts}, {_count(summary['n_seeds'], 'seed')}, {_count(summary['n_images'], 'image')}"
+        f"{prompts}, {counted(summary['n_seeds'], 'seed')}, {counted(summary['n_images'], 'image')}"
     )
     left_out = summary.get("n_excluded") or 0
     yield rests + (f" ({left_out} not judged, left out)" if left_out else "")
@@ -128,7 +129,7 @@ def _undefined(slots: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _print_success(screen: Console, success: Mapping[str, Any]) -> None:
     overall = success["overall"]
-    screen.print(f"Success: {spell_interval(overall)} of {_count(overall['n'], 'judged image')}")
+    screen.print(f"Success: {spell_interval(overall)} of {counted(overall['n'], 'judged image')}")
     groups: dict[str, Any] = {}
     for name in ("by_type", "by_split", "by_reading"):
         groups |= success.get(name) or {}
@@ -164,7 +165,7 @@ def _findings(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"Culprit: {attribution['culprit']}"
         causes = attribution["causes"]
         failing = max((share["n"] for share in causes.values()), default=0)
-        yield f"  of {_count(failing, 'failing prompt')}: " + "; ".join(
+        yield f"  of {counted(failing, 'failing prompt')}: " + "; ".join(
             f"{_words(name)} {spell_interval(share)}" for name, share in causes.items()
         )
         if attribution.get("details"):
@@ -194,7 +195,3 @@ def _p_value(value: float | None) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number:,} {unit}" + ("" if number == 1 else "s")

@@ -16,6 +16,7 @@ from t2i_audit.generation.options import (
 )
 from t2i_audit.generation.safety import checker_name, watermarker_name
 from t2i_audit.generation.sampling import Sampling
+from t2i_audit.printable import counted
 from t2i_audit.run.directory import read_manifest_if_any
 from t2i_audit.settings import LARGEST_AUTO_BATCH
 from t2i_audit.stages.pictures import fitting_batch
@@ -157,7 +158,8 @@ def _line(
     sampler: Mapping[str, Any],
 ) -> str:
     return (
-        f"{prompts * sampling.seeds} images ({prompts} prompts x {sampling.seeds} seeds) of "
+        f"{counted(prompts * sampling.seeds, 'image')} ({counted(prompts, 'prompt')} x "
+        f"{counted(sampling.seeds, 'seed')}) of "
         f"{sampler['height']} x {sampler['width']} pixels in {_described(chosen)}, "
         f"{sampler['scheduler']}, {loaded.dtype_name} on {loaded.device.type}"
     )
