@@ -71,6 +71,17 @@ def not_finite_error(
     )
 
 
+def states_error(loaded: LoadedModel, encoder: str) -> ModelError:
+    """The sentence for a text encoder whose states are not finite, whatever the prompt."""
+    what = f"{encoder} of {loaded.name!r} makes NaN or infinite states of every prompt"
+    if damaged_component(loaded.pipeline) == encoder:
+        return ModelError(
+            f"{what}: the weights of {_described(encoder)} hold numbers that are not finite, so "
+            "the checkpoint is damaged; fetch or save it again"
+        )
+    return ModelError(f"{what} in {loaded.dtype_name}; {advice(loaded.dtype_name)}")
+
+
 def advice(dtype: str) -> str:
     """What a user can do about a checkpoint that makes NaN in the number format `dtype`."""
     if dtype in WIDER:

@@ -19,6 +19,7 @@ from t2i_audit.activations.twin import random_twin
 from t2i_audit.activations.windows import Cut
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.memory import largest_batch, with_room
+from t2i_audit.generation.nonfinite import states_error
 from t2i_audit.models.load import LoadedModel
 from t2i_audit.probes.station import NOTHING, PlaceReading, StationProbes, probe_station
 from t2i_audit.run.directory import RunDirectory
@@ -133,10 +134,7 @@ def check_text(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Prompt | None:
     every = Readings.of(parts).by_encoder
     for name, readings in every.items():
         if "not_finite" in readings:
-            raise ModelError(
-                f"{name} of {loaded.name!r} makes NaN or infinite states of every prompt in "
-                f"{loaded.dtype_name}; give another --dtype, or mend the weights"
-            )
+            raise states_error(loaded, name)
     if any(each in ("cut_off", "changed") for readings in every.values() for each in readings):
         return None
     name = next(iter(every))

@@ -340,5 +340,5 @@ def test_a_complete_run_is_shown_without_sampling_again(
     told = capsys.readouterr().err
     monkeypatch.setattr(diffusers.StableDiffusionPipeline, "prepare_latents", None)
 
-    assert "8 images (8 prompts x 1 seeds) of 64 x 64 pixels in 2 steps" in told
+    assert "8 images (8 prompts x 1 seed) of 64 x 64 pixels in 2 steps" in told
     assert main(command) == 0

@@ -259,7 +259,7 @@ def test_a_run_says_what_it_samples_with_and_goes_on_with_the_same_numbers_from_
     notes = json.loads((run / "summary.json").read_text())["notes"]
 
     assert (
-        "8 images (8 prompts x 1 seeds) of 16 x 16 pixels in 1 step with guidance 0 (from the "
+        "8 images (8 prompts x 1 seed) of 16 x 16 pixels in 1 step with guidance 0 (from the "
         "checkpoint's name, 'sd-turbo'), DPMSolverMultistepScheduler, float32 on cpu" in told
     )
     assert (sampler["steps"], sampler["steps_from"]) == (1, "the checkpoint's name, 'sd-turbo'")
