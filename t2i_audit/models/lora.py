@@ -248,15 +248,18 @@ def _changed_layers(pipeline: Any) -> dict[str, Any]:
     }
 
 
-def _fingerprint(layer: Any) -> int:
-    """A number that another weight of the layer would hardly have; no copy of it is made."""
+def _fingerprint(layer: Any) -> tuple[int, ...]:
+    """Numbers that other weights of the layer would hardly have; no copy of them is made."""
     import torch
 
-    # Its 64 bits have no sign, which Python's conversion does not take.
-    return int(torch.hash_tensor(layer.get_base_layer().weight).view(torch.int64))
+    # The 64 bits have no sign, which Python's conversion does not take.
+    return tuple(int(torch.hash_tensor(each).view(torch.int64)) for each in _weights(layer))
 
 
 def _is_finite(layer: Any) -> bool:
-    import torch
+    return all(bool(each.isfinite().all()) for each in _weights(layer))
 
-    return bool(torch.isfinite(layer.get_base_layer().weight).all())
+
+def _weights(layer: Any) -> list[torch.Tensor]:
+    """The checkpoint's own weights of a layer that a LoRA was put in front of."""
+    return [each.detach() for each in layer.get_base_layer().parameters(recurse=False)]

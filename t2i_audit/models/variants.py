@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.files import ADAPTER_WEIGHTS
 
+STEM, SHARD, END = "(?:diffusion_pytorch_)?model", r"(?:-\d{5}-of-\d{5})?", r"\.safetensors"
 # E.g. model.safetensors and model-00001-of-00002.safetensors
-PLAIN = re.compile(r"[^.]+\.safetensors")
+PLAIN = re.compile(f"{STEM}{SHARD}{END}")
 # E.g. model.fp16.safetensors, model.fp16-00001-of-00002.safetensors and, as it was written once,
 # model-00001-of-00002.fp16.safetensors
-VARIANT = re.compile(r"[^.]+\.([^.]+?)(-\d{5}-of-\d{5})?\.safetensors")
+VARIANT = re.compile(rf"{STEM}{SHARD}\.([^.]+?){SHARD}{END}")
 
 
 def check_variant(files: Mapping[str, Collection[str]], model: str, variant: str | None) -> None:
@@ -34,30 +34,23 @@ def check_variant(files: Mapping[str, Collection[str]], model: str, variant: str
     if variant is not None and variant not in known:
         advice = f"it has {', '.join(known)}" if known else "leave --variant out"
         raise ModelError(f"{model!r} has no weights of the variant {variant}; {advice}.")
-    without = {
-        name: variants
-        for name, variants in sorted(found.items())
-        if variants and variant not in variants and not _has_plain(files[name])
-    }
-    if not without:
-        return
     # Those that have plain weights go with any variant.
-    bound = [each for name, each in found.items() if each and not _has_plain(files[name])]
-    common = set.intersection(*bound)
+    bound = {
+        name: each for name, each in sorted(found.items()) if each and not _has_plain(files[name])
+    }
+    if all(variant in each for each in bound.values()):
+        return
+    common = set.intersection(*bound.values())
     if common:
         only = min(common)
         raise ModelError(
-            f"{model!r} has the weights of {_listed(without)} only as the variant {only}; give "
+            f"{model!r} has the weights of {_listed(bound)} only as the variant {only}; give "
             f"--variant {only}."
         )
-    apart = {
-        f"{name} only as {'/'.join(sorted(each))}"
-        for name, each in found.items()
-        if each and not _has_plain(files[name])
-    }
+    apart = [f"{name} only as {'/'.join(sorted(each))}" for name, each in bound.items()]
     raise ModelError(
-        f"{model!r} has the weights of {_listed(sorted(apart))}, which cannot be loaded together; "
-        "give a checkpoint that has all of them plain or in one variant."
+        f"{model!r} has the weights of {_listed(apart)}, which cannot be loaded together; give a "
+        "checkpoint that has all of them plain or in one variant."
     )
 
 
@@ -84,7 +77,7 @@ def _variants(names: Iterable[str]) -> set[str]:
 
 
 def _has_plain(names: Iterable[str]) -> bool:
-    return any(PLAIN.fullmatch(name) for name in names if name != ADAPTER_WEIGHTS)
+    return any(map(PLAIN.fullmatch, names))
 
 
 def _listed(names: Iterable[str]) -> str:

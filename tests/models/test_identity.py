@@ -30,6 +30,15 @@ def copied(checkpoint: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(checkpoint, tmp_path / "copy"))
 
 
+@pytest.fixture(scope="module")
+def finished(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A checkpoint and a finished run of it; a test leaves what is loaded as it was."""
+    folder = tmp_path_factory.mktemp("finished")
+    copy = Path(shutil.copytree(checkpoint, folder / "copy"))
+    assert probe(copy, out=folder / "run") == 0
+    return copy, folder / "run"
+
+
 def probe(*arguments: object, out: Path) -> int:
     return main(["probe", *map(str, arguments), *SHORT, "--out", str(out)])
 
@@ -67,15 +76,18 @@ EDITS: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("name", EDITS)
 def test_a_finished_run_is_not_shown_for_a_checkpoint_that_was_edited(
-    name: str, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, finished: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert probe(copied, out=tmp_path / "run") == 0
-    EDITS[name](copied / name)
+    folder, run = finished
+    before = (folder / name).read_bytes()
+    EDITS[name](folder / name)
     capsys.readouterr()
+    code = probe(folder, out=run)
+    (folder / name).write_bytes(before)
 
-    assert probe(copied, out=tmp_path / "run") == 2
+    assert code == 2
     said = one_sentence(capsys)
-    assert f"{name} of the checkpoint has changed since the run in {tmp_path / 'run'}" in said
+    assert f"{name} of the checkpoint has changed since the run in {run} was begun" in said
     assert "give another --out" in said
 
 
@@ -122,14 +134,14 @@ def leftover_shards(folder: Path) -> None:
     "add", [variant_weights, other_formats, beside_the_checkpoint, leftover_shards]
 )
 def test_files_that_are_not_loaded_do_not_count(
-    add: Callable[[Path], None], copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    add: Callable[[Path], None], finished: tuple[Path, Path]
 ) -> None:
-    assert probe(copied, out=tmp_path / "run") == 0
-    before = (tmp_path / "run" / "manifest.json").read_bytes()
-    add(copied)
+    folder, run = finished
+    before = (run / "manifest.json").read_bytes()
+    add(folder)
 
-    assert probe(copied, out=tmp_path / "run") == 0
-    assert (tmp_path / "run" / "manifest.json").read_bytes() == before
+    assert probe(folder, out=run) == 0
+    assert (run / "manifest.json").read_bytes() == before
 
 
 def test_a_component_that_is_loaded_from_several_files_counts_each(
