@@ -95,7 +95,9 @@ def test_a_slot_of_one_value_is_undefined_beside_those_that_are_read(
     slots = summary_of(out)["stations"]["text_encoder"]["slots"]
     assert slots["object_1.shape"]["verdict"] == "undefined"
     assert "same value" in slots["object_1.shape"]["reason"]
-    assert slots["object_1.colour"]["verdict"] != "undefined"
+    # Whatever colour is held out, no other prompt has it.
+    assert "different compositions" in slots["object_1.colour"]["reason"]
+    assert slots["relation"]["verdict"] != "undefined"
 
 
 def foils_only() -> list[Prompt]:
