@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -41,6 +42,8 @@ SUITE = "suite.jsonl"
 # Before the manifest is there, the run is in no stage.
 START = "start"
 FAULTS = ("kill", "full")
+# What the program says of the second.
+FULL = re.compile(r"the disk is full|may not grow as large")
 POLL = 0.001  # seconds
 # What an audit imports by and by, pandas by way of pyarrow.
 IMPORTED = (
@@ -238,8 +241,9 @@ def _problem(point: Point, code: int, said: str, again: int, later: str) -> str:
     if again:
         return f"exit code {again}: {later[-300:]}"
     if code and point.fault == "full":
-        sentences = [line for line in said.splitlines() if line.startswith("t2i-audit: ")]
-        if code != 2 or len(sentences) != 1:
+        # What the audit says as it starts stands above; the last line is the fault's.
+        last = said.strip().splitlines()[-1:]
+        if code != 2 or not (last and last[0].startswith("t2i-audit: ") and FULL.search(last[0])):
             return f"exit code {code}, not one sentence: {said[-300:]}"
     return ""
 
