@@ -136,6 +136,6 @@ def sample_batch(
 
 def _fault(pipeline: Any, batch: Batch, reason: str) -> PipelineFault:
     count, first = len(batch.items), batch.items[0].prompt.id
-    of_what = f"the prompt {first!r}" if count == 1 else f"{count} prompts from {first!r} on"
-    sentence = f"{type(pipeline).__name__} fails to make an image of {of_what} ({reason})"
+    of_what = f"the prompt {first!r}" if count == 1 else f"{count} prompts at once, {first!r} first"
+    sentence = f"{type(pipeline).__name__} fails on {of_what} ({reason})"
     return PipelineFault(sentence, reason)

@@ -15,6 +15,7 @@ from t2i_audit.activations.encoder import POOLED, encode_suite
 from t2i_audit.activations.sequences import sequences_in
 from t2i_audit.activations.store import FeaturePart
 from t2i_audit.activations.text_encoders import text_encoders
+from t2i_audit.cli.main import main
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, sampling_defaults
 from t2i_audit.generation.noise import latents_shape
@@ -22,7 +23,7 @@ from t2i_audit.models import LoadedModel, load_model
 from tests.families.checkpoints import build
 from tests.families.guided import PERTURBED, wuerstchen
 from tests.families.sampling import sample_recorded
-from tests.tiny import tiny_prompts
+from tests.tiny import tiny_open_clip, tiny_prompts
 
 PROMPTS = tiny_prompts(4)
 
@@ -166,19 +167,31 @@ def test_steps_and_guidance_are_of_the_stage_whose_denoiser_is_recorded(family_m
     assert sampling_defaults(model).steps == 60
 
 
-def test_a_pipeline_that_takes_one_prompt_at_a_time_is_told_by_name(tmp_path: Path) -> None:
+def test_a_pipeline_that_takes_one_prompt_at_a_time_is_told_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     WuerstchenCombinedPipeline(**wuerstchen()).save_pretrained(tmp_path)
     model = load_model(str(tmp_path), device="cpu")
     features = encode_suite(model, PROMPTS).features
     assert {each.encoder for each in features} == {"prior_text_encoder", "text_encoder"}
 
-    with pytest.raises(ModelError, match="WuerstchenCombinedPipeline fails on 4 pictures at once"):
+    with pytest.raises(ModelError, match="WuerstchenCombinedPipeline fails on 4 prompts at once"):
         sample(model, "stable-cascade", None)
     _, parts = sample(model, "stable-cascade", None, size=1)
     assert {key[:2] for part in parts for key in part.arrays} == {
         ("prior_prior", "blocks.2@step_0"),
         ("prior_prior", "blocks.5@step_0"),
     }
+
+    judge = tiny_open_clip(tmp_path / "judge")
+    options = f"--suite world-smoke --judge clip:local-dir:{judge} --device cpu --limit 4 --steps 1"
+    size = ["--height", "128", "--width", "128"]
+    capsys.readouterr()
+    code = main(["audit", str(tmp_path), *options.split(), *size, "--out", str(tmp_path / "run")])
+
+    assert code == 2
+    assert "WuerstchenCombinedPipeline makes one image at a time" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["kandinsky-2.1", "stable-cascade"])
