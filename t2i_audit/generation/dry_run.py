@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.batches import Batch, cut_batches
-from t2i_audit.generation.faults import PipelineFault, is_from_a_hook, is_pipelines_own, reason_of
+from t2i_audit.generation.faults import (
+    NoImagesError,
+    PipelineFault,
+    is_from_a_hook,
+    is_pipelines_own,
+    reason_of,
+)
 from t2i_audit.generation.memory import Made, largest_batch, with_room
 from t2i_audit.generation.nonfinite import damaged_component, not_finite_error, watching_for_nan
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
@@ -152,6 +158,8 @@ def _in_steps(loaded: LoadedModel, sampling: Sampling, batch: Batch, steps: int)
     try:
         recorder = recorder_of(loaded, sampling, steps=steps)
         return sampler_of(loaded, sampling, recorder, steps=steps)(batch)
+    except NoImagesError:
+        raise  # no other call would make any
     except ModelError as error:
         return error
     # What is hooked into the pipeline can fail on what it has never seen, with nearly any type.

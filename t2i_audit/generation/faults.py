@@ -25,6 +25,10 @@ class PipelineFault(ModelError):
         """What went wrong, in the library's own words."""
 
 
+class NoImagesError(ModelError):
+    """The pipeline makes something else than images, whatever it is given."""
+
+
 def reason_of(error: BaseException) -> str:
     """Type and first line of `error`."""
     lines = str(error).strip().splitlines()

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from t2i_audit.errors import ModelError
 from t2i_audit.generation.calling import calling
-from t2i_audit.generation.faults import PipelineFault, is_pipelines_own, reason_of
+from t2i_audit.generation.faults import NoImagesError, PipelineFault, is_pipelines_own, reason_of
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
 from t2i_audit.generation.options import (
     STEPS,
@@ -70,7 +69,7 @@ def sample_batch(
 
     Raises:
         PipelineFault: the pipeline fails on these prompts.
-        ModelError: it makes something else than images.
+        NoImagesError: it makes something else than images.
     """
     import torch
 
@@ -113,7 +112,7 @@ def sample_batch(
         raise _fault(pipeline, batch, reason_of(error)) from error
     pixels = np.asarray(output[0])  # first by whatever name: images, image
     if pixels.ndim != 4:  # videos have frames as well
-        raise ModelError(
+        raise NoImagesError(
             f"{type(pipeline).__name__} made an array of shape {pixels.shape}, which is no image "
             "for each prompt; give a text-to-image model"
         )

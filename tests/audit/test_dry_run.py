@@ -18,7 +18,9 @@ from safetensors.torch import load_file, save_file
 from t2i_audit.activations.denoiser import DenoiserRecorder
 from t2i_audit.cli.main import main
 from t2i_audit.models.quiet import quiet_libraries
+from tests.families import text
 from tests.families.checkpoints import build, flux, stable_diffusion
+from tests.families.parts import vae
 from tests.tiny import tiny_open_clip, tiny_pipeline
 
 Refuse = Callable[..., str]
@@ -96,6 +98,23 @@ def test_a_pipeline_that_needs_an_image_is_told_by_what_it_takes(
     assert "makes no image of a prompt alone" in said
     assert f"it also takes {needed}, which an audit does not provide" in said
     assert "--batch-size" not in said
+
+
+def test_a_pipeline_of_videos_is_refused(refuse: Refuse, tmp_path: Path) -> None:
+    encoder, tokenizer = text.t5()
+    transformer = diffusers.LatteTransformer3DModel(
+        sample_size=8, num_layers=1, patch_size=2, attention_head_dim=8, num_attention_heads=3,
+        caption_channels=32, in_channels=4, out_channels=8, cross_attention_dim=24,
+        attention_bias=True, activation_fn="gelu-approximate", num_embeds_ada_norm=1000,
+        norm_type="ada_norm_single", norm_elementwise_affine=False, video_length=1,
+    )  # fmt: skip
+    pipeline = diffusers.LattePipeline(
+        tokenizer=tokenizer, text_encoder=encoder, vae=vae(), transformer=transformer,
+        scheduler=diffusers.DDIMScheduler(),
+    )  # fmt: skip
+    said = refuse(saved(pipeline, tmp_path / "latte"), "--height", "16", "--width", "16")
+
+    assert "which is no image for each prompt; give a text-to-image model" in said
 
 
 @pytest.mark.parametrize("component", ["vae", "unet", "scheduler"])
