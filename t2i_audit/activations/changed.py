@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
 
 WORD = re.compile(r"\w+")
-LEAST_KEPT = 0.5  # of a prompt's words; a text with fewer of them is another
+LEAST_KEPT = 0.5  # of the words; a text with fewer of the prompt's is another
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,19 @@ class _Word:
     end: int
 
 
-def words_kept(tokenizer: Any, prompt: Prompt, row: Sequence[int]) -> Kept:
-    """The words of `prompt` that are in `row`, the token ids ``(s,)`` that an encoder was given."""
+def words_kept(tokenizer: Any, prompt: Prompt, row: Sequence[int], *, cut: bool = False) -> Kept:
+    """The words of `prompt` that are in `row`, the token ids ``(s,)`` that an encoder was given.
+
+    Nothing counts as kept unless half of the prompt's words are there, or, of a text that was `cut`
+    off, unless half of the words that are there are the prompt's.
+    """
     text, spans = _spelt(tokenizer, row)
     own, given = _words(prompt.text), _words(text)
     names, given_names = [word.text for word in own], [word.text for word in given]
     matcher = SequenceMatcher(None, names, given_names, autojunk=False)
     blocks = [block for block in matcher.get_matching_blocks() if block.size]
     kept = [given[block.b + index] for block in blocks for index in range(block.size)]
-    if not kept or len(kept) < LEAST_KEPT * len(own):
+    if not kept or len(kept) < LEAST_KEPT * len(given if cut else own):
         return Kept((), {})
     slots = {}
     for part in prompt.constituents:

@@ -138,8 +138,14 @@ def locate_all(
     for prompt, row, match, is_cut in zip(prompts, given, best, known, strict=True):
         if match.whole:
             found.append(_located(prompt, row, match, eos, padding))
-        elif reaches_end(match, row) if is_cut is None else is_cut:
+        elif is_cut is not False and reaches_end(match, row):
             found.append(_cut_off(prompt, row, match, eos, padding))
+        elif is_cut:
+            # More text changes nothing, yet it is not the prompt's beginning that is there.
+            kept = words_kept(tokenizer, prompt, row, cut=True)
+            begun = _cut_off(prompt, row, match, eos, padding)
+            absent = replace(begun, content=(), slots={}, reading="not_found")
+            found.append(begun if kept.content else absent)
         else:
             found.append(_changed(tokenizer, prompt, row, eos, padding))
     return found

@@ -86,3 +86,18 @@ def test_a_learnt_word_of_several_vectors_is_all_its_tokens() -> None:
     assert (found.reading, found.located) == ("whole", True)
     assert len(found.slots["<thing>"]) == 8
     assert tokenizer.decode([row[i] for i in found.slots["circle"]]).strip() == "circle"
+
+
+@pytest.mark.parametrize(
+    ("given", "reading"),
+    [("a red circle above", "cut_off"), ("red circle above", "cut_off"), ("", "not_found")],
+)
+def test_a_text_that_no_more_text_changes_is_cut_off_if_it_is_the_prompts(
+    given: str, reading: str
+) -> None:
+    tokenizer = TOKENIZERS["clip"]
+    row = list(tokenizer(given).input_ids)
+    prompt = made("a red circle above a blue cross", "red")
+    (found,) = locate_all(tokenizer, [prompt], [row], cut=[True])
+
+    assert (found.reading, found.located) == (reading, False)
