@@ -147,7 +147,8 @@ def lumina_2() -> dict[str, Any]:
             num_attention_heads=1, num_kv_heads=1, multiple_of=16, axes_dim_rope=(4, 2, 2),
             cap_feat_dim=8, scaling_factor=1.0,
         ),
-        "vae": flat_vae(), "scheduler": flow(), "text_encoder": encoder, "tokenizer": tokenizer,
+        "vae": flat_vae(sizes=(4,) * 4), "scheduler": flow(), "text_encoder": encoder,
+        "tokenizer": tokenizer,
     }  # fmt: skip
 
 

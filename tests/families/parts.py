@@ -32,9 +32,9 @@ def vae(channels: int = 4, *, sizes: tuple[int, ...] = (4, 4), **changes: Any) -
     )  # fmt: skip
 
 
-def flat_vae(channels: int = 4, **changes: Any) -> Any:
+def flat_vae(channels: int = 4, *, sizes: tuple[int, ...] = (4, 4), **changes: Any) -> Any:
     return vae(
-        channels, sizes=(4, 4), use_quant_conv=False, use_post_quant_conv=False,
+        channels, sizes=sizes, use_quant_conv=False, use_post_quant_conv=False,
         shift_factor=0.06, scaling_factor=1.5, **changes,
     )  # fmt: skip
 

@@ -221,8 +221,8 @@ def test_the_conditional_part_of_a_guided_batch_is_the_one_recorded(
         np.testing.assert_allclose(other.arrays[key], values, atol=1e-5, err_msg=str(key))
     guided = sampling_defaults(model).guidance_scale
     assert guided is not None
-    # A scale of 1 means that there is no unconditional part.
-    assert guided == 1 or not np.array_equal(one.images, two.images)
+    # A scale of 1 or less means that there is no unconditional part.
+    assert guided <= 1 or not np.array_equal(one.images, two.images)
 
 
 @families
