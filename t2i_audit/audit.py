@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prompts.suites import Suite, SuiteFormatError, load_suite
 from t2i_audit.errors import SuiteError
-from t2i_audit.io import write_json
+from t2i_audit.io import to_json, write_json
 from t2i_audit.progress import say
 from t2i_audit.run.directory import SUMMARY, check_output, open_run, read_manifest_if_any
 from t2i_audit.run.same import require_same_files
@@ -108,9 +108,6 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
         *uncleaned_notes(loaded.pipeline),
         *_unsaid_notes(settings, loaded, suite),
     )
-    if share_of(settings.shard if isinstance(settings, AuditSettings) else None).speaks:
-        for note in notes:
-            say(note)
     return _Inputs(suite, loaded, notes, located)
 
 
@@ -122,7 +119,7 @@ def _require_checkpoint_of_run(
     if there is not None:
         files = {"checkpoint": loaded.checkpoint, "lora": loaded.loras}
         asked = {"model": settings.model, **files, "embedding": loaded.embeddings}
-        require_same_files(settings.out, there.settings, asked)
+        require_same_files(settings.out, there.settings, to_json(asked))
 
 
 def _unsaid_notes(
@@ -192,6 +189,8 @@ def run_probe(settings: ProbeSettings) -> Path:
     with open_run(settings.out, identity, stages=(*TEXT_STAGES, "results")) as run:
         if is_finished(run):
             return run.path
+        for note in inputs.notes if run.share.speaks else ():
+            say(note)
         prompts = inputs.suite.prompts
         text = read_text(run, inputs.loaded, prompts, batch_size=batch_size, seed=SEED, drawn=False)
         with run.stage("results", 1) as advance:
@@ -229,8 +228,6 @@ def run_audit(settings: AuditSettings) -> Path:
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     scope = judge.scope(inputs.suite.prompts)
     require_scope(judge, scope, inputs.suite.prompts, strict=settings.strict)
-    for line in scope_lines(judge, scope, len(inputs.suite.prompts)) if share.speaks else ():
-        say(line)
     from t2i_audit.generation.safety import safety_notes
     from t2i_audit.report.losses import write_losses
     from t2i_audit.stages.denoiser import probe_denoiser
@@ -260,8 +257,10 @@ def run_audit(settings: AuditSettings) -> Path:
         keep_settings(run, settings)
         if is_finished(run):
             return run.path
-        if share.speaks:
-            say(plan.line)
+        scoped = scope_lines(judge, scope, len(inputs.suite.prompts))
+        # Once the run has begun: what is refused before is told in one sentence alone.
+        for line in (*inputs.notes, *scoped, plan.line) if share.speaks else ():
+            say(line)
 
         prompts = inputs.suite.prompts
 
