@@ -512,7 +512,7 @@ def test_an_export_goes_into_no_folder_and_not_over_its_suite(
     own, _ = take("text", "a.txt")
     Path("folder").mkdir()
 
-    for output, said in (("folder", "is a folder"), ("out.jsonl", "would overwrite")):
+    for output, said in (("folder", "is a folder"), ("out.jsonl", "would be overwritten")):
         assert main(["prompts", "export", "out.jsonl", "--to", to, "-o", output]) == 2
         captured = capsys.readouterr()
         assert said in captured.err
