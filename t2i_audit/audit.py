@@ -11,6 +11,7 @@ from t2i_audit.errors import SuiteError
 from t2i_audit.io import to_json, write_json
 from t2i_audit.progress import say
 from t2i_audit.run.directory import SUMMARY, check_output, open_run, read_manifest_if_any
+from t2i_audit.run.manifest import remembered_batch_size
 from t2i_audit.run.same import require_same_files
 from t2i_audit.run.share import local_rank, share_of
 from t2i_audit.run.tables import table_from_rows, table_path, write_table
@@ -164,14 +165,6 @@ def _take_own_device() -> None:
         torch.cuda.set_device(local_rank())
 
 
-def _remembered_batch_size(out: Path) -> int | None:
-    """The batch size that an earlier process found for the run in `out`."""
-    manifest = read_manifest_if_any(out)
-    size = None if manifest is None else manifest.settings.get("batch_size")
-    # Of anything else it is told later that the settings differ.
-    return size if isinstance(size, int) and size > 0 else None
-
-
 def run_probe(settings: ProbeSettings) -> Path:
     """Decode a suite from a checkpoint's text encoders alone; returns the run directory."""
     inputs = _load(settings)
@@ -180,7 +173,7 @@ def run_probe(settings: ProbeSettings) -> Path:
     from t2i_audit.stages.results import decodability_rows, text_only_summary
     from t2i_audit.stages.text import fitting_encoding, probe_rows, read_text
 
-    batch_size = settings.batch_size or _remembered_batch_size(settings.out)
+    batch_size = settings.batch_size or remembered_batch_size(read_manifest_if_any(settings.out))
     if batch_size is None:
         batch_size = fitting_encoding(inputs.loaded, inputs.suite.prompts, LARGEST_AUTO_BATCH)
     identity = {"command": "probe", **inputs.identity(settings), "batch_size": batch_size}

@@ -146,6 +146,13 @@ def first_fault(error: ValidationError, *, null_is_nan: bool = False) -> str:
     return ""
 
 
+def remembered_batch_size(manifest: Manifest | None) -> int | None:
+    """The batch size that an earlier process found for a run; None where none is recorded."""
+    size = None if manifest is None else manifest.settings.get("batch_size")
+    # Of anything else it is told later that the settings differ.
+    return size if isinstance(size, int) and size > 0 else None
+
+
 def differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[str, ...]:
     """What differs between two settings, each as ``seeds is 2 there and 4 here``.
 

@@ -18,6 +18,7 @@ from t2i_audit.generation.safety import checker_name, watermarker_name
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.printable import counted
 from t2i_audit.run.directory import read_manifest_if_any
+from t2i_audit.run.manifest import remembered_batch_size
 from t2i_audit.settings import LARGEST_AUTO_BATCH
 from t2i_audit.stages.pictures import fitting_batch
 from t2i_audit.stages.text import read_prompts
@@ -77,7 +78,7 @@ def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: Audi
         tried = prompts_to_try(prompts)
         made = try_sampling(loaded, tried, _located(loaded, tried, sampling))
     if settings.batch_size is None:
-        found = None if before is None else int(before.settings["batch_size"])
+        found = remembered_batch_size(before)
         if found is None:
             first = prompts[: -(-sampling.batch_size // sampling.seeds)]
             found = fitting_batch(loaded, first, _located(loaded, first, sampling))
