@@ -13,14 +13,14 @@ from t2i_audit.progress import say
 from t2i_audit.run.directory import SUMMARY, check_output, open_run, read_manifest_if_any
 from t2i_audit.run.manifest import remembered_batch_size
 from t2i_audit.run.same import require_same_files
-from t2i_audit.run.share import local_rank, share_of
 from t2i_audit.run.tables import table_from_rows, table_path, write_table
 from t2i_audit.settings import LARGEST_AUTO_BATCH, AuditSettings, ProbeSettings
+from t2i_audit.workers import local_rank, share_of
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
     from t2i_audit.generation import Batch
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.run.columns import TableName
     from t2i_audit.run.directory import RunDirectory
     from t2i_audit.stages.readings import Readings
@@ -168,7 +168,7 @@ def _take_own_device() -> None:
 def run_probe(settings: ProbeSettings) -> Path:
     """Decode a suite from a checkpoint's text encoders alone; returns the run directory."""
     inputs = _load(settings)
-    from t2i_audit.report.losses import write_losses
+    from t2i_audit.report.where_lost import write_where_lost
     from t2i_audit.stages.finished import is_finished, seal
     from t2i_audit.stages.results import decodability_rows, text_only_summary
     from t2i_audit.stages.text import fitting_encoding, probe_rows, read_text
@@ -190,7 +190,7 @@ def run_probe(settings: ProbeSettings) -> Path:
             _write(run, "prompts", text.rows)
             read = probe_rows("text_encoder", text.probes)
             _write(run, "probes", read)
-            write_losses(run.path, read, {})
+            write_where_lost(run.path, read, {})
             rows = decodability_rows("text_encoder", text.probes, text.prompts)
             _write(run, "decodability", rows)
             summary = text_only_summary(
@@ -221,14 +221,14 @@ def run_audit(settings: AuditSettings) -> Path:
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     scope = judge.scope(inputs.suite.prompts)
     require_scope(judge, scope, inputs.suite.prompts, strict=settings.strict)
-    from t2i_audit.generation.safety import safety_notes
-    from t2i_audit.report.losses import write_losses
+    from t2i_audit.pipelines.safety import safety_notes
+    from t2i_audit.report.where_lost import write_where_lost
     from t2i_audit.stages.denoiser import probe_denoiser
     from t2i_audit.stages.finished import is_finished, keep_settings, seal
-    from t2i_audit.stages.judging import judge_as_made, judge_pictures
-    from t2i_audit.stages.pictures import (
+    from t2i_audit.stages.images import (
         make_pictures,
     )
+    from t2i_audit.stages.judging import judge_as_made, judge_pictures
     from t2i_audit.stages.results import decodability_rows, summarise
     from t2i_audit.stages.sampling import plan_sampling
     from t2i_audit.stages.text import probe_rows, read_prompts, read_text
@@ -307,7 +307,7 @@ def run_audit(settings: AuditSettings) -> Path:
             _write(run, "prompts", text.rows)
             read = [row for name, each in probed.items() for row in probe_rows(name, each)]
             _write(run, "probes", read)
-            write_losses(run.path, read, summary.success.by_slot if summary.success else {})
+            write_where_lost(run.path, read, summary.success.by_slot if summary.success else {})
             decoded = [
                 row
                 for name, each in probed.items()

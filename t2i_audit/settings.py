@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from t2i_audit.errors import AuditError
-from t2i_audit.run.share import parse_shard
+from t2i_audit.workers import parse_shard
 
 DType = Literal["auto", "float32", "float16", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda", "mps"]

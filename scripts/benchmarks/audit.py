@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from prompts.structure import Prompt
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.probes.folds import Fold
 
 MODEL = "builtin:sound"
@@ -45,8 +45,8 @@ def text_side(rounds: int, limit: int) -> list[Line]:
     import torch
 
     from prompts.structure import WORDLESS
-    from t2i_audit.activations.encoder import encode_suite
-    from t2i_audit.activations.reading import feature_blocks
+    from t2i_audit.activations.readable import feature_blocks
+    from t2i_audit.activations.text.encode import encode_suite
     from t2i_audit.probes.features import presence_targets, slot_targets
     from t2i_audit.probes.folds import composition_folds
     from t2i_audit.probes.station import StationProbes, probe_station
@@ -142,7 +142,7 @@ def images(rounds: int, limit: int) -> list[Line]:
     from t2i_audit.generation.sampling import Sampling
     from t2i_audit.models.quiet import quiet_libraries
     from t2i_audit.run.directory import open_run
-    from t2i_audit.stages.pictures import make_pictures
+    from t2i_audit.stages.images import make_pictures
 
     loaded, prompts = load(limit)
     steps, guidance = 12, 1.5

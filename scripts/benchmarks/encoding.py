@@ -10,7 +10,7 @@ from scripts.benchmarks.line import Line, timed
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
 
 CLIP_L = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
 WINDOW = 77
@@ -71,7 +71,7 @@ def _line(
 ) -> Line:
     import torch
 
-    from t2i_audit.activations.encoder import encode_suite
+    from t2i_audit.activations.text.encode import encode_suite
 
     pipeline = loaded.pipeline
 

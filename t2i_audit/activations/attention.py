@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.positions import PromptTokens
+from t2i_audit.activations.text.positions import PromptTokens
 
 if TYPE_CHECKING:
     import torch

@@ -12,15 +12,15 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.attention import CrossAttention, attention_maps, grid_shape, key_averages
+from t2i_audit.activations.features import FeaturePart, Key
 from t2i_audit.activations.following import PICTURE, Follower
 from t2i_audit.activations.given import Found, packed_picture, varied_offset, words_in
-from t2i_audit.activations.positions import PromptTokens, token_averages
-from t2i_audit.activations.reading import text_position
-from t2i_audit.activations.store import FeaturePart, Key
-from t2i_audit.activations.text_encoders import text_encoders
+from t2i_audit.activations.readable import text_position
+from t2i_audit.activations.text.positions import PromptTokens, token_averages
 from t2i_audit.activations.words import Located, Words, reading_words
 from t2i_audit.errors import ModelError
-from t2i_audit.models.parts import denoiser_name, stage_argument
+from t2i_audit.pipelines.components import denoiser_name, stage_argument
+from t2i_audit.pipelines.text_encoders import text_encoders
 
 if TYPE_CHECKING:
     import torch

@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.hooks import EMBEDDINGS, watch
-from t2i_audit.activations.matching import ENDING
-from t2i_audit.activations.positions import PromptTokens, locate_all
-from t2i_audit.activations.text_encoders import TextEncoder
+from t2i_audit.activations.text.hooks import EMBEDDINGS, watch
+from t2i_audit.activations.text.matching import ENDING
+from t2i_audit.activations.text.positions import PromptTokens, locate_all
 from t2i_audit.errors import ModelError
+from t2i_audit.pipelines.text_encoders import TextEncoder
 
 if TYPE_CHECKING:
     import torch

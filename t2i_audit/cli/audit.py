@@ -9,7 +9,6 @@ import typer
 from t2i_audit import settings as defaults
 from t2i_audit.cli import options
 from t2i_audit.progress import say
-from t2i_audit.run.share import share_of
 from t2i_audit.settings import (
     AuditSettings,
     ModelOptions,
@@ -18,6 +17,7 @@ from t2i_audit.settings import (
     default_judge,
     default_out,
 )
+from t2i_audit.workers import share_of
 
 
 def audit(

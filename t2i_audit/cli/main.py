@@ -17,7 +17,7 @@ from prompts.errors import PromptsError
 from t2i_audit import __version__
 from t2i_audit.cli import audit, leaderboard, merge, models, probe, prompts, synthetic
 from t2i_audit.errors import AuditError
-from t2i_audit.models.shortage import is_out_of_memory
+from t2i_audit.models.out_of_memory import is_out_of_memory
 from t2i_audit.printable import print_line, printable_messages
 from t2i_audit.spinning import bound_spinning
 

@@ -11,10 +11,10 @@ from t2i_audit.errors import ModelError
 from t2i_audit.generation.distilled import distilled
 from t2i_audit.generation.options import STEPS, guidance_name, guiders, own_steps
 from t2i_audit.io import read_json
-from t2i_audit.models.parts import stage_argument
+from t2i_audit.pipelines.components import stage_argument
 
 if TYPE_CHECKING:
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
 
 DEFAULTS_FILE = "t2i_audit.json"
 DEFAULTS_KEY = "audit_defaults"

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.models.builtin import PIPELINE_INDEX
-from t2i_audit.models.parts import denoiser_name, is_schnell
+from t2i_audit.pipelines.components import denoiser_name, is_schnell
 
 if TYPE_CHECKING:
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
 
 ORIGIN = "_name_or_path"  # in a saved configuration, what it was made from
 CACHED = re.compile(r"models--[^/]+?--([^/]+)")  # a repository in the hub's cache

@@ -28,12 +28,12 @@ from t2i_audit.generation.memory import Made, largest_batch, with_room
 from t2i_audit.generation.nonfinite import damaged_component, not_finite_error, watching_for_nan
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
 from t2i_audit.generation.sizes import as_options, in_pixels, is_as_asked, nearby_sizes
-from t2i_audit.models.parts import stage_argument
-from t2i_audit.models.shortage import is_out_of_memory
+from t2i_audit.models.out_of_memory import is_out_of_memory
+from t2i_audit.pipelines.components import stage_argument
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
 
 TOGETHER = 2  # images at once, enough to tell whether a pipeline takes several
 FEW_STEPS = (1, 2)  # some schedules make nothing of a single step

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from t2i_audit.errors import AuditError, ModelError
-from t2i_audit.models.shortage import is_out_of_memory
+from t2i_audit.models.out_of_memory import is_out_of_memory
 
 PACKAGE = Path(__file__).parents[1]
 # Where the functions live that a pipeline calls while it runs.

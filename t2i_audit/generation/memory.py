@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from t2i_audit.activations.store import FeaturePart, join_parts
+from t2i_audit.activations.features import FeaturePart, join_parts
 from t2i_audit.generation.sampler import Sampled
 from t2i_audit.io import read_json, write_json
-from t2i_audit.models.placement import OFFLOADED, is_offloaded, relieve
-from t2i_audit.models.shortage import out_of_memory_error, runs_short
+from t2i_audit.models.offload import OFFLOADED, is_offloaded, relieve
+from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
 from t2i_audit.progress import say
 
 if TYPE_CHECKING:
     from t2i_audit.generation.batches import Batch
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
 
 REMEMBERED = "memory.json"
 SIZE, OFFLOAD = "pictures_at_once", "networks_leave_the_device"

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.models.parts import pipeline_parts
+from t2i_audit.pipelines.components import pipeline_parts
 
 if TYPE_CHECKING:
     import torch

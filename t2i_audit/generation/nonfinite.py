@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.parts import DENOISERS
+from t2i_audit.pipelines.components import DENOISERS
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
 
 # Numbers that are too large for float16 are not for these, as its exponent has fewer bits.
 WIDER = {"float16": "bfloat16 or float32", "bfloat16": "float32"}

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.parts import fixed_arguments, pipeline_parts, stage_argument
+from t2i_audit.pipelines.components import fixed_arguments, pipeline_parts, stage_argument
 from t2i_audit.settings import PictureOptions
 
 STEPS = "num_inference_steps"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from t2i_audit.generation.calling import calling
 from t2i_audit.generation.faults import NoImagesError, PipelineFault, is_pipelines_own, reason_of
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
 from t2i_audit.generation.options import (
@@ -17,14 +16,15 @@ from t2i_audit.generation.options import (
     picture_size,
     spread_arguments,
 )
-from t2i_audit.models.parts import stage_argument
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.components import stage_argument
+from t2i_audit.pipelines.workarounds import calling
 from t2i_audit.settings import PictureOptions
 
 if TYPE_CHECKING:
     from t2i_audit.activations.denoiser import DenoiserRecorder
     from t2i_audit.generation.batches import Batch
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
 
 # Of a safety checker, under the names that pipelines have for it; what it flags it blackens.
 FLAGS = ("nsfw_content_detected", "nsfw_detected", "watermark_detected")

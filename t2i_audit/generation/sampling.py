@@ -15,7 +15,7 @@ from t2i_audit.settings import PictureOptions
 if TYPE_CHECKING:
     from prompts.structure import Prompt
     from t2i_audit.generation.batches import Batch
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
 
 
 @dataclass(frozen=True)

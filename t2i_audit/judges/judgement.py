@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from t2i_audit.errors import JudgeError, ModelError
 from t2i_audit.generation.nonfinite import advice
-from t2i_audit.generation.safety import BLOCKED, NOT_FINITE
 from t2i_audit.judges.scope import Reader
+from t2i_audit.pipelines.safety import BLOCKED, NOT_FINITE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ import inspect
 import sys
 from typing import Any
 
-from t2i_audit.models.parts import pipeline_parts
+from t2i_audit.pipelines.components import pipeline_parts
 
 OPTION = "clean_caption"
 # By the functions with which diffusers asks for each.

@@ -1,11 +1,10 @@
-"""A pipeline in memory, with all that identifies it in a run's manifest."""
+"""Loading a pipeline from a folder, a hub id or a single file."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,11 +20,10 @@ from t2i_audit.models.files import (
     weight_files,
     weights_of,
 )
-from t2i_audit.models.moved import restore_folders
-from t2i_audit.models.placement import loading_arguments, place
+from t2i_audit.models.loaded import LoadedModel
+from t2i_audit.models.offload import loading_arguments, place
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import (
-    Source,
     absent_components,
     check_pipeline,
     fetch_from_hub,
@@ -36,48 +34,15 @@ from t2i_audit.models.resolve import (
 )
 from t2i_audit.models.unused import refuse_unused
 from t2i_audit.models.variants import check_variant, names_in
+from t2i_audit.pipelines.moved_modules import restore_folders
 from t2i_audit.settings import SAFE, ModelOptions, Placement
 
 if TYPE_CHECKING:
     import torch
 
-    from t2i_audit.models.embedding import AddedEmbedding
-    from t2i_audit.models.lora import AddedLora
 
 DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedModel:
-    """A pipeline ready to run."""
-
-    name: str
-    """As the user wrote it."""
-    source: Source
-    path: Path
-    """The folder it was loaded from."""
-    pipeline: Any = field(repr=False)
-    """A `diffusers.DiffusionPipeline` on `device`, in evaluation mode."""
-    dtype: torch.dtype
-    device: torch.device
-    checkpoint: Checkpoint
-    """Every file that was loaded."""
-    weights_sha256: str
-    """See `hash_weights`."""
-    commit: str | None = None
-    """Of a hub id, the commit that was loaded."""
-    placement: Placement = field(default_factory=Placement)
-    """As the user asked for it."""
-    loras: tuple[AddedLora, ...] = ()
-    embeddings: tuple[AddedEmbedding, ...] = ()
-    notes: tuple[str, ...] = ()
-    """Sentences on how it was changed that its results should not be read without."""
-
-    @property
-    def dtype_name(self) -> str:
-        """E.g. ``float32``."""
-        return str(self.dtype).removeprefix("torch.")
 
 
 def load_model(
@@ -117,9 +82,9 @@ def load_model(
         path = fetch_from_hub(name, options)
         check_pipeline(path, name, trusted=trusted)
 
-    from t2i_audit.models.changes import set_scheduler
     from t2i_audit.models.embedding import add_embeddings
     from t2i_audit.models.lora import add_loras
+    from t2i_audit.models.scheduler import set_scheduler
     from t2i_audit.models.tokenizers import limit_tokenizers
 
     pipeline, checkpoint = _read(path, name, chosen_dtype, options, placement, trusted=trusted)

@@ -23,9 +23,9 @@ from t2i_audit.models.builtin import (
     builtin_names,
 )
 from t2i_audit.models.files import WHOLE
-from t2i_audit.models.moved import is_pipeline_folder
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.variants import check_variant, names_among
+from t2i_audit.pipelines.moved_modules import is_pipeline_folder
 from t2i_audit.settings import ModelOptions
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")

@@ -18,10 +18,10 @@ from t2i_audit.models.files import (
 from t2i_audit.models.load import (
     DeviceName,
     DtypeName,
-    LoadedModel,
     choose_device,
     choose_dtype,
 )
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import CONVERT, NETWORK_CONFIG, WEIGHT_FILES
 from t2i_audit.models.tokenizers import UNLIMITED

@@ -22,7 +22,7 @@ from t2i_audit.run.manifest import (
     new_manifest,
 )
 from t2i_audit.run.same import other_versions, require_same
-from t2i_audit.run.share import WHOLE, Share
+from t2i_audit.workers import WHOLE, Share
 
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"

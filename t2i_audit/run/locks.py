@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from t2i_audit.errors import RunDirectoryError
-from t2i_audit.run.share import Share
+from t2i_audit.workers import Share
 
 LOCK = ".lock"
 # Another process of a divided run may hold the lock alone for a moment, while it clears up.

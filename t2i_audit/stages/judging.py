@@ -14,7 +14,7 @@ from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.judgement import Judge, Judgement, require_readable, unjudged
-from t2i_audit.models.shortage import out_of_memory_error, runs_short
+from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
 from t2i_audit.progress import say
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
@@ -34,7 +34,7 @@ from t2i_audit.stages.files import (
     picture_shards,
     read_record,
 )
-from t2i_audit.stages.pictures import JudgeBatch
+from t2i_audit.stages.images import JudgeBatch
 
 
 def judge_as_made(

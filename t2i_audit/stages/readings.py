@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prompts.structure import Prompt
-from t2i_audit.activations.encoder import EncodedSuite
-from t2i_audit.activations.positions import Reading
+from t2i_audit.activations.text.encode import EncodedSuite
+from t2i_audit.activations.text.positions import Reading
 
 BoolArray = NDArray[np.bool_]
 

@@ -14,18 +14,18 @@ from t2i_audit.generation.options import (
     sampler_options,
     switched_off_notes,
 )
-from t2i_audit.generation.safety import checker_name, watermarker_name
 from t2i_audit.generation.sampling import Sampling
+from t2i_audit.pipelines.safety import checker_name, watermarker_name
 from t2i_audit.printable import counted
 from t2i_audit.run.directory import read_manifest_if_any
 from t2i_audit.run.manifest import remembered_batch_size
 from t2i_audit.settings import LARGEST_AUTO_BATCH
-from t2i_audit.stages.pictures import fitting_batch
+from t2i_audit.stages.images import fitting_batch
 from t2i_audit.stages.text import read_prompts
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.run.manifest import Manifest
     from t2i_audit.settings import AuditSettings
 

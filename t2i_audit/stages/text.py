@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from prompts.structure import Prompt
-from t2i_audit.activations.encoder import EncodedSuite, encode_suite
-from t2i_audit.activations.positions import not_given
-from t2i_audit.activations.reading import feature_blocks
-from t2i_audit.activations.store import Features
-from t2i_audit.activations.twin import random_twin
-from t2i_audit.activations.windows import Cut
+from t2i_audit.activations.features import Features
+from t2i_audit.activations.random_weights import random_twin
+from t2i_audit.activations.readable import feature_blocks
+from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
+from t2i_audit.activations.text.positions import not_given
+from t2i_audit.activations.text.windows import Cut
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.memory import largest_batch, with_room
 from t2i_audit.generation.nonfinite import states_error
-from t2i_audit.models.load import LoadedModel
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.probes.station import NOTHING, PlaceReading, StationProbes, probe_station
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.stages.readings import Readings

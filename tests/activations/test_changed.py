@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prompts.structure import Constituent, Prompt
-from t2i_audit.activations.positions import locate_all
+from t2i_audit.activations.text.positions import locate_all
 from tests.families.text import bert, gemma, qwen_tokenizer
 from tests.tiny import clip_tokenizer, t5_tokenizer
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from transformers import CLIPTokenizer
 
 from prompts.structure import Prompt
-from t2i_audit.activations.positions import locate
-from t2i_audit.activations.tokenizing import tokenize
+from t2i_audit.activations.text.positions import locate
+from t2i_audit.activations.text.tokenizing import tokenize
 from t2i_audit.errors import ModelError
 from tests.families.text import qwen_tokenizer
 from tests.tiny import clip_tokenizer, t5_tokenizer, tiny_prompts

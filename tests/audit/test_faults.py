@@ -303,7 +303,7 @@ def crowded(
     from accelerate.hooks import CpuOffload
     from torch.nn.modules.module import register_module_forward_pre_hook
 
-    from t2i_audit.models import placement
+    from t2i_audit.models import offload
 
     gone: list[bool] = []
 
@@ -313,7 +313,7 @@ def crowded(
             if not gone[-1]:
                 raise torch.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr(placement, "has_own_memory", lambda device: True)
+    monkeypatch.setattr(offload, "has_own_memory", lambda device: True)
     handle = register_module_forward_pre_hook(fail)
     yield gone
     handle.remove()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from t2i_audit.models.moved import restore_folders
+from t2i_audit.pipelines.moved_modules import restore_folders
 from tests.families import text
 from tests.families.parts import Family, unet, vae
 

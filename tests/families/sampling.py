@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import DenoiserRecorder
-from t2i_audit.activations.store import FeaturePart
+from t2i_audit.activations.features import FeaturePart
 from t2i_audit.generation import Sampled, cut_batches, sample_batch
-from t2i_audit.models import LoadedModel
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.settings import PictureOptions
 from tests.families.checkpoints import FAMILIES
 

@@ -12,7 +12,7 @@ import torch
 from diffusers import GlmImagePipeline
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
-from t2i_audit.activations.encoder import encode_suite
+from t2i_audit.activations.text.encode import encode_suite
 from t2i_audit.cli.main import main
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import (
@@ -23,7 +23,7 @@ from t2i_audit.generation import (
     sampling_defaults,
 )
 from t2i_audit.generation.options import picture_size, sampler_options, switched_off_notes
-from t2i_audit.models import LoadedModel
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.settings import PictureOptions
 from tests.families import compact

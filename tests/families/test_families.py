@@ -15,18 +15,18 @@ import torch
 from transformers import T5EncoderModel
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
-from t2i_audit.activations.encoder import EncodedSuite, encode_suite
-from t2i_audit.activations.encoding import encode_prompts
-from t2i_audit.activations.hooks import recording
-from t2i_audit.activations.store import FeaturePart
-from t2i_audit.activations.text_encoders import text_encoders
-from t2i_audit.activations.twin import random_denoiser, random_twin
+from t2i_audit.activations.features import FeaturePart
+from t2i_audit.activations.random_weights import random_denoiser, random_twin
+from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
+from t2i_audit.activations.text.hooks import recording
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, cut_batches, sample_batch, sampling_defaults
 from t2i_audit.generation.options import picture_size
 from t2i_audit.models import LoadedModel, load_model
-from t2i_audit.models.parts import pipeline_parts
-from t2i_audit.models.placement import is_offloaded
+from t2i_audit.models.offload import is_offloaded
+from t2i_audit.pipelines.components import pipeline_parts
+from t2i_audit.pipelines.prompt_encoding import encode_prompts
+from t2i_audit.pipelines.text_encoders import text_encoders
 from t2i_audit.settings import PictureOptions
 from tests.families.checkpoints import FAMILIES, JOINT
 from tests.families.sampling import sample_recorded

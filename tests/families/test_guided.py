@@ -11,15 +11,15 @@ import torch
 from diffusers import WuerstchenCombinedPipeline
 
 from t2i_audit.activations.denoiser import GRID_SIDE, denoiser_blocks
-from t2i_audit.activations.encoder import POOLED, encode_suite
+from t2i_audit.activations.features import FeaturePart
 from t2i_audit.activations.sequences import sequences_in
-from t2i_audit.activations.store import FeaturePart
-from t2i_audit.activations.text_encoders import text_encoders
+from t2i_audit.activations.text.encode import POOLED, encode_suite
 from t2i_audit.cli.main import main
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, sampling_defaults
 from t2i_audit.generation.noise import latents_shape
 from t2i_audit.models import LoadedModel, load_model
+from t2i_audit.pipelines.text_encoders import text_encoders
 from tests.families.checkpoints import build
 from tests.families.guided import PERTURBED, wuerstchen
 from tests.families.sampling import sample_recorded

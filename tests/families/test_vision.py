@@ -10,13 +10,13 @@ import torch
 from diffusers.configuration_utils import FrozenDict
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
-from t2i_audit.activations.encoder import encode_suite
-from t2i_audit.activations.encoding import encode_prompts
+from t2i_audit.activations.text.encode import encode_suite
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import cut_batches, sample_batch, sampling_defaults
 from t2i_audit.generation.options import check_steps, sampler_options
-from t2i_audit.models import LoadedModel
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.resolve import require_text_to_image
+from t2i_audit.pipelines.prompt_encoding import encode_prompts
 from t2i_audit.settings import PictureOptions
 from tests.families.parts import flow
 from tests.families.vision import qwen_3_processor, qwen_3_vision

@@ -20,7 +20,7 @@ from diffusers import (
 
 from t2i_audit.cli.main import main
 from t2i_audit.generation import SamplingDefaults, sampling_defaults
-from t2i_audit.models import LoadedModel
+from t2i_audit.models.loaded import LoadedModel
 from tests.families.checkpoints import build
 
 Defaults = Callable[..., SamplingDefaults]
@@ -222,8 +222,8 @@ def test_the_user_comes_before_all(tiny: LoadedModel) -> None:
 def test_schnell_reads_as_many_tokens_as_it_was_distilled_with(
     pipelines: Callable[[str], Any],
 ) -> None:
-    from t2i_audit.activations.encoding import encode_prompts
     from t2i_audit.generation.options import call_arguments
+    from t2i_audit.pipelines.prompt_encoding import encode_prompts
     from t2i_audit.settings import PictureOptions
 
     schnell = pipelines(FLUX)

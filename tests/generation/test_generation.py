@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from t2i_audit.generation import cut_batches, sample_batch, sampling_defaults
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
-from t2i_audit.models import LoadedModel
+from t2i_audit.models.loaded import LoadedModel
 from tests.tiny import GUIDANCE, STEPS, tiny_prompts
 
 PROMPTS = tiny_prompts(5, seed=2)

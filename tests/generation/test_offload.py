@@ -11,13 +11,13 @@ from accelerate import cpu_offload, dispatch_model
 
 from prompts.structure import Prompt
 from prompts.suites import load_suite
-from t2i_audit.activations.encoder import encode_suite
-from t2i_audit.activations.twin import random_twin
+from t2i_audit.activations.random_weights import random_twin
+from t2i_audit.activations.text.encode import encode_suite
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.models import load_model
-from t2i_audit.models.load import LoadedModel
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.run.directory import open_run
-from t2i_audit.stages.pictures import (
+from t2i_audit.stages.images import (
     denoiser_features,
     make_pictures,
     random_denoiser_features,

@@ -16,9 +16,9 @@ from prompts.suites import load_suite
 from t2i_audit.cli.main import main
 from t2i_audit.generation import Sampled, cut_batches, sample_batch
 from t2i_audit.generation.options import sampler_options
-from t2i_audit.generation.safety import BLOCKED, safety_notes, watermarker_name
-from t2i_audit.models import LoadedModel
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.safety import BLOCKED, safety_notes, watermarker_name
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import PictureOptions
 from tests.families.checkpoints import build

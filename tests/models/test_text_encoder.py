@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from prompts.suites import load_suite
-from t2i_audit.activations.encoder import EncodedSuite, encode_suite
-from t2i_audit.activations.reading import feature_blocks
-from t2i_audit.activations.twin import random_twin
+from t2i_audit.activations.random_weights import random_twin
+from t2i_audit.activations.readable import feature_blocks
+from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
 from t2i_audit.cli.main import main
 from t2i_audit.models import builtin_folder, load_model
 from t2i_audit.models.text_encoder import load_text_encoder

@@ -10,7 +10,7 @@ import pytest
 
 from prompts.structure import Prompt
 from prompts.suites import load_suite
-from t2i_audit.activations.reading import targets_at
+from t2i_audit.activations.readable import targets_at
 from t2i_audit.probes.features import FeatureBlock, presence_counts, slot_targets
 from t2i_audit.probes.folds import composition_folds
 from t2i_audit.probes.plan import Plan, tasks_of

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from t2i_audit.report.losses import _figure
+from t2i_audit.report.where_lost import _figure
 from t2i_audit.stats.interval import Interval
 
 WAY = [

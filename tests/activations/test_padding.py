@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from prompts.structure import Prompt
-from t2i_audit.activations.cutting import cuttable, padding_cut
-from t2i_audit.activations.encoder import encode_suite
-from t2i_audit.activations.encoding import encode_prompts
-from t2i_audit.activations.hooks import recording
-from t2i_audit.activations.store import Features
-from t2i_audit.activations.text_encoders import text_encoders
-from t2i_audit.models import LoadedModel
+from t2i_audit.activations.features import Features
+from t2i_audit.activations.text.encode import encode_suite
+from t2i_audit.activations.text.hooks import recording
+from t2i_audit.activations.text.padding import cuttable, padding_cut
+from t2i_audit.models.loaded import LoadedModel
+from t2i_audit.pipelines.prompt_encoding import encode_prompts
+from t2i_audit.pipelines.text_encoders import text_encoders
 from tests.tiny import t5_tokenizer, tiny_flux_text, tiny_prompts, tiny_xl_text
 
 PROMPTS = tiny_prompts(12)
@@ -69,7 +69,7 @@ def loaded_text(tiny: LoadedModel, pipeline: Any) -> LoadedModel:
 
 def one_by_one(loaded: LoadedModel) -> dict[tuple[str, str], np.ndarray]:
     """Every prompt encoded by itself, nothing cut: the state at each layer's end token."""
-    from t2i_audit.activations.positions import locate
+    from t2i_audit.activations.text.positions import locate
 
     rows: dict[tuple[str, str], list[np.ndarray]] = {}
     for prompt in PROMPTS:

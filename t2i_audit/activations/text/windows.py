@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from t2i_audit.activations.hooks import recording
-from t2i_audit.activations.text_encoders import TextEncoder
+from t2i_audit.activations.text.hooks import recording
+from t2i_audit.pipelines.text_encoders import TextEncoder
 
 Cut = dict[str, dict[str, bool]]
 """Encoder -> text -> whether the encoder's window ends before the text does."""

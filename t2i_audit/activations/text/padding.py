@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.hooks import Call, recording
-from t2i_audit.activations.text_encoders import TextEncoder
+from t2i_audit.activations.text.hooks import Call, recording
+from t2i_audit.pipelines.text_encoders import TextEncoder
 
 if TYPE_CHECKING:
     import torch

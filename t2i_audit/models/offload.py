@@ -7,13 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.shortage import runs_short
+from t2i_audit.models.out_of_memory import runs_short
 from t2i_audit.progress import say
 
 if TYPE_CHECKING:
     import torch
 
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.settings import Placement
 
 OFFLOADED = "memory runs short; from here on each network is on the device only while it runs"

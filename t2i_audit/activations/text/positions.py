@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from t2i_audit.activations.changed import words_kept
-from t2i_audit.activations.matching import (
+from t2i_audit.activations.text.changed import words_kept
+from t2i_audit.activations.text.matching import (
     Match,
     forms_of,
     learnt_vectors,
@@ -19,7 +19,7 @@ from t2i_audit.activations.matching import (
     reaches_end,
     with_vectors,
 )
-from t2i_audit.activations.tokenizing import TextTokens, tokenize
+from t2i_audit.activations.text.tokenizing import TextTokens, tokenize
 from t2i_audit.errors import ModelError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def locate_all(
 
     Pipelines may lower-case or strip the text, so those forms are looked for as well, and words of
     textual inversion that stand for several tokens. Of a text that was changed otherwise the words
-    that were kept are looked for (see `t2i_audit.activations.changed`).
+    that were kept are looked for (see `t2i_audit.activations.text.changed`).
 
     Args:
         tokenizer: the encoder's.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.encoding import encode_methods
 from t2i_audit.errors import ModelError
+from t2i_audit.pipelines.prompt_encoding import encode_methods
 
 if TYPE_CHECKING:
     from torch import nn

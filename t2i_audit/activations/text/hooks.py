@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.text_encoders import TextEncoder
+from t2i_audit.pipelines.text_encoders import TextEncoder
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.generation.options import guiders
-from t2i_audit.models.parts import denoiser_name
+from t2i_audit.pipelines.components import denoiser_name
 
 if TYPE_CHECKING:
     from torch import nn

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prompts.structure import TEXT_MARK, WORDLESS
-from t2i_audit.activations.store import Features, Station
+from t2i_audit.activations.features import Features, Station
 
 if TYPE_CHECKING:
     import numpy as np

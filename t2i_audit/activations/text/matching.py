@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from t2i_audit.activations.tokenizing import TextTokens
+from t2i_audit.activations.text.tokenizing import TextTokens
 
 ENDING = 1  # tokens that may follow a text that was cut off at the encoder's window
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.parts import fixed_arguments, pipeline_parts
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.components import fixed_arguments, pipeline_parts
 
 if TYPE_CHECKING:
     import torch

@@ -13,14 +13,20 @@ import numpy as np
 
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import DenoiserRecorder
-from t2i_audit.activations.store import FeaturePart, Features, gather_parts, read_part, write_part
-from t2i_audit.activations.twin import random_denoiser
+from t2i_audit.activations.features import (
+    FeaturePart,
+    Features,
+    gather_parts,
+    read_part,
+    write_part,
+)
+from t2i_audit.activations.random_weights import random_denoiser
 from t2i_audit.generation import Batch, Sampled, cut_batches
 from t2i_audit.generation.memory import Parts, largest_batch
-from t2i_audit.generation.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
 from t2i_audit.io import sha256_of, write_bytes
-from t2i_audit.models.load import LoadedModel
+from t2i_audit.models.loaded import LoadedModel
+from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
 from t2i_audit.stages.files import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prompts.structure import WORDLESS
 from prompts.world import Content, write
-from t2i_audit.activations.reading import readable_at, targets_at
+from t2i_audit.activations.readable import readable_at, targets_at
 
 ONE = write(Content((("red", "circle"),)))
 TWO = write(Content((("red", "circle"), ("blue", "star")), "above"))

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.text_encoders import text_encoders
-from t2i_audit.models.parts import pipeline_parts
-from t2i_audit.models.placement import take_turns
+from t2i_audit.models.offload import take_turns
 from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.components import pipeline_parts
+from t2i_audit.pipelines.text_encoders import text_encoders
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
 
 STANDARD_DEVIATION = 0.02  # as the transformers' own initialisation
 

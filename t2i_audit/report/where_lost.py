@@ -25,7 +25,7 @@ PANEL = (6.0, 2.6)  # inches
 MOST_LABELS = 40  # names of layers under a panel
 
 
-def write_losses(
+def write_where_lost(
     run: Path, rows: Sequence[Mapping[str, Any]], drawn: Mapping[str, Interval]
 ) -> tuple[Path, ...]:
     """Draw the figure as PNG and SVG into the run directory; returns the files.

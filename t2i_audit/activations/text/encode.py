@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from t2i_audit.activations.cutting import cuttable, padding_cut
-from t2i_audit.activations.encoding import prompt_encoding
-from t2i_audit.activations.hooks import Call, pooled_is_used, recording
-from t2i_audit.activations.positions import (
+from t2i_audit.activations.features import Features, FeatureWriter
+from t2i_audit.activations.text.hooks import Call, pooled_is_used, recording
+from t2i_audit.activations.text.padding import cuttable, padding_cut
+from t2i_audit.activations.text.positions import (
     PromptTokens,
     Reading,
     locate_all,
     token_averages,
 )
-from t2i_audit.activations.store import Features, FeatureWriter
-from t2i_audit.activations.text_encoders import TextEncoder, text_encoders
-from t2i_audit.activations.tokenizing import TextTokens, tokenize
-from t2i_audit.activations.windows import Cut, cut_off
+from t2i_audit.activations.text.tokenizing import TextTokens, tokenize
+from t2i_audit.activations.text.windows import Cut, cut_off
 from t2i_audit.errors import ModelError
+from t2i_audit.pipelines.prompt_encoding import prompt_encoding
+from t2i_audit.pipelines.text_encoders import TextEncoder, text_encoders
 
 if TYPE_CHECKING:
     import torch
 
     from prompts.structure import Prompt
-    from t2i_audit.models.load import LoadedModel
+    from t2i_audit.models.loaded import LoadedModel
 
 EOS, MEAN, POOLED = "eos", "mean", "pooled"
 BATCH_SIZE = 64
@@ -84,7 +84,7 @@ def encode_suite(
     constituent's tokens), and ``pooled`` for the layer of that name.
 
     A text that occurs twice is encoded once, texts of like length share a batch, and padding is
-    cut off where nothing that is read depends on it (see `t2i_audit.activations.cutting`).
+    cut off where nothing that is read depends on it (see `t2i_audit.activations.text.padding`).
 
     Args:
         loaded: the model.

@@ -1,0 +1,1 @@
+"""What the text encoders hold of a prompt, and which of their tokens are its words."""

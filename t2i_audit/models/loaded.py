@@ -1,0 +1,49 @@
+"""A pipeline in memory, with all that identifies it in a run's manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.models.files import Checkpoint
+from t2i_audit.models.resolve import Source
+from t2i_audit.settings import Placement
+
+if TYPE_CHECKING:
+    import torch
+
+    from t2i_audit.models.embedding import AddedEmbedding
+    from t2i_audit.models.lora import AddedLora
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A pipeline ready to run."""
+
+    name: str
+    """As the user wrote it."""
+    source: Source
+    path: Path
+    """The folder it was loaded from."""
+    pipeline: Any = field(repr=False)
+    """A `diffusers.DiffusionPipeline` on `device`, in evaluation mode."""
+    dtype: torch.dtype
+    device: torch.device
+    checkpoint: Checkpoint
+    """Every file that was loaded."""
+    weights_sha256: str
+    """See `hash_weights`."""
+    commit: str | None = None
+    """Of a hub id, the commit that was loaded."""
+    placement: Placement = field(default_factory=Placement)
+    """As the user asked for it."""
+    loras: tuple[AddedLora, ...] = ()
+    embeddings: tuple[AddedEmbedding, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences on how it was changed that its results should not be read without."""
+
+    @property
+    def dtype_name(self) -> str:
+        """E.g. ``float32``."""
+        return str(self.dtype).removeprefix("torch.")
