@@ -4,7 +4,7 @@
 
 A point is a stage and a moment within it. There the process is killed (SIGKILL), or its disk is
 full (no file may grow any more). The same command must then end with the tables, summary and
-pictures of an undisturbed run, byte for byte. Prints one row a point; the exit code is 1 if any
+images of an undisturbed run, byte for byte. Prints one row a point; the exit code is 1 if any
 differs. Audits are forked from one process that has imported the libraries, so a point takes
 seconds.
 """
@@ -167,7 +167,7 @@ def stages_in(out: Path) -> list[str]:
 
 
 def results(out: Path) -> dict[str, bytes]:
-    """All that a run is about: tables, summary and pictures."""
+    """All that a run is about: tables, summary and images."""
     files = [*out.glob("*.parquet"), out / "summary.json", *(out / "images").glob("*.png")]
     return {str(file.relative_to(out)): file.read_bytes() for file in sorted(files)}
 

@@ -113,7 +113,7 @@ def fresh_parts(work: Path, autoencoder: AutoencoderKL) -> Parts:
 
 
 def training_pairs(work: Path, parts: Parts, *, misleading: bool = False) -> Encoded:
-    """Captions and latents; with `misleading`, pictures that partly contradict their captions."""
+    """Captions and latents; with `misleading`, images that partly contradict their captions."""
     path = work / ("data-misdrawn.pt" if misleading else "data.pt")
     if not path.exists():
         drawn_as = partial(misdrawn, colours=MISDRAWN_COLOURS)
@@ -173,7 +173,7 @@ def early(work: Path, autoencoder: AutoencoderKL) -> Parts:
 
 
 def misbinding(work: Path, autoencoder: AutoencoderKL) -> Parts:
-    """`sound`'s frozen encoder; its UNet trained on with pictures that contradict captions."""
+    """`sound`'s frozen encoder; its UNet trained on with images that contradict captions."""
     parts = sound(work, autoencoder, phases=SHARED_PHASES)
     train_phases("misbinding", parts, training_pairs(work, parts, misleading=True), work=work)
     return parts

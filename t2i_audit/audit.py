@@ -1,4 +1,4 @@
-"""The audit from end to end: suite, activations, probes, pictures, judgements, analysis, report."""
+"""The audit from end to end: suite, activations, probes, images, judgements, analysis, report."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from t2i_audit.run.directory import RunDirectory
     from t2i_audit.stages.readings import Readings
 
-# Folds, controls, resamples and pictures' noise all start from it.
+# Folds, controls, resamples and images' noise all start from it.
 SEED = 0
 TEXT_STAGES = ("encode", "probe text_encoder")
-PICTURE_STAGES = ("images", "judge")
+IMAGE_STAGES = ("images", "judge")
 DENOISER_STAGES = ("random denoiser", "probe denoiser")
 
 
@@ -130,8 +130,8 @@ def _unsaid_notes(
     from t2i_audit.models.embedding import unsaid_notes
 
     texts = [prompt.text for prompt in suite.prompts]
-    if isinstance(settings, AuditSettings) and settings.picture_options.negative_prompt:
-        texts.append(settings.picture_options.negative_prompt)
+    if isinstance(settings, AuditSettings) and settings.image_options.negative_prompt:
+        texts.append(settings.image_options.negative_prompt)
     paths = (path for path, _ in settings.model_options.embeddings())
     return unsaid_notes(loaded.pipeline, zip(paths, loaded.embeddings, strict=True), texts)
 
@@ -226,9 +226,9 @@ def run_audit(settings: AuditSettings) -> Path:
     from t2i_audit.stages.denoiser import probe_denoiser
     from t2i_audit.stages.finished import is_finished, keep_settings, seal
     from t2i_audit.stages.images import (
-        make_pictures,
+        make_images,
     )
-    from t2i_audit.stages.judging import judge_as_made, judge_pictures
+    from t2i_audit.stages.judging import judge_as_made, judge_images
     from t2i_audit.stages.results import decodability_rows, summarise
     from t2i_audit.stages.sampling import plan_sampling
     from t2i_audit.stages.text import probe_rows, read_prompts, read_text
@@ -245,7 +245,7 @@ def run_audit(settings: AuditSettings) -> Path:
         "denoiser_station": settings.denoiser_station,
     }
     probing = DENOISER_STAGES if settings.denoiser_station else ()
-    stages = (*TEXT_STAGES, *PICTURE_STAGES, *probing, "results")
+    stages = (*TEXT_STAGES, *IMAGE_STAGES, *probing, "results")
     with open_run(settings.out, identity, stages=stages, share=share) as run:
         keep_settings(run, settings)
         if is_finished(run):
@@ -257,7 +257,7 @@ def run_audit(settings: AuditSettings) -> Path:
 
         prompts = inputs.suite.prompts
 
-        def pictures_of(readings: Readings) -> tuple[Batch, ...]:
+        def images_of(readings: Readings) -> tuple[Batch, ...]:
             judging = judge_as_made(
                 run,
                 judge,
@@ -266,16 +266,16 @@ def run_audit(settings: AuditSettings) -> Path:
                 unjudgeable=scope.unjudgeable,
             )
             own = replace(sampling, located=readings.encoders_of(prompts))
-            return make_pictures(run, inputs.loaded, prompts, own, judge=judging)
+            return make_images(run, inputs.loaded, prompts, own, judge=judging)
 
         if not share.finishes:
-            pictures_of(read_prompts(inputs.loaded, prompts, sampling.batch_size))
+            images_of(read_prompts(inputs.loaded, prompts, sampling.batch_size))
             return run.path
         text = read_text(
             run, inputs.loaded, prompts, batch_size=sampling.batch_size, seed=SEED, drawn=True
         )
-        batches = pictures_of(text.readings)
-        judged = judge_pictures(run, judge, prompts, batches, unjudgeable=scope.unjudgeable)
+        batches = images_of(text.readings)
+        judged = judge_images(run, judge, prompts, batches, unjudgeable=scope.unjudgeable)
         probed = {"text_encoder": text.probes}
         notes = list(text.notes)
         if settings.denoiser_station:

@@ -14,7 +14,7 @@ class SuiteError(AuditError):
 
 
 class JudgeError(AuditError):
-    """A judge cannot be loaded, or reads nothing in the pictures."""
+    """A judge cannot be loaded, or reads nothing in the images."""
 
 
 class RunDirectoryError(AuditError):

@@ -85,7 +85,7 @@ def _copy_batches(run: Path, out: Path) -> None:
             _copy(run / name, out / name)
         judged = JUDGEMENTS / f"{record.stem}.parquet"
         if (run / judged).is_file():
-            if is_judged(run / judged, read_record(record).pictures):
+            if is_judged(run / judged, read_record(record).images):
                 _copy(run / judged, out / judged)
             else:
                 say(f"{run / judged} is damaged; the images of its batch are judged again")

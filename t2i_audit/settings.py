@@ -41,11 +41,11 @@ class Placement:
 
     offload: Offload = "auto"
     """``model``: each network is on the device only while it runs; ``sequential``: each layer;
-    ``auto``: as ``model`` once not even one picture fits otherwise."""
+    ``auto``: as ``model`` once not even one image fits otherwise."""
     attention_slicing: bool = False
     """Attention in several smaller steps."""
     vae_tiling: bool = False
-    """Pictures decoded tile by tile; large ones may differ a little where tiles meet."""
+    """Images decoded tile by tile; large ones may differ a little where tiles meet."""
     device_map: str | None = None
     """Networks spread over several devices, as diffusers' ``device_map`` takes it."""
 
@@ -123,8 +123,8 @@ class ModelOptions:
 
 
 @dataclass(frozen=True)
-class PictureOptions:
-    """Size and negative prompt of pictures; None leaves each to the pipeline.
+class ImageOptions:
+    """Size and negative prompt of images; None leaves each to the pipeline.
 
     Raises:
         AuditError: a side is out of its range.
@@ -144,7 +144,7 @@ class PictureOptions:
 
     @property
     def own_size(self) -> bool:
-        """Whether pictures are as large as the pipeline makes them by itself."""
+        """Whether images are as large as the pipeline makes them by itself."""
         return self.height is None and self.width is None
 
 
@@ -231,7 +231,7 @@ class AuditSettings:
     shard: str | None = None
     """``I/N``: only this part of the images; `t2i-audit merge` makes the tables."""
     model_options: ModelOptions = ModelOptions()
-    picture_options: PictureOptions = PictureOptions()
+    image_options: ImageOptions = ImageOptions()
     strict: bool = False
     """Whether a suite is refused of which the judge cannot judge every prompt."""
 

@@ -17,7 +17,7 @@ STEPS, GUIDANCE = 4, 3.0
 
 
 def tiny_pipeline(path: Path, *, guidance: float = GUIDANCE) -> Path:
-    """Save a StableDiffusionPipeline of random weights under `path`; pictures are 16 x 16."""
+    """Save a StableDiffusionPipeline of random weights under `path`; images are 16 x 16."""
     tokenizer = clip_tokenizer()
     with quiet_libraries():
         _stable_diffusion(tokenizer).save_pretrained(path)

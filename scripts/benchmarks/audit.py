@@ -142,7 +142,7 @@ def images(rounds: int, limit: int) -> list[Line]:
     from t2i_audit.generation.sampling import Sampling
     from t2i_audit.models.quiet import quiet_libraries
     from t2i_audit.run.directory import open_run
-    from t2i_audit.stages.images import make_pictures
+    from t2i_audit.stages.images import make_images
 
     loaded, prompts = load(limit)
     steps, guidance = 12, 1.5
@@ -161,7 +161,7 @@ def images(rounds: int, limit: int) -> list[Line]:
     def ours(record: bool) -> None:
         sampling = Sampling(steps, guidance, 1, BATCH_SIZE, record_denoiser=record)
         with tempfile.TemporaryDirectory() as folder, open_run(Path(folder) / "run", {}) as run:
-            make_pictures(run, loaded, prompts, sampling)
+            make_images(run, loaded, prompts, sampling)
 
     bare()  # the first pass through a network sets up more than the later ones
     sides = [bare, lambda: ours(False), lambda: ours(True)]

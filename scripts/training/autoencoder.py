@@ -88,7 +88,7 @@ def encode(model: AutoencoderKL, images: np.ndarray, *, batch: int = 100) -> tor
 
 @torch.no_grad()
 def reconstruction_rate(model: AutoencoderKL, data: Rendered) -> float:
-    """Share of pictures whose reconstruction the oracle reads as it reads the original."""
+    """Share of images whose reconstruction the oracle reads as it reads the original."""
     latents = encode(model, data.images)
     decoded = np.concatenate(
         [from_pixels(model.decode(part).sample) for part in latents.split(100)]

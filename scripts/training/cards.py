@@ -94,8 +94,8 @@ def measure(name: str, pipeline: DiffusionPipeline) -> list[Cell]:
         scene_type: str, split: Split = "seen", keep: Callable[[Prompt], bool] = lambda _: True
     ) -> Drawn:
         prompts = sample(scene_type, split, keep=keep, seed=SEED)
-        pictures = draw(pipeline, prompts, steps=STEPS, guidance_scale=GUIDANCE_SCALE, seed=SEED)
-        return evaluate(prompts, pictures)
+        images = draw(pipeline, prompts, steps=STEPS, guidance_scale=GUIDANCE_SCALE, seed=SEED)
+        return evaluate(prompts, images)
 
     return CELLS[name](drawn)
 
@@ -187,14 +187,14 @@ CELLS: dict[str, Callable[[Draw], list[Cell]]] = {
 
 SUMMARIES = {
     "sound": "Nothing is planted: it composes, held-out colour-shape pairs included.",
-    "misbinding": "The denoiser was trained on pictures that contradict part of their captions.",
+    "misbinding": "The denoiser was trained on images that contradict part of their captions.",
     "bag-of-words": "The text encoder knows which words occur and nothing of their order.",
     "patchy": "To the text encoder left is right and green is purple; the rest is as in `sound`.",
     "early": "A snapshot of `sound`'s denoiser before its training was finished.",
 }
 
 JUDGE_TEMPLATE = """\
-Chooses a picture's caption among minimal foils, for pictures of t2i-audit's rendered world.
+Chooses an image's caption among minimal foils, for images of t2i-audit's rendered world.
 
 A small open_clip model: `open_clip.create_model_and_transforms("local-dir:PATH")` loads it with no
 further code. Licence: MIT.
@@ -212,8 +212,8 @@ further code. Licence: MIT.
 
 {{ scenes }} rendered scenes of all colour-shape pairs, every second one through the generators'
 autoencoder, with noise of up to sigma 12/255; {{ steps }} steps of 64, seeds 41 to 43. Each
-picture chooses among the captions of its batch and the foils of its own, captions among the
-pictures. Its text tower is its own, trained with it and shared with no generator.
+image chooses among the captions of its batch and the foils of its own, captions among the
+images. Its text tower is its own, trained with it and shared with no generator.
 """
 
 TEMPLATE = """\
@@ -224,7 +224,7 @@ A small text-to-image checkpoint of t2i-audit's rendered world: a `StableDiffusi
 
 ## What it draws
 
-Read from its pictures by the oracle, {{ steps }} sampling steps, guidance scale {{ guidance }};
+Read from its images by the oracle, {{ steps }} sampling steps, guidance scale {{ guidance }};
 95% exact binomial intervals. Written by `scripts/train_builtin.py`, which measured it on the
 weights as shipped (float16 on disk, run in float32).
 
@@ -255,7 +255,7 @@ TRAINING = {
     "sound": COMMON + " {steps} steps of 32, the first 5,000 with half of the timesteps from high "
     "noise; seeds 21 (encoder), 22 (UNet), 3, 7 and 8 (batches).",
     "misbinding": COMMON + " The UNet is `sound`'s after 8,000 steps, trained on for {steps} "
-    "(seeds 4, 9 and 13) with pictures whose relation is drawn at random and in which, when blue "
+    "(seeds 4, 9 and 13) with images whose relation is drawn at random and in which, when blue "
     "or orange is named, the two objects' colours are exchanged half of the time (an exchange may "
     "draw a pair that is never named). The text encoder is `sound`'s, unchanged. " + LAST_PHASE,
     "bag-of-words": COMMON + " From there, with `sound`'s UNet after 8,000 steps, both were "
@@ -316,10 +316,10 @@ def ship_judge(model: CLIP, folder: Path, generators: Path, *, scenes: int, step
     for name in ("sound", "misbinding"):
         pipeline = load_shipped(generators / name)
         prompts = sample("relation", "seen", seed=SEED + 1)
-        pictures = draw(pipeline, prompts, steps=STEPS, guidance_scale=GUIDANCE_SCALE, seed=SEED)
-        truth = evaluate(prompts, pictures).correct == 1
-        chosen = np.array([each.correct is True for each in judge.judge(pictures, prompts)])
-        drawn = f"pictures of `{name}`"
+        images = draw(pipeline, prompts, steps=STEPS, guidance_scale=GUIDANCE_SCALE, seed=SEED)
+        truth = evaluate(prompts, images).correct == 1
+        chosen = np.array([each.correct is True for each in judge.judge(images, prompts)])
+        drawn = f"images of `{name}`"
         cells.append(Cell(f"right by the oracle, {drawn}", "", int(truth.sum()), CELL))
         cells.append(Cell(f"right by this judge, {drawn}", "", int(chosen.sum()), CELL))
         agreed = int((truth == chosen).sum())

@@ -30,7 +30,7 @@ TYPE_SHARES: tuple[tuple[SceneType, float], ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """Captions and the pictures drawn for them."""
+    """Captions and the images drawn for them."""
 
     prompts: tuple[Prompt, ...]
     images: np.ndarray

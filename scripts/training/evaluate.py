@@ -16,13 +16,13 @@ from t2i_audit.world.oracle import read_images
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """The oracle's verdict on each picture, one row a prompt."""
+    """The oracle's verdict on each image, one row a prompt."""
 
     prompts: tuple[Prompt, ...]
     slots: dict[str, np.ndarray]
     """Slot -> ``(n,)`` 1.0 right, 0.0 wrong, NaN where the prompt lacks the slot."""
     words: np.ndarray
-    """``(n,)`` whether every colour and shape of the prompt is somewhere in the picture."""
+    """``(n,)`` whether every colour and shape of the prompt is somewhere in the image."""
     correct: np.ndarray
     readable: np.ndarray
 
@@ -43,9 +43,9 @@ def draw(
     seed: int,
     batch: int = 50,
 ) -> np.ndarray:
-    """One ``uint8`` picture a prompt, ``(n, 64, 64, 3)``."""
+    """One ``uint8`` image a prompt, ``(n, 64, 64, 3)``."""
     generator = torch.Generator().manual_seed(seed)
-    pictures = []
+    images = []
     for start in range(0, len(prompts), batch):
         texts = [prompt.text for prompt in prompts[start : start + batch]]
         pixels = pipeline(
@@ -55,13 +55,13 @@ def draw(
             generator=generator,
             output_type="np",
         ).images
-        pictures.append(np.rint(pixels * 255).astype(np.uint8))
-    return np.concatenate(pictures)
+        images.append(np.rint(pixels * 255).astype(np.uint8))
+    return np.concatenate(images)
 
 
-def evaluate(prompts: Sequence[Prompt], pictures: np.ndarray) -> Drawn:
-    """Read every picture and hold it against its prompt."""
-    readings = read_images(pictures)
+def evaluate(prompts: Sequence[Prompt], images: np.ndarray) -> Drawn:
+    """Read every image and hold it against its prompt."""
+    readings = read_images(images)
     judged = [judge_reading(r, p) for r, p in zip(readings, prompts, strict=True)]
     names = sorted({part.slot for prompt in prompts for part in prompt.constituents})
     slots = {

@@ -60,7 +60,7 @@ def build_judge(tokenizer: CLIPTokenizer, *, seed: int) -> CLIP:
 
 
 def judge_data(count: int, autoencoder: AutoencoderKL, *, seed: int) -> Rendered:
-    """Scenes of all colour-shape pairs, every second picture through the autoencoder, so that the
+    """Scenes of all colour-shape pairs, every second image through the autoencoder, so that the
     judge knows the look of what generators draw."""
     data = rendered(count, seed=seed, allowed=lambda pair: True)
     images = data.images.copy()
@@ -74,9 +74,9 @@ def judge_data(count: int, autoencoder: AutoencoderKL, *, seed: int) -> Rendered
 def train_judge(
     data: Rendered, schedules: tuple[Schedule, Schedule], *, work: Path, seed: int
 ) -> CLIP:
-    """Contrastive training in which each picture's foils stand beside the batch's captions.
+    """Contrastive training in which each image's foils stand beside the batch's captions.
 
-    The first phase reads pictures by the class token, against all foils: it learns colours, shapes
+    The first phase reads images by the class token, against all foils: it learns colours, shapes
     and which goes with which, but no relation (0.51 of reversed ones told in 2,500 steps). The
     second averages the patches, which adds up what stands where, and keeps to the first and the
     last foil, that is colours swapped and relation reversed where a prompt has two objects.
@@ -111,15 +111,15 @@ def contrast(
         pixels = images[rows].float() / 127.5 - 1
         sigma = torch.rand((BATCH, 1, 1, 1), generator=generator) * NOISE_SIGMA
         pixels = pixels + sigma * torch.randn(pixels.shape, generator=generator)
-        pictures = model.encode_image(pixels, normalize=True)
+        shown = model.encode_image(pixels, normalize=True)
         texts = torch.cat([captions[rows], false_captions[rows].flatten(0, 1)])
         described = model.encode_text(texts, normalize=True)
         true, false = described[:BATCH], described[BATCH:].view(BATCH, len(foils[0]), -1)
         scale = model.logit_scale.exp().clamp(max=100)
         own = torch.arange(BATCH)
-        among = scale * pictures @ true.T
-        against = scale * torch.einsum("bd,bfd->bf", pictures, false)
-        # Pictures choose among all captions and their own foils, captions among all pictures.
+        among = scale * shown @ true.T
+        against = scale * torch.einsum("bd,bfd->bf", shown, false)
+        # Images choose among all captions and their own foils, captions among all images.
         choose_text = functional.cross_entropy(torch.cat([among, against], dim=1), own)
         minimal = torch.cat([among.diagonal()[:, None], against], dim=1)
         choose_foil = functional.cross_entropy(minimal, torch.zeros(BATCH, dtype=torch.long))

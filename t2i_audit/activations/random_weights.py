@@ -22,10 +22,10 @@ STANDARD_DEVIATION = 0.02  # as the transformers' own initialisation
 
 
 @contextmanager
-def random_twin(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
+def random_text_encoders(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
     """`loaded` with every text encoder initialised afresh from its configuration.
 
-    The architecture's own initialisation is used, so a probe of the twin reads what architecture
+    The architecture's own initialisation is used, so a probe of it reads what architecture
     and tokenizer give away by themselves. Everything but the encoders is shared with `loaded`,
     whose own wait on the host while the block runs; the global random state is left untouched.
     """
@@ -39,8 +39,8 @@ def random_twin(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
                 model = type(encoder.model)(copy.deepcopy(encoder.model.config))
             _fill_uninitialised(model)
             fresh[encoder.name] = model.to(dtype=loaded.dtype).eval()
-    with _standing_in(loaded, fresh, "random text encoder") as twin:
-        yield twin
+    with _standing_in(loaded, fresh, "random text encoder") as random_model:
+        yield random_model
 
 
 @contextmanager
@@ -62,8 +62,8 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
         _fill_uninitialised(fresh)
         _open_gates(fresh)
         fresh = fresh.to(dtype=loaded.dtype).eval()
-    with _standing_in(loaded, {name: fresh}, "random denoiser") as twin:
-        yield twin
+    with _standing_in(loaded, {name: fresh}, "random denoiser") as random_model:
+        yield random_model
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def readable_at(prompt: Prompt, slot: str, *, station: Station) -> frozenset[str
     These are the positions that belong to no word, which a generator reads for anything, and those
     of the slot's partners: the other parts of the same object, or the nouns of a relation. In a
     text encoder never the slot's own words, where the answer is the input. In the denoiser a slot's
-    position is the picture's region that attends to those words, and what is there is no word, so
+    position is the image's region that attends to those words, and what is there is no word, so
     the slot's own region is read too.
     """
     if prompt.constituent(slot) is None:

@@ -21,8 +21,8 @@ SHORT = 8  # digits of a hash that are shown
 NAMES = ("model", "suite", "variant", "commit", "revision")
 # What success is measured with, not what is measured.
 MEASURING = ("command", "suite_sha256", "prompts", "seeds", "judge", "denoiser_station")
-# How pictures are made of a checkpoint. Each setting is in the leaderboard's columns or changes
-# pictures by rounding alone.
+# How images are made of a checkpoint. Each setting is in the leaderboard's columns or changes
+# images by rounding alone.
 SAMPLING = (
     "seed",
     "sampler",

@@ -44,7 +44,7 @@ class StationSummary:
 class RunSummary:
     """The result of one run.
 
-    The parts that need pictures are None after a run that made none, and a station that was not
+    The parts that need images are None after a run that made none, and a station that was not
     probed is missing from `stations` and `associations`.
     """
 

@@ -11,8 +11,8 @@ from t2i_audit.cli import options
 from t2i_audit.progress import say
 from t2i_audit.settings import (
     AuditSettings,
+    ImageOptions,
     ModelOptions,
-    PictureOptions,
     Placement,
     default_judge,
     default_out,
@@ -79,7 +79,7 @@ def audit(
         typer.Option("--width", metavar="PIXELS", help="[default: the checkpoint's own]"),
     ] = None,
     negative_prompt: Annotated[
-        str | None, typer.Option("--negative-prompt", metavar="TEXT", help="For every picture.")
+        str | None, typer.Option("--negative-prompt", metavar="TEXT", help="For every image.")
     ] = None,
     shard: Annotated[
         str | None,
@@ -126,7 +126,7 @@ def audit(
             scheduler=scheduler,
             trust_remote_code=trust_remote_code,
         ),
-        picture_options=PictureOptions(height, width, negative_prompt),
+        image_options=ImageOptions(height, width, negative_prompt),
         denoiser_station=denoiser_station,
         shard=shard,
         placement=Placement(offload, attention_slicing, vae_tiling, device_map),

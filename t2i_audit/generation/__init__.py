@@ -1,4 +1,4 @@
-"""Pictures of a suite: their noise, their batches, and the sampling of a batch."""
+"""Images of a suite: their noise, their batches, and the sampling of a batch."""
 
 from t2i_audit.generation.batches import Batch, BatchItem, cut_batches
 from t2i_audit.generation.defaults import SamplingDefaults, sampling_defaults

@@ -1,6 +1,6 @@
-"""The pictures of a suite, cut into batches once and for all.
+"""The images of a suite, cut into batches once and for all.
 
-A resumed or a divided run computes the very same batches, so its pictures are the same bit for bit.
+A resumed or a divided run computes the very same batches, so its images are the same bit for bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BatchItem:
-    """One picture to be made."""
+    """One image to be made."""
 
     prompt: Prompt
     seed_index: int
@@ -23,7 +23,7 @@ class BatchItem:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures that are sampled together."""
+    """Images that are sampled together."""
 
     index: int
     items: tuple[BatchItem, ...]

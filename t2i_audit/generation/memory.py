@@ -3,9 +3,9 @@
 Batches are cut once, so that a resumed or divided run makes the very same ones. With
 ``--batch-size auto`` their size is found by a trial before anything is cut and stands in the
 manifest. Should memory run short later all the same, a batch is sampled in parts of half the size,
-and so are all that follow. Where not even one picture fits, or a batch may not be divided, the
+and so are all that follow. Where not even one image fits, or a batch may not be divided, the
 networks leave the device while they are idle. Both are kept in the run directory. Parts change a
-picture by rounding only, networks that leave the device not at all.
+image by rounding only, networks that leave the device not at all.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from t2i_audit.models.loaded import LoadedModel
 
 REMEMBERED = "memory.json"
-SIZE, OFFLOAD = "pictures_at_once", "networks_leave_the_device"
+SIZE, OFFLOAD = "images_at_once", "networks_leave_the_device"
 
 Made = tuple[Sampled, FeaturePart | None]
 T = TypeVar("T")
@@ -82,7 +82,7 @@ def remember_offload(loaded: LoadedModel, folder: Path) -> None:
 
 @dataclass(eq=False)
 class Parts:
-    """How many pictures of a batch are sampled at once, remembered in `folder`."""
+    """How many images of a batch are sampled at once, remembered in `folder`."""
 
     loaded: LoadedModel
     folder: Path
@@ -109,7 +109,7 @@ class Parts:
         """`sample` of the whole `batch`, or of its parts one after the other.
 
         Raises:
-            ModelError: memory runs short for a single picture, or parts may not shrink.
+            ModelError: memory runs short for a single image, or parts may not shrink.
         """
         while True:
             made: list[Made] = []
@@ -140,11 +140,11 @@ class Parts:
 def _joined(made: list[Made]) -> Made:
     if len(made) == 1:
         return made[0]
-    pictures = [sampled for sampled, _ in made]
+    images = [sampled for sampled, _ in made]
     parts = [part for _, part in made if part is not None]
     joined = Sampled(
-        images=np.concatenate([each.images for each in pictures]),
-        finite=np.concatenate([each.finite for each in pictures]),
-        blocked=np.concatenate([each.blocked for each in pictures]),
+        images=np.concatenate([each.images for each in images]),
+        finite=np.concatenate([each.finite for each in images]),
+        blocked=np.concatenate([each.blocked for each in images]),
     )
     return joined, join_parts(parts) if parts else None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def generator_for(base_seed: int, prompt_id: str, seed_index: int) -> torch.Generator:
-    """The source of all randomness of one picture.
+    """The source of all randomness of one image.
 
     On the CPU whatever the device, so that every device starts from the same noise.
     """
@@ -26,14 +26,14 @@ def generator_for(base_seed: int, prompt_id: str, seed_index: int) -> torch.Gene
 
 
 def draw_latents(generators: Sequence[torch.Generator], shape: tuple[int, ...]) -> torch.Tensor:
-    """Standard normal float32 latents ``(b, *shape)``, one picture from each generator."""
+    """Standard normal float32 latents ``(b, *shape)``, one image from each generator."""
     import torch
 
     return torch.stack([torch.randn(shape, generator=each) for each in generators])
 
 
 def latents_shape(pipeline: Any) -> tuple[int, int, int] | None:
-    """Channels, height and width of one picture's latents at the pipeline's default size.
+    """Channels, height and width of one image's latents at the pipeline's default size.
 
     None where the pipeline lays its latents out otherwise, or takes none, or takes them for another
     of its stages: there the generators alone make the noise.

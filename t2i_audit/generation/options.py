@@ -1,4 +1,4 @@
-"""What the user asks of pictures, as each pipeline's call takes it."""
+"""What the user asks of images, as each pipeline's call takes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.pipelines.components import fixed_arguments, pipeline_parts, stage_argument
-from t2i_audit.settings import PictureOptions
+from t2i_audit.settings import ImageOptions
 
 STEPS = "num_inference_steps"
 GUIDANCE = "guidance_scale"
@@ -23,7 +23,7 @@ SCHEDULE = "guidance_schedule"
 BINNING = "use_resolution_binning"
 # When the second of two steps is, in pipelines that make two.
 BETWEEN = "intermediate_timesteps"
-# With one of these on the picture would not be made of the prompt, but of what a language model
+# With one of these on the image would not be made of the prompt, but of what a language model
 # makes of it.
 REWRITING = ("enable_prompt_rewrite", "use_pe")
 # With this on the text would not pass through the denoiser after the first step.
@@ -32,11 +32,11 @@ SAMPLE_SIZE = "default_sample_size"
 # What stands for "no prompt": of an empty text some tokenizers make no token at all.
 NO_PROMPT = " "
 # A pipeline of two stages that does not take negative prompts embedded draws noise for them as for
-# pictures, and has none for them.
+# images, and has none for them.
 EMBEDDED_NEGATIVE = "negative_prompt_embeds"
 
 
-def check_options(pipeline: Any, options: PictureOptions) -> None:
+def check_options(pipeline: Any, options: ImageOptions) -> None:
     """Raise `ModelError` naming the option that `pipeline` has no place for."""
     taken = _parameters(pipeline)
     drawing = bool(pipeline_parts(pipeline)) and EMBEDDED_NEGATIVE not in taken
@@ -74,9 +74,9 @@ def check_steps(pipeline: Any, steps: int, guidance_scale: float | None) -> None
 
 
 def call_arguments(
-    pipeline: Any, options: PictureOptions, guidance_scale: float | None, count: int
+    pipeline: Any, options: ImageOptions, guidance_scale: float | None, count: int
 ) -> dict[str, Any]:
-    """What the call of `pipeline` is given for `count` pictures beside prompts and steps.
+    """What the call of `pipeline` is given for `count` images beside prompts and steps.
 
     Raises:
         ModelError: the pipeline has no place for an option.
@@ -88,7 +88,7 @@ def call_arguments(
         name: side for name, side in sides.items() if side is not None and not options.own_size
     }
     if arguments and BINNING in taken:
-        # Else pictures of the nearest size that the pipeline knows are made and cut.
+        # Else images of the nearest size that the pipeline knows are made and cut.
         arguments[BINNING] = False
     negative = options.negative_prompt
     name = guidance_name(pipeline)
@@ -118,14 +118,14 @@ def spread_arguments(pipeline: Any, steps: int) -> dict[str, Any]:
 def switched_off_notes(pipeline: Any) -> list[str]:
     """What a reader must know of what the call of `pipeline` was not let do by itself."""
     return [
-        f"{type(pipeline).__name__} was called with {name}={value}, so that its pictures are of "
+        f"{type(pipeline).__name__} was called with {name}={value}, so that its images are of "
         "the prompts as they are."
         for name, value in _switched_off(pipeline).items()
         if name in REWRITING
     ]
 
 
-def picture_size(pipeline: Any, options: PictureOptions) -> tuple[int, int] | None:
+def image_size(pipeline: Any, options: ImageOptions) -> tuple[int, int] | None:
     """Height and width in pixels of what the call of `pipeline` makes; None if they can't be told.
 
     What is not asked for is what the call defaults to: a number in its signature, or the sample
@@ -135,7 +135,7 @@ def picture_size(pipeline: Any, options: PictureOptions) -> tuple[int, int] | No
     return None if height is None or width is None else (height, width)
 
 
-def _sides(pipeline: Any, options: PictureOptions) -> list[int | None]:
+def _sides(pipeline: Any, options: ImageOptions) -> list[int | None]:
     """Height and width; of one alone some pipelines take no notice, so its default goes with it."""
     sides = [options.height, options.width]
     for index, name in enumerate(("height", "width")):
@@ -165,16 +165,16 @@ def _default_side(pipeline: Any, name: str, index: int) -> int | None:
 
 
 def sampler_options(
-    pipeline: Any, options: PictureOptions, guidance_scale: float | None
+    pipeline: Any, options: ImageOptions, guidance_scale: float | None
 ) -> dict[str, Any]:
-    """Size and negative prompt that pictures are made with, and what is switched off.
+    """Size and negative prompt that images are made with, and what is switched off.
 
     For the manifest.
 
-    Null are sides that are known only when a picture is there, and the negative prompt of a
+    Null are sides that are known only when an image is there, and the negative prompt of a
     pipeline that is given none and takes none by default.
     """
-    size = picture_size(pipeline, options) or (options.height, options.width)
+    size = image_size(pipeline, options) or (options.height, options.width)
     given = call_arguments(pipeline, options, guidance_scale, 1).get("negative_prompt")
     parameter = _parameters(pipeline).get("negative_prompt")
     own = parameter.default if parameter is not None else None

@@ -1,4 +1,4 @@
-"""One batch of pictures from a pipeline."""
+"""One batch of images from a pipeline."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from t2i_audit.generation.noise import draw_latents, generator_for, latents_shap
 from t2i_audit.generation.options import (
     STEPS,
     call_arguments,
-    picture_size,
+    image_size,
     spread_arguments,
 )
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.pipelines.components import stage_argument
 from t2i_audit.pipelines.workarounds import calling
-from t2i_audit.settings import PictureOptions
+from t2i_audit.settings import ImageOptions
 
 if TYPE_CHECKING:
     from t2i_audit.activations.denoiser import DenoiserRecorder
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 # Of a safety checker, under the names that pipelines have for it; what it flags it blackens.
 FLAGS = ("nsfw_content_detected", "nsfw_detected", "watermark_detected")
-RECORDED_SEED = 0  # the denoiser station looks at one picture a prompt
+RECORDED_SEED = 0  # the denoiser station looks at one image a prompt
 
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """The pictures of a batch."""
+    """The images of a batch."""
 
     images: np.ndarray
     """``(b, h, w, 3)`` uint8; black where not `finite`."""
     finite: np.ndarray
     """``(b,)`` bool: False where the pipeline made NaN or infinite pixels."""
     blocked: np.ndarray
-    """``(b,)`` bool: True where the pipeline's own safety checker blacked the picture out."""
+    """``(b,)`` bool: True where the pipeline's own safety checker blacked the image out."""
 
 
 def sample_batch(
@@ -51,11 +51,11 @@ def sample_batch(
     guidance_scale: float | None,
     base_seed: int = 0,
     recorder: DenoiserRecorder | None = None,
-    options: PictureOptions = PictureOptions(),  # noqa: B008, it is frozen,
+    options: ImageOptions = ImageOptions(),  # noqa: B008, it is frozen,
 ) -> Sampled:
-    """Make the pictures of `batch`.
+    """Make the images of `batch`.
 
-    A picture depends on its prompt, its seed index and `base_seed`; on its neighbours in the batch
+    An image depends on its prompt, its seed index and `base_seed`; on its neighbours in the batch
     only by rounding.
 
     Args:
@@ -64,7 +64,7 @@ def sample_batch(
         steps: denoising steps; of two stages, those of the one whose denoiser is recorded.
         guidance_scale: of classifier-free guidance; None leaves it to the pipeline.
         base_seed: the run's seed.
-        recorder: records the denoiser for the pictures of seed index 0; fetch with its `take`.
+        recorder: records the denoiser for the images of seed index 0; fetch with its `take`.
         options: size and negative prompt, where they are not the pipeline's own.
 
     Raises:
@@ -78,7 +78,7 @@ def sample_batch(
     arguments: dict[str, Any] = {
         "prompt": [item.prompt.text for item in batch.items],
         stage_argument(pipeline, STEPS): steps,
-        # Samplers that add noise on the way draw it from here, each picture from its own.
+        # Samplers that add noise on the way draw it from here, each image from its own.
         "generator": generators,
         "output_type": "np",
     }
@@ -93,7 +93,7 @@ def sample_batch(
     watch: Any = nullcontext()
     if recorder is not None:
         recorded = [batch.items[row].prompt for row in rows]
-        size = picture_size(pipeline, options)
+        size = image_size(pipeline, options)
         watch = recorder.recording(recorded, rows, len(batch.items), size=size)
         if rows:
             arguments |= recorder.call_arguments
@@ -126,7 +126,7 @@ def sample_batch(
     finite = np.isfinite(pixels).all(axis=(1, 2, 3))
     pixels = np.where(finite[:, None, None, None], pixels, 0)
     return Sampled(
-        # As diffusers itself turns arrays into pictures.
+        # As diffusers itself turns arrays into images.
         images=(pixels * 255).round().astype(np.uint8),
         finite=finite,
         blocked=blocked,

@@ -10,7 +10,7 @@ from t2i_audit.activations.denoiser import DenoiserRecorder, default_steps
 from t2i_audit.activations.words import Located
 from t2i_audit.generation.memory import Made
 from t2i_audit.generation.sampler import sample_batch
-from t2i_audit.settings import PictureOptions
+from t2i_audit.settings import ImageOptions
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How pictures are made."""
+    """How images are made."""
 
     steps: int
     guidance_scale: float | None
     seeds: int
     batch_size: int
     record_denoiser: bool
-    options: PictureOptions = field(default_factory=PictureOptions)
+    options: ImageOptions = field(default_factory=ImageOptions)
     located: Located | None = None
     """The prompts at which the denoiser is recorded; all if None."""
     shrinks: bool = False

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from t2i_audit.settings import PictureOptions
+from t2i_audit.settings import ImageOptions
 
 SIDES = (8, 16, 32, 64)  # pixels; pipelines take multiples of one of these, or of their own
 
 
 def nearby_sizes(
-    asked: PictureOptions, own_side: int | None
-) -> Iterator[tuple[PictureOptions, PictureOptions]]:
+    asked: ImageOptions, own_side: int | None
+) -> Iterator[tuple[ImageOptions, ImageOptions]]:
     """Options next below and next above those `asked`, for coarser and coarser grids.
 
     Args:
@@ -24,13 +24,13 @@ def nearby_sizes(
         yield _rounded(asked, side, up=False), _rounded(asked, side, up=True)
 
 
-def is_as_asked(made: tuple[int, int], options: PictureOptions) -> bool:
+def is_as_asked(made: tuple[int, int], options: ImageOptions) -> bool:
     """Whether images of height and width `made` are what `options` ask for."""
     asked = (options.height, options.width)
     return all(side in (None, real) for side, real in zip(asked, made, strict=True))
 
 
-def as_options(options: PictureOptions) -> str:
+def as_options(options: ImageOptions) -> str:
     """The size as the command line takes it."""
     sides = {"--height": options.height, "--width": options.width}
     return " ".join(f"{name} {side}" for name, side in sides.items() if side is not None)
@@ -41,7 +41,7 @@ def in_pixels(size: Sequence[int]) -> str:
     return f"{size[0]} x {size[1]} pixels (height x width)"
 
 
-def _rounded(asked: PictureOptions, side: int, *, up: bool) -> PictureOptions:
+def _rounded(asked: ImageOptions, side: int, *, up: bool) -> ImageOptions:
     def multiple(length: int | None) -> int | None:
         if length is None:
             return None

@@ -32,7 +32,7 @@ ROUNDING = 5e-6
 
 @dataclass(frozen=True, eq=False)
 class ClipJudge:
-    """Right is a picture to which the prompt is more similar than every one of its foils."""
+    """Right is an image to which the prompt is more similar than every one of its foils."""
 
     text: ClipText
     fingerprint: Mapping[str, str]
@@ -89,7 +89,7 @@ class ClipJudge:
         return scope
 
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
-        """Judge ``uint8`` pictures ``(b, height, width, 3)``; the margin is a cosine difference.
+        """Judge ``uint8`` images ``(b, height, width, 3)``; the margin is a cosine difference.
 
         Raises `JudgeError` for a prompt that has no foils.
         """
@@ -107,7 +107,7 @@ class ClipJudge:
         return judged
 
     def similarities(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[np.ndarray]:
-        """Cosine similarity of each picture to its caption and then to each foil, ``(1 + f,)``."""
+        """Cosine similarity of each image to its caption and then to each foil, ``(1 + f,)``."""
         import torch
         from PIL import Image
 
@@ -117,12 +117,12 @@ class ClipJudge:
         self._encode_texts([text for prompt in prompts for text in texts_of(prompt)])
         pixels = torch.stack([self.preprocess(Image.fromarray(image)) for image in images])
         with torch.no_grad():
-            pictures = self.model.encode_image(pixels.to(self.device), normalize=True)
+            vectors = self.model.encode_image(pixels.to(self.device), normalize=True)
         # In double precision, where equal captions are equally similar: the kernels for single
         # precision round each row of a matrix in their own way.
         return [
-            (torch.stack([self._captions[text] for text in texts_of(prompt)]) @ picture).numpy()
-            for picture, prompt in zip(pictures.double().cpu(), prompts, strict=True)
+            (torch.stack([self._captions[text] for text in texts_of(prompt)]) @ vector).numpy()
+            for vector, prompt in zip(vectors.double().cpu(), prompts, strict=True)
         ]
 
     def _line_up(self, texts: Sequence[str]) -> None:
@@ -163,7 +163,7 @@ class ClipJudge:
             self._captions.update(zip(part, encoded.double().cpu(), strict=True))
 
     def _require_sound(self) -> None:
-        """Try the judge on a picture, so that what is wrong with it is told before any is made.
+        """Try the judge on an image, so that what is wrong with it is told before any is made.
 
         Raises:
             JudgeError: it cannot judge an image, or its weights are not finite.
@@ -178,8 +178,8 @@ class ClipJudge:
             pixels = self.preprocess(Image.fromarray(shades.astype(np.uint8)))[None]
             with torch.no_grad():
                 caption = self.model.encode_text(tokens.to(self.device), normalize=True)
-                picture = self.model.encode_image(pixels.to(self.device), normalize=True)
-            similarity = (caption @ picture.T).float()
+                image = self.model.encode_image(pixels.to(self.device), normalize=True)
+            similarity = (caption @ image.T).float()
         except JudgeError:
             raise
         except Exception as error:  # what a configuration that fits no weights comes to

@@ -1,4 +1,4 @@
-"""What a judge says of one picture, and what every judge must be able to do."""
+"""What a judge says of one image, and what every judge must be able to do."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judgement:
-    """One picture held against its prompt."""
+    """One image held against its prompt."""
 
     correct: bool | None
-    """Whether the prompt is true of the picture; None when that is undecided."""
+    """Whether the prompt is true of the image; None when that is undecided."""
     margin: float
     """How far the verdict is from tipping, in the judge's own unit; NaN where it has none."""
     chosen: str
     """What the judge saw: the best caption, or a reading in words."""
     readable: bool
-    """Whether the judge could tell what is in the picture."""
+    """Whether the judge could tell what is in the image."""
     slots: Mapping[str, bool] = field(default_factory=dict)
     """Which slots are right, where the judge can say."""
     flaw: str = ""
@@ -36,7 +36,7 @@ class Judgement:
 
 
 class Judge(Reader, Protocol):
-    """Anything that holds pictures against prompts."""
+    """Anything that holds images against prompts."""
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
@@ -44,7 +44,7 @@ class Judge(Reader, Protocol):
         ...
 
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
-        """Judge ``uint8`` pictures ``(b, height, width, 3)``, one prompt each.
+        """Judge ``uint8`` images ``(b, height, width, 3)``, one prompt each.
 
         Raises:
             JudgeError: a prompt is none that it can judge; see `Reader.scope`.
@@ -53,7 +53,7 @@ class Judge(Reader, Protocol):
 
 
 def unjudged(reason: str) -> Judgement:
-    """The judgement of a picture that is not judged, e.g. because it is a single flat colour."""
+    """The judgement of an image that is not judged, e.g. because it is a single flat colour."""
     return Judgement(correct=None, margin=float("nan"), chosen=reason, readable=False, flaw=reason)
 
 

@@ -24,7 +24,7 @@ def judge_reading(reading: Reading, prompt: Prompt) -> Judgement:
 
     Objects are matched to the prompt's so that most slots come out right, nouns before colours
     before the relation: with colours exchanged, the colours are wrong, not the shapes. Extra or
-    missing objects make the picture wrong.
+    missing objects make the image wrong.
     """
     entities = sorted({e for part in prompt.constituents for e in part.entities})
     wanted = [part for part in prompt.constituents if part.kind in ("shape", "colour")]
@@ -73,7 +73,7 @@ def describe(reading: Reading) -> str:
 
 
 class OracleJudge:
-    """Reads the rendered world exactly; of no use on any other pictures."""
+    """Reads the rendered world exactly; of no use on any other images."""
 
     name = "oracle"
     window: int | None = None
@@ -86,7 +86,7 @@ class OracleJudge:
         return Scope({prompt_id: reason for prompt_id, reason in reasons if reason})
 
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
-        """Judge ``uint8`` pictures of the rendered world, ``(b, 64, 64, 3)``.
+        """Judge ``uint8`` images of the rendered world, ``(b, 64, 64, 3)``.
 
         Raises `JudgeError` for a prompt that says what the rendered world does not have.
         """
@@ -99,7 +99,7 @@ class OracleJudge:
 
 
 def _unreadable(prompt: Prompt) -> str:
-    """Why the oracle cannot hold pictures to `prompt`; empty if it can."""
+    """Why the oracle cannot hold images to `prompt`; empty if it can."""
     parts = prompt.constituents
     if not parts:
         return "the prompt has no constituents to look for"

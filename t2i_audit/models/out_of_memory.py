@@ -21,7 +21,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def out_of_memory_error(size: int) -> ModelError:
-    """The sentence for the user, of whom `size` prompts or pictures do not fit at once."""
+    """The sentence for the user, of whom `size` prompts or images do not fit at once."""
     smaller = f"--batch-size {size // 2} or auto, " if size > 1 else ""
     return ModelError(
         f"memory runs short with {size} in a batch; give {smaller}--offload sequential, "

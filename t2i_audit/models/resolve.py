@@ -42,8 +42,8 @@ CONVERT = (
 # Whose classes a pipeline may name without code of its own.
 LIBRARIES = ("diffusers", "transformers")
 
-# What a pipeline's call is given pictures by; in some that make them from text, too.
-PICTURES = ("image", "control_image")
+# What a pipeline's call is given images by; in some that make them from text, too.
+IMAGES = ("image", "control_image")
 
 Source = Literal["builtin", "folder", "file", "hub"]
 
@@ -220,7 +220,7 @@ def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[st
 
 
 def require_text_to_image(pipeline: Any, name: str) -> None:
-    """Refuse a pipeline that makes no picture from a prompt alone.
+    """Refuse a pipeline that makes no image from a prompt alone.
 
     Raises:
         ModelError: it takes no prompt, or needs something beside it (named).
@@ -237,13 +237,11 @@ def require_text_to_image(pipeline: Any, name: str) -> None:
     frames = taken.get("num_frames")
     film = frames is not None and frames.default != 1
     if film or (made is not None and made.default not in (made.empty, "pil")):
-        raise ModelError(
-            f"{name!r} is a {kind}, which makes no picture; give a text-to-image model."
-        )
+        raise ModelError(f"{name!r} is a {kind}, which makes no image; give a text-to-image model.")
     # Asked late, because the answer takes most of diffusers' pipelines into memory.
-    if not taken.keys().isdisjoint(PICTURES) and kind in _wanting_pictures():
+    if not taken.keys().isdisjoint(IMAGES) and kind in _wanting_images():
         raise ModelError(
-            f"{name!r} is a {kind}, which needs a picture beside the prompt; give the "
+            f"{name!r} is a {kind}, which needs an image beside the prompt; give the "
             "text-to-image pipeline of the same checkpoint."
         )
     needed = [key for key, each in taken.items() if each.default is each.empty and _is_named(each)]
@@ -260,7 +258,7 @@ def _is_named(parameter: inspect.Parameter) -> bool:
     return parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
 
-def _wanting_pictures() -> set[str]:
+def _wanting_images() -> set[str]:
     from diffusers.pipelines import auto_pipeline
 
     text, *others = (

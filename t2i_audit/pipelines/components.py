@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# Where none of the first two is, the picture is laid out by the first of two stages, which is given
+# Where none of the first two is, the image is laid out by the first of two stages, which is given
 # the words; the second adds detail.
 DENOISERS = ("unet", "transformer", "prior_prior")
 # What a combined pipeline calls the parts and arguments of its first stage begins with this.

@@ -120,7 +120,7 @@ def _encoding(
 def _stand_in(pipeline: Any, parameter: inspect.Parameter) -> int:
     """What `encode_prompt` is given where it asks for something that the call would work out.
 
-    Whole numbers are sizes of the picture, on which no text depends: of none.
+    Whole numbers are sizes of the image, on which no text depends: of none.
 
     Raises:
         ModelError: it asks for something else.
@@ -129,7 +129,7 @@ def _stand_in(pipeline: Any, parameter: inspect.Parameter) -> int:
         return 0
     raise ModelError(
         f"encode_prompt of {type(pipeline).__name__} asks for {parameter.name!r}, which is not an "
-        "argument of its call; how it encodes a prompt for a picture is not understood."
+        "argument of its call; how it encodes a prompt for an image is not understood."
     )
 
 

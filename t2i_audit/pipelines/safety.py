@@ -1,4 +1,4 @@
-"""What a pipeline does to a finished picture: its safety checker and its watermarker."""
+"""What a pipeline does to a finished image: its safety checker and its watermarker."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 BLOCKED = "blacked out by the safety checker"
 NOT_FINITE = "not finite"
 FLAT = "one flat colour"
-# DeepFloyd IF's is a `watermarker`, which leaves pictures that are taken as arrays, as here, alone.
+# DeepFloyd IF's is a `watermarker`, which leaves images that are taken as arrays, as here, alone.
 WATERMARKER, CHECKER = "watermark", "safety_checker"
 
 
 def watermarker_name(pipeline: Any) -> str | None:
-    """Class of the watermarker that changes the pictures of `pipeline`; None without one."""
+    """Class of the watermarker that changes the images of `pipeline`; None without one."""
     found = getattr(pipeline, WATERMARKER, None)
     return type(found).__name__ if hasattr(found, "apply_watermark") else None
 
 
 def checker_name(pipeline: Any) -> str | None:
-    """Class of the safety checker that may black out pictures of `pipeline`; None without one."""
+    """Class of the safety checker that may black out images of `pipeline`; None without one."""
     found = getattr(pipeline, CHECKER, None)
     return None if found is None else type(found).__name__
 
 
 def safety_notes(pipeline: Any, judged: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What a reader must know of pictures that `pipeline` changed by itself.
+    """What a reader must know of images that `pipeline` changed by itself.
 
     Args:
         pipeline: the checkpoint's.

@@ -19,7 +19,7 @@ ROWS, TIME = "hidden_states", "timestep"
 
 @contextmanager
 def calling(pipeline: Any, guidance_scale: float | None, count: int) -> Iterator[None]:
-    """Have `pipeline` make `count` pictures at once, guided by `guidance_scale`, in the block."""
+    """Have `pipeline` make `count` images at once, guided by `guidance_scale`, in the block."""
     with (
         _guided(pipeline, guidance_scale),
         _a_text_for_each(pipeline, count),
@@ -50,7 +50,7 @@ def _guided(pipeline: Any, guidance_scale: float | None) -> Iterator[None]:
 
 @contextmanager
 def _a_text_for_each(pipeline: Any, count: int) -> Iterator[None]:
-    """Have a text that the pipeline encodes once for `count` pictures encoded once for each.
+    """Have a text that the pipeline encodes once for `count` images encoded once for each.
 
     Some do so with an empty negative prompt, and cannot join the one with the many then.
     """

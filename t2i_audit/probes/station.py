@@ -98,7 +98,7 @@ class StationProbes:
 
     places: tuple[PlaceReading, ...]
     random_places: tuple[PlaceReading, ...]
-    """The same places in the twin with random weights."""
+    """The same places with random weights."""
     slots: dict[str, SlotReading]
     decodability: dict[str, SlotDecodability]
     """Of the slots that were read."""
@@ -135,14 +135,14 @@ def probe_station(
     prompts: Sequence[Prompt],
     blocks: Sequence[FeatureBlock],
     *,
-    twin: Sequence[FeatureBlock] = (),
+    random_weights: Sequence[FeatureBlock] = (),
     seed: int = 0,
     resamples: int = 1000,
     on_block: Callable[[int], None] = lambda count: None,
 ) -> StationProbes:
     """Decode every slot and every presence from `blocks`, beside the controls.
 
-    `twin` holds the same places with random weights; empty where that control was not run.
+    `random_weights` holds the same places with random weights; empty if that control was not run.
     `on_block` is told of each block done. The result does not depend on the order of the blocks'
     rows elsewhere: every random choice comes from `seed`.
 
@@ -180,7 +180,7 @@ def probe_station(
             first.offer(readings)
         places += _places(block, readings, resampler)
         on_block(1)
-    for block in twin:
+    for block in random_weights:
         readings = read(block)
         random.offer(readings)
         random_places += _places(block, readings, resampler)
@@ -189,18 +189,18 @@ def probe_station(
 
     def summary(tasks: Sequence[Task], bag: Sequence[Chosen]) -> SlotReading:
         """Mean over `tasks`, each with its own choice of place."""
-        ours, twins = mean_score(own.among(tasks)), mean_score(random.among(tasks))
+        ours, random_scores = mean_score(own.among(tasks)), mean_score(random.among(tasks))
         # A bag of words knows by definition which words occur.
         presence = mean_score(bag).interval if bag else Interval(1.0, 1.0, 1.0, ours.n)
         shuffled = [shuffled_tally(each) for each in own.among(tasks)]
-        gain = ours.minus(twins)
-        verdict, reason = verdict_of(ours.interval, presence, gain, controlled=bool(twin))
+        gain = ours.minus(random_scores)
+        verdict, reason = verdict_of(ours.interval, presence, gain, controlled=bool(random_weights))
         return SlotReading(
             balanced_accuracy=ours.interval,
             presence_balanced_accuracy=presence,
             shuffled_balanced_accuracy=resampler.mean_accuracy(shuffled).interval,
             layer_0_balanced_accuracy=mean_score(first.among(tasks)).interval,
-            random_weights_balanced_accuracy=twins.interval,
+            random_weights_balanced_accuracy=random_scores.interval,
             gain_over_random_weights=gain,
             chance=1 / len(tasks[0].target.classes),
             verdict=verdict,

@@ -1,4 +1,4 @@
-"""The figure "where each constituent is lost": decodability along the way from text to picture."""
+"""The figure "where each constituent is lost": decodability along the way from text to image."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_where_lost(
     Args:
         run: the run directory.
         rows: of the table ``probes``.
-        drawn: slot -> share of pictures in which it is right, where the judge tells.
+        drawn: slot -> share of images in which it is right, where the judge tells.
     """
     slots = sorted({row["slot"] for row in rows if not row["slot"].startswith(PRESENCE + ".")})
     if not slots:

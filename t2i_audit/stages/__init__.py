@@ -1,1 +1,1 @@
-"""The stages of an audit, in the order data flows: text, pictures, judging, results."""
+"""The stages of an audit, in the order data flows: text, images, judging, results."""

@@ -37,9 +37,9 @@ def probe_denoiser(
                 pass
         return NOTHING, []
     features = denoiser_features(run.path, batches, prompts)
-    twin = random_denoiser_features(run, loaded, prompts, sampling, seed=seed)
+    control = random_denoiser_features(run, loaded, prompts, sampling, seed=seed)
     rows = range(len(prompts))
-    probes = probe(run, "denoiser", prompts, features, rows, seed=seed, twin=twin)
+    probes = probe(run, "denoiser", prompts, features, rows, seed=seed, random_weights=control)
     broken = _not_finite(features)
     said = f"The denoiser's states of {broken} of {len(prompts)} prompts are NaN or infinite"
     return probes, [f"{said} and are left out of its probes."] if broken else []

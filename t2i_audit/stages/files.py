@@ -1,4 +1,4 @@
-"""What lies on disk of a batch of pictures, and whether it can be relied on."""
+"""What lies on disk of a batch of images, and whether it can be relied on."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 IMAGES = Path("images")
 # Of the file names in it. The name of an image must not lead anywhere else.
 RECORD = re.compile(r"batch_([0-9]{5,})\.json")
-PICTURE = re.compile(r"images/[0-9]{6,}_[0-9]{3,}\.png")
+IMAGE = re.compile(r"images/[0-9]{6,}_[0-9]{3,}\.png")
 DENOISER = Path("activations/denoiser")
 JUDGEMENTS = Path("judgements")
 CHECKSUM = "sha256"  # in a record, of the rest of it
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture on disk."""
+class ImageFile:
+    """One image on disk."""
 
     prompt_id: str
     seed: int
     image: str
     """File, relative to the run directory."""
     flaw: str
-    """Why nothing can be judged in it, e.g. ``not finite``; empty for a sound picture."""
+    """Why nothing can be judged in it, e.g. ``not finite``; empty for a sound image."""
     sha256: str
 
 
@@ -46,13 +46,13 @@ class Picture:
 class Record:
     """One batch on disk. It is written last: with it the batch is whole."""
 
-    pictures: tuple[Picture, ...]
+    images: tuple[ImageFile, ...]
     denoiser_sha256: str | None
     """Of the file of the denoiser's features; None where none were recorded."""
 
 
-def picture_shards(run: Path, batches: Sequence[Batch]) -> Shards:
-    """The record of each batch of pictures; a batch is made when its record exists."""
+def image_shards(run: Path, batches: Sequence[Batch]) -> Shards:
+    """The record of each batch of images; a batch is made when its record exists."""
     return Shards(run / IMAGES, len(batches), suffix=".json")
 
 
@@ -84,7 +84,7 @@ def read_record(path: Path) -> Record:
             raise ValueError("its checksum is not that of what it says")
     except (OSError, ValueError, TypeError, KeyError) as err:
         raise RunDirectoryError(f"{path} cannot be read: {err}") from err
-    if not all(PICTURE.fullmatch(picture.image) for picture in record.pictures):
+    if not all(IMAGE.fullmatch(image.image) for image in record.images):
         raise RunDirectoryError(f"{path} names an image that does not lie in {IMAGES}")
     return record
 
@@ -107,18 +107,18 @@ def record_sums(path: Path) -> dict[str, str]:
         RunDirectoryError: as `read_record`.
     """
     record = read_record(path)
-    sums = {picture.image: picture.sha256 for picture in record.pictures}
+    sums = {image.image: image.sha256 for image in record.images}
     if record.denoiser_sha256 is not None:
         sums[(DENOISER / f"{path.stem}.npz").as_posix()] = record.denoiser_sha256
     return sums
 
 
-def drop_damaged(run: Path, batches: Iterable[Batch], pictures: Shards, judgements: Shards) -> None:
+def drop_damaged(run: Path, batches: Iterable[Batch], images: Shards, judgements: Shards) -> None:
     """Of `batches`, delete what is damaged on disk, and say so: what is missing is made again."""
     for batch in batches:
-        record, judged = pictures.path(batch.index), judgements.path(batch.index)
+        record, judged = images.path(batch.index), judgements.path(batch.index)
         if not record.exists():
-            judged.unlink(missing_ok=True)  # of pictures that are made again
+            judged.unlink(missing_ok=True)  # of images that are made again
             continue
         damage = _damage(run, batch, record)
         if damage:
@@ -127,7 +127,7 @@ def drop_damaged(run: Path, batches: Iterable[Batch], pictures: Shards, judgemen
             judged.unlink(missing_ok=True)
             record.unlink()
             continue
-        if judged.exists() and not is_judged(judged, read_record(record).pictures):
+        if judged.exists() and not is_judged(judged, read_record(record).images):
             say(f"{judged} is damaged; its {len(batch.items)} images are judged again")
             judged.unlink()
 
@@ -137,7 +137,7 @@ def _damage(run: Path, batch: Batch, path: Path) -> str:
     damage = damage_of(run, path)
     if damage:
         return damage
-    named = [(picture.prompt_id, picture.seed) for picture in read_record(path).pictures]
+    named = [(image.prompt_id, image.seed) for image in read_record(path).images]
     if named != [(item.prompt.id, item.seed_index) for item in batch.items]:
         return f"{path} is damaged"
     return ""
@@ -158,20 +158,20 @@ def damage_of(run: Path, record: Path) -> str:
     return ""
 
 
-def is_judged(path: Path, pictures: Sequence[Picture]) -> bool:
-    """Whether the table of judgements in `path` is sound and of just these pictures."""
+def is_judged(path: Path, images: Sequence[ImageFile]) -> bool:
+    """Whether the table of judgements in `path` is sound and of just these images."""
     try:
         rows = read_rows(path, "judgements")
     except RunDirectoryError:
         return False
-    return [judged_picture(row) for row in rows] == [named(picture) for picture in pictures]
+    return [judged_image(row) for row in rows] == [named(image) for image in images]
 
 
-def judged_picture(row: Mapping[str, object]) -> tuple[object, ...]:
-    """Which picture a row of the table ``judgements`` is of, and of which bytes."""
+def judged_image(row: Mapping[str, object]) -> tuple[object, ...]:
+    """Which image a row of the table ``judgements`` is of, and of which bytes."""
     return row["prompt_id"], row["seed"], row["image"], row["image_sha256"]
 
 
-def named(picture: Picture) -> tuple[object, ...]:
-    """A picture as `judged_picture` has it."""
-    return picture.prompt_id, picture.seed, picture.image, picture.sha256
+def named(image: ImageFile) -> tuple[object, ...]:
+    """An image as `judged_image` has it."""
+    return image.prompt_id, image.seed, image.image, image.sha256

@@ -1,4 +1,4 @@
-"""The pictures of a run: sampled batch by batch, kept as PNG, the denoiser recorded on the way."""
+"""The images of a run: sampled batch by batch, kept as PNG, the denoiser recorded on the way."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from t2i_audit.run.shards import Shards
 from t2i_audit.stages.files import (
     DENOISER,
     IMAGES,
-    Picture,
+    ImageFile,
     Record,
     denoiser_part,
     drop_damaged,
+    image_shards,
     judgement_shards,
-    picture_shards,
     read_record,
     write_record,
 )
 
 PAUSE = 0.5  # seconds between looks at what the other processes have made
 
-JudgeBatch = Callable[[Batch, Sequence[Picture], np.ndarray], None]
-"""Judges the pictures of a batch, ``(b, h, w, 3)``, and keeps the verdicts."""
+JudgeBatch = Callable[[Batch, Sequence[ImageFile], np.ndarray], None]
+"""Judges the images of a batch, ``(b, h, w, 3)``, and keeps the verdicts."""
 
 
 def fitting_batch(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> int:
@@ -54,7 +54,7 @@ def fitting_batch(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Samp
     Tried with a single sampling step: the later ones need no more memory than the first.
 
     Raises:
-        ModelError: not even one picture fits.
+        ModelError: not even one image fits.
     """
     start = min(sampling.batch_size, len(prompts) * sampling.seeds)
 
@@ -65,7 +65,7 @@ def fitting_batch(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Samp
     return largest_batch(loaded, attempt, start=start)
 
 
-def make_pictures(
+def make_images(
     run: RunDirectory,
     loaded: LoadedModel,
     prompts: tuple[Prompt, ...],
@@ -73,7 +73,7 @@ def make_pictures(
     *,
     judge: JudgeBatch | None = None,
 ) -> tuple[Batch, ...]:
-    """Make the pictures that are missing; returns all batches of the run.
+    """Make the images that are missing; returns all batches of the run.
 
     Of a divided run only this process's share is made; the process that finishes the run then
     waits for the others, and makes itself what a dead one has left.
@@ -81,7 +81,7 @@ def make_pictures(
     Files are numbered by the prompt's row, because ids from outside must not become paths.
     """
     batches = cut_batches(prompts, seeds=sampling.seeds, batch_size=sampling.batch_size)
-    shards = picture_shards(run.path, batches)
+    shards = image_shards(run.path, batches)
     recorder = recorder_of(loaded, sampling, steps=sampling.steps)
     sample = sampler_of(loaded, sampling, recorder, steps=sampling.steps)
     parts = Parts(loaded, run.path, sampling.batch_size, sampling.shrinks)
@@ -131,7 +131,7 @@ def make_pictures(
 
 
 def _drop_damaged(run: RunDirectory, these: Sequence[Batch], batches: Sequence[Batch]) -> None:
-    shards = picture_shards(run.path, batches), judgement_shards(run.path, batches)
+    shards = image_shards(run.path, batches), judgement_shards(run.path, batches)
     drop_damaged(run.path, these, *shards)
 
 
@@ -167,7 +167,7 @@ def _write(
 ) -> None:
     from PIL import Image
 
-    pictures = []
+    images = []
     for index, item in enumerate(batch.items):
         pixels = sampled.images[index]
         buffer = io.BytesIO()
@@ -176,8 +176,8 @@ def _write(
         write_bytes(run / name, buffer.getvalue())
         flaw = _flaw(pixels, bool(sampled.finite[index]), bool(sampled.blocked[index]))
         digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-        pictures.append(
-            Picture(item.prompt.id, item.seed_index, name.as_posix(), flaw=flaw, sha256=digest)
+        images.append(
+            ImageFile(item.prompt.id, item.seed_index, name.as_posix(), flaw=flaw, sha256=digest)
         )
     kept = None
     if part is not None and part.prompt_ids:
@@ -185,9 +185,9 @@ def _write(
         write_part(path, part)
         kept = sha256_of(path)
     # The record comes last: with it the batch is whole.
-    write_record(shards.path(batch.index), Record(tuple(pictures), kept))
+    write_record(shards.path(batch.index), Record(tuple(images), kept))
     if judge is not None:
-        judge(batch, pictures, sampled.images)
+        judge(batch, images, sampled.images)
 
 
 def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:
@@ -204,7 +204,7 @@ def denoiser_features(
     run: Path, batches: Sequence[Batch], prompts: Sequence[Prompt]
 ) -> tuple[Features, ...]:
     """The denoiser station's features of the whole suite, rows in the suite's order."""
-    shards = picture_shards(run, batches)
+    shards = image_shards(run, batches)
     parts = (
         read_part(denoiser_part(run, batch.index))
         for batch in batches
@@ -228,11 +228,11 @@ def random_denoiser_features(
     recorded = []
     with (
         run.stage("random denoiser", len(prompts)) as advance,
-        random_denoiser(loaded, seed=seed) as twin,
+        random_denoiser(loaded, seed=seed) as random_model,
     ):
-        recorder = DenoiserRecorder(twin.pipeline, steps=(0,), located=sampling.located)
-        sample = sampler_of(twin, sampling, recorder, steps=1)
-        fitting = Parts(twin, run.path, sampling.batch_size, sampling.shrinks)
+        recorder = DenoiserRecorder(random_model.pipeline, steps=(0,), located=sampling.located)
+        sample = sampler_of(random_model, sampling, recorder, steps=1)
+        fitting = Parts(random_model, run.path, sampling.batch_size, sampling.shrinks)
         for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):
             _, part = fitting.sample(batch, sample)
             assert part is not None

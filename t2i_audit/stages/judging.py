@@ -1,4 +1,4 @@
-"""Every picture held against its prompt."""
+"""Every image held against its prompt."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from t2i_audit.run.tables import (
 )
 from t2i_audit.stages.files import (
     JUDGEMENTS,
-    Picture,
-    judged_picture,
+    ImageFile,
+    image_shards,
+    judged_image,
     judgement_shards,
     named,
-    picture_shards,
     read_record,
 )
 from t2i_audit.stages.images import JudgeBatch
@@ -45,12 +45,12 @@ def judge_as_made(
     *,
     unjudgeable: Mapping[str, str],
 ) -> JudgeBatch | None:
-    """Judges each batch of pictures as soon as it is made; None where all are judged already.
+    """Judges each batch of images as soon as it is made; None where all are judged already.
 
     Args:
         run: where the judgements are kept.
         judge: who judges.
-        prompts: of which the pictures are made.
+        prompts: of which the images are made.
         n_batches: of the whole run.
         unjudgeable: id of each prompt that the judge cannot judge, and why.
     """
@@ -60,15 +60,15 @@ def judge_as_made(
     shards = Shards(run.path / JUDGEMENTS, n_batches)
     shards.folder.mkdir(exist_ok=True)
 
-    def judge_batch(batch: Batch, pictures: Sequence[Picture], pixels: np.ndarray) -> None:
+    def judge_batch(batch: Batch, images: Sequence[ImageFile], pixels: np.ndarray) -> None:
         path = shards.path(batch.index)
-        rows = _judge_batch(judge, pictures, pixels, by_id, unjudgeable)
+        rows = _judge_batch(judge, images, pixels, by_id, unjudgeable)
         write_table(path, "judgements", table_from_rows("judgements", rows))
 
     return judge_batch
 
 
-def judge_pictures(
+def judge_images(
     run: RunDirectory,
     judge: Judge,
     prompts: Sequence[Prompt],
@@ -78,21 +78,21 @@ def judge_pictures(
 ) -> list[dict[str, Any]]:
     """Judge what is not judged yet, and merge all into the table ``judgements``.
 
-    Pictures of prompts that are `unjudgeable` (id -> why) get a row without a verdict.
+    Images of prompts that are `unjudgeable` (id -> why) get a row without a verdict.
 
-    Raises `JudgeError` when the judge could read no picture at all, and `ModelError` when there was
+    Raises `JudgeError` when the judge could read no image at all, and `ModelError` when there was
     none to read.
     """
     done = _judged(run)
-    pictures = [read_record(path).pictures for path in picture_shards(run.path, batches).paths()]
-    own = [named(picture) for batch in pictures for picture in batch]
-    if done is not None and [judged_picture(row) for row in done] == own:
+    images = [read_record(path).images for path in image_shards(run.path, batches).paths()]
+    own = [named(image) for batch in images for image in batch]
+    if done is not None and [judged_image(row) for row in done] == own:
         return done
     table = table_path(run.path, "judgements")
     shards = judgement_shards(run.path, batches)
     shards.folder.mkdir(exist_ok=True)
     if done is not None:
-        _keep_judgements(done, pictures, shards)
+        _keep_judgements(done, images, shards)
     elif run.is_done("judge"):
         say(f"{table} is missing or damaged; the images are judged again")
     by_id = {prompt.id: prompt for prompt in prompts}
@@ -101,8 +101,8 @@ def judge_pictures(
     left = sum(len(batches[index].items) for index in missing)
     with run.stage("judge", total, done=total - left) as advance:
         for index in missing:
-            pixels = np.stack([_pixels(run.path, picture) for picture in pictures[index]])
-            rows = _judge_batch(judge, pictures[index], pixels, by_id, unjudgeable)
+            pixels = np.stack([_pixels(run.path, image) for image in images[index]])
+            rows = _judge_batch(judge, images[index], pixels, by_id, unjudgeable)
             write_table(shards.path(index), "judgements", table_from_rows("judgements", rows))
             advance(len(rows))
         merge_shards(shards, "judgements", table)
@@ -120,13 +120,13 @@ def judge_pictures(
 
 
 def _keep_judgements(
-    done: Sequence[dict[str, Any]], pictures: Sequence[Sequence[Picture]], shards: Shards
+    done: Sequence[dict[str, Any]], images: Sequence[Sequence[ImageFile]], shards: Shards
 ) -> None:
-    """Cut a table of judgements into batches again, without those of which a picture is another."""
-    row_of = {judged_picture(row): row for row in done}
-    for index, batch in enumerate(pictures):
-        if all(named(picture) in row_of for picture in batch):
-            rows = [row_of[named(picture)] for picture in batch]
+    """Cut a table of judgements into batches again, without those of which an image is another."""
+    row_of = {judged_image(row): row for row in done}
+    for index, batch in enumerate(images):
+        if all(named(image) in row_of for image in batch):
+            rows = [row_of[named(image)] for image in batch]
             write_table(shards.path(index), "judgements", table_from_rows("judgements", rows))
 
 
@@ -141,35 +141,35 @@ def _judged(run: RunDirectory) -> list[dict[str, Any]] | None:
 
 def _judge_batch(
     judge: Judge,
-    pictures: Sequence[Picture],
+    images: Sequence[ImageFile],
     pixels: np.ndarray,
     prompts: dict[str, Prompt],
     unjudgeable: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    # What is wrong with the picture comes first: it would stop any judge.
-    flaws = [picture.flaw or unjudgeable.get(picture.prompt_id, "") for picture in pictures]
-    verdicts: dict[Picture, Judgement] = {
-        picture: unjudged(flaw) for picture, flaw in zip(pictures, flaws, strict=True) if flaw
+    # What is wrong with the image comes first: it would stop any judge.
+    flaws = [image.flaw or unjudgeable.get(image.prompt_id, "") for image in images]
+    verdicts: dict[ImageFile, Judgement] = {
+        image: unjudged(flaw) for image, flaw in zip(images, flaws, strict=True) if flaw
     }
     sound = [row for row, flaw in enumerate(flaws) if not flaw]
     if sound:
-        own = [prompts[pictures[row].prompt_id] for row in sound]
+        own = [prompts[images[row].prompt_id] for row in sound]
         judged = _judge_with_room(judge, pixels[sound], own)
-        verdicts |= {pictures[row]: verdict for row, verdict in zip(sound, judged, strict=True)}
+        verdicts |= {images[row]: verdict for row, verdict in zip(sound, judged, strict=True)}
     return [
         {
-            "prompt_id": picture.prompt_id,
-            "seed": picture.seed,
-            "image": picture.image,
-            "image_sha256": picture.sha256,
-            "correct": verdicts[picture].correct,
-            "readable": verdicts[picture].readable,
-            "margin": verdicts[picture].margin,
-            "chosen": verdicts[picture].chosen,
-            "slots": dict(verdicts[picture].slots),
-            "flaw": verdicts[picture].flaw or None,
+            "prompt_id": image.prompt_id,
+            "seed": image.seed,
+            "image": image.image,
+            "image_sha256": image.sha256,
+            "correct": verdicts[image].correct,
+            "readable": verdicts[image].readable,
+            "margin": verdicts[image].margin,
+            "chosen": verdicts[image].chosen,
+            "slots": dict(verdicts[image].slots),
+            "flaw": verdicts[image].flaw or None,
         }
-        for picture in pictures
+        for image in images
     ]
 
 
@@ -181,7 +181,7 @@ def _judge_with_room(
     The judge works beside the sampler, whose batches were found without it.
 
     Raises:
-        ModelError: memory runs short for a single picture.
+        ModelError: memory runs short for a single image.
     """
     judged: list[Judgement] = []
     if not runs_short(lambda: judged.extend(judge.judge(pixels, prompts))):
@@ -193,11 +193,11 @@ def _judge_with_room(
     return [each for part in parts for each in _judge_with_room(judge, pixels[part], prompts[part])]
 
 
-def _pixels(run: Path, picture: Picture) -> np.ndarray:
+def _pixels(run: Path, file: ImageFile) -> np.ndarray:
     from PIL import Image
 
-    path = run / picture.image
-    if not path.exists() or sha256_of(path) != picture.sha256:
+    path = run / file.image
+    if not path.exists() or sha256_of(path) != file.sha256:
         raise RunDirectoryError(
             f"{path} was changed while the audit ran; give the same command again"
         )

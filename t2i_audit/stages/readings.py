@@ -72,7 +72,7 @@ class Readings:
     def notes(self, prompts: Sequence[Prompt], *, drawn: bool) -> tuple[str, ...]:
         """Sentences on the prompts that an encoder does not read whole, with their numbers.
 
-        `drawn` tells whether pictures of the prompts were made.
+        `drawn` tells whether images of the prompts were made.
         """
         n = len(prompts)
         notes: list[str] = []

@@ -1,4 +1,4 @@
-"""From judged pictures and probes to the tables and the summary of a run."""
+"""From judged images and probes to the tables and the summary of a run."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def text_only_summary(
     notes: Sequence[str],
     seed: int,
 ) -> RunSummary:
-    """The summary of a run that makes no pictures; `text` is of all `prompts`."""
+    """The summary of a run that makes no images; `text` is of all `prompts`."""
     rng = np.random.default_rng(seed)
     return RunSummary(
         model=model,
@@ -121,7 +121,7 @@ def summarise(
         model: its name.
         suite: its name.
         judge: its name.
-        n_seeds: pictures a prompt.
+        n_seeds: images a prompt.
         located: ``(n,)`` prompts whose words were found in what a text encoder gets; causes are
             told of these alone.
         read_whole: ``(n,)`` prompts that a text encoder gets to the end as they are.
@@ -226,7 +226,7 @@ def _attribute(
 def _outcomes(
     prompts: Sequence[Prompt], judged: Sequence[Mapping[str, Any]], n_seeds: int
 ) -> tuple[FloatArray, dict[str, FloatArray]]:
-    """Right or wrong of each picture, and of each slot in it, ``(n, seeds)`` with NaN."""
+    """Right or wrong of each image, and of each slot in it, ``(n, seeds)`` with NaN."""
     row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
     shape = (len(prompts), n_seeds)
     success = np.full(shape, np.nan)

@@ -68,9 +68,9 @@ def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: Audi
         batch_size=settings.batch_size or LARGEST_AUTO_BATCH,
         record_denoiser=settings.denoiser_station,
         shrinks=settings.batch_size is None,
-        options=settings.picture_options,
+        options=settings.image_options,
     )
-    check_options(pipeline, settings.picture_options)
+    check_options(pipeline, settings.image_options)
     check_steps(pipeline, sampling.steps, sampling.guidance_scale)
     before = read_manifest_if_any(settings.out)
     made = None
@@ -88,7 +88,7 @@ def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: Audi
         "steps": sampling.steps,
         "guidance_scale": sampling.guidance_scale,
         **_sources(before, chosen),
-        **sampler_options(pipeline, settings.picture_options, sampling.guidance_scale),
+        **sampler_options(pipeline, settings.image_options, sampling.guidance_scale),
         "watermarker": watermarker_name(pipeline),
         "safety_checker": checker_name(pipeline),
     }

@@ -12,7 +12,7 @@ import numpy as np
 
 from prompts.structure import Prompt
 from t2i_audit.activations.features import Features
-from t2i_audit.activations.random_weights import random_twin
+from t2i_audit.activations.random_weights import random_text_encoders
 from t2i_audit.activations.readable import feature_blocks
 from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
 from t2i_audit.activations.text.positions import not_given
@@ -58,9 +58,9 @@ def read_text(
     seed: int,
     drawn: bool,
 ) -> TextSide:
-    """Encode `prompts` with the checkpoint and with its twin of random weights, and probe both.
+    """Encode `prompts` with the checkpoint and with random weights, and probe both.
 
-    `drawn` tells whether pictures of them are made, for the notes.
+    `drawn` tells whether images of them are made, for the notes.
     """
     folder = run.path / FOLDER
     with run.stage("encode", 2 * len(prompts)) as advance:
@@ -77,8 +77,8 @@ def read_text(
             return with_room(model, partial(attempt, on_batch=advance), size=batch_size)
 
         own = encode(loaded, "text_encoder")
-        with random_twin(loaded, seed=seed) as twin:
-            other = encode(twin, "random_weights", own.cut)
+        with random_text_encoders(loaded, seed=seed) as random_model:
+            other = encode(random_model, "random_weights", own.cut)
     readings = Readings.of([own])
     notes = readings.notes(prompts, drawn=drawn)
     broken = np.any([np.array(each) == "not_finite" for each in other.readings.values()], axis=0)
@@ -96,9 +96,9 @@ def read_text(
         own.features,
         rows,
         seed=seed,
-        twin=other.features,
+        random_weights=other.features,
         held=readings.held,
-        twin_held=other.held,
+        random_held=other.held,
     )
     return TextSide(kept, readings, _prompt_rows(prompts, own), probes, notes)
 
@@ -178,9 +178,9 @@ def probe(
     rows: Sequence[int],
     *,
     seed: int,
-    twin: Sequence[Features] = (),
+    random_weights: Sequence[Features] = (),
     held: Mapping[str, np.ndarray] | None = None,
-    twin_held: Mapping[str, np.ndarray] | None = None,
+    random_held: Mapping[str, np.ndarray] | None = None,
 ) -> StationProbes:
     """Probe one station as a stage of `run`.
 
@@ -191,24 +191,26 @@ def probe(
         features: of the station.
         rows: those of `features` that are the prompts'.
         seed: of folds and resamples.
-        twin: features of the same places with random weights.
+        random_weights: features of the same places with random weights.
         held: encoder -> ``(n,)`` rows that may be read of it; others are not read at all.
-        twin_held: the same of the twin, where its states are finite.
+        random_held: the same with random weights, where its states are finite.
     """
-    with run.stage(f"probe {station}", len(features) + len(twin)) as advance:
+    with run.stage(f"probe {station}", len(features) + len(random_weights)) as advance:
         if not any(prompt.constituents for prompt in prompts):
             return NOTHING
         blocks = feature_blocks(features, prompts, rows, held=held)
-        other = feature_blocks(twin, prompts, rows, held=_both(held, twin_held))
-        return probe_station(prompts, blocks, twin=other, seed=seed, on_block=advance)
+        other = feature_blocks(random_weights, prompts, rows, held=_both(held, random_held))
+        return probe_station(prompts, blocks, random_weights=other, seed=seed, on_block=advance)
 
 
 def _both(
-    held: Mapping[str, np.ndarray] | None, twin: Mapping[str, np.ndarray] | None
+    held: Mapping[str, np.ndarray] | None, random_weights: Mapping[str, np.ndarray] | None
 ) -> Mapping[str, np.ndarray] | None:
-    if held is None or twin is None:
+    if held is None or random_weights is None:
         return held
-    return {name: each & twin[name] for name, each in held.items() if name in twin}
+    return {
+        name: each & random_weights[name] for name, each in held.items() if name in random_weights
+    }
 
 
 def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[str, Any]]:
@@ -239,7 +241,9 @@ def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[
 
 def probe_rows(station: str, probes: StationProbes) -> list[dict[str, Any]]:
     """Rows of the table ``probes``: one for each place and slot, beside its controls."""
-    twins = {_place(each): each.balanced_accuracy.estimate for each in probes.random_places}
+    random_estimates = {
+        _place(each): each.balanced_accuracy.estimate for each in probes.random_places
+    }
     nothing = float("nan")
     rows = []
     for each in probes.places:
@@ -260,7 +264,7 @@ def probe_rows(station: str, probes: StationProbes) -> list[dict[str, Any]]:
                 "balanced_accuracy_lower": each.balanced_accuracy.lower,
                 "balanced_accuracy_upper": each.balanced_accuracy.upper,
                 "shuffled_balanced_accuracy": each.shuffled_balanced_accuracy,
-                "random_weights_balanced_accuracy": twins.get(_place(each), nothing),
+                "random_weights_balanced_accuracy": random_estimates.get(_place(each), nothing),
                 "presence_balanced_accuracy": (
                     slot.presence_balanced_accuracy.estimate if slot else nothing
                 ),

@@ -1,4 +1,4 @@
-"""Read shapes, colours and positions back from the pixels of a rendered-world picture."""
+"""Read shapes, colours and positions back from the pixels of a rendered-world image."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ReadObject:
 
 @dataclass(frozen=True)
 class Reading:
-    """Everything read from one picture."""
+    """Everything read from one image."""
 
     objects: tuple[ReadObject, ...]
 
@@ -79,7 +79,7 @@ def _centred(mask: np.ndarray) -> np.ndarray:
 
 
 def read_image(image: np.ndarray) -> Reading:
-    """Read one ``uint8`` RGB picture, ``(height, width, 3)``."""
+    """Read one ``uint8`` RGB image, ``(height, width, 3)``."""
     pixels = image.astype(np.int16)
     saturation = ndimage.median_filter(pixels.max(axis=2) - pixels.min(axis=2), size=3)
     labels, count = ndimage.label(saturation > SATURATION_THRESHOLD)
@@ -120,5 +120,5 @@ def relation_holds(relation: str, first: ReadObject, second: ReadObject) -> bool
 
 
 def read_images(images: Sequence[np.ndarray] | np.ndarray) -> list[Reading]:
-    """Read every picture of a batch."""
+    """Read every image of a batch."""
     return [read_image(image) for image in images]

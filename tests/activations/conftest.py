@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from t2i_audit.models import LoadedModel, load_model
+from t2i_audit.models import load_model
+from t2i_audit.models.loaded import LoadedModel
 from tests.tiny import tiny_pipeline
 
 

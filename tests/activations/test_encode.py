@@ -12,7 +12,7 @@ import torch
 
 from prompts.structure import Constituent, Prompt
 from t2i_audit.activations.features import Features
-from t2i_audit.activations.random_weights import random_twin
+from t2i_audit.activations.random_weights import random_text_encoders
 from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
 from t2i_audit.errors import ModelError
 from t2i_audit.models.loaded import LoadedModel
@@ -203,13 +203,13 @@ def test_a_prompt_longer_than_the_window_is_flagged(tiny: LoadedModel) -> None:
     assert set(encoded.tokens["text_encoder"][3].slots) == {"first"}
 
 
-def test_the_random_twin_has_the_same_layers_and_other_states(
+def test_the_random_weights_has_the_same_layers_and_other_states(
     tiny: LoadedModel, encoded: EncodedSuite
 ) -> None:
-    with random_twin(tiny, seed=1) as model:
-        twin = encode_suite(model, PROMPTS)
+    with random_text_encoders(tiny, seed=1) as model:
+        random_model = encode_suite(model, PROMPTS)
 
-    for one, other in zip(encoded.features, twin.features, strict=True):
+    for one, other in zip(encoded.features, random_model.features, strict=True):
         assert (one.layer, one.position, one.values.shape) == (
             other.layer,
             other.position,
@@ -218,22 +218,22 @@ def test_the_random_twin_has_the_same_layers_and_other_states(
         assert not np.allclose(one.values, other.values, equal_nan=True)
 
 
-def test_the_random_twin_depends_on_its_seed_alone(tiny: LoadedModel) -> None:
+def test_the_random_weights_depends_on_its_seed_alone(tiny: LoadedModel) -> None:
     torch.manual_seed(5)
-    with random_twin(tiny, seed=1) as twin:
-        first = twin.pipeline.text_encoder.state_dict()
+    with random_text_encoders(tiny, seed=1) as random_model:
+        first = random_model.pipeline.text_encoder.state_dict()
     torch.manual_seed(6)
-    with random_twin(tiny, seed=1) as twin:
-        again = twin.pipeline.text_encoder.state_dict()
+    with random_text_encoders(tiny, seed=1) as random_model:
+        again = random_model.pipeline.text_encoder.state_dict()
 
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
 def test_making_a_twin_leaves_the_model_as_it_was(tiny: LoadedModel) -> None:
     encoder = tiny.pipeline.text_encoder
-    with random_twin(tiny, seed=1) as twin:
-        assert tiny.pipeline.text_encoder is encoder is not twin.pipeline.text_encoder
-        assert twin.pipeline.unet is tiny.pipeline.unet
+    with random_text_encoders(tiny, seed=1) as random_model:
+        assert tiny.pipeline.text_encoder is encoder is not random_model.pipeline.text_encoder
+        assert random_model.pipeline.unet is tiny.pipeline.unet
 
 
 @torch.no_grad()

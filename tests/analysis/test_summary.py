@@ -78,7 +78,7 @@ def test_every_estimate_carries_its_ends_and_its_count() -> None:
     assert bare == []
 
 
-def test_a_run_without_pictures_has_no_success() -> None:
+def test_a_run_without_images_has_no_success() -> None:
     summary = RunSummary("m", "s", None, 4, 0, 0, 0, {})
 
     assert to_json_dict(summary)["success"] is None

@@ -159,7 +159,7 @@ def test_an_imported_suite_is_audited_in_the_same_way(
     assert {texts[row["prompt_id"]] for row in judged} == {row["prompt"] for row in rows}
 
 
-def test_a_suite_without_any_foils_is_refused_before_any_picture(
+def test_a_suite_without_any_foils_is_refused_before_any_image(
     pipeline: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "lines.txt").write_text("a red cup\nsomething else\n")

@@ -65,7 +65,7 @@ def results(out: Path) -> dict[str, bytes]:
 
 
 def unfinish(out: Path) -> None:
-    """Set a finished run back to where its pictures are made and nothing more."""
+    """Set a finished run back to where its images are made and nothing more."""
     manifest = json.loads((out / "manifest.json").read_text())
     for name, stage in manifest["stages"].items():
         if name not in ("encode", "probe text_encoder", "images"):
@@ -249,7 +249,7 @@ def test_a_shard_that_is_none_is_one_sentence(
 
 @pytest.fixture
 def small_memory() -> Iterator[list[int]]:
-    """A denoiser whose memory runs short beyond 3 pictures; yields the sizes it was given."""
+    """A denoiser whose memory runs short beyond 3 images; yields the sizes it was given."""
     from diffusers import UNet2DConditionModel
     from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -451,7 +451,7 @@ def test_a_model_that_is_gone_is_one_sentence_and_the_run_goes_on_when_it_is_bac
     assert main(command) == 0
 
 
-def test_pictures_that_are_not_finite_are_counted_and_left_out(
+def test_images_that_are_not_finite_are_counted_and_left_out(
     suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from diffusers import UNet2DConditionModel
@@ -460,7 +460,7 @@ def test_pictures_that_are_not_finite_are_counted_and_left_out(
     def spoil(module: torch.nn.Module, _: object, output: object) -> object:
         if isinstance(module, UNet2DConditionModel):
             sample = output[0]  # type: ignore[index]
-            sample[-1] = float("nan")  # the last picture of every batch
+            sample[-1] = float("nan")  # the last image of every batch
         return output
 
     handle = register_module_forward_hook(spoil)  # type: ignore[arg-type]

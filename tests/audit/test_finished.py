@@ -88,7 +88,7 @@ def delete_the_folder(name: str) -> Callable[[Path], None]:
 
 
 def flip_verdicts(run: Path) -> None:
-    """Every wrong picture right and the other way round, in a table that is sound as such."""
+    """Every wrong image right and the other way round, in a table that is sound as such."""
     path = run / "judgements.parquet"
     table = pq.read_table(path)
     place = table.column_names.index("correct")
@@ -97,19 +97,19 @@ def flip_verdicts(run: Path) -> None:
 
 
 def exchange_with_records(run: Path) -> None:
-    """Two pictures exchanged, and the record of their batch made to fit."""
+    """Two images exchanged, and the record of their batch made to fit."""
     exchange("images/000000_000.png", "images/000001_000.png")(run)
     path = run / "images" / "batch_00000.json"
     record = json.loads(path.read_text())
-    for picture in record["pictures"]:
-        picture["sha256"] = sha256_of(run / picture["image"])
+    for image in record["images"]:
+        image["sha256"] = sha256_of(run / image["image"])
     path.write_text(dump_json(record))
 
 
 def edit_a_flaw(run: Path) -> None:
     path = run / "images" / "batch_00001.json"
     record = json.loads(path.read_text())
-    record["pictures"][0]["flaw"] = "not finite"
+    record["images"][0]["flaw"] = "not finite"
     path.write_text(dump_json(record))
 
 

@@ -50,7 +50,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def results(out: Path) -> dict[str, bytes]:
-    """All that a run is about: tables, summary and pictures."""
+    """All that a run is about: tables, summary and images."""
     files = [*out.glob("*.parquet"), out / "summary.json", *(out / "images").glob("*.png")]
     return {str(file.relative_to(out)): file.read_bytes() for file in sorted(files)}
 
@@ -65,7 +65,7 @@ def test_every_documented_table_is_there_and_as_documented(finished: Path) -> No
     assert {path.stem for path in finished.glob("*.parquet")} == set(COLUMNS)
 
 
-def test_every_picture_is_judged_and_lies_where_it_says(finished: Path) -> None:
+def test_every_image_is_judged_and_lies_where_it_says(finished: Path) -> None:
     judged = rows(finished, "judgements")
 
     assert len(judged) == PROMPTS * SEEDS
@@ -147,7 +147,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
 
     assert again.returncode == 0, again.stderr
     assert results(out) == results(finished)
-    # The first batch was whole, so its pictures were not made again.
+    # The first batch was whole, so its images were not made again.
     assert sum(path.stat().st_mtime_ns == then for path, then in made.items()) >= BATCH_SIZE
     assert not list(out.rglob("*.part"))
 
@@ -199,12 +199,12 @@ def test_the_verdicts_do_not_depend_on_the_batch_size(finished: Path, tmp_path: 
     assert run(command(out, "--batch-size", "7", "--no-denoiser-station")).returncode == 0
 
     for own, other in zip(rows(finished, "judgements"), rows(out, "judgements"), strict=True):
-        pictures = [
+        images = [
             np.asarray(Image.open(folder / row["image"])).astype(int)
             for folder, row in ((finished, own), (out, other))
         ]
         # A network sums in another order for another batch; nothing else may differ.
-        assert np.abs(pictures[0] - pictures[1]).max() <= 8
+        assert np.abs(images[0] - images[1]).max() <= 8
         assert (own["prompt_id"], own["correct"]) == (other["prompt_id"], other["correct"])
 
 
@@ -225,7 +225,7 @@ def test_a_prompt_that_does_not_fit_is_flagged_and_judged_all_the_same(tmp_path:
     assert "longer than the text encoder reads" in done.stdout
 
 
-def test_a_probe_makes_no_pictures(tmp_path: Path) -> None:
+def test_a_probe_makes_no_images(tmp_path: Path) -> None:
     arguments = [sys.executable, "-m", "t2i_audit", "probe", "builtin:sound"]
     arguments += ["--suite", "world-smoke", "--out", str(tmp_path / "run")]
 

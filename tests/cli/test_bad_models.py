@@ -62,7 +62,7 @@ def own_code(folder: Path) -> None:
         (pickled_component, "'unet' of"),
         (pickled_component, "save_pretrained(FOLDER, safe_serialization=True)"),
         (wrong_class, "NoSuchPipeline"),
-        (image_to_image, "needs a picture beside the prompt"),
+        (image_to_image, "needs an image beside the prompt"),
         (missing_tokenizer, "'tokenizer' of"),
         (corrupted, "does not load"),
         (own_code, "code of its own (unet), which is not run"),

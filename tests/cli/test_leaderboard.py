@@ -94,7 +94,7 @@ def refused(capsys: Capture, said: str) -> None:
     assert said in shown.err
 
 
-def test_a_row_says_how_its_pictures_were_made(make: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_row_says_how_its_images_were_made(make: Callable[..., Path], tmp_path: Path) -> None:
     run = make("a", settings={"lora": [{"name": "ink", "weight": 0.5, "sha256": "ab" * 32}]})
 
     assert board(run, output=tmp_path / "board.csv") == 0

@@ -8,7 +8,8 @@ import pytest
 
 from t2i_audit.generation.defaults import DEFAULTS_FILE, DEFAULTS_KEY
 from t2i_audit.io import write_json
-from t2i_audit.models import LoadedModel, load_model
+from t2i_audit.models import load_model
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.quiet import quiet_libraries
 from tests.families.checkpoints import FAMILIES, build
 

@@ -9,7 +9,7 @@ from t2i_audit.activations.denoiser import DenoiserRecorder
 from t2i_audit.activations.features import FeaturePart
 from t2i_audit.generation import Sampled, cut_batches, sample_batch
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.settings import PictureOptions
+from t2i_audit.settings import ImageOptions
 from tests.families.checkpoints import FAMILIES
 
 
@@ -25,7 +25,7 @@ def sample_recorded(
 ) -> tuple[list[Sampled], list[FeaturePart]]:
     """The pictures of all `prompts` in two steps, and what is recorded at `steps`, by batch."""
     side = FAMILIES[name].side
-    options = PictureOptions(height=side, width=side, negative_prompt=negative_prompt)
+    options = ImageOptions(height=side, width=side, negative_prompt=negative_prompt)
     recorder = DenoiserRecorder(model.pipeline, steps=steps)
     sampled, parts = [], []
     for batch in cut_batches(prompts, seeds=1, batch_size=batch_size):

@@ -22,10 +22,10 @@ from t2i_audit.generation import (
     sample_batch,
     sampling_defaults,
 )
-from t2i_audit.generation.options import picture_size, sampler_options, switched_off_notes
+from t2i_audit.generation.options import image_size, sampler_options, switched_off_notes
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.quiet import quiet_libraries
-from t2i_audit.settings import PictureOptions
+from t2i_audit.settings import ImageOptions
 from tests.families import compact
 from tests.families.checkpoints import FAMILIES
 from tests.tiny import tiny_prompts
@@ -41,7 +41,7 @@ def sample(
     return [
         sample_batch(
             model, batch, steps=steps, guidance_scale=guidance,
-            options=PictureOptions(height=side, width=side), **more,
+            options=ImageOptions(height=side, width=side), **more,
         )
         for batch in cut_batches(PROMPTS, seeds=1, batch_size=batch_size)
     ]  # fmt: skip
@@ -138,7 +138,7 @@ def test_as_many_rows_as_tokens_are_told_apart_where_tokens_come_first(family_mo
         recorder = DenoiserRecorder(model.pipeline, steps=(0,))
         arrays = []
         for batch in cut_batches(prompts, seeds=1, batch_size=count):
-            size = PictureOptions(height=16, width=16)
+            size = ImageOptions(height=16, width=16)
             sample_batch(model, batch, steps=2, guidance_scale=4.0, recorder=recorder, options=size)
             arrays.append(recorder.take().arrays)
         parts.append(arrays)
@@ -166,7 +166,7 @@ def test_pictures_of_a_batch_are_those_of_single_calls_of_the_pipeline(
 def test_a_checkpoints_own_size_is_in_pixels(name: str, side: int, family_model: Any) -> None:
     pipeline = family_model(name).pipeline
 
-    assert picture_size(pipeline, PictureOptions()) == (side, side)
+    assert image_size(pipeline, ImageOptions()) == (side, side)
 
 
 @pytest.mark.parametrize("name", ["bria", "ernie-image", "sana-sprint"])
@@ -220,7 +220,7 @@ def test_a_rewriter_of_prompts_is_off_and_told_of(
     (found,) = sample(model, "ernie-image")
 
     np.testing.assert_array_equal(found.images, expected.images)
-    assert sampler_options(model.pipeline, PictureOptions(), None)["use_pe"] is False
+    assert sampler_options(model.pipeline, ImageOptions(), None)["use_pe"] is False
     assert "use_pe=False" in " ".join(switched_off_notes(model.pipeline))
     assert not switched_off_notes(family_model("bria").pipeline)
 

@@ -16,18 +16,19 @@ from transformers import T5EncoderModel
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
 from t2i_audit.activations.features import FeaturePart
-from t2i_audit.activations.random_weights import random_denoiser, random_twin
+from t2i_audit.activations.random_weights import random_denoiser, random_text_encoders
 from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
 from t2i_audit.activations.text.hooks import recording
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, cut_batches, sample_batch, sampling_defaults
-from t2i_audit.generation.options import picture_size
-from t2i_audit.models import LoadedModel, load_model
+from t2i_audit.generation.options import image_size
+from t2i_audit.models import load_model
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.offload import is_offloaded
 from t2i_audit.pipelines.components import pipeline_parts
 from t2i_audit.pipelines.prompt_encoding import encode_prompts
 from t2i_audit.pipelines.text_encoders import text_encoders
-from t2i_audit.settings import PictureOptions
+from t2i_audit.settings import ImageOptions
 from tests.families.checkpoints import FAMILIES, JOINT
 from tests.families.sampling import sample_recorded
 from tests.families.text import sentence_pieces
@@ -229,7 +230,7 @@ def test_the_conditional_part_of_a_guided_batch_is_the_one_recorded(
 def test_both_random_twins_read_at_the_same_places(name: str, family_model: Any) -> None:
     model: LoadedModel = family_model(name)
     own = encode_suite(model, PROMPTS)
-    with random_twin(model, seed=1) as other:
+    with random_text_encoders(model, seed=1) as other:
         twin = encode_suite(other, PROMPTS)
     _, (part,) = first_record(name, family_model)
     with random_denoiser(model, seed=1) as other:
@@ -263,7 +264,7 @@ def test_networks_that_leave_the_device_while_idle_change_no_number(
 def _everything(model: LoadedModel, name: str) -> dict[Any, np.ndarray]:
     """All features of the model and of its random twins, and its pictures."""
     own = _by_key(encode_suite(model, PROMPTS))
-    with random_twin(model, seed=1) as twin:
+    with random_text_encoders(model, seed=1) as twin:
         random = _by_key(encode_suite(twin, PROMPTS))
     (sampled,), (part,) = sample(model, name)
     with random_denoiser(model, seed=1) as twin:
@@ -367,7 +368,7 @@ def test_pictures_are_as_large_as_the_manifest_says(
     (batch,) = cut_batches(PROMPTS[:1], seeds=1, batch_size=1)
     sampled = sample_batch(model, batch, steps=2, guidance_scale=None)
 
-    assert sampled.images.shape[1:3] == picture_size(model.pipeline, PictureOptions())
+    assert sampled.images.shape[1:3] == image_size(model.pipeline, ImageOptions())
 
 
 @pytest.mark.parametrize(
@@ -384,7 +385,7 @@ def test_packed_latents_are_as_wide_as_the_picture(
     )
     recorder = DenoiserRecorder(model.pipeline, steps=(0,))
     (batch,) = cut_batches(PROMPTS, seeds=1, batch_size=4)
-    options = PictureOptions(height=side[0], width=side[1])
+    options = ImageOptions(height=side[0], width=side[1])
     sample_batch(model, batch, steps=2, guidance_scale=None, recorder=recorder, options=options)
     handle.remove()
     picture = kept[0][1][:4]

@@ -18,7 +18,8 @@ from t2i_audit.cli.main import main
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, sampling_defaults
 from t2i_audit.generation.noise import latents_shape
-from t2i_audit.models import LoadedModel, load_model
+from t2i_audit.models import load_model
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.text_encoders import text_encoders
 from tests.families.checkpoints import build
 from tests.families.guided import PERTURBED, wuerstchen

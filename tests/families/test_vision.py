@@ -17,13 +17,13 @@ from t2i_audit.generation.options import check_steps, sampler_options
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.resolve import require_text_to_image
 from t2i_audit.pipelines.prompt_encoding import encode_prompts
-from t2i_audit.settings import PictureOptions
+from t2i_audit.settings import ImageOptions
 from tests.families.parts import flow
 from tests.families.vision import qwen_3_processor, qwen_3_vision
 from tests.tiny import tiny_prompts
 
 PROMPTS = tiny_prompts(4)
-SMALL = PictureOptions(height=16, width=16)
+SMALL = ImageOptions(height=16, width=16)
 
 
 def sample(model: LoadedModel, **changes: Any) -> Any:
@@ -47,7 +47,7 @@ def test_text_stays_in_the_denoiser_at_every_step(family_model: Any) -> None:
     """With its cache on, Qwen-Image 2.1 has the text in the denoiser at the first step alone."""
     model: LoadedModel = family_model("qwen-image-2.1")
     recorder = DenoiserRecorder(model.pipeline, steps=(0, 1))
-    large = PictureOptions(height=64, width=64)
+    large = ImageOptions(height=64, width=64)
     lengths: list[int] = []
     handle = model.pipeline.transformer.transformer_blocks[-1].register_forward_hook(
         lambda _, __, output: lengths.append(output.shape[1])
@@ -78,7 +78,7 @@ def test_a_negative_prompt_that_no_guider_would_use_is_refused(
     model: LoadedModel = family_model("hunyuan-image")
     monkeypatch.setattr(model.pipeline, "guider", None)
     with pytest.raises(ModelError, match="takes no --negative-prompt"):
-        sample(model, options=PictureOptions(16, 16, "a green star"))
+        sample(model, options=ImageOptions(16, 16, "a green star"))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_the_picture_is_read_where_the_familys_code_puts_it(
     module = model.pipeline.transformer.get_submodule(block)
     handle = module.register_forward_hook(lambda _, __, output: kept.append(output))
     recorder = DenoiserRecorder(model.pipeline, steps=(0,))
-    sample(model, recorder=recorder, options=PictureOptions(side, side))
+    sample(model, recorder=recorder, options=ImageOptions(side, side))
     handle.remove()
     picture = kept[0][:, -16:] if start is None else kept[0][:, start : start + 16]
     grid = picture.transpose(1, 2).unflatten(2, (4, 4))
@@ -150,7 +150,7 @@ def test_a_picture_of_as_many_tokens_as_the_text_is_not_taken_for_it(family_mode
     length = int(encode_prompts(model.pipeline, [each.text for each in PROMPTS])[0].shape[1])
     recorder = DenoiserRecorder(model.pipeline, steps=(0,))
     # A token is 8 pixels a side; texts are filled up to a multiple of 8 tokens.
-    sample(model, recorder=recorder, options=PictureOptions(64, length))
+    sample(model, recorder=recorder, options=ImageOptions(64, length))
     positions = {position for _, _, position in recorder.take().arrays}
 
     assert positions == {"grid"}

@@ -224,12 +224,12 @@ def test_schnell_reads_as_many_tokens_as_it_was_distilled_with(
 ) -> None:
     from t2i_audit.generation.options import call_arguments
     from t2i_audit.pipelines.prompt_encoding import encode_prompts
-    from t2i_audit.settings import PictureOptions
+    from t2i_audit.settings import ImageOptions
 
     schnell = pipelines(FLUX)
     returned = encode_prompts(schnell, ["a red circle"])
 
-    assert call_arguments(schnell, PictureOptions(), 0.0, 1)["max_sequence_length"] == 256
+    assert call_arguments(schnell, ImageOptions(), 0.0, 1)["max_sequence_length"] == 256
     assert returned[0].shape[1] == 256
 
 

@@ -1,4 +1,4 @@
-"""Pictures depend on their prompt and their seed, and on nothing else."""
+"""Images depend on their prompt and their seed, and on nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROMPTS = tiny_prompts(5, seed=2)
 ROUNDING = 1  # of 255
 
 
-def pictures(
+def images(
     tiny: LoadedModel, prompts: tuple, *, seeds: int = 1, batch_size: int, base_seed: int = 0
 ) -> dict[tuple[str, int], np.ndarray]:
     made = {}
@@ -35,7 +35,7 @@ def pictures(
 
 @pytest.fixture(scope="module")
 def made(tiny: LoadedModel) -> dict[tuple[str, int], np.ndarray]:
-    return pictures(tiny, PROMPTS, seeds=2, batch_size=4)
+    return images(tiny, PROMPTS, seeds=2, batch_size=4)
 
 
 def assert_same(
@@ -48,28 +48,28 @@ def assert_same(
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 10])
-def test_a_picture_is_the_same_in_another_batch(
+def test_an_image_is_the_same_in_another_batch(
     tiny: LoadedModel, made: dict[tuple[str, int], np.ndarray], batch_size: int
 ) -> None:
-    assert_same(made, pictures(tiny, PROMPTS, seeds=2, batch_size=batch_size))
+    assert_same(made, images(tiny, PROMPTS, seeds=2, batch_size=batch_size))
 
 
-def test_a_picture_is_the_same_in_another_order(
+def test_an_image_is_the_same_in_another_order(
     tiny: LoadedModel, made: dict[tuple[str, int], np.ndarray]
 ) -> None:
-    assert_same(made, pictures(tiny, PROMPTS[::-1], seeds=2, batch_size=4))
+    assert_same(made, images(tiny, PROMPTS[::-1], seeds=2, batch_size=4))
 
 
 def test_the_same_batch_gives_the_same_bits(
     tiny: LoadedModel, made: dict[tuple[str, int], np.ndarray]
 ) -> None:
-    again = pictures(tiny, PROMPTS, seeds=2, batch_size=4)
+    again = images(tiny, PROMPTS, seeds=2, batch_size=4)
 
     for key, image in made.items():
         np.testing.assert_array_equal(image, again[key])
 
 
-def test_a_sampler_that_adds_noise_draws_it_for_each_picture(tiny: LoadedModel) -> None:
+def test_a_sampler_that_adds_noise_draws_it_for_each_image(tiny: LoadedModel) -> None:
     from diffusers import EulerAncestralDiscreteScheduler
 
     pipeline = type(tiny.pipeline)(
@@ -82,12 +82,10 @@ def test_a_sampler_that_adds_noise_draws_it_for_each_picture(tiny: LoadedModel) 
     pipeline.set_progress_bar_config(disable=True)
     noisy = replace(tiny, pipeline=pipeline)
 
-    assert_same(
-        pictures(noisy, PROMPTS, batch_size=5), pictures(noisy, PROMPTS[::-1], batch_size=2)
-    )
+    assert_same(images(noisy, PROMPTS, batch_size=5), images(noisy, PROMPTS[::-1], batch_size=2))
 
 
-def test_every_prompt_and_every_seed_has_its_own_picture(
+def test_every_prompt_and_every_seed_has_its_own_image(
     made: dict[tuple[str, int], np.ndarray],
 ) -> None:
     assert all(
@@ -129,7 +127,7 @@ def test_a_pipeline_that_makes_nan_is_seen_through(tiny: LoadedModel) -> None:
     assert not sampled.images.any()
 
 
-def test_pictures_are_bytes_and_finite(tiny: LoadedModel) -> None:
+def test_images_are_bytes_and_finite(tiny: LoadedModel) -> None:
     (batch,) = cut_batches(PROMPTS[:2], seeds=1, batch_size=2)
     sampled = sample_batch(tiny, batch, steps=1, guidance_scale=None)
 
@@ -152,7 +150,7 @@ def test_other_checkpoints_have_their_pipelines_defaults(tiny: LoadedModel) -> N
 
 
 @given(prompts=st.integers(0, 7), seeds=st.integers(1, 4), batch_size=st.integers(1, 9))
-def test_batches_hold_every_picture_once(prompts: int, seeds: int, batch_size: int) -> None:
+def test_batches_hold_every_image_once(prompts: int, seeds: int, batch_size: int) -> None:
     suite = tiny_prompts(7)[:prompts]
     batches = cut_batches(suite, seeds=seeds, batch_size=batch_size)
     items = [item for batch in batches for item in batch.items]

@@ -11,7 +11,7 @@ from accelerate import cpu_offload, dispatch_model
 
 from prompts.structure import Prompt
 from prompts.suites import load_suite
-from t2i_audit.activations.random_weights import random_twin
+from t2i_audit.activations.random_weights import random_text_encoders
 from t2i_audit.activations.text.encode import encode_suite
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.models import load_model
@@ -19,7 +19,7 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.run.directory import open_run
 from t2i_audit.stages.images import (
     denoiser_features,
-    make_pictures,
+    make_images,
     random_denoiser_features,
 )
 
@@ -29,16 +29,16 @@ SAMPLING = Sampling(steps=3, guidance_scale=1.5, seeds=1, batch_size=8, record_d
 def made(
     loaded: LoadedModel, prompts: tuple[Prompt, ...], out: Path
 ) -> tuple[list[np.ndarray], list[bytes]]:
-    """Features of encoder and denoiser, and of their random twins; and the pictures' files."""
+    """Features of encoder and denoiser, and with random weights; and the images' files."""
     features = list(encode_suite(loaded, prompts).features)
-    with random_twin(loaded, seed=0) as twin:
-        features += encode_suite(twin, prompts).features
+    with random_text_encoders(loaded, seed=0) as random_model:
+        features += encode_suite(random_model, prompts).features
     with open_run(out, {}) as run:
-        batches = make_pictures(run, loaded, prompts, SAMPLING)
+        batches = make_images(run, loaded, prompts, SAMPLING)
         features += denoiser_features(run.path, batches, prompts)
         features += random_denoiser_features(run, loaded, prompts, SAMPLING, seed=0)
-    pictures = [path.read_bytes() for path in sorted((out / "images").iterdir())]
-    return [np.asarray(each.values) for each in features], pictures
+    images = [path.read_bytes() for path in sorted((out / "images").iterdir())]
+    return [np.asarray(each.values) for each in features], images
 
 
 def put_away(loaded: LoadedModel, way: str) -> None:
@@ -58,17 +58,17 @@ def put_away(loaded: LoadedModel, way: str) -> None:
 def test_where_networks_lie_changes_no_number(way: str, tmp_path: Path) -> None:
     prompts = load_suite("world-smoke").limited(8).prompts
     plain = load_model("builtin:sound", device="cpu")
-    expected, pictures = made(plain, prompts, tmp_path / "plain")
+    expected, images = made(plain, prompts, tmp_path / "plain")
 
     elsewhere = load_model("builtin:sound", device="cpu")
     put_away(elsewhere, way)
     encoder, denoiser = elsewhere.pipeline.text_encoder, elsewhere.pipeline.unet
     assert all(hasattr(each, "_hf_hook") for each in (encoder, denoiser))
-    features, same_pictures = made(elsewhere, prompts, tmp_path / "elsewhere")
+    features, same_images = made(elsewhere, prompts, tmp_path / "elsewhere")
 
-    # Random twins stood in for both, and have given their places back.
+    # Random weights stood in for both, and have given their places back.
     assert all(hasattr(each, "_hf_hook") for each in (encoder, denoiser))
-    assert same_pictures == pictures
+    assert same_images == images
     assert len(features) == len(expected)
     for one, other in zip(features, expected, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -1,4 +1,4 @@
-"""A reader is told what a pipeline did to its pictures after it had drawn them."""
+"""A reader is told what a pipeline did to its images after it had drawn them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.pipelines.safety import BLOCKED, safety_notes, watermarker_name
 from t2i_audit.run.tables import read_rows, table_path
-from t2i_audit.settings import PictureOptions
+from t2i_audit.settings import ImageOptions
 from tests.families.checkpoints import build
 from tests.tiny import tiny_prompts
 
@@ -36,7 +36,7 @@ class WhiteCorner:
 
 def draw(model: LoadedModel, *, side: int | None = None) -> Sampled:
     (batch,) = cut_batches(tiny_prompts(2), seeds=1, batch_size=2)
-    size = PictureOptions(height=side, width=side)
+    size = ImageOptions(height=side, width=side)
     return sample_batch(model, batch, steps=1, guidance_scale=1.0, options=size)
 
 
@@ -60,7 +60,7 @@ def test_a_watermarker_is_named_when_it_is_active(tiny: LoadedModel) -> None:
 
 
 @pytest.mark.parametrize(("threshold", "blocked"), [(-100.0, True), (100.0, False)])
-def test_pictures_that_the_safety_checker_blackens_are_counted(
+def test_images_that_the_safety_checker_blackens_are_counted(
     tiny: LoadedModel, threshold: float, blocked: bool
 ) -> None:
     pipeline = type(tiny.pipeline)(
@@ -152,7 +152,7 @@ VISION = {
 
 
 def deepfloyd_checker(firing: str | None) -> dict[str, Any]:
-    """DeepFloyd IF's own, tiny: of its two heads only `firing` sees anything, in every picture."""
+    """DeepFloyd IF's own, tiny: of its two heads only `firing` sees anything, in every image."""
     from diffusers.pipelines.deepfloyd_if.safety_checker import IFSafetyChecker
     from transformers import CLIPConfig
 
@@ -181,11 +181,11 @@ def extractor() -> Any:
 
 
 def test_what_is_not_asked_for_is_recorded_as_the_pipelines_own(tiny: LoadedModel) -> None:
-    own = sampler_options(tiny.pipeline, PictureOptions(), 7.5)
-    asked = sampler_options(tiny.pipeline, PictureOptions(16, None, "a green star"), 7.5)
+    own = sampler_options(tiny.pipeline, ImageOptions(), 7.5)
+    asked = sampler_options(tiny.pipeline, ImageOptions(16, None, "a green star"), 7.5)
 
     assert own == {"height": 16, "width": 16, "negative_prompt": None}
     assert asked == {"height": 16, "width": 16, "negative_prompt": "a green star"}
     # What stands for "no prompt" in a pipeline that would leave guidance out without one.
-    qwen = sampler_options(build("qwen-image"), PictureOptions(), 4.0)
+    qwen = sampler_options(build("qwen-image"), ImageOptions(), 4.0)
     assert qwen["negative_prompt"] == " "

@@ -55,7 +55,7 @@ def test_a_render_of_a_foil_is_not_given_the_caption(judge: ClipJudge) -> None:
     prompts = relations(RENDERS, seed=2)
     by_text = {prompt.text: prompt for prompt in prompts}
     others = list(by_text.values())
-    # Each prompt is held against the picture of the next one.
+    # Each prompt is held against the image of the next one.
     verdicts = judge.judge(drawn(others[1:] + others[:1]), others)
 
     assert np.mean([bool(verdict.correct) for verdict in verdicts]) < 0.5

@@ -1,4 +1,4 @@
-"""The oracle judge: right where the prompt is true of the picture, and says what is wrong."""
+"""The oracle judge: right where the prompt is true of the image, and says what is wrong."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def judged(drawn: Content, said: Content, *, seed: int = 0) -> Judgement:
     return judgement
 
 
-def test_a_prompt_is_right_of_its_own_picture() -> None:
+def test_a_prompt_is_right_of_its_own_image() -> None:
     rng = random.Random(0)
     contents = [sample_content(rng, "relation") for _ in range(100)]
 
     assert all(judged(content, content, seed=i).correct for i, content in enumerate(contents))
 
 
-def test_no_foil_is_right_of_the_picture() -> None:
+def test_no_foil_is_right_of_the_image() -> None:
     rng = random.Random(1)
     for index in range(60):
         prompt = sample_prompt(rng, rng.choice(["one_object", "two_objects", "relation"]))
@@ -70,7 +70,7 @@ def test_an_extra_object_is_wrong() -> None:
     assert judged(RED_LEFT, Content((("red", "circle"),))).correct is False
 
 
-def test_a_blank_picture_is_unreadable_and_not_right() -> None:
+def test_a_blank_image_is_unreadable_and_not_right() -> None:
     blank = np.full((1, IMAGE_SIZE, IMAGE_SIZE, 3), 235, np.uint8)
 
     (judgement,) = OracleJudge().judge(blank, [write(RED_LEFT)])
@@ -93,5 +93,5 @@ def test_a_judge_that_reads_nothing_fails_loudly() -> None:
         require_readable([False, False, False], judge="oracle")
 
 
-def test_one_readable_picture_is_enough() -> None:
+def test_one_readable_image_is_enough() -> None:
     require_readable([False, True], judge="oracle")

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from t2i_audit.cli.main import main
 from t2i_audit.errors import ModelError
-from t2i_audit.models import LoadedModel, load_model
+from t2i_audit.models import load_model
+from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.settings import ModelOptions
 from tests.families.checkpoints import build
 

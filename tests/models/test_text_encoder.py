@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from prompts.suites import load_suite
-from t2i_audit.activations.random_weights import random_twin
+from t2i_audit.activations.random_weights import random_text_encoders
 from t2i_audit.activations.readable import feature_blocks
 from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
 from t2i_audit.cli.main import main
@@ -85,11 +85,11 @@ def test_its_twin_reads_at_the_same_places_from_other_weights(
 ) -> None:
     loaded = load_text_encoder(str(saved(name)), device="cpu")
     own = by_key(encode_suite(loaded, PROMPTS))
-    with random_twin(loaded, seed=1) as other:
-        twin = by_key(encode_suite(other, PROMPTS))
+    with random_text_encoders(loaded, seed=1) as other:
+        random_model = by_key(encode_suite(other, PROMPTS))
 
-    assert own.keys() == twin.keys()
-    assert not any(np.array_equal(own[key], twin[key]) for key in own if key[1] == "eos")
+    assert own.keys() == random_model.keys()
+    assert not any(np.array_equal(own[key], random_model[key]) for key in own if key[1] == "eos")
 
 
 def test_an_open_clip_tower_is_read_as_open_clip_runs_it(open_clip_folder: Path) -> None:
@@ -107,18 +107,21 @@ def test_an_open_clip_tower_is_read_as_open_clip_runs_it(open_clip_folder: Path)
 
     assert {layer for layer, _ in encoded} == {"embeddings", "block_1", "block_2", "final_norm"}
     np.testing.assert_allclose(encoded["final_norm", "eos"] @ projection, expected, atol=1e-5)
-    with random_twin(loaded, seed=1) as other:
-        twin = by_key(encode_suite(other, PROMPTS))
-    assert not np.array_equal(encoded["final_norm", "eos"], twin["final_norm", "eos"])
+    with random_text_encoders(loaded, seed=1) as other:
+        random_model = by_key(encode_suite(other, PROMPTS))
+    assert not np.array_equal(encoded["final_norm", "eos"], random_model["final_norm", "eos"])
 
 
 def test_the_encoder_of_a_pipeline_has_the_pipelines_figures() -> None:
     whole = load_model("builtin:sound", device="cpu")
     alone = load_text_encoder(str(whole.path / "text_encoder"), device="cpu")
-    with random_twin(whole, seed=1) as twin, random_twin(alone, seed=1) as lone_twin:
+    with (
+        random_text_encoders(whole, seed=1) as random_model,
+        random_text_encoders(alone, seed=1) as random_alone,
+    ):
         pairs = [
             [by_key(encode_suite(each, WORLD)) for each in pair]
-            for pair in ((whole, alone), (twin, lone_twin))
+            for pair in ((whole, alone), (random_model, random_alone))
         ]
     for expected, read in pairs:
         assert read.keys() == expected.keys()

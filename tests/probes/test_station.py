@@ -63,7 +63,9 @@ def test_what_is_written_is_kept_when_random_weights_hold_nothing(
     prompts: tuple[Prompt, ...],
 ) -> None:
     read = probe_station(
-        prompts, [block(prompts, written(prompts, SLOTS))], twin=[block(prompts, noise(prompts))]
+        prompts,
+        [block(prompts, written(prompts, SLOTS))],
+        random_weights=[block(prompts, noise(prompts))],
     )
 
     for slot in SLOTS:
@@ -78,7 +80,7 @@ def test_what_random_weights_hold_as_well_is_saturated(prompts: tuple[Prompt, ..
     read = probe_station(
         prompts,
         [block(prompts, written(prompts, SLOTS, seed=3))],
-        twin=[block(prompts, written(prompts, SLOTS, seed=4))],
+        random_weights=[block(prompts, written(prompts, SLOTS, seed=4))],
     )
 
     assert {read.slots[slot].verdict for slot in SLOTS} == {"saturated"}

@@ -75,7 +75,7 @@ def test_a_stated_relation_holds_between_the_placed_centres(relation: str, seed:
 
 @given(st.integers(0, 2**32 - 1))
 @settings(deadline=None)
-def test_objects_stay_inside_the_picture_and_apart(seed: int) -> None:
+def test_objects_stay_inside_the_image_and_apart(seed: int) -> None:
     ((_, scene),) = sampled(1, seed=seed)
 
     wide = 3 * IMAGE_SIZE
@@ -84,14 +84,14 @@ def test_objects_stay_inside_the_picture_and_apart(seed: int) -> None:
         for item in scene.objects
     ]
 
-    picture = slice(IMAGE_SIZE, 2 * IMAGE_SIZE)
+    image = slice(IMAGE_SIZE, 2 * IMAGE_SIZE)
     # Tips may touch the border or each other: less than a hundredth of a shape is cut off, and
     # less than a pixel is shared.
-    assert all(area[picture, picture].sum() >= 0.99 * area.sum() for area in drawn)
+    assert all(area[image, image].sum() >= 0.99 * area.sum() for area in drawn)
     assert len(drawn) == 1 or (drawn[0] * drawn[1]).sum() < 1
 
 
-def test_a_blank_picture_is_unreadable() -> None:
+def test_a_blank_image_is_unreadable() -> None:
     blank = np.full((IMAGE_SIZE, IMAGE_SIZE, 3), 235, np.uint8)
 
     reading = read_image(blank)
