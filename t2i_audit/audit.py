@@ -15,7 +15,7 @@ from t2i_audit.run.manifest import remembered_batch_size
 from t2i_audit.run.same import require_same_files
 from t2i_audit.run.tables import table_from_rows, table_path, write_table
 from t2i_audit.settings import LARGEST_AUTO_BATCH, AuditSettings, ProbeSettings
-from t2i_audit.workers import local_rank, share_of
+from t2i_audit.workers import local_rank, this_worker
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
@@ -182,7 +182,7 @@ def run_probe(settings: ProbeSettings) -> Path:
     with open_run(settings.out, identity, stages=(*TEXT_STAGES, "results")) as run:
         if is_finished(run):
             return run.path
-        for note in inputs.notes if run.share.speaks else ():
+        for note in inputs.notes if run.worker.speaks else ():
             say(note)
         prompts = inputs.suite.prompts
         text = read_text(run, inputs.loaded, prompts, batch_size=batch_size, seed=SEED, drawn=False)
@@ -217,7 +217,7 @@ def run_audit(settings: AuditSettings) -> Path:
     from t2i_audit.judges.scope import require_scope, scope_lines, scope_notes
 
     inputs = _load(settings)
-    share = share_of(settings.shard)
+    worker = this_worker(settings.shard)
     judge = load_judge(settings.judge, device=inputs.loaded.device.type)
     scope = judge.scope(inputs.suite.prompts)
     require_scope(judge, scope, inputs.suite.prompts, strict=settings.strict)
@@ -246,13 +246,13 @@ def run_audit(settings: AuditSettings) -> Path:
     }
     probing = DENOISER_STAGES if settings.denoiser_station else ()
     stages = (*TEXT_STAGES, *IMAGE_STAGES, *probing, "results")
-    with open_run(settings.out, identity, stages=stages, share=share) as run:
+    with open_run(settings.out, identity, stages=stages, worker=worker) as run:
         keep_settings(run, settings)
         if is_finished(run):
             return run.path
         scoped = scope_lines(judge, scope, len(inputs.suite.prompts))
         # Once the run has begun: what is refused before is told in one sentence alone.
-        for line in (*inputs.notes, *scoped, plan.line) if share.speaks else ():
+        for line in (*inputs.notes, *scoped, plan.line) if worker.speaks else ():
             say(line)
 
         prompts = inputs.suite.prompts
@@ -268,7 +268,7 @@ def run_audit(settings: AuditSettings) -> Path:
             own = replace(sampling, located=readings.encoders_of(prompts))
             return make_images(run, inputs.loaded, prompts, own, judge=judging)
 
-        if not share.finishes:
+        if not worker.finishes:
             images_of(read_prompts(inputs.loaded, prompts, sampling.batch_size))
             return run.path
         text = read_text(

@@ -19,7 +19,7 @@ SHARD = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
 
 
 @dataclass(frozen=True)
-class Share:
+class Worker:
     """One process's part of the batches; by default all of them."""
 
     index: int = 0
@@ -40,11 +40,11 @@ class Share:
         return batch % self.count == self.index
 
 
-WHOLE = Share()
+ALONE = Worker()
 
 
-def share_of(shard: str | None, environment: Mapping[str, str] | None = None) -> Share:
-    """The share that ``--shard I/N`` and the launcher's environment variables give together.
+def this_worker(shard: str | None, environment: Mapping[str, str] | None = None) -> Worker:
+    """The worker that ``--shard I/N`` and the launcher's environment variables give together.
 
     A launch of W processes that is shard I of N makes shares (I - 1) W to I W - 1 of N W. Without
     a shard, the process of rank 0 finishes the run; with one, `t2i-audit merge` does.
@@ -60,9 +60,9 @@ def share_of(shard: str | None, environment: Mapping[str, str] | None = None) ->
     if not 0 <= rank < world:
         raise AuditError(f"{RANK} should be from 0 to {WORLD_SIZE} - 1, not {rank} of {world}")
     if shard is None:
-        return Share(rank, world, finishes=rank == 0, speaks=rank == 0)
+        return Worker(rank, world, finishes=rank == 0, speaks=rank == 0)
     number, count = parse_shard(shard)
-    return Share((number - 1) * world + rank, count * world, finishes=False, speaks=rank == 0)
+    return Worker((number - 1) * world + rank, count * world, finishes=False, speaks=rank == 0)
 
 
 def parse_shard(shard: str) -> tuple[int, int]:

@@ -31,7 +31,7 @@ FEWEST_FAILING = 5
 
 
 @dataclass(frozen=True, eq=False)
-class SlotReading:
+class DecodedSlot:
     """How well one slot is decoded from one station, prompt by prompt; all arrays `(n,)`."""
 
     lower: FloatArray
@@ -74,9 +74,9 @@ class AttributionShares:
 def attribute(
     success: ArrayLike,
     has_slot: Mapping[str, ArrayLike],
-    encoder: Mapping[str, SlotReading],
+    encoder: Mapping[str, DecodedSlot],
     *,
-    denoiser: Mapping[str, SlotReading] | None = None,
+    denoiser: Mapping[str, DecodedSlot] | None = None,
     slot_correct: Mapping[str, ArrayLike] | None = None,
     heads: Mapping[str, Sequence[str]] | None = None,
 ) -> Attribution:
@@ -158,11 +158,11 @@ def needed_slots(
     present = {slot: np.asarray(has, dtype=bool) & failing for slot, has in has_slot.items()}
     wrong = {}
     for slot, has in present.items():
-        told = None if slot_correct is None else slot_correct.get(slot)
-        if told is None:
+        right = None if slot_correct is None else slot_correct.get(slot)
+        if right is None:
             wrong[slot] = np.zeros_like(has)
         else:
-            wrong[slot] = has & (failed & (np.asarray(told, dtype=np.float64) == 0)).any(axis=1)
+            wrong[slot] = has & (failed & (np.asarray(right, dtype=np.float64) == 0)).any(axis=1)
     for slot, nouns in heads.items():
         for noun in nouns:
             wrong[noun] = wrong[noun] | (wrong[slot] & present[noun])
@@ -181,7 +181,7 @@ class StationStates:
 
 
 def station_states(
-    needed: Mapping[str, BoolArray], readings: Mapping[str, SlotReading]
+    needed: Mapping[str, BoolArray], readings: Mapping[str, DecodedSlot]
 ) -> StationStates:
     """Which needed slots are surely lost, and which surely held, at one station."""
     lost, held = {}, {}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from t2i_audit.analysis.comparing import AuditedRun, Measure, Setup, as_key, repeats, stands_apart
 from t2i_audit.analysis.ranks import levels_of, pearson, spearman
 from t2i_audit.analysis.summary import STATIONS
-from t2i_audit.analysis.verdicts import spell
+from t2i_audit.analysis.verdicts import format_estimate
 from t2i_audit.stats.bootstrap import cluster_bootstrap
 from t2i_audit.stats.interval import Interval, undefined
 
@@ -225,7 +225,7 @@ def _sentence(station: str, correlation: Interval) -> str:
             "correlation is undefined."
         )
     head = f"over {n} different checkpoints, success and decodability at the {name}"
-    figure = f"(Pearson {spell(correlation)})"
+    figure = f"(Pearson {format_estimate(correlation)})"
     if correlation.lower > 0:
         finding = f"{head} rise together {figure}."
     elif correlation.upper < 0:

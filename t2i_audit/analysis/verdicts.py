@@ -38,7 +38,7 @@ def association_verdict(
       seed and the two cannot be told apart, which the sentence then says.
     - ``undefined``: the AUROC is NaN.
     """
-    figure = f"AUROC {spell(auroc)}"
+    figure = f"AUROC {format_estimate(auroc)}"
     ceiling = repeatability.overall
     near_zero = ceiling.lower <= NEAR_ZERO
     rejects = p_value <= SIGNIFICANT
@@ -49,7 +49,7 @@ def association_verdict(
         if gain_over_presence.n and not gain_over_presence.lower > 0:
             text += ", but a bag of words predicts failure no worse"
         if near_zero:
-            text += f"; yet failures hardly repeat over seeds (ICC {spell(ceiling)})"
+            text += f"; yet failures hardly repeat over seeds (ICC {format_estimate(ceiling)})"
         return "predicts", text + "."
     if auroc.lower > 0.5:
         return "between_types", (
@@ -63,8 +63,8 @@ def association_verdict(
         )
     if near_zero:
         text = (
-            f"Failures do not repeat over seeds beyond chance (ICC {spell(ceiling)}), so nothing "
-            f"computed from the prompt can be shown to predict them ({figure}); this does not say "
+            f"Failures do not repeat over seeds beyond chance (ICC {format_estimate(ceiling)}), so "
+            "nothing computed from the prompt can be shown to predict them ({figure}); this does not say "
             "that decodability does not matter."
         )
         if ceiling.upper > 0.5:
@@ -77,10 +77,13 @@ def association_verdict(
             f"{text}; whether failures repeat over seeds is unknown{why}, so chance is not "
             "told apart from no association."
         )
-    return "no_association", f"{text}, though failures repeat over seeds (ICC {spell(ceiling)})."
+    return (
+        "no_association",
+        f"{text}, though failures repeat over seeds (ICC {format_estimate(ceiling)}).",
+    )
 
 
-def spell(interval: Interval) -> str:
+def format_estimate(interval: Interval) -> str:
     """``0.71 [0.65, 0.77]``, or ``undefined``."""
     if interval.estimate != interval.estimate:
         return "undefined"

@@ -17,7 +17,7 @@ from t2i_audit.settings import (
     default_judge,
     default_out,
 )
-from t2i_audit.workers import share_of
+from t2i_audit.workers import this_worker
 
 
 def audit(
@@ -136,8 +136,8 @@ def audit(
     from t2i_audit.report.terminal import print_run
 
     path = run_audit(settings)
-    share = share_of(shard)
-    if share.finishes:
+    worker = this_worker(shard)
+    if worker.finishes:
         print_run(path, as_json=as_json)
-    elif share.speaks and shard is not None:
+    elif worker.speaks and shard is not None:
         say(f"shard {shard} in {path} is done; join all shards with t2i-audit merge")

@@ -13,13 +13,13 @@ from t2i_audit.errors import JudgeError
 from t2i_audit.judges.judgement import Judgement
 from t2i_audit.judges.scope import Scope
 from t2i_audit.settings import DEFAULT_CLIP
-from t2i_audit.world.oracle import Reading, ReadObject, read_images, relation_holds
+from t2i_audit.world.oracle import ReadObject, SceneReading, read_images, relation_holds
 
 VALUES = {"shape": SHAPES, "colour": COLOURS, "relation": RELATIONS}
 MOST_OBJECTS = 4  # of a prompt; the ways to match them to what was read grow as fast as factorials
 
 
-def judge_reading(reading: Reading, prompt: Prompt) -> Judgement:
+def judge_reading(reading: SceneReading, prompt: Prompt) -> Judgement:
     """Hold what was read to what `prompt` says.
 
     Objects are matched to the prompt's so that most slots come out right, nouns before colours
@@ -64,7 +64,7 @@ def _is_right(item: ReadObject | None, part: object) -> bool:
     return bool(value == part.value)  # type: ignore[attr-defined]
 
 
-def describe(reading: Reading) -> str:
+def describe(reading: SceneReading) -> str:
     """A reading in words, e.g. ``red circle at 16,30; blue star at 47,33``."""
     return "; ".join(
         f"{item.colour if item.readable else 'unclear'} {item.shape} at {item.x:.0f},{item.y:.0f}"

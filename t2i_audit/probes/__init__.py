@@ -1,6 +1,6 @@
 """Linear probes: what can be decoded, where, and whether the controls do as well."""
 
 from t2i_audit.probes.features import FeatureBlock
-from t2i_audit.probes.station import SlotDecodability, SlotReading, StationProbes, probe_station
+from t2i_audit.probes.station import SlotDecodability, SlotProbe, StationProbes, probe_station
 
-__all__ = ["FeatureBlock", "SlotDecodability", "SlotReading", "StationProbes", "probe_station"]
+__all__ = ["FeatureBlock", "SlotDecodability", "SlotProbe", "StationProbes", "probe_station"]

@@ -32,7 +32,7 @@ def fit_inverse_temperatures(scores: FloatArray, labels: IntArray) -> FloatArray
 
     # What follows is the negative log likelihood, and its slope in the factor. Differences of
     # regression scores stay within a few units, so the exponentials do not overflow.
-    def surprise(index: IntArray) -> FloatArray:
+    def negative_log_likelihood(index: IntArray) -> FloatArray:
         odds = np.exp(INVERSE_TEMPERATURES[index][:, None] * lead).sum(axis=0)
         total: FloatArray = np.log1p(odds).sum(axis=1)
         return total
@@ -49,7 +49,9 @@ def fit_inverse_temperatures(scores: FloatArray, labels: IntArray) -> FloatArray
         middle = (low + high) // 2
         falls = slope(middle) < 0
         low, high = np.where(falls, middle, low), np.where(falls, high, middle)
-    return INVERSE_TEMPERATURES[np.where(surprise(low) <= surprise(high), low, high)]
+    return INVERSE_TEMPERATURES[
+        np.where(negative_log_likelihood(low) <= negative_log_likelihood(high), low, high)
+    ]
 
 
 def probability_of(

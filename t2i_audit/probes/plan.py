@@ -45,10 +45,10 @@ def tasks_of(targets: Sequence[Target], folds: Sequence[Fold], *, seed: int) -> 
             # Of too few prompts there is no fold.
             shape = len(folds), len(target.labels)
             held[id(target.pairs)] = np.array(each, dtype=bool).reshape(shape)
-        mixed = target.labels.copy()
-        rows = np.flatnonzero(mixed >= 0)
-        mixed[rows] = mixed[np.random.default_rng(seed).permutation(rows)]
-        tasks.append(Task(target, held[id(target.pairs)] & (target.labels >= 0), mixed))
+        shuffled = target.labels.copy()
+        rows = np.flatnonzero(shuffled >= 0)
+        shuffled[rows] = shuffled[np.random.default_rng(seed).permutation(rows)]
+        tasks.append(Task(target, held[id(target.pairs)] & (target.labels >= 0), shuffled))
     return tasks
 
 
@@ -66,7 +66,7 @@ class Stack:
 
 
 @dataclass(frozen=True, eq=False)
-class Share:
+class TrainingGroup:
     """Stacks of one fold with the same training prompts."""
 
     train: IntArray
@@ -75,20 +75,20 @@ class Share:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class ProbePlan:
     """Everything to be done at a place, apart from its features."""
 
     tasks: tuple[Task, ...]
-    folds: tuple[tuple[Share, ...], ...]
+    folds: tuple[tuple[TrainingGroup, ...], ...]
     masked: IntArray
     """``(tasks,)`` tests left out because the class, or enough of it, is not in the fold's training
     rows."""
 
     @classmethod
-    def of(cls, valid: BoolArray, tasks: Sequence[Task], folds: Sequence[Fold]) -> Plan:
+    def of(cls, valid: BoolArray, tasks: Sequence[Task], folds: Sequence[Fold]) -> ProbePlan:
         """Plan the reading of `tasks` where the prompts of `valid`, ``(n,)``, have features."""
         masked = np.zeros(len(tasks), dtype=int)
-        shares = []
+        groups = []
         for number, fold in enumerate(folds):
             found: dict[bytes, dict[tuple[int, bytes], list[tuple[int, BoolArray]]]] = {}
             for index, task in enumerate(tasks):
@@ -102,18 +102,18 @@ class Plan:
                     stacks = found.setdefault(np.packbits(train).tobytes(), {})
                     key = classes, np.packbits(tested).tobytes()
                     stacks.setdefault(key, []).append((index, known))
-            shares.append(tuple(_share(train, own, len(valid)) for train, own in found.items()))
-        return cls(tuple(tasks), tuple(shares), masked)
+            groups.append(tuple(_share(train, own, len(valid)) for train, own in found.items()))
+        return cls(tuple(tasks), tuple(groups), masked)
 
 
 def _share(
     train: bytes, stacks: dict[tuple[int, bytes], list[tuple[int, BoolArray]]], n: int
-) -> Share:
+) -> TrainingGroup:
     built = []
     for (classes, tested), members in stacks.items():
         indices, known = zip(*members, strict=True)
         built.append(Stack(indices, classes, np.stack(known), _rows(tested, n)))
-    return Share(_rows(train, n), tuple(built))
+    return TrainingGroup(_rows(train, n), tuple(built))
 
 
 def _rows(mask: bytes, n: int) -> IntArray:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from t2i_audit.probes.calibration import fit_inverse_temperatures, probability_of
 from t2i_audit.probes.features import FeatureBlock
-from t2i_audit.probes.plan import Plan, Share, Stack, Task
+from t2i_audit.probes.plan import ProbePlan, Stack, Task, TrainingGroup
 from t2i_audit.probes.ridge import RidgePath
 
 FloatArray = NDArray[np.float64]
@@ -37,7 +37,7 @@ class FoldReading:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class TargetReading:
     """One target decoded from one block."""
 
     block: FeatureBlock
@@ -49,55 +49,55 @@ class Reading:
     """Tests left out because the class, or enough of it, is not in the fold's training rows."""
 
 
-def read_block(block: FeatureBlock, plan: Plan) -> list[Reading]:
+def read_block(block: FeatureBlock, plan: ProbePlan) -> list[TargetReading]:
     """Decode the plan's tasks from `block`; all that share training rows share a factorisation."""
     nothing = np.empty(0, dtype=int)
     untested = FoldReading(nothing, nothing > 0, nothing + 0.0, nothing > 0, UNFITTED)
     folds = [[untested] * len(plan.folds) for _ in plan.tasks]
     errors = [np.zeros(len(task.target.classes)) for task in plan.tasks]
-    for number, shares in enumerate(plan.folds):
-        for share in shares:
-            for index, (read, error) in _read(block, plan, share).items():
+    for number, groups in enumerate(plan.folds):
+        for group in groups:
+            for index, (read, error) in _read(block, plan, group).items():
                 folds[index][number] = read
                 errors[index] += error
     return [
-        Reading(block, task, tuple(own), _r2(error, task, own), int(masked))
+        TargetReading(block, task, tuple(own), _r2(error, task, own), int(masked))
         for task, own, error, masked in zip(plan.tasks, folds, errors, plan.masked, strict=True)
     ]
 
 
 def _read(
-    block: FeatureBlock, plan: Plan, share: Share
+    block: FeatureBlock, plan: ProbePlan, group: TrainingGroup
 ) -> dict[int, tuple[FoldReading, FloatArray]]:
     """What each task of `share` gives, and its squared errors by class, ``(k,)``."""
-    path = RidgePath.of(block.rows(share.train))
-    labels = [_labels(plan, stack, share.train) for stack in share.stacks]
-    truth = np.concatenate([_columns(*each) for each in zip(labels, share.stacks, strict=True)], 1)
-    mixed = np.concatenate(
-        [_columns(_shuffled(plan, stack, share.train), stack) for stack in share.stacks], 1
+    path = RidgePath.of(block.rows(group.train))
+    labels = [_labels(plan, stack, group.train) for stack in group.stacks]
+    truth = np.concatenate([_columns(*each) for each in zip(labels, group.stacks, strict=True)], 1)
+    shuffled = np.concatenate(
+        [_columns(_shuffled(plan, stack, group.train), stack) for stack in group.stacks], 1
     )
     # Columns of one task have one regularisation, the best for their sum.
-    starts, places, task_of = _layout(share.stacks)
+    starts, places, task_of = _layout(group.stacks)
     errors = np.add.reduceat(path.errors(truth), starts, axis=1)
     chosen = errors.argmin(axis=0)[task_of]
     left_out = path.leave_one_out(truth, chosen)
     alphas = path.alphas[chosen]
-    every = np.unique(np.concatenate([stack.tested for stack in share.stacks]))
-    predicted = path.predict(
-        np.concatenate([truth, mixed], 1), np.tile(alphas, 2), block.rows(every)
+    every = np.unique(np.concatenate([stack.tested for stack in group.stacks]))
+    every_prediction = path.predict(
+        np.concatenate([truth, shuffled], 1), np.tile(alphas, 2), block.rows(every)
     )
-    told, told_mixed = np.split(predicted, 2, axis=1)
+    predicted, predicted_shuffled = np.split(every_prediction, 2, axis=1)
     found: dict[int, tuple[FoldReading, FloatArray]] = {}
-    for stack, own, columns in zip(share.stacks, labels, places, strict=True):
+    for stack, own, columns in zip(group.stacks, labels, places, strict=True):
         lines = np.searchsorted(every, stack.tested)
         inner, factors = _settle(_scores(left_out[:, columns], stack), own, stack)
-        scores = _scores(told[lines, columns], stack)
+        scores = _scores(predicted[lines, columns], stack)
         true = _labels(plan, stack, stack.tested)
         missed = np.eye(stack.classes)[true] - scores
         possible = np.where(stack.known[:, None], scores, -np.inf)
         correct = possible.argmax(axis=2) == true
         probability = probability_of(possible, true, factors)
-        guessed = _scores(told_mixed[lines, columns], stack).argmax(axis=2)
+        guessed = _scores(predicted_shuffled[lines, columns], stack).argmax(axis=2)
         shuffled = guessed == _shuffled(plan, stack, stack.tested)
         squares = (missed**2).sum(axis=1)
         for place, index in enumerate(stack.members):
@@ -132,12 +132,12 @@ def _settle(left_out: FloatArray, labels: IntArray, stack: Stack) -> tuple[Float
     return inner, fit_inverse_temperatures(possible, labels)
 
 
-def _labels(plan: Plan, stack: Stack, rows: IntArray) -> IntArray:
+def _labels(plan: ProbePlan, stack: Stack, rows: IntArray) -> IntArray:
     """``(t, m)`` classes of the prompts `rows`."""
     return np.stack([plan.tasks[index].target.labels[rows] for index in stack.members])
 
 
-def _shuffled(plan: Plan, stack: Stack, rows: IntArray) -> IntArray:
+def _shuffled(plan: ProbePlan, stack: Stack, rows: IntArray) -> IntArray:
     """``(t, m)`` the shuffled classes of the prompts `rows`."""
     return np.stack([plan.tasks[index].shuffled[rows] for index in stack.members])
 

@@ -18,7 +18,7 @@ IntArray = NDArray[np.integer]
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class PredictionCounts:
     """How often each prompt was read right, over the folds that test it."""
 
     right: FloatArray
@@ -32,7 +32,7 @@ class Tally:
     @classmethod
     def of(
         cls, labels: IntArray, classes: int, folds: Iterable[tuple[IntArray, NDArray[np.bool_]]]
-    ) -> Tally:
+    ) -> PredictionCounts:
         """Of the prompts that each fold tests, ``(m,)``, and which of them were read right."""
         right, tests = np.zeros(len(labels)), np.zeros(len(labels), dtype=int)
         for tested, correct in folds:
@@ -81,7 +81,7 @@ class Resampler:
         """The figure of a control that was not run."""
         return BalancedAccuracy(float("nan"), np.full(len(self.weights), np.nan), 0)
 
-    def balanced_accuracy(self, tally: Tally) -> BalancedAccuracy:
+    def balanced_accuracy(self, tally: PredictionCounts) -> BalancedAccuracy:
         """Mean over classes of the share of right readings.
 
         A prompt counts by its mean over the folds that test it. Classes that are never tested are
@@ -89,7 +89,7 @@ class Resampler:
         """
         return self.balanced_accuracies([tally])[0]
 
-    def balanced_accuracies(self, tallies: Sequence[Tally]) -> list[BalancedAccuracy]:
+    def balanced_accuracies(self, tallies: Sequence[PredictionCounts]) -> list[BalancedAccuracy]:
         """`balanced_accuracy` of each, all resampled by one product."""
         if not tallies:
             return []
@@ -110,11 +110,11 @@ class Resampler:
             scores.append(BalancedAccuracy(estimate, resampled, int((tally.tests > 0).sum())))
         return scores
 
-    def estimate(self, tally: Tally) -> float:
+    def estimate(self, tally: PredictionCounts) -> float:
         """`balanced_accuracy` without its resamples."""
         return _estimate(*self._cells(tally))
 
-    def mean_accuracy(self, tallies: Sequence[Tally]) -> BalancedAccuracy:
+    def mean_accuracy(self, tallies: Sequence[PredictionCounts]) -> BalancedAccuracy:
         """The mean of their balanced accuracies."""
         return self.mean(self.balanced_accuracies(tallies))
 
@@ -126,7 +126,7 @@ class Resampler:
         estimate = float(np.mean([score.estimate for score in scores]))
         return BalancedAccuracy(estimate, resampled, max(score.n for score in scores))
 
-    def _cells(self, tally: Tally) -> tuple[FloatArray, FloatArray]:
+    def _cells(self, tally: PredictionCounts) -> tuple[FloatArray, FloatArray]:
         """Right readings and tested prompts of each composition and class, both ``(c, k)``."""
         rows = np.flatnonzero(tally.tests)
         cells = self.cluster[rows] * tally.classes + tally.labels[rows]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t2i_audit.probes.plan import Task
-from t2i_audit.probes.reading import FoldReading, Reading
-from t2i_audit.probes.scoring import Tally
+from t2i_audit.probes.reading import FoldReading, TargetReading
+from t2i_audit.probes.scoring import PredictionCounts
 
 FloatArray = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class Best:
         # Target -> of each fold the best place for each set of prompts that places test there.
         self._folds: dict[str, list[dict[bytes, tuple[FoldReading, str]]]] = {}
 
-    def offer(self, readings: Iterable[Reading]) -> None:
+    def offer(self, readings: Iterable[TargetReading]) -> None:
         """Keep what `readings` read where they do better than all before."""
         for reading in readings:
             name = reading.task.target.name
@@ -87,17 +87,17 @@ def _joined(found: list[tuple[FoldReading, str]]) -> tuple[FoldReading, str]:
     )
 
 
-def tally(read: Chosen | Reading) -> Tally:
+def tally(read: Chosen | TargetReading) -> PredictionCounts:
     """What was read right."""
     target = read.task.target
     folds = ((fold.tested, fold.correct) for fold in read.folds)
-    return Tally.of(target.labels, len(target.classes), folds)
+    return PredictionCounts.of(target.labels, len(target.classes), folds)
 
 
-def shuffled_tally(read: Chosen | Reading) -> Tally:
+def shuffled_tally(read: Chosen | TargetReading) -> PredictionCounts:
     """What the probe of shuffled labels read right."""
     folds = ((fold.tested, fold.shuffled) for fold in read.folds)
-    return Tally.of(read.task.shuffled, len(read.task.target.classes), folds)
+    return PredictionCounts.of(read.task.shuffled, len(read.task.target.classes), folds)
 
 
 def mean_probability(chosen: Chosen) -> tuple[FloatArray, FloatArray]:

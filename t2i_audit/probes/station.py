@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from prompts.structure import TEXT_MARK, WORDLESS, Prompt
 from t2i_audit.probes.features import FeatureBlock, presence_block, presence_targets, slot_targets
 from t2i_audit.probes.folds import composition_folds
-from t2i_audit.probes.plan import Plan, Task, tasks_of
-from t2i_audit.probes.reading import Reading, read_block
+from t2i_audit.probes.plan import ProbePlan, Task, tasks_of
+from t2i_audit.probes.reading import TargetReading, read_block
 from t2i_audit.probes.scoring import BalancedAccuracy, Resampler
 from t2i_audit.probes.selection import (
     Best,
@@ -77,7 +77,7 @@ class SlotDecodability:
 
 
 @dataclass(frozen=True)
-class SlotReading:
+class SlotProbe:
     """A slot's figure and its controls, all with the same choice of layer and position."""
 
     balanced_accuracy: Interval
@@ -99,7 +99,7 @@ class StationProbes:
     places: tuple[PlaceReading, ...]
     random_places: tuple[PlaceReading, ...]
     """The same places with random weights."""
-    slots: dict[str, SlotReading]
+    slots: dict[str, SlotProbe]
     decodability: dict[str, SlotDecodability]
     """Of the slots that were read."""
 
@@ -156,16 +156,16 @@ def probe_station(
     resampler = Resampler.of(
         [prompt.composition for prompt in prompts], seed=seed, resamples=resamples
     )
-    plans: dict[tuple[bytes, tuple[str, ...]], Plan] = {}
+    plans: dict[tuple[bytes, tuple[str, ...]], ProbePlan] = {}
 
-    def read(block: FeatureBlock) -> list[Reading]:
+    def read(block: FeatureBlock) -> list[TargetReading]:
         wanted = [task for task in slots if task.target.name in block.targets]
         # Where no word has its place the presence of any may be read.
         if block.position.partition(TEXT_MARK)[0] in WORDLESS:
             wanted += presences
         key = np.packbits(block.valid).tobytes(), tuple(task.target.name for task in wanted)
         if key not in plans:
-            plans[key] = Plan.of(block.valid, wanted, folds)
+            plans[key] = ProbePlan.of(block.valid, wanted, folds)
         with fitting_threads(len(prompts), block.values.shape[1]):
             return read_block(block, plans[key])
 
@@ -187,7 +187,7 @@ def probe_station(
         on_block(1)
     words.offer(read(presence_block(prompts, blocks[0].station if blocks else "")))
 
-    def summary(tasks: Sequence[Task], bag: Sequence[Chosen]) -> SlotReading:
+    def summary(tasks: Sequence[Task], bag: Sequence[Chosen]) -> SlotProbe:
         """Mean over `tasks`, each with its own choice of place."""
         ours, random_scores = mean_score(own.among(tasks)), mean_score(random.among(tasks))
         # A bag of words knows by definition which words occur.
@@ -195,7 +195,7 @@ def probe_station(
         shuffled = [shuffled_tally(each) for each in own.among(tasks)]
         gain = ours.minus(random_scores)
         verdict, reason = verdict_of(ours.interval, presence, gain, controlled=bool(random_weights))
-        return SlotReading(
+        return SlotProbe(
             balanced_accuracy=ours.interval,
             presence_balanced_accuracy=presence,
             shuffled_balanced_accuracy=resampler.mean_accuracy(shuffled).interval,
@@ -210,7 +210,7 @@ def probe_station(
     def mean_score(chosen: Sequence[Chosen]) -> BalancedAccuracy:
         return resampler.mean_accuracy([tally(each) for each in chosen])
 
-    results: dict[str, SlotReading] = {}
+    results: dict[str, SlotProbe] = {}
     decodability: dict[str, SlotDecodability] = {}
     by_name = {task.target.name: task for task in slots}
     for slot in sorted({part.slot for prompt in prompts for part in prompt.constituents}):
@@ -232,10 +232,10 @@ def probe_station(
     return StationProbes(tuple(places), tuple(random_places), results, decodability)
 
 
-def _unread(reason: str, *, classes: int) -> SlotReading:
+def _unread(reason: str, *, classes: int) -> SlotProbe:
     """What is said of a slot that was not read."""
     nothing = undefined()
-    return SlotReading(
+    return SlotProbe(
         nothing, nothing, nothing, nothing, nothing, nothing, 1 / classes, "undefined", reason
     )
 
@@ -276,7 +276,7 @@ def _decodability(chosen: Chosen, bag: Chosen) -> SlotDecodability:
 
 
 def _places(
-    block: FeatureBlock, readings: Sequence[Reading], resampler: Resampler
+    block: FeatureBlock, readings: Sequence[TargetReading], resampler: Resampler
 ) -> list[PlaceReading]:
     grouped: dict[str, list[int]] = {}
     for index, reading in enumerate(readings):

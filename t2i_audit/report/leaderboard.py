@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from t2i_audit.io import to_json
 from t2i_audit.progress import say
-from t2i_audit.report.tables import console, make_table, spell_interval
+from t2i_audit.report.tables import console, format_interval, make_table
 
 if TYPE_CHECKING:
     from t2i_audit.analysis.comparing import Scalar
@@ -77,7 +77,7 @@ def _table(rows: Sequence[LeaderboardRow]) -> tuple[list[str], Iterator[list[str
             rates = (row.success, *(row.decodability[name] for name in stations))
             yield [
                 *(row.run, row.model),
-                *(spell_interval(to_json(rate)) for rate in rates),
+                *(format_interval(to_json(rate)) for rate in rates),
                 row.culprit,
                 *(_cell(getattr(row.setup, name)) for name in shown),
             ]

@@ -51,7 +51,7 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console().print(make_table(headers, rows))
 
 
-def spell_interval(interval: Mapping[str, Any] | None) -> str:
+def format_interval(interval: Mapping[str, Any] | None) -> str:
     """``0.97 [0.95, 0.99]`` of an interval as JSON has it; ``undefined`` where it is null."""
     if interval is None or interval.get("estimate") is None:
         return UNDEFINED

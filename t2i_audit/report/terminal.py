@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.io import dump_json
 from t2i_audit.printable import counted
-from t2i_audit.report.tables import UNDEFINED, console, make_table, spell_interval
+from t2i_audit.report.tables import UNDEFINED, console, format_interval, make_table
 from t2i_audit.run.results import read_summary
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _print_station(screen: Console, station: str, record: Mapping[str, Any]) -> 
         return
     screen.print(
         f"{_words(station).capitalize()}: weakest slot decodable with probability "
-        f"{spell_interval(record.get('decodability'))}"
+        f"{format_interval(record.get('decodability'))}"
     )
     slots: Mapping[str, Any] = record["slots"]
     shown = [name for name in CONTROLS if _any_has(slots, name)]
@@ -107,7 +107,7 @@ def _print_station(screen: Console, station: str, record: Mapping[str, Any]) -> 
         rows.append(
             (
                 slot,
-                *(spell_interval(estimates.get(name)) for name in (DECODED, *shown)),
+                *(format_interval(estimates.get(name)) for name in (DECODED, *shown)),
                 *(_estimate(estimates.get(name)) for name in lesser),
                 decoding["verdict"],
             )
@@ -129,7 +129,7 @@ def _undefined(slots: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _print_success(screen: Console, success: Mapping[str, Any]) -> None:
     overall = success["overall"]
-    screen.print(f"Success: {spell_interval(overall)} of {counted(overall['n'], 'judged image')}")
+    screen.print(f"Success: {format_interval(overall)} of {counted(overall['n'], 'judged image')}")
     groups: dict[str, Any] = {}
     for name in ("by_type", "by_split", "by_reading"):
         groups |= success.get(name) or {}
@@ -137,26 +137,26 @@ def _print_success(screen: Console, success: Mapping[str, Any]) -> None:
     if by_slot:
         headings = ("slot", "drawn right")
         screen.print(
-            make_table(headings, [(slot, spell_interval(rate)) for slot, rate in by_slot.items()])
+            make_table(headings, [(slot, format_interval(rate)) for slot, rate in by_slot.items()])
         )
     if groups:
-        figures = (f"{_words(name)} {spell_interval(rate)}" for name, rate in groups.items())
+        figures = (f"{_words(name)} {format_interval(rate)}" for name, rate in groups.items())
         screen.print("Of these " + "; ".join(figures))
 
 
 def _findings(summary: Mapping[str, Any]) -> Iterator[str]:
     for station, association in (summary.get("associations") or {}).items():
         yield (
-            f"Association, {_words(station)}: AUROC {spell_interval(association['auroc'])}, "
-            f"words alone {spell_interval(association.get('presence_auroc'))}, "
-            f"Spearman {spell_interval(association['spearman'])}, "
+            f"Association, {_words(station)}: AUROC {format_interval(association['auroc'])}, "
+            f"words alone {format_interval(association.get('presence_auroc'))}, "
+            f"Spearman {format_interval(association['spearman'])}, "
             f"p = {_p_value(association.get('p_value'))}"
         )
         yield f"  {association['sentence']}"
     repeatability = summary.get("repeatability")
     if repeatability is not None:
         line = (
-            f"Repeatability of failures over seeds: ICC {spell_interval(repeatability['overall'])}"
+            f"Repeatability of failures over seeds: ICC {format_interval(repeatability['overall'])}"
         )
         reason = repeatability.get("reason")
         yield f"{line} ({reason.rstrip('.')})" if reason else line
@@ -166,11 +166,11 @@ def _findings(summary: Mapping[str, Any]) -> Iterator[str]:
         causes = attribution["causes"]
         failing = max((share["n"] for share in causes.values()), default=0)
         yield f"  of {counted(failing, 'failing prompt')}: " + "; ".join(
-            f"{_words(name)} {spell_interval(share)}" for name, share in causes.items()
+            f"{_words(name)} {format_interval(share)}" for name, share in causes.items()
         )
         if attribution.get("details"):
             yield "  at the denoiser: " + "; ".join(
-                f"{_words(name)} {spell_interval(share)}"
+                f"{_words(name)} {format_interval(share)}"
                 for name, share in attribution["details"].items()
             )
 

@@ -22,7 +22,7 @@ from t2i_audit.run.manifest import (
     new_manifest,
 )
 from t2i_audit.run.same import other_versions, require_same
-from t2i_audit.workers import WHOLE, Share
+from t2i_audit.workers import ALONE, Worker
 
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
@@ -53,7 +53,7 @@ def open_run(
     *,
     stages: Sequence[str] = (),
     versions: Mapping[str, str] | None = None,
-    share: Share = WHOLE,
+    worker: Worker = ALONE,
 ) -> RunDirectory:
     """Make the run directory `out`, or go on with the run of the same `settings` that it holds.
 
@@ -62,7 +62,7 @@ def open_run(
         settings: all that the results depend on, in values that JSON can hold.
         stages: names of the stages in order; those the manifest lacks are added as pending.
         versions: versions to record; this machine's if None.
-        share: this process's part of the run's batches. Processes of a divided run may be in the
+        worker: this process's part of the run's batches. Processes of a divided run may be in the
             directory together, each part once.
 
     Returns:
@@ -85,7 +85,7 @@ def open_run(
     made = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = hold(out, share)
+        lock = hold(out, worker)
     except OSError as err:
         raise RunDirectoryError(f"{out} cannot be written: {err.strerror}") from err
     try:
@@ -96,7 +96,7 @@ def open_run(
         if lock.alone:
             remove_leftovers(out)
         manifest = asked if there is None else _resumed(there, asked)
-        if share.finishes or there is None:
+        if worker.finishes or there is None:
             write_json(out / MANIFEST, manifest)
         lock.let_others_in()  # so that the first to come writes the manifest
     except BaseException:
@@ -107,10 +107,10 @@ def open_run(
                 out.rmdir()
         raise
     others = other_versions(there, asked) if there is not None and there.complete else ""
-    if others and share.speaks:
+    if others and worker.speaks:
         progress.say(f"{out} was finished with other versions ({others}); it is shown as it is")
     return RunDirectory(
-        out, manifest, lock, share, resumed=there is not None, other_versions=others
+        out, manifest, lock, worker, resumed=there is not None, other_versions=others
     )
 
 
@@ -167,13 +167,13 @@ class RunDirectory:
         path: Path,
         manifest: Manifest,
         lock: RunLock,
-        share: Share,
+        worker: Worker,
         *,
         resumed: bool,
         other_versions: str = "",
     ) -> None:
         self.path = path
-        self.share = share
+        self.worker = worker
         """This process's part of the batches."""
         self.resumed = resumed
         """Whether an earlier process began this run."""
@@ -207,7 +207,7 @@ class RunDirectory:
         self._set(name, StageState("running", count, total))
 
         try:
-            shown = progress.stage if self.share.speaks else progress.silent
+            shown = progress.stage if self.worker.speaks else progress.silent
             with shown(name, total, done=done) as show:
 
                 def advance(n: int = 1) -> None:
@@ -270,7 +270,7 @@ class RunDirectory:
             )
 
     def is_at_work(self, index: int) -> bool:
-        """Whether the process with share `index` of a divided run is alive."""
+        """Whether the worker with the number `index` of a divided run is alive."""
         return self._lock.is_held(index)
 
     def close(self) -> None:
@@ -293,7 +293,7 @@ class RunDirectory:
         self._save()
 
     def _save(self) -> None:
-        if self.share.finishes:  # of several processes one keeps the manifest
+        if self.worker.finishes:  # of several processes one keeps the manifest
             write_json(self.path / MANIFEST, self._manifest)
         self._saved = time.monotonic()
 

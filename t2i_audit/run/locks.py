@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from t2i_audit.errors import RunDirectoryError
-from t2i_audit.workers import Share
+from t2i_audit.workers import Worker
 
 LOCK = ".lock"
 # Another process of a divided run may hold the lock alone for a moment, while it clears up.
@@ -24,23 +24,23 @@ PAUSE = 0.05
 class RunLock:
     """The locks that one process holds on one run directory; made by `hold`."""
 
-    def __init__(self, out: Path, share: Share, files: list[IO[str]], *, alone: bool) -> None:
+    def __init__(self, out: Path, worker: Worker, files: list[IO[str]], *, alone: bool) -> None:
         self._out = out
-        self._share = share
+        self._worker = worker
         self._files = files
         self.alone = alone
         """Whether no other process is in the directory."""
 
     def let_others_in(self) -> None:
         """From here on the other processes of a divided run may come in."""
-        if self.alone and not self._share.is_whole:
+        if self.alone and not self._worker.is_whole:
             self.alone = False
             if not _wait(self._files[0], fcntl.LOCK_SH):
                 raise _refusal(self._out, self._files[0])
 
     def is_held(self, index: int) -> bool:
-        """Whether the process with share `index` is alive."""
-        if index == self._share.index:
+        """Whether the worker with the number `index` is alive."""
+        if index == self._worker.index:
             return True
         try:
             with _own_path(self._out, index).open("r", encoding="utf-8") as file:
@@ -55,8 +55,8 @@ class RunLock:
             file.close()
 
 
-def hold(out: Path, share: Share) -> RunLock:
-    """Take the locks of `out` for a process with this share.
+def hold(out: Path, worker: Worker) -> RunLock:
+    """Take the locks of `out` for a process with this worker.
 
     Raises:
         RunDirectoryError: another process is at work there.
@@ -66,10 +66,10 @@ def hold(out: Path, share: Share) -> RunLock:
     try:
         files.append((out / LOCK).open("a+", encoding="utf-8"))
         alone = _try(files[0], fcntl.LOCK_EX)
-        if not alone and (share.is_whole or not _wait(files[0], fcntl.LOCK_SH)):
+        if not alone and (worker.is_whole or not _wait(files[0], fcntl.LOCK_SH)):
             raise _refusal(out, files[0])
-        if not share.is_whole:
-            files.append(_own_path(out, share.index).open("a+", encoding="utf-8"))
+        if not worker.is_whole:
+            files.append(_own_path(out, worker.index).open("a+", encoding="utf-8"))
             if not _wait(files[1], fcntl.LOCK_EX):
                 raise _refusal(out, files[1])
         for file in files:
@@ -80,7 +80,7 @@ def hold(out: Path, share: Share) -> RunLock:
         for file in files:
             file.close()
         raise
-    return RunLock(out, share, files, alone=alone)
+    return RunLock(out, worker, files, alone=alone)
 
 
 def is_lock(path: Path) -> bool:

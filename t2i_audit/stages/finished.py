@@ -49,7 +49,7 @@ def is_finished(run: RunDirectory) -> bool:
     first, count = (damaged or images)[0], len(damaged or images)
     more = f" (and {count - 1} more)" if count > 1 else ""
     say(f"{run.path / first} is missing or damaged{more}; what depends on it is made again")
-    if run.share.finishes:
+    if run.worker.finishes:
         for name in damaged:
             if _is_record(name):
                 (run.path / name).unlink(missing_ok=True)

@@ -88,11 +88,11 @@ def make_images(
     row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
     (run.path / IMAGES).mkdir(exist_ok=True)
     (run.path / DENOISER).mkdir(parents=True, exist_ok=True)
-    mine = [batch for batch in batches if run.share.owns(batch.index)]
-    others = [batch for batch in batches if not run.share.owns(batch.index)]
+    mine = [batch for batch in batches if run.worker.owns(batch.index)]
+    others = [batch for batch in batches if not run.worker.owns(batch.index)]
     there = [batch for batch in others if shards.path(batch.index).exists()]
     _drop_damaged(run, mine, batches)
-    counted = batches if run.share.finishes else mine
+    counted = batches if run.worker.finishes else mine
     missing = [batch for batch in counted if not shards.path(batch.index).exists()]
     total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
     # One writer beside the sampler: the device never waits for PNG files or for the judge.
@@ -113,11 +113,11 @@ def make_images(
 
         for batch in missing:
             # Looked at again: the finishing process may have taken over what began late.
-            if run.share.owns(batch.index) and not shards.path(batch.index).exists():
+            if run.worker.owns(batch.index) and not shards.path(batch.index).exists():
                 make(batch)
         settle()
-        if run.share.finishes and others:
-            waiting = [batch for batch in missing if not run.share.owns(batch.index)]
+        if run.worker.finishes and others:
+            waiting = [batch for batch in missing if not run.worker.owns(batch.index)]
             for batch in _left_by_others(run, waiting, shards, advance):
                 make(batch)
                 settle()
@@ -143,7 +143,7 @@ def _left_by_others(
     One that starts late finds them made, and goes on with the next.
     """
     while waiting:
-        orphans = [b for b in waiting if not run.is_at_work(b.index % run.share.count)]
+        orphans = [b for b in waiting if not run.is_at_work(b.index % run.worker.count)]
         made = {b.index for b in waiting if shards.path(b.index).exists()}
         advance(sum(len(batch.items) for batch in waiting if batch.index in made))
         waiting = [batch for batch in waiting if batch.index not in made]

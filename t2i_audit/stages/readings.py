@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from prompts.structure import Prompt
 from t2i_audit.activations.text.encode import EncodedSuite
-from t2i_audit.activations.text.positions import Reading
+from t2i_audit.activations.text.positions import EncoderReading
 
 BoolArray = NDArray[np.bool_]
 
@@ -23,7 +23,7 @@ LEAST_HELD = 0.5
 class Readings:
     """What each text encoder gets of each of `n` prompts."""
 
-    by_encoder: Mapping[str, tuple[Reading, ...]]
+    by_encoder: Mapping[str, tuple[EncoderReading, ...]]
     held: Mapping[str, BoolArray]
     """Encoder that is probed -> ``(n,)`` prompts of which it gets every constituent."""
     left_out: Mapping[str, int]
@@ -33,15 +33,15 @@ class Readings:
     def of(cls, parts: Sequence[EncodedSuite]) -> Readings:
         """Of a suite that was encoded in `parts`, one after the other."""
         names = list(dict.fromkeys(name for part in parts for name in part.tokens))
-        by_encoder: dict[str, tuple[Reading, ...]] = {}
+        by_encoder: dict[str, tuple[EncoderReading, ...]] = {}
         held: dict[str, BoolArray] = {}
         for name in names:
-            readings: list[Reading] = []
+            readings: list[EncoderReading] = []
             found: list[BoolArray] = []
             for part in parts:
                 n = len(next(iter(part.tokens.values())))
                 # An encoder that did not run was given none of the prompts.
-                none: list[Reading] = ["not_found"] * n
+                none: list[EncoderReading] = ["not_found"] * n
                 readings += part.readings.get(name, none)
                 found.append(part.held.get(name, np.zeros(n, dtype=bool)))
             by_encoder[name], held[name] = tuple(readings), np.concatenate(found)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from prompts.structure import Prompt
 from t2i_audit.analysis import (
     Attribution,
+    DecodedSlot,
     RunSummary,
     SlotDecoding,
-    SlotReading,
     StationSummary,
     associate,
     attribute,
@@ -123,7 +123,7 @@ def summarise(
         judge: its name.
         n_seeds: images a prompt.
         located: ``(n,)`` prompts whose words were found in what a text encoder gets; causes are
-            told of these alone.
+            given for these alone.
         read_whole: ``(n,)`` prompts that a text encoder gets to the end as they are.
         notes: sentences that stand before the standing ones.
         seed: of every resampling.
@@ -156,16 +156,16 @@ def summarise(
         for station, probes in stations.items()
     }
     # Without constituents there is nothing that could have been lost.
-    told = located & np.array([bool(prompt.constituents) for prompt in prompts])
-    attribution = _attribute(prompts, success, slot_correct, stations, told)
+    attributable = located & np.array([bool(prompt.constituents) for prompt in prompts])
+    attribution = _attribute(prompts, success, slot_correct, stations, attributable)
     excluded = int(np.isnan(success).sum())
     probed = {
         station: station_summary(probes, prompts, rng=rng) for station, probes in stations.items()
     }
     shares = None
-    if told.any():
-        owners = np.array(clusters)[told]
-        shares = attribution_shares(attribution, success[told], owners, rng=rng)
+    if attributable.any():
+        owners = np.array(clusters)[attributable]
+        shares = attribution_shares(attribution, success[attributable], owners, rng=rng)
     summary = RunSummary(
         model=model,
         suite=suite,
@@ -189,7 +189,7 @@ def summarise(
             ),
         ),
     )
-    return summary, _attribution_rows(prompts, success, attribution, stations, told)
+    return summary, _attribution_rows(prompts, success, attribution, stations, attributable)
 
 
 def _attribute(
@@ -197,24 +197,28 @@ def _attribute(
     success: FloatArray,
     slot_correct: Mapping[str, FloatArray],
     stations: Mapping[str, StationProbes],
-    told: BoolArray,
+    attributable: BoolArray,
 ) -> Attribution:
-    """The causes of the failures of those prompts of which they are to be told."""
-    own = [prompt for prompt, is_told in zip(prompts, told, strict=True) if is_told]
+    """The causes of the failures of those prompts for which causes are given."""
+    own = [prompt for prompt, own_part in zip(prompts, attributable, strict=True) if own_part]
     slots = sorted({part.slot for prompt in own for part in prompt.constituents})
     readings = {
         station: {
-            slot: SlotReading(read.lower[told], read.upper[told], read.presence_probability[told])
+            slot: DecodedSlot(
+                read.lower[attributable],
+                read.upper[attributable],
+                read.presence_probability[attributable],
+            )
             for slot, read in probes.decodability.items()
         }
         for station, probes in stations.items()
     }
     return attribute(
-        success[told],
+        success[attributable],
         {slot: [p.constituent(slot) is not None for p in own] for slot in slots},
         readings["text_encoder"],
         denoiser=readings.get("denoiser"),
-        slot_correct={slot: right[told] for slot, right in slot_correct.items()} or None,
+        slot_correct={slot: right[attributable] for slot, right in slot_correct.items()} or None,
         heads={
             slot: sorted({head.slot for prompt in own for head in prompt.heads(slot)})
             for slot in slots
@@ -256,11 +260,11 @@ def _attribution_rows(
     success: FloatArray,
     attribution: Attribution,
     stations: Mapping[str, StationProbes],
-    told: BoolArray,
+    attributable: BoolArray,
 ) -> list[dict[str, Any]]:
     weakest = {station: _weakest(probes, len(prompts)) for station, probes in stations.items()}
     nothing = np.full(len(prompts), np.nan)
-    place = {int(row): index for index, row in enumerate(np.flatnonzero(told))}
+    place = {int(row): index for index, row in enumerate(np.flatnonzero(attributable))}
     rows = []
     for row, prompt in enumerate(prompts):
         outcomes = success[row][~np.isnan(success[row])]

@@ -35,7 +35,7 @@ READ_AT_ONCE = 8  # prompts, few enough for any encoder
 
 
 @dataclass(frozen=True)
-class Plan:
+class SamplingPlan:
     """What the images of a run are made with."""
 
     sampling: Sampling
@@ -47,7 +47,9 @@ class Plan:
     """What the user is told before the run begins."""
 
 
-def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: AuditSettings) -> Plan:
+def plan_sampling(
+    loaded: LoadedModel, prompts: Sequence[Prompt], settings: AuditSettings
+) -> SamplingPlan:
     """Settle what `settings` leave open, and try it in a dry call unless the run is complete.
 
     Args:
@@ -94,7 +96,9 @@ def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: Audi
     }
     sampler |= _size(before, sampler, made)
     notes = (*_notes(chosen), *switched_off_notes(pipeline))
-    return Plan(sampling, sampler, notes, _line(loaded, len(prompts), sampling, chosen, sampler))
+    return SamplingPlan(
+        sampling, sampler, notes, _line(loaded, len(prompts), sampling, chosen, sampler)
+    )
 
 
 def _located(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Sampling:

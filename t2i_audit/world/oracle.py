@@ -42,7 +42,7 @@ class ReadObject:
 
 
 @dataclass(frozen=True)
-class Reading:
+class SceneReading:
     """Everything read from one image."""
 
     objects: tuple[ReadObject, ...]
@@ -78,7 +78,7 @@ def _centred(mask: np.ndarray) -> np.ndarray:
     return window
 
 
-def read_image(image: np.ndarray) -> Reading:
+def read_image(image: np.ndarray) -> SceneReading:
     """Read one ``uint8`` RGB image, ``(height, width, 3)``."""
     pixels = image.astype(np.int16)
     saturation = ndimage.median_filter(pixels.max(axis=2) - pixels.min(axis=2), size=3)
@@ -88,7 +88,7 @@ def read_image(image: np.ndarray) -> Reading:
         mask = labels == label
         if mask.sum() >= MINIMUM_AREA:
             objects.append(_read_object(pixels, mask))
-    return Reading(tuple(objects))
+    return SceneReading(tuple(objects))
 
 
 def _read_object(pixels: np.ndarray, mask: np.ndarray) -> ReadObject:
@@ -119,6 +119,6 @@ def relation_holds(relation: str, first: ReadObject, second: ReadObject) -> bool
     return offset > RELATION_MARGIN
 
 
-def read_images(images: Sequence[np.ndarray] | np.ndarray) -> list[Reading]:
+def read_images(images: Sequence[np.ndarray] | np.ndarray) -> list[SceneReading]:
     """Read every image of a batch."""
     return [read_image(image) for image in images]

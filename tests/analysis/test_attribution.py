@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from t2i_audit.analysis.attribution import (
     CAUSES,
     Attribution,
-    SlotReading,
+    DecodedSlot,
     attribute,
     attribution_shares,
     culprit,
@@ -19,16 +19,16 @@ from t2i_audit.analysis.attribution import (
 from t2i_audit.stats.interval import Interval
 
 
-def reading(lower: float, upper: float | None = None, presence: float = 0.5) -> SlotReading:
+def reading(lower: float, upper: float | None = None, presence: float = 0.5) -> DecodedSlot:
     """One prompt's reading of one slot; at this presence the threshold is 0.75."""
     high = lower if upper is None else upper
-    return SlotReading(np.array([lower]), np.array([high]), np.array([presence]))
+    return DecodedSlot(np.array([lower]), np.array([high]), np.array([presence]))
 
 
 def one(
     outcomes: list[float],
-    encoder: SlotReading,
-    denoiser: SlotReading | None = None,
+    encoder: DecodedSlot,
+    denoiser: DecodedSlot | None = None,
 ) -> tuple[str, str]:
     """Cause and detail of a single prompt with one slot."""
     result = attribute(
@@ -77,7 +77,7 @@ def test_a_slot_that_was_not_read_is_unclear() -> None:
     [(LOST, "lost_on_the_way_in"), (HELD, "held_not_drawn"), (ASTRIDE, "unclear")],
 )
 def test_the_denoiser_station_says_where_the_denoiser_failed(
-    inside: SlotReading, detail: str
+    inside: DecodedSlot, detail: str
 ) -> None:
     assert one([0, 0], HELD, inside) == ("denoiser", detail)
 
@@ -200,7 +200,7 @@ def planted(
     n = len(held)
     success = (rng.random((n, seeds)) < rate[:, None]).astype(float)
     p = np.clip(np.where(held, 0.93, 0.5) + rng.normal(0, 0.04, n), 0, 1)
-    slot = SlotReading(p - 0.05, p + 0.05, np.full(n, 0.5))
+    slot = DecodedSlot(p - 0.05, p + 0.05, np.full(n, 0.5))
     return attribute(success, {"relation": np.ones(n, bool)}, {"relation": slot}), success
 
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from t2i_audit import io as files
-from t2i_audit.report.tables import spell_interval
+from t2i_audit.report.tables import format_interval
 from t2i_audit.report.terminal import print_run, print_summary
 from t2i_audit.run.directory import open_run
 
@@ -155,7 +155,7 @@ def test_a_run_without_images_shows_its_probe_alone() -> None:
 
 
 def test_an_estimate_without_ends_stands_alone() -> None:
-    assert spell_interval({"estimate": 0.5, "lower": None, "upper": None, "n": 2}) == "0.50"
+    assert format_interval({"estimate": 0.5, "lower": None, "upper": None, "n": 2}) == "0.50"
 
 
 def test_a_finished_run_is_printed_as_json(

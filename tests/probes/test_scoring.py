@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
-from t2i_audit.probes.scoring import Resampler, Tally
+from t2i_audit.probes.scoring import PredictionCounts, Resampler
 
 
-def once(correct: np.ndarray, labels: np.ndarray, classes: int) -> Tally:
+def once(correct: np.ndarray, labels: np.ndarray, classes: int) -> PredictionCounts:
     """Every prompt tested in one fold."""
-    return Tally.of(labels, classes, [(np.arange(len(labels)), correct)])
+    return PredictionCounts.of(labels, classes, [(np.arange(len(labels)), correct)])
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60))
@@ -37,7 +37,7 @@ def test_a_prompt_counts_by_its_mean_over_the_folds_that_test_it() -> None:
     ]
     resampler = Resampler.of(["a", "b", "c"], seed=0, resamples=10)
 
-    score = resampler.balanced_accuracy(Tally.of(np.array([0, 0, 1]), 2, folds))
+    score = resampler.balanced_accuracy(PredictionCounts.of(np.array([0, 0, 1]), 2, folds))
 
     assert score.interval.estimate == (0.75 + 0) / 2
 
@@ -62,7 +62,7 @@ def test_many_at_once_are_what_each_is_alone() -> None:
     for classes in (2, 5, 3):
         labels = rng.integers(classes, size=60)
         folds = [(rng.permutation(60)[:20], rng.random(20) < 0.5) for _ in range(3)]
-        tallies.append(Tally.of(labels, classes, folds))
+        tallies.append(PredictionCounts.of(labels, classes, folds))
 
     together = resampler.balanced_accuracies(tallies)
 

@@ -13,7 +13,7 @@ from prompts.suites import load_suite
 from t2i_audit.activations.readable import targets_at
 from t2i_audit.probes.features import FeatureBlock, presence_counts, slot_targets
 from t2i_audit.probes.folds import composition_folds
-from t2i_audit.probes.plan import Plan, tasks_of
+from t2i_audit.probes.plan import ProbePlan, tasks_of
 from t2i_audit.probes.reading import read_block
 from t2i_audit.probes.station import StationProbes, probe_station
 
@@ -163,13 +163,13 @@ def test_values_that_the_training_prompts_lack_are_counted_not_scored(
     target = next(t for t in slot_targets(prompts) if t.name == "object_1.colour")
     one_place = block(prompts, written(prompts, SLOTS))
     (task,) = tasks_of([target], folds, seed=0)
-    whole = read_block(one_place, Plan.of(one_place.valid, [task], folds))[0]
+    whole = read_block(one_place, ProbePlan.of(one_place.valid, [task], folds))[0]
 
     # The same prompts, but the value `red` is never valid where a fold trains.
     red = target.labels == target.classes.index("red")
     starved = [type(fold)(fold.held_out, fold.train & ~red) for fold in folds]
     (task,) = tasks_of([target], starved, seed=0)
-    read = read_block(one_place, Plan.of(one_place.valid, [task], starved))[0]
+    read = read_block(one_place, ProbePlan.of(one_place.valid, [task], starved))[0]
 
     lost = sum(int((fold.test(target) & red).sum()) for fold in starved)
     assert whole.masked == 0

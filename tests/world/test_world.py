@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompts.world import COLOURS, RELATIONS, SHAPES, Content, SceneType, sample_content
-from t2i_audit.world.oracle import Reading, read_image, read_images, relation_holds
+from t2i_audit.world.oracle import SceneReading, read_image, read_images, relation_holds
 from t2i_audit.world.render import coverage, render
 from t2i_audit.world.scenes import IMAGE_SIZE, Scene, place
 
@@ -23,7 +23,7 @@ def sampled(count: int, *, seed: int) -> list[tuple[Content, Scene]]:
     return [(content, place(content, scene_rng)) for content in contents]
 
 
-def agrees(reading: Reading, content: Content) -> bool:
+def agrees(reading: SceneReading, content: Content) -> bool:
     """Whether a reading is the content, relation included."""
     found = sorted((item.colour, item.shape) for item in reading.objects)
     if found != sorted(content.objects) or not reading.readable:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from t2i_audit.activations.features import Features, FeatureWriter
-from t2i_audit.activations.text.hooks import Call, pooled_is_used, recording
+from t2i_audit.activations.text.hooks import EncoderCall, pooled_is_used, recording
 from t2i_audit.activations.text.padding import cuttable, padding_cut
 from t2i_audit.activations.text.positions import (
+    EncoderReading,
     PromptTokens,
-    Reading,
     locate_all,
     token_averages,
 )
@@ -48,7 +48,7 @@ class EncodedSuite:
     """What was found out of the texts that an encoder does not get as they are."""
 
     @property
-    def readings(self) -> dict[str, tuple[Reading, ...]]:
+    def readings(self) -> dict[str, tuple[EncoderReading, ...]]:
         """Encoder -> what it gets of each prompt."""
         return {name: tuple(own.reading for own in each) for name, each in self.tokens.items()}
 
@@ -160,7 +160,7 @@ class _Held:
     """The rows of one call of an encoder that hold prompts of the suite."""
 
     encoder: TextEncoder
-    call: Call
+    call: EncoderCall
     lines: np.ndarray
     """``(r,)`` rows of the call; one that several prompts share occurs several times."""
     rows: np.ndarray
@@ -228,7 +228,7 @@ class _Held:
 
 def _calls_of(
     encoder: TextEncoder,
-    calls: Sequence[Call],
+    calls: Sequence[EncoderCall],
     batch: Sequence[str],
     rows_of: Mapping[str, Sequence[int]],
     model: str,

@@ -18,7 +18,7 @@ EMBEDDINGS = "embeddings"  # the layer before the first block
 
 
 @dataclass(eq=False)
-class Call:
+class EncoderCall:
     """What one forward pass of an encoder computed."""
 
     ids: torch.Tensor
@@ -32,14 +32,14 @@ class Call:
 @contextmanager
 def recording(
     encoders: Sequence[TextEncoder], *, states: bool = True
-) -> Iterator[dict[str, list[Call]]]:
+) -> Iterator[dict[str, list[EncoderCall]]]:
     """Record every forward pass of `encoders` while the block runs: name -> calls in order.
 
     Args:
         encoders: from `text_encoders`.
         states: keep hidden states and pooled outputs, or the token ids alone.
     """
-    calls: dict[str, list[Call]] = {encoder.name: [] for encoder in encoders}
+    calls: dict[str, list[EncoderCall]] = {encoder.name: [] for encoder in encoders}
     with ExitStack() as stack:
         for encoder in encoders:
             for handle in _attach(encoder, calls[encoder.name], states):
@@ -110,7 +110,7 @@ def pooled_is_used(pooled: torch.Tensor, returned: Sequence[torch.Tensor]) -> bo
     return False
 
 
-def _attach(encoder: TextEncoder, calls: list[Call], states: bool) -> Iterator[Any]:
+def _attach(encoder: TextEncoder, calls: list[EncoderCall], states: bool) -> Iterator[Any]:
     def keep_state(layer: str, state: torch.Tensor) -> None:
         calls[-1].states[layer] = state
 
@@ -119,7 +119,9 @@ def _attach(encoder: TextEncoder, calls: list[Call], states: bool) -> Iterator[A
         if pooled is not None:
             calls[-1].pooled = pooled.detach()
 
-    yield from watch(encoder, lambda ids: calls.append(Call(ids)), keep_state if states else None)
+    yield from watch(
+        encoder, lambda ids: calls.append(EncoderCall(ids)), keep_state if states else None
+    )
     if states:
         yield encoder.model.register_forward_hook(keep_pooled)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.text.hooks import Call, recording
+from t2i_audit.activations.text.hooks import EncoderCall, recording
 from t2i_audit.pipelines.text_encoders import TextEncoder
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _filled(output: Any, length: int, whole: int) -> Any:
     return output
 
 
-def _same(encoder: TextEncoder, whole: Sequence[Call], cut: Sequence[Call]) -> bool:
+def _same(encoder: TextEncoder, whole: Sequence[EncoderCall], cut: Sequence[EncoderCall]) -> bool:
     import torch
 
     shortened = False

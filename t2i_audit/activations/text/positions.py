@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from prompts.structure import Prompt
 
-Reading = Literal["whole", "cut_off", "changed", "not_found", "not_finite"]
+EncoderReading = Literal["whole", "cut_off", "changed", "not_found", "not_finite"]
 """What an encoder gets of a prompt: all of it, its beginning, the prompt as the pipeline changed
 it, or something else. ``not_finite``: it gets the prompt, and its states are NaN or infinite."""
 
@@ -43,7 +43,7 @@ class PromptTokens:
     where the prompt was not found."""
     slots: dict[str, tuple[int, ...]]
     """Tokens of each constituent; one that is not in the row, wholly or in part, is not here."""
-    reading: Reading
+    reading: EncoderReading
     located: bool
     """Whether the encoder gets every constituent, in a text that was not cut off."""
 
