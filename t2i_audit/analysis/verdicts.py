@@ -64,8 +64,8 @@ def association_verdict(
     if near_zero:
         text = (
             f"Failures do not repeat over seeds beyond chance (ICC {format_estimate(ceiling)}), so "
-            "nothing computed from the prompt can be shown to predict them ({figure}); this does not say "
-            "that decodability does not matter."
+            f"nothing computed from the prompt can be shown to predict them ({figure}); this does "
+            "not say that decodability does not matter."
         )
         if ceiling.upper > 0.5:
             text += " The interval is wide: more prompts or seeds would tell."
