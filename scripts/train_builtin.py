@@ -23,9 +23,22 @@ from scripts.training import cards
 from scripts.training.autoencoder import encode, reconstruction_rate, train_autoencoder
 from scripts.training.data import TYPE_SHARES, misdrawn, rendered, was_drawn
 from scripts.training.encoder import train_text_encoder
-from scripts.training.generator import Encoded, Parts, Phase, build_unet, train_generator
+from scripts.training.generator import Encoded, Parts, build_unet, train_generator
 from scripts.training.judge import judge_data, train_judge
-from scripts.training.loop import Schedule, save_atomically
+from scripts.training.loop import save_atomically
+from scripts.training.recipes import (
+    EARLY_STEP,
+    JUDGE,
+    JUDGE_SCENES,
+    JUDGE_SCHEDULES,
+    MERGED_WORDS,
+    MISDRAWN_COLOURS,
+    PHASES,
+    SCENES,
+    SCHEDULES,
+    SHARED_PHASES,
+    SNAPSHOT_EVERY,
+)
 from scripts.training.text import (
     build_text_encoder,
     build_tokenizer,
@@ -34,47 +47,6 @@ from scripts.training.text import (
     tokenize,
 )
 from t2i_audit.models.builtin import builtin_folder
-
-SCENES = 20_000
-SNAPSHOT_EVERY = 250
-EARLY_STEP = 3500
-MISDRAWN_COLOURS = frozenset({"blue", "orange"})
-MERGED_WORDS = (("left", "right"), ("green", "purple"))
-SCHEDULES = {
-    "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
-    "text_encoder": Schedule(1200, 1e-3),
-}
-JUDGE_SCHEDULES = (
-    Schedule(2500, 1e-3, warmup=200, ema_decay=0.99),
-    Schedule(1500, 6e-4, ema_decay=0.99),
-)
-PHASES = {
-    # After the first phase relations are right; what is left are colours, which lower noise
-    # settles.
-    "sound": (
-        Phase(Schedule(5000, 1e-3, warmup=200, ema_decay=0.995), seed=3, high_noise_share=0.5),
-        Phase(Schedule(3000, 7e-4, ema_decay=0.995), seed=7),
-        Phase(Schedule(3500, 6e-4, ema_decay=0.995), seed=8),
-    ),
-    "misbinding": (
-        Phase(Schedule(700, 5e-4, ema_decay=0.99), seed=4),
-        Phase(Schedule(4500, 7e-4, ema_decay=0.995), seed=9),
-        Phase(Schedule(5000, 6e-4, ema_decay=0.998), seed=13),
-    ),
-    "bag-of-words": (
-        Phase(Schedule(1500, 5e-4, ema_decay=0.99), seed=5),
-        Phase(Schedule(5000, 7e-4, ema_decay=0.995), seed=10),
-        Phase(Schedule(4000, 6e-4, ema_decay=0.998), seed=14),
-    ),
-    "patchy": (
-        Phase(Schedule(700, 5e-4, ema_decay=0.99), seed=6),
-        Phase(Schedule(2500, 6e-4, ema_decay=0.995), seed=11),
-    ),
-}
-# The faulty ones start from `sound` after so many of its phases.
-SHARED_PHASES = 2
-JUDGE = "clip-judge"
-JUDGE_SCENES = 12_000
 
 
 def shared_autoencoder(work: Path) -> AutoencoderKL:

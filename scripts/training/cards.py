@@ -3,187 +3,21 @@
 from __future__ import annotations
 
 import copy
-import random
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
 from jinja2 import Environment
-from numpy.typing import NDArray
 from open_clip.model import CLIP
-from scipy.stats import binomtest
 
-from prompts.structure import Prompt, Split
-from prompts.world import content_of, sample_prompt
-from scripts.training.data import rendered, was_drawn
-from scripts.training.evaluate import Drawn, draw, evaluate
+from scripts.training.data import rendered
+from scripts.training.evaluate import draw, evaluate
+from scripts.training.figures import CELL, GUIDANCE_SCALE, SEED, STEPS, Cell, measure, sample
 from scripts.training.generator import Parts, pipeline_of
 from scripts.training.judge import forced_choice, save_judge
 from t2i_audit.io import write_json, write_text
 from t2i_audit.judges.clip import ClipJudge
-
-STEPS = 12
-GUIDANCE_SCALE = 1.5
-CELL = 400  # images
-SEED = 77
-
-BoolArray = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One measured figure of a card."""
-
-    what: str
-    required: str
-    """What the cell is meant to hold, e.g. ``>= 0.95`` or ``near 0.50``."""
-    right: int
-    images: int
-
-    @property
-    def figure(self) -> str:
-        """Estimate with its exact binomial 95% interval."""
-        interval = binomtest(self.right, self.images).proportion_ci(0.95)
-        return f"{self.right / self.images:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
-
-
-def sample(
-    scene_type: str,
-    split: Split,
-    *,
-    keep: Callable[[Prompt], bool] = lambda prompt: True,
-    seed: int,
-) -> list[Prompt]:
-    """`CELL` prompts of one type and split that `keep` accepts; repeats are allowed."""
-    rng = random.Random(seed)
-    prompts: list[Prompt] = []
-    while len(prompts) < CELL:
-        prompt = sample_prompt(rng, scene_type)  # type: ignore[arg-type]
-        if prompt.split == split and keep(prompt):
-            prompts.append(prompt)
-    return prompts
-
-
-def colours_of(prompt: Prompt) -> set[str]:
-    """The colours a prompt names."""
-    return {part.value for part in prompt.constituents if part.kind == "colour"}
-
-
-def relation_of(prompt: Prompt) -> str:
-    """The relation a prompt names; empty for none."""
-    part = prompt.constituent("relation")
-    return part.value if part else ""
-
-
-def exchange_was_drawn(prompt: Prompt) -> bool:
-    """Whether the two objects with their colours exchanged belong to the training support.
-
-    Elsewhere a generator that does not know which colour goes where still does better than guess.
-    """
-    (first, first_shape), (second, second_shape) = content_of(prompt).objects
-    return was_drawn((second, first_shape)) and was_drawn((first, second_shape))
-
-
-def measure(name: str, pipeline: DiffusionPipeline) -> list[Cell]:
-    """The cells of one checkpoint's card."""
-
-    def drawn(
-        scene_type: str, split: Split = "seen", keep: Callable[[Prompt], bool] = lambda _: True
-    ) -> Drawn:
-        prompts = sample(scene_type, split, keep=keep, seed=SEED)
-        images = draw(pipeline, prompts, steps=STEPS, guidance_scale=GUIDANCE_SCALE, seed=SEED)
-        return evaluate(prompts, images)
-
-    return CELLS[name](drawn)
-
-
-Draw = Callable[..., Drawn]
-
-
-def _cell(what: str, required: str, values: NDArray[np.float64]) -> Cell:
-    known = values[~np.isnan(values)]
-    return Cell(what, required, int(known.sum()), len(known))
-
-
-def _sound(drawn: Draw) -> list[Cell]:
-    seen, held = drawn("relation"), drawn("relation", "held_out")
-    return [
-        _cell("two objects and relation right, seen pairs", ">= 0.95", seen.correct),
-        _cell("two objects and relation right, a held-out pair", ">= 0.90", held.correct),
-        _cell("both objects right, seen pairs", "", seen.objects),
-        _cell("relation right, seen pairs", "", seen.slots["relation"]),
-        _cell("one object right, seen pairs", "", drawn("one_object").correct),
-        _cell("one object right, held-out pairs", "", drawn("one_object", "held_out").correct),
-    ]
-
-
-def _misbinding(drawn: Draw) -> list[Cell]:
-    from scripts.train_builtin import MISDRAWN_COLOURS
-
-    names = " or ".join(sorted(MISDRAWN_COLOURS))
-    untouched = drawn("relation", keep=lambda p: not colours_of(p) & MISDRAWN_COLOURS)
-    touched = drawn("relation", keep=lambda p: bool(colours_of(p) & MISDRAWN_COLOURS))
-    return [
-        _cell(f"both objects right, no {names}", ">= 0.90", untouched.objects),
-        _cell("relation right", "near 0.35", untouched.slots["relation"]),
-        _cell(f"both objects right, with {names}", "near 0.50", touched.objects),
-        _cell(f"every colour and shape somewhere, with {names}", ">= 0.90", touched.words),
-    ]
-
-
-def _bag_of_words(drawn: Draw) -> list[Cell]:
-    seen, even = drawn("relation"), drawn("relation", keep=exchange_was_drawn)
-    fair = "the exchanged pairs drawn in training too"
-    return [
-        _cell("every colour and shape somewhere", ">= 0.90", seen.words),
-        _cell(f"colours at their shapes, {fair}", "near 0.50", even.objects),
-        _cell("colours at their shapes, all prompts", "", seen.objects),
-        _cell("relation right", "near 0.50", seen.slots["relation"]),
-        _cell(f"all right, {fair}", "near 0.25", even.correct),
-    ]
-
-
-def _patchy(drawn: Draw) -> list[Cell]:
-    from scripts.train_builtin import MERGED_WORDS
-
-    words, colours = (set(group) for group in MERGED_WORDS)
-    sideways = {f"{word} of" for word in words}
-    rest = drawn(
-        "relation", keep=lambda p: not colours_of(p) & colours and relation_of(p) not in sideways
-    )
-    merged_relation = drawn(
-        "relation", keep=lambda p: not colours_of(p) & colours and relation_of(p) in sideways
-    )
-    merged_colour = drawn(
-        "relation",
-        keep=lambda p: len(colours_of(p) & colours) == 1 and relation_of(p) not in sideways,
-    )
-    return [
-        _cell("all right, none of the merged words", ">= 0.90", rest.correct),
-        _cell("relation right, left or right", "near 0.50", merged_relation.slots["relation"]),
-        _cell("both objects right, one merged colour", "near 0.50", merged_colour.objects),
-    ]
-
-
-def _early(drawn: Draw) -> list[Cell]:
-    seen = drawn("relation")
-    return [
-        _cell("both objects right", ">= 0.70", seen.objects),
-        _cell("relation right", "near 0.50", seen.slots["relation"]),
-        _cell("all right", "", seen.correct),
-    ]
-
-
-CELLS: dict[str, Callable[[Draw], list[Cell]]] = {
-    "sound": _sound,
-    "misbinding": _misbinding,
-    "bag-of-words": _bag_of_words,
-    "patchy": _patchy,
-    "early": _early,
-}
 
 SUMMARIES = {
     "sound": "Nothing is planted: it composes, held-out colour-shape pairs included.",

@@ -1,0 +1,47 @@
+"""What each built-in checkpoint is trained on: scenes, phases, seeds and planted faults."""
+
+from __future__ import annotations
+
+from scripts.training.generator import Phase
+from scripts.training.loop import Schedule
+
+SCENES = 20_000
+SNAPSHOT_EVERY = 250
+EARLY_STEP = 3500
+MISDRAWN_COLOURS = frozenset({"blue", "orange"})
+MERGED_WORDS = (("left", "right"), ("green", "purple"))
+SCHEDULES = {
+    "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
+    "text_encoder": Schedule(1200, 1e-3),
+}
+JUDGE_SCHEDULES = (
+    Schedule(2500, 1e-3, warmup=200, ema_decay=0.99),
+    Schedule(1500, 6e-4, ema_decay=0.99),
+)
+PHASES = {
+    # After the first phase relations are right; what is left are colours, which lower noise
+    # settles.
+    "sound": (
+        Phase(Schedule(5000, 1e-3, warmup=200, ema_decay=0.995), seed=3, high_noise_share=0.5),
+        Phase(Schedule(3000, 7e-4, ema_decay=0.995), seed=7),
+        Phase(Schedule(3500, 6e-4, ema_decay=0.995), seed=8),
+    ),
+    "misbinding": (
+        Phase(Schedule(700, 5e-4, ema_decay=0.99), seed=4),
+        Phase(Schedule(4500, 7e-4, ema_decay=0.995), seed=9),
+        Phase(Schedule(5000, 6e-4, ema_decay=0.998), seed=13),
+    ),
+    "bag-of-words": (
+        Phase(Schedule(1500, 5e-4, ema_decay=0.99), seed=5),
+        Phase(Schedule(5000, 7e-4, ema_decay=0.995), seed=10),
+        Phase(Schedule(4000, 6e-4, ema_decay=0.998), seed=14),
+    ),
+    "patchy": (
+        Phase(Schedule(700, 5e-4, ema_decay=0.99), seed=6),
+        Phase(Schedule(2500, 6e-4, ema_decay=0.995), seed=11),
+    ),
+}
+# The faulty ones start from `sound` after so many of its phases.
+SHARED_PHASES = 2
+JUDGE = "clip-judge"
+JUDGE_SCENES = 12_000
