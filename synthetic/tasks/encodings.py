@@ -200,17 +200,17 @@ class Invertible:
     def encode(self, codes: torch.Tensor, rngs: Sequence[np.random.Generator]) -> torch.Tensor:
         values = codes
         for index, layer in enumerate(self.layers):
-            kept, changed = _halves(values, index)
-            factor, shift = _factor_and_shift(layer, kept)
-            values = _joined(kept, changed * factor + shift, index)
+            unchanged, changed = _halves(values, index)
+            factor, shift = _factor_and_shift(layer, unchanged)
+            values = _joined(unchanged, changed * factor + shift, index)
         return values
 
     def decode(self, values: torch.Tensor) -> torch.Tensor:
         """The codes of which `values` are the encoding."""
         for index in reversed(range(len(self.layers))):
-            kept, changed = _halves(values, index)
-            factor, shift = _factor_and_shift(self.layers[index], kept)
-            values = _joined(kept, (changed - shift) / factor, index)
+            unchanged, changed = _halves(values, index)
+            factor, shift = _factor_and_shift(self.layers[index], unchanged)
+            values = _joined(unchanged, (changed - shift) / factor, index)
         return values
 
 
@@ -264,14 +264,14 @@ def _halves(values: torch.Tensor, layer: int) -> tuple[torch.Tensor, torch.Tenso
     return (second, first) if layer % 2 else (first, second)
 
 
-def _joined(kept: torch.Tensor, changed: torch.Tensor, layer: int) -> torch.Tensor:
-    return torch.cat((changed, kept) if layer % 2 else (kept, changed), dim=2)
+def _joined(unchanged: torch.Tensor, changed: torch.Tensor, layer: int) -> torch.Tensor:
+    return torch.cat((changed, unchanged) if layer % 2 else (unchanged, changed), dim=2)
 
 
 def _factor_and_shift(
-    layer: tuple[torch.Tensor, ...], kept: torch.Tensor
+    layer: tuple[torch.Tensor, ...], unchanged: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    hidden = torch.sigmoid(torch.bmm(kept, layer[0]))
+    hidden = torch.sigmoid(torch.bmm(unchanged, layer[0]))
     hidden = torch.sigmoid(torch.bmm(hidden, layer[1]))
     log_factor, shift = torch.bmm(hidden, layer[2]).chunk(2, dim=2)
     return torch.tanh(log_factor) * 0.5 + 1, shift

@@ -105,8 +105,8 @@ class Preference:
         kinds = torch.from_numpy(np.concatenate([kind for _, kind in worlds]))
         worth = torch.bmm(codes, self.preferences).flatten(0, 1)
         rewards = torch.gather(worth, 1, kinds)
-        cells, left, actions = _walks(places, rewards, samples)
-        inputs = observe(places[:, :OBJECTS], kinds, cells, left, self.features)
+        cells, remaining, actions = _walks(places, rewards, samples)
+        inputs = observe(places[:, :OBJECTS], kinds, cells, remaining, self.features)
         return Samples(
             inputs.view(members, tasks, samples, -1),
             actions.view(members, tasks, samples),
@@ -167,7 +167,7 @@ def observe(
     object_cells: torch.Tensor,
     kinds: torch.Tensor,
     agent_cells: torch.Tensor,
-    left: torch.Tensor,
+    remaining: torch.Tensor,
     features: int,
 ) -> torch.Tensor:
     """The observation: remaining objects, agent and walls of all cells, scaled to unit mean square.
@@ -176,7 +176,7 @@ def observe(
         object_cells: cell of each object, an index into `free_cells`, ``(n, objects)``.
         kinds: kind of each object, ``(n, objects)``.
         agent_cells: cell of the agent at each step, ``(n, steps)``.
-        left: which objects remain, as bits, ``(n, steps)``.
+        remaining: which objects remain, as bits, ``(n, steps)``.
         features: number of kinds.
 
     Returns:
@@ -191,8 +191,8 @@ def observe(
     world, step = torch.arange(n)[:, None], torch.arange(steps)[None]
     seen[world, step, at[agent_cells], features] = 1.0
     for index in range(object_cells.shape[1]):
-        there = (left >> index & 1).bool()
-        rows, columns = torch.nonzero(there, as_tuple=True)
+        is_there = (remaining >> index & 1).bool()
+        rows, columns = torch.nonzero(is_there, as_tuple=True)
         seen[rows, columns, at[object_cells[rows, index]], kinds[rows, index]] = 1.0
     flat = seen.flatten(2)
     return flat * flat.square().mean(dim=2, keepdim=True).add(1e-6).rsqrt()
@@ -208,8 +208,8 @@ def _walks(
             places.split(BLOCK), rewards.split(BLOCK), strict=True
         )
     ]
-    cells, left, actions = (torch.cat(part) for part in zip(*parts, strict=True))
-    return cells, left, actions
+    cells, remaining, actions = (torch.cat(part) for part in zip(*parts, strict=True))
+    return cells, remaining, actions
 
 
 def _walk(
@@ -220,16 +220,18 @@ def _walk(
     values = action_values(object_cells, rewards)
     next_cell = _next_cells()
     row = torch.arange(n)
-    left = torch.full((n,), 2**objects - 1)
+    remaining = torch.full((n,), 2**objects - 1)
     ended = torch.zeros(n, dtype=torch.bool)
     walked = []
     for _ in range(steps):
-        action = values[row, cell, left].argmax(dim=1)
-        walked.append((cell, left, torch.where(ended, -1, action)))
+        action = values[row, cell, remaining].argmax(dim=1)
+        walked.append((cell, remaining, torch.where(ended, -1, action)))
         ended = ended | (action == NOTHING)
         cell = next_cell[cell, action]
         for index in range(objects):
-            left = torch.where(object_cells[:, index] == cell, left & ~(1 << index), left)
+            remaining = torch.where(
+                object_cells[:, index] == cell, remaining & ~(1 << index), remaining
+            )
     cells, lefts, actions = (torch.stack(part, dim=1) for part in zip(*walked, strict=True))
     return cells, lefts, actions
 

@@ -188,14 +188,14 @@ def _connected_training(
         known = {module for index in order[:first] for module in compositions[index]}
         if first + modules - len(known) <= trained:
             break
-    chosen, left = list(order[:first]), order[first:]
+    chosen, remaining = list(order[:first]), order[first:]
     for module in set(range(modules)) - known:
         joining = [
             index
-            for index in left
+            for index in remaining
             if len(compositions[index]) > 1 and set(compositions[index]) - known == {module}
         ]
-        chosen.append(int(rng.choice(joining or left)))
+        chosen.append(int(rng.choice(joining or remaining)))
     return chosen
 
 
@@ -206,15 +206,15 @@ def _balanced_order(
     table = masks(compositions, modules)
     sizes = table.sum(axis=1)
     counts = np.zeros(modules)
-    left = np.ones(len(compositions), dtype=bool)
+    remaining = np.ones(len(compositions), dtype=bool)
     chosen: list[int] = []
     for _ in range(len(compositions) - held_out):
         frequency = table @ counts / sizes + 1e-3 * rng.random(len(compositions))
-        index = int(np.argmin(np.where(left, frequency, np.inf)))
+        index = int(np.argmin(np.where(remaining, frequency, np.inf)))
         chosen.append(index)
-        left[index] = False
+        remaining[index] = False
         counts += table[index]
-    return [*(int(index) for index in np.flatnonzero(left)), *chosen]
+    return [*(int(index) for index in np.flatnonzero(remaining)), *chosen]
 
 
 def _spanning(

@@ -7,7 +7,6 @@ help and for a command that the program itself does not have.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -25,25 +24,29 @@ GROUP = "t2i_audit.commands"
 class ProgramCommands(TyperGroup):
     """The program's own commands, and after them those of other packages."""
 
-    @cached_property
-    def _entries(self) -> dict[str, EntryPoint]:
-        # This costs tens of milliseconds, which a command of the program itself need not pay.
-        from importlib.metadata import entry_points
-
-        return {entry.name: entry for entry in entry_points(group=GROUP)}
+    _complete = False
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands, in the order of the help."""
-        own = super().list_commands(ctx)
-        return [*own, *sorted(set(self._entries) - set(own))]
+        self._add_others()
+        return super().list_commands(ctx)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name, or None."""
-        own = super().get_command(ctx, cmd_name)
-        if own is not None:
-            return own
-        entry = self._entries.get(cmd_name)
-        return None if entry is None else _command(entry)
+        if cmd_name not in self.commands:
+            self._add_others()
+        return super().get_command(ctx, cmd_name)
+
+    def _add_others(self) -> None:
+        if self._complete:
+            return
+        # This costs tens of milliseconds, which a command of the program itself need not pay.
+        from importlib.metadata import entry_points
+
+        for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+            if entry.name not in self.commands:
+                self.commands[entry.name] = _command(entry)
+        self._complete = True
 
 
 def load(entry: EntryPoint) -> typer.Typer:
@@ -87,8 +90,7 @@ def _command(entry: EntryPoint) -> TyperGroup:
         app = load(entry)
     except AuditError as err:
         return BrokenCommand(entry.name, err)
-    app.rich_markup_mode = None
-    app.pretty_exceptions_enable = False
+    app.rich_markup_mode = None  # plain help, as that of the program itself
     group = get_group(app)
     group.name = entry.name
     return group

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from synthetic.evaluation.results import result_from_json, result_to_json
 from synthetic.evaluation.run_files import read_run, run_path, write_run
 from synthetic.experiments.runner import train_group
+from synthetic.presets import preset_settings
 from synthetic.records import COLUMNS, record_of, run_of
 from synthetic.settings import (
     HierarchySettings,
@@ -20,6 +22,7 @@ from synthetic.settings import (
     RunSettings,
 )
 from synthetic.training.ensemble import make_ensemble
+from synthetic.training.process_state import limited_threads, thread_variables
 from synthetic.training.train import train
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.io import write_json
@@ -158,7 +161,30 @@ def test_a_written_result_is_read_back(tmp_path: Path) -> None:
     assert repr(result_from_json(result_to_json(result))) == repr(result)
 
 
-def test_training_leaves_the_processs_precision_as_it_was() -> None:
+@pytest.mark.parametrize(
+    ("options", "codes"),
+    [({}, "k-hot"), ({"encoding": "none"}, "discrete")],
+    ids=["by default", "with an encoding"],
+)
+def test_the_hierarchys_preset_keeps_its_own_codes(options: dict[str, str], codes: str) -> None:
+    defaults = {"encoding": "identity", "codes": "discrete"}
+
+    run = preset_settings("small", family="hierarchy", **{**defaults, **options})
+
+    assert run.task == HierarchySettings(symbols=6, synonyms=3, levels=3)
+    assert run.codes == codes
+
+
+def test_threads_are_restored_after_the_block() -> None:
+    before = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+
+    with limited_threads(3), thread_variables(3):
+        assert (torch.get_num_threads(), os.environ["OMP_NUM_THREADS"]) == (3, "3")
+
+    assert (torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")) == before
+
+
+def test_training_leaves_the_precision_of_the_process_as_it_was() -> None:
     before = torch.backends.cuda.matmul.allow_tf32
 
     train(make_ensemble([SMALL]), precision="tf32")

@@ -76,6 +76,23 @@ def test_a_shard_that_is_missing_is_named(
     assert not (tmp_path / "merged").exists()
 
 
+def test_a_sweep_with_settings_of_another_version_is_not_merged(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = json.loads((whole / "manifest.json").read_text())
+    manifest["settings"]["runs"]["0"]["colour"] = "red"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "manifest.json").write_text(json.dumps(manifest))
+
+    code = main(["synthetic", "merge", str(tmp_path / "other"), "--out", str(tmp_path / "m")])
+
+    captured = capsys.readouterr()
+    assert code == 2
+    assert captured.err.count("\n") == 1
+    assert f"the manifest of {tmp_path / 'other'} cannot be used" in captured.err
+    assert "unknown setting 'colour'" in captured.err
+
+
 def test_a_lost_run_is_trained_again_with_the_same_result(whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "again"
     assert sweep(out) == 0
