@@ -1,5 +1,6 @@
-"""Synthetic task families whose constituents are known: what the probe must find, and what not.
+"""Synthetic task families with known constituents: what a probe must find, and what not.
 
-`synthetic.validate.validate`, `synthetic.sweep.sweep` and `merge`, `synthetic.single.train_one` and
-`synthetic.construction.report` are the commands as functions; each returns a frozen result.
+The packages build on each other in this order: `tasks`, `students`, `training`, `evaluation`,
+`report`, `experiments`. `experiments.validate.validate`, `experiments.sweep.sweep` and `merge`, and
+`experiments.one_student.train_one` are the commands as functions; each returns a frozen result.
 """

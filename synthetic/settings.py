@@ -1,42 +1,131 @@
-"""What a run is: every setting that its result depends on, checked before work starts."""
+"""Everything that the result of a run depends on, checked before work starts.
+
+Each task family has a settings type of its own; `RunSettings` adds the support, the student and its
+training. Error messages name the options of the command line.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, get_args
 
-from synthetic.codes import CodeDistribution
-from synthetic.encodings import EncodingName
-from synthetic.supports import SupportKind
 from t2i_audit.errors import AuditError
 
 FamilyName = Literal["hyperteacher", "preference", "hierarchy"]
+EncodingName = Literal[
+    "identity", "orthogonal", "language", "invertible", "interval-shuffle", "few-shot", "none"
+]
+CodeDistribution = Literal["discrete", "k-hot", "continuous"]
+SupportKind = Literal[
+    "random", "balanced", "disconnected", "non-compositional", "popular", "unpopular"
+]
 StudentKind = Literal["mlp", "transformer"]
 Schedule = Literal["one-cycle", "constant"]
 Targets = Literal["true", "shuffled"]
 
+NO_ENCODING: EncodingName = "none"
+# Attention heads of a transformer, whatever its width.
+HEADS = 4
+# Standard deviation of the invertible encoding's weights. At the official code's 0.1 the network is
+# so nearly linear that a ridge with an intercept reads the code off it with R2 = 1.00.
+INVERTIBLE_SCALE = 1.5
+
+
+@dataclass(frozen=True)
+class HyperteacherSettings:
+    """Regression on a network whose weights are a sum of modules.
+
+    Raises:
+        AuditError: a value is unknown or out of range.
+    """
+
+    family: ClassVar[FamilyName] = "hyperteacher"
+
+    modules: int = 8
+    active: int = 2
+    """The most modules in a task."""
+    size: int = 8
+    """Inputs, hidden units and outputs of the teacher."""
+    encoding: EncodingName = "identity"
+    """The form in which the student receives the task's code."""
+    invertible_scale: float = INVERTIBLE_SCALE
+    """Standard deviation of the invertible encoding's weights."""
+
+    def __post_init__(self) -> None:
+        _check_modules(self.modules, self.active, self.size)
+        _check_encoding(self.family, self.encoding, self.invertible_scale)
+
+
+@dataclass(frozen=True)
+class PreferenceSettings:
+    """Imitation of the optimal policy under a reward that is a sum of preferences.
+
+    Raises:
+        AuditError: a value is unknown or out of range.
+    """
+
+    family: ClassVar[FamilyName] = "preference"
+
+    modules: int = 8
+    active: int = 3
+    """The most modules in a task."""
+    features: int = 4
+    """Kinds of objects in the grid."""
+    encoding: EncodingName = "identity"
+    """The form in which the student receives the task's code."""
+    invertible_scale: float = INVERTIBLE_SCALE
+    """Standard deviation of the invertible encoding's weights."""
+
+    def __post_init__(self) -> None:
+        _check_modules(self.modules, self.active, self.features)
+        _check_encoding(self.family, self.encoding, self.invertible_scale)
+        if self.encoding == "few-shot":
+            raise AuditError(
+                "the few-shot encoding needs a family of regression tasks; give --family "
+                "hyperteacher or another --encoding"
+            )
+
+
+@dataclass(frozen=True)
+class HierarchySettings:
+    """Classification of sequences that random production rules generate, level by level.
+
+    The inputs themselves identify the task, so there is no encoding.
+
+    Raises:
+        AuditError: a value is out of range.
+    """
+
+    family: ClassVar[FamilyName] = "hierarchy"
+    encoding: ClassVar[EncodingName] = NO_ENCODING
+
+    symbols: int = 6
+    synonyms: int = 3
+    """Production rules of each symbol."""
+    levels: int = 3
+
+    def __post_init__(self) -> None:
+        _check_modules(self.symbols, self.synonyms, self.levels)
+
+
+TaskSettings = HyperteacherSettings | PreferenceSettings | HierarchySettings
+
 
 @dataclass(frozen=True)
 class RunSettings:
-    """One student and its tasks.
+    """One student and the tasks that it learns.
 
     Raises:
-        AuditError: a value is unknown or out of its range.
+        AuditError: a value is unknown or out of range.
     """
 
-    family: FamilyName = "hyperteacher"
-    encoding: EncodingName = "identity"
+    task: TaskSettings = field(default_factory=HyperteacherSettings)
     codes: CodeDistribution = "discrete"
     support: SupportKind = "random"
     train_fraction: float = 0.75
-    """Share of the compositions that is trained; the rest is held out."""
-    modules: int = 8
-    active: int = 2
-    """The most modules a task uses."""
-    size: int = 8
-    """Hyperteacher: inputs, hidden units and outputs. Preference: features. Hierarchy: levels."""
+    """Share of the compositions that the student is trained on; the others are held out."""
     student: StudentKind = "mlp"
     width: int = 64
     depth: int = 3
@@ -45,34 +134,29 @@ class RunSettings:
     """Of the teacher, the support, the encoding, the student and its data."""
     steps: int = 3000
     tasks: int = 64
-    """Tasks a step."""
+    """Tasks per step."""
     samples: int = 8
-    """Samples a task."""
+    """Samples per task."""
     learning_rate: float = 3e-3
     schedule: Schedule = "one-cycle"
     weight_decay: float = 3e-3
-    """AdamW's, not on biases."""
+    """AdamW's; biases do not decay."""
     targets: Targets = "true"
-    """``shuffled`` gives every task the targets of another: a floor."""
-    invertible_scale: float = 1.5
-    """Deviation of the invertible encoding's weights. At the official 0.1 the network is so nearly
-    linear that a ridge with an intercept reads the code off it with R2 = 1.00."""
+    """``shuffled`` gives every task the targets of another one: a floor."""
 
     def __post_init__(self) -> None:
-        choose("family", self.family, get_args(FamilyName))
-        choose("encoding", self.encoding, get_args(EncodingName))
         choose("codes", self.codes, get_args(CodeDistribution))
         choose("support", self.support, get_args(SupportKind))
         choose("student", self.student, get_args(StudentKind))
         choose("schedule", self.schedule, get_args(Schedule))
         choose("targets", self.targets, get_args(Targets))
-        for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise AuditError(f"--{name} should be at least {least}, not {getattr(self, name)}")
-        if self.active > self.modules:
-            raise AuditError(
-                f"--active should be at most --modules, {self.modules}, not {self.active}"
-            )
+        _require_at_least("width", self.width, 1)
+        _require_at_least("depth", self.depth, 1)
+        _require_at_least("seed", self.seed, 0)
+        _require_at_least("steps", self.steps, 0)
+        _require_at_least("tasks", self.tasks, 2)
+        _require_at_least("samples", self.samples, 1)
+        _require_at_least("weight_decay", self.weight_decay, 0)
         if self.student == "transformer" and self.width % HEADS:
             raise AuditError(
                 f"--width of a transformer should be a multiple of {HEADS}, not {self.width}"
@@ -83,112 +167,14 @@ class RunSettings:
             )
         if not 0 < self.learning_rate < float("inf"):
             raise AuditError(f"--learning-rate should be above 0, not {self.learning_rate:g}")
-        if (self.encoding == "none") != (self.family == "hierarchy"):
-            raise AuditError(
-                "the hierarchy family takes the encoding none, as its inputs tell the task, and "
-                f"the others take another; got {self.family} with {self.encoding}"
-            )
 
-    def batch_key(self) -> RunSettings:
-        """These settings without what members of one ensemble may differ in."""
+    def ensemble_key(self) -> RunSettings:
+        """These settings without those in which the members of one ensemble may differ."""
         return replace(self, seed=0, support="random", train_fraction=0.5)
 
 
-# Attention heads of a transformer, whatever its width.
-HEADS = 4
-
-# The small presets: what shows the phenomenon in seconds on one core.
-SMALL: dict[FamilyName, dict[str, Any]] = {
-    "hyperteacher": {"active": 3, "samples": 4},
-    "preference": {
-        "active": 3,
-        "size": 4,
-        "width": 256,
-        "depth": 2,
-        "samples": 6,
-        "weight_decay": 1e-3,
-    },
-    "hierarchy": {
-        "modules": 6,
-        "active": 3,
-        "size": 3,
-        "tasks": 256,
-        "samples": 1,
-        "encoding": "none",
-        "codes": "k-hot",
-        "steps": 1000,
-    },
-}
-
-# The paper's full settings, section on the experimental setup and the official configuration.
-PAPER: dict[FamilyName, dict[str, Any]] = {
-    "hyperteacher": {
-        "modules": 16,
-        "active": 3,
-        "size": 16,
-        "width": 1024,
-        "depth": 4,
-        "steps": 300_000,
-        "tasks": 128,
-        "samples": 16,
-        "learning_rate": 3e-4,
-        "schedule": "constant",
-        "weight_decay": 3e-3,
-        "invertible_scale": 0.1,
-    },
-    "preference": {
-        "modules": 16,
-        "active": 3,
-        "size": 32,
-        "width": 1024,
-        "depth": 2,
-        "steps": 3_000_000,
-        "tasks": 128,
-        "samples": 8,
-        "learning_rate": 1e-4,
-        "schedule": "constant",
-        "weight_decay": 1e-3,
-        "invertible_scale": 0.1,
-    },
-}
-
-# The hierarchy's inputs tell the task, so the general defaults of these give way to its own.
-_OWN = ("encoding", "codes")
-
-_LEAST = {
-    "modules": 1,
-    "active": 1,
-    "size": 1,
-    "width": 1,
-    "depth": 1,
-    "seed": 0,
-    "steps": 0,
-    "tasks": 2,
-    "samples": 1,
-    "weight_decay": 0,
-    "invertible_scale": 0,
-}
-
-
-def preset_settings(preset: str, *, family: str, **changes: Any) -> RunSettings:
-    """The settings of a preset, ``small`` or ``paper``, with `changes`.
-
-    Raises:
-        AuditError: there is no such preset or family, or a change is out of its range.
-    """
-    choose("preset", preset, ("small", "paper"))
-    choose("family", family, get_args(FamilyName))
-    presets = PAPER if preset == "paper" else SMALL
-    if family not in presets:
-        raise AuditError(f"the paper has no {family} family; take one of {', '.join(presets)}")
-    values = presets[family]
-    if family == "hierarchy" and changes.get("encoding") == "identity":
-        changes = {name: value for name, value in changes.items() if name not in _OWN}
-    return RunSettings(family=family, **{**values, **changes})
-
-
 def choose(option: str, value: str, choices: Iterable[str]) -> None:
-    """Refuse a `value` that is none of `choices`, naming the nearest.
+    """Refuse a `value` that is not one of `choices`, and suggest the nearest.
 
     Raises:
         AuditError: it is none of them.
@@ -197,5 +183,27 @@ def choose(option: str, value: str, choices: Iterable[str]) -> None:
     if value in known:
         return
     near = difflib.get_close_matches(value, known, n=2)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(known)}"
     raise AuditError(f"unknown {option} {value!r}; {hint}")
+
+
+def _check_modules(modules: int, active: int, size: int) -> None:
+    _require_at_least("modules", modules, 1)
+    _require_at_least("active", active, 1)
+    _require_at_least("size", size, 1)
+    if active > modules:
+        raise AuditError(f"--active should be at most --modules, {modules}, not {active}")
+
+
+def _check_encoding(family: FamilyName, encoding: EncodingName, invertible_scale: float) -> None:
+    choose("encoding", encoding, get_args(EncodingName))
+    if encoding == NO_ENCODING:
+        raise AuditError(
+            f"only the hierarchy family takes the encoding none; give {family} another --encoding"
+        )
+    _require_at_least("invertible_scale", invertible_scale, 0)
+
+
+def _require_at_least(name: str, value: float, least: float) -> None:
+    if value < least:
+        raise AuditError(f"--{name.replace('_', '-')} should be at least {least}, not {value}")

@@ -1,4 +1,4 @@
-"""What a student has to offer: outputs, and the activations that a probe reads."""
+"""What a student provides: outputs, and the activations that a probe reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ INPUT = "input"
 
 
 class Student(Protocol):
-    """Students of the same shape, one a member; every parameter has the members first."""
+    """Students of the same shape, one for each member; every parameter has the members first."""
 
     def __call__(self, encoding: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """Outputs, ``(members, tasks, samples, output_size)``.
@@ -23,9 +23,9 @@ class Student(Protocol):
     def read(
         self, encoding: torch.Tensor, inputs: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Outputs, and for each place that is probed the activations at a task's last sample,
-        ``(members, tasks, features)``; the first place, ``input``, is what the student is given.
+        """Outputs, and for each probed place the activations at a task's last sample,
+        ``(members, tasks, features)``; the first place, ``input``, is what the student receives.
         """
 
     def parameter_groups(self) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
-        """The parameters that weight decay applies to, and the others."""
+        """The parameters with weight decay, and those without."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synthetic.encodings import Encoder
-from synthetic.families.base import Family
 from synthetic.settings import RunSettings
 from synthetic.students.base import Student
 from synthetic.students.mlp import EnsembleMLP
 from synthetic.students.transformer import Transformers
+from synthetic.tasks.base import TaskFamily
+from synthetic.tasks.encodings import Encoder
 
 
 def make_student(
-    settings: RunSettings, seeds: Sequence[int], family: Family, encoder: Encoder
+    settings: RunSettings, seeds: Sequence[int], family: TaskFamily, encoder: Encoder
 ) -> Student:
     """Untrained students for `family`, one for each of `seeds`."""
     if settings.student == "transformer":

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons on the task's encoding and the input, many trained as one."""
+"""Multilayer perceptrons on the task's encoding and the input, many trained as one batch."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from synthetic.students.base import INPUT
 class EnsembleMLP(nn.Module):
     """ReLU networks of one shape, one for each of `seeds`.
 
-    Weights start truncated normal with variance 1 / fan-in and biases at zero, as in the official
-    code of arXiv 2507.07207.
+    Initial weights are truncated normal with variance 1 / fan-in and biases zero, as in the
+    official code of arXiv 2507.07207.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class EnsembleMLP(nn.Module):
         def last_sample(rows: torch.Tensor) -> torch.Tensor:
             return rows.view(*inputs.shape[:3], -1)[:, :, -1]
 
-        given = encoding if self.encoding_size else inputs[:, :, -1]
+        received = encoding if self.encoding_size else inputs[:, :, -1]
         hidden = self._first(encoding, inputs)
-        places = {INPUT: given, "hidden_1": last_sample(hidden)}
+        places = {INPUT: received, "hidden_1": last_sample(hidden)}
         for index, weight in enumerate(self.weights[1:-1], start=1):
             hidden = torch.baddbmm(self.biases[index], hidden, weight).relu()
             places[f"hidden_{index + 1}"] = last_sample(hidden)
@@ -70,7 +70,7 @@ class EnsembleMLP(nn.Module):
     def _first(self, encoding: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
         """The first hidden layer, ``(members, tasks x samples, width)``.
 
-        The encoding's share is computed once a task and not once a sample.
+        The encoding's contribution is computed once per task and not once per sample.
         """
         members, tasks, samples, input_size = inputs.shape
         weight = self.weights[0]

@@ -1,9 +1,9 @@
 """Decoder-only transformers on the task's tokens and the input.
 
-Each sample is a sequence of its own: the encoding cut into its tokens, then the input; the output
-is read at the last token. The place of a token tells which module it speaks of. At the last token
-the attention scores across heads are probed too: they are the latent code of a hypernetwork that
-attention implements (Schug, Kobayashi, Akram, Sacramento and Pascanu, arXiv 2406.05816).
+Each sample is one sequence: the encoding, split into its tokens, then the input; the output is read
+at the last token. The position of a token identifies its module. The attention scores of the last
+token in all heads are probed too: they are the latent code of the hypernetwork that attention
+implements (Schug, Kobayashi, Akram, Sacramento and Pascanu, arXiv 2406.05816).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from synthetic.settings import HEADS
 from synthetic.streams import stream
 from synthetic.students.base import INPUT
 
-FEED_FORWARD = 4  # hidden units of a block's network, in units of its width
+FEED_FORWARD = 4  # hidden units of a block's feed-forward network, in units of its width
 
 
 class Transformers(nn.Module):
-    """Transformers of one shape, one for each of `seeds`; they are trained side by side."""
+    """Transformers of one shape, one for each of `seeds`, computed one after the other."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Transformers(nn.Module):
         super().__init__()
         self.members = nn.ModuleList()
         for seed in seeds:
-            # torch draws parameters from its global generator; ours goes in and out again.
+            # torch draws parameters from its global generator, which is seeded here and restored.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(stream(seed, "student").integers(2**62)))
                 self.members.append(
@@ -83,7 +83,7 @@ class Transformers(nn.Module):
 
 
 class Transformer(nn.Module):
-    """One transformer; tensors have no members."""
+    """One transformer; its tensors have no dimension of members."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class Transformer(nn.Module):
 
 
 class Block(nn.Module):
-    """Causal attention and a feed-forward network, each on normalised values and added on."""
+    """Causal attention and a feed-forward network, both with layer norm and residual connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -160,8 +160,8 @@ class Block(nn.Module):
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         query, key, value = self._heads(hidden)
-        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-        hidden = hidden + self.projection(mixed.transpose(1, 2).flatten(2))
+        attended = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        hidden = hidden + self.projection(attended.transpose(1, 2).flatten(2))
         return hidden + self.network(self.network_norm(hidden))
 
     def last_scores(self, hidden: torch.Tensor) -> torch.Tensor:

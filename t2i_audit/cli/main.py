@@ -15,7 +15,8 @@ from typer.exceptions import Abort, TyperException
 
 from prompts.errors import PromptsError
 from t2i_audit import __version__
-from t2i_audit.cli import audit, leaderboard, merge, models, probe, prompts, synthetic
+from t2i_audit.cli import audit, leaderboard, merge, models, probe, prompts
+from t2i_audit.cli.plugins import ProgramCommands
 from t2i_audit.errors import AuditError
 from t2i_audit.models.out_of_memory import is_out_of_memory
 from t2i_audit.printable import print_line, printable_messages
@@ -31,6 +32,7 @@ SHORT_TEXT = (
 
 app = typer.Typer(
     name="t2i-audit",
+    cls=ProgramCommands,
     help="Audit text-to-image checkpoints: what is decoded, what is drawn, where it is lost.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,7 +44,6 @@ app.command("merge", short_help="Join the shards of an audit.")(merge.merge)
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
 app.command("leaderboard", short_help="Set finished runs side by side.")(leaderboard.leaderboard)
-app.add_typer(synthetic.app, name="synthetic")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The theorem's network, and the additive floor."""
+"""The constructed network of the theorem, and the additive floor."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ import itertools
 import numpy as np
 import pytest
 
-from synthetic.construction import build, construct, exact_outputs, report
-from synthetic.families.hyperteacher import Hyperteacher
-from synthetic.floors import CODE_LENGTH, Points, additive_kernel, additive_predictions, relu_kernel
+from synthetic.evaluation.additive_floor import (
+    CODE_LENGTH,
+    Points,
+    additive_kernel,
+    additive_predictions,
+    relu_kernel,
+)
+from synthetic.evaluation.construction import (
+    build,
+    construct,
+    exact_outputs,
+    measure_construction,
+)
+from synthetic.tasks.hyperteacher import Hyperteacher
 from t2i_audit.errors import AuditError
 
 
@@ -19,7 +30,7 @@ def teacher(modules: int = 4) -> Hyperteacher:
     )
 
 
-def test_the_constructed_network_keeps_its_promise() -> None:
+def test_the_error_of_the_constructed_network_stays_within_its_bound() -> None:
     rng = np.random.default_rng(0)
     codes = np.zeros((500, 4))
     for row in codes:
@@ -37,20 +48,20 @@ def test_the_constructed_network_keeps_its_promise() -> None:
 def test_neurons_grow_linearly_with_modules() -> None:
     sizes = [build(teacher(modules), 8).neurons for modules in (4, 8, 16)]
 
-    # Two layers carry each module: 2 M beside what does not depend on M.
+    # Each module needs one neuron in both layers: 2 M, and a number that does not depend on M.
     assert np.diff(sizes).tolist() == [8, 16]
 
 
 def test_the_error_falls_with_the_square_of_the_neurons_and_the_probe_finds_the_code() -> None:
-    # Of 4 modules there are 10 compositions, few to learn a probe from: R2 is 0.988 to 1.00 then.
-    found = report(teacher(8), (4, 8, 16, 32))
+    # With 4 modules there are 10 compositions, too few to fit the probe well: R2 0.988 to 1.00.
+    found = measure_construction(teacher(8), (4, 8, 16, 32))
 
     assert found.slope == pytest.approx(-2, abs=0.35)
     assert all(size.measured <= size.bound for size in found.sizes)
     assert all(probe.r2_held_out >= 0.99 for probe in found.probes)
 
 
-def test_no_error_at_all_is_refused() -> None:
+def test_an_error_of_zero_is_refused() -> None:
     with pytest.raises(AuditError, match="above 0"):
         construct(teacher(), 0.0)
 

@@ -1,4 +1,4 @@
-"""Encodings: what they keep, and that they can be undone."""
+"""Encodings: what they preserve, and that they can be inverted."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from synthetic.codes import LEVELS, draw_codes
-from synthetic.encodings import INTERVALS, Invertible, Orthogonal, make_encoder
-from synthetic.families.hyperteacher import Hyperteacher
-from synthetic.families.preference import Preference
 from synthetic.streams import stream
-from synthetic.supports import masks
+from synthetic.tasks.codes import LEVELS, draw_codes
+from synthetic.tasks.encodings import INTERVALS, Invertible, Orthogonal, make_encoder
+from synthetic.tasks.hyperteacher import Hyperteacher
+from synthetic.tasks.preference import Preference
+from synthetic.tasks.supports import masks
 from t2i_audit.errors import AuditError
 
 SEEDS = [0, 1]
@@ -59,26 +59,28 @@ def test_the_interval_shuffle_moves_intervals_and_keeps_their_inside(
     encoded = make_encoder("interval-shuffle", family, SEEDS).encode(values, [])
 
     inside = (values * INTERVALS) % 1
-    away = (inside > 0.01) & (inside < 0.99)  # of an interval's ends, where rounding decides
+    away = (inside > 0.01) & (inside < 0.99)  # of the ends of an interval, where rounding decides
     torch.testing.assert_close(((encoded * INTERVALS) % 1)[away], inside[away], atol=1e-3, rtol=0)
     assert (encoded[:, -1] == 1).all()
-    # Ten intervals go to ten different ones.
+    # Ten intervals are moved to ten different ones.
     middles = values[0, 30::60, 0][:INTERVALS]
     assert middles.shape == (INTERVALS,)
     moved = encoded[0, 30::60, 0][:INTERVALS]
     assert sorted((moved * INTERVALS).floor().int().tolist()) == list(range(INTERVALS))
 
 
-def test_language_tells_every_module_its_weight_in_tenths(
+def test_the_language_encoding_has_each_weight_in_tenths(
     family: Hyperteacher, codes: torch.Tensor
 ) -> None:
     encoded = make_encoder("language", family, SEEDS).encode(codes, [])
 
-    told = encoded.view(2, 200, 6, 11).argmax(dim=3) / 10
-    torch.testing.assert_close(told, codes, atol=1e-6, rtol=0)
+    weights = encoded.view(2, 200, 6, 11).argmax(dim=3) / 10
+    torch.testing.assert_close(weights, codes, atol=1e-6, rtol=0)
 
 
-def test_few_shot_examples_are_the_tasks_own(family: Hyperteacher, codes: torch.Tensor) -> None:
+def test_few_shot_examples_are_of_the_task_itself(
+    family: Hyperteacher, codes: torch.Tensor
+) -> None:
     encoder = make_encoder("few-shot", family, SEEDS)
     encoded = encoder.encode(codes, [stream(seed, "shots") for seed in SEEDS])
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prompts.support import is_compositional, is_connected
 from synthetic.streams import stream
-from synthetic.supports import (
+from synthetic.tasks.supports import (
     all_compositions,
     draw_support,
     largest_held_out,
@@ -44,7 +44,7 @@ def test_the_largest_held_out_part_is_that_of_an_exhaustive_search(
     share=st.floats(0, 1),
     seed=st.integers(0, 99),
 )
-def test_every_possible_fraction_gives_a_sound_support(
+def test_every_possible_fraction_gives_a_compositional_and_connected_support(
     kind: str, modules: int, share: float, seed: int
 ) -> None:
     compositions = all_compositions(modules, 2)
@@ -81,15 +81,15 @@ def test_single_modules_can_never_be_connected() -> None:
 @pytest.mark.parametrize(
     ("train_fraction", "apart", "trained"),
     [
-        # Up to 3 of 8 modules make 92 compositions. One module apart from 7 mixes in 7 + 21 = 28
-        # of them, halves in 16 + 48 = 64.
+        # Up to 3 of 8 modules make 92 compositions. One module and the other 7 occur together in
+        # 7 + 21 = 28 of them, two halves in 16 + 48 = 64.
         (0.75, 1, 92 - 28),
         (28 / 92, 4, 28),
-        # Halves, and of the 28 that are left some are held out as well.
+        # Halves, and some of the remaining 28 are held out as well.
         (0.25, 4, 23),
     ],
 )
-def test_a_disconnected_support_never_mixes_its_groups(
+def test_a_disconnected_support_never_joins_its_groups(
     train_fraction: float, apart: int, trained: int
 ) -> None:
     compositions = all_compositions(8, 3)
@@ -105,7 +105,9 @@ def test_a_disconnected_support_never_mixes_its_groups(
 @pytest.mark.parametrize(
     ("modules", "active", "part"), [(1, 1, "at least 2 modules"), (4, 1, "no disconnected support")]
 )
-def test_what_cannot_be_disconnected_is_refused(modules: int, active: int, part: str) -> None:
+def test_a_disconnected_support_that_cannot_be_is_refused(
+    modules: int, active: int, part: str
+) -> None:
     with pytest.raises(AuditError, match=part):
         draw_support(
             "disconnected", all_compositions(modules, active), modules, 0.5, stream(0, "support")
@@ -127,7 +129,7 @@ def frequencies(kind: str, seed: int) -> np.ndarray:
     return np.sort(masks(support.train, 8).sum(axis=0))
 
 
-def test_supports_spread_the_modules_as_their_names_say() -> None:
+def test_the_frequencies_of_modules_are_as_the_supports_names_say() -> None:
     mean = {
         kind: np.mean([frequencies(kind, seed) for seed in range(20)], axis=0) for kind in REDRAWN
     }

@@ -45,6 +45,14 @@ def test_a_sweep_has_a_row_for_each_run(whole: Path) -> None:
     assert {path.name for path in whole.glob("*.svg")} == {"decodability.svg", "scaling.svg"}
 
 
+def test_transformers_are_swept_too(tmp_path: Path) -> None:
+    options = ["--student", "transformer", "--width", "8", "--steps", "2", "--seeds", "0"]
+
+    assert sweep(tmp_path / "out", *options) == 0
+
+    assert len(list((tmp_path / "out" / "runs").iterdir())) == 1
+
+
 def test_shards_merged_are_the_whole_sweep(whole: Path, tmp_path: Path) -> None:
     for index in (1, 2):
         assert sweep(tmp_path / str(index), "--shard", f"{index}/2") == 0
@@ -66,6 +74,23 @@ def test_a_shard_that_is_missing_is_named(
     assert code == 2
     assert "finish the shards, and name them all" in capsys.readouterr().err
     assert not (tmp_path / "merged").exists()
+
+
+def test_a_sweep_with_settings_of_another_version_is_not_merged(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = json.loads((whole / "manifest.json").read_text())
+    manifest["settings"]["runs"]["0"]["colour"] = "red"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "manifest.json").write_text(json.dumps(manifest))
+
+    code = main(["synthetic", "merge", str(tmp_path / "other"), "--out", str(tmp_path / "m")])
+
+    captured = capsys.readouterr()
+    assert code == 2
+    assert captured.err.count("\n") == 1
+    assert f"the manifest of {tmp_path / 'other'} cannot be used" in captured.err
+    assert "unknown setting 'colour'" in captured.err
 
 
 def test_a_lost_run_is_trained_again_with_the_same_result(whole: Path, tmp_path: Path) -> None:
@@ -106,8 +131,8 @@ def test_shards_of_different_sweeps_are_not_merged(
     assert "steps is 20 there and 30 here" in capsys.readouterr().err
 
 
-def test_a_killed_sweep_goes_on_and_ends_with_the_same_tables(tmp_path: Path) -> None:
-    # The narrow students are written while the wide ones train; then comes the kill.
+def test_a_killed_sweep_is_resumed_and_ends_with_the_same_tables(tmp_path: Path) -> None:
+    # The process is killed once the narrow students are written, while the wide ones train.
     grid = [*GRID, "--width", "40,4", "--steps", "600"]
     assert main([*grid, "--jobs", "1", "--out", str(tmp_path / "whole")]) == 0
     out = tmp_path / "killed"
@@ -153,7 +178,7 @@ TRAIN = [
 ]
 
 
-def test_a_killed_training_goes_on_and_ends_with_the_same_result(
+def test_a_killed_training_is_resumed_and_ends_with_the_same_result(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*TRAIN, "--out", str(tmp_path / "whole")]) == 0
@@ -174,7 +199,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_result(
 
     assert main([*TRAIN, "--out", str(out)]) == 0
 
-    assert "going on after step" in capsys.readouterr().err
+    assert "resuming after step" in capsys.readouterr().err
     assert tables(out) == tables(tmp_path / "whole")
     assert not (out / "training.pt").exists()
     # A finished student is not trained again.

@@ -1,4 +1,4 @@
-"""An ensemble learns what its students would learn alone, by torch's own layers and optimizer."""
+"""An ensemble learns what its students would learn alone, with torch's own layers."""
 
 from __future__ import annotations
 
@@ -12,24 +12,29 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from torch import nn
 
-from synthetic.probing import mean_r2, probe_place
-from synthetic.results import evaluate, result_from_json, score
-from synthetic.runner import train_group
-from synthetic.settings import RunSettings
-from synthetic.state import read_state, write_state
-from synthetic.students.mlp import EnsembleMLP
-from synthetic.train import (
-    Members,
-    TrainingState,
-    batches,
-    data_streams,
-    learning_rate,
-    make_members,
-    train,
+from synthetic.evaluation.evaluate import evaluate
+from synthetic.evaluation.probing import probe_place
+from synthetic.evaluation.results import result_from_json, result_to_json
+from synthetic.evaluation.scores import mean_r2, score
+from synthetic.experiments.runner import train_group
+from synthetic.settings import (
+    HierarchySettings,
+    HyperteacherSettings,
+    PreferenceSettings,
+    RunSettings,
 )
-from t2i_audit.io import to_json
+from synthetic.students.mlp import EnsembleMLP
+from synthetic.training.ensemble import (
+    Ensemble,
+    data_streams,
+    make_ensemble,
+    training_batches,
+)
+from synthetic.training.state import read_state, write_state
+from synthetic.training.train import RISING_SHARE, TrainingState, learning_rate, train
 
-SMALL = RunSettings(modules=4, size=3, width=12, depth=2, steps=60, tasks=8, samples=3)
+TASK = HyperteacherSettings(modules=4, size=3)
+SMALL = RunSettings(TASK, width=12, depth=2, steps=60, tasks=8, samples=3)
 
 
 def as_sequential(student: EnsembleMLP, member: int) -> nn.Sequential:
@@ -42,11 +47,11 @@ def as_sequential(student: EnsembleMLP, member: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def plain_training(members: Members) -> nn.Sequential:
+def plain_training(ensemble: Ensemble) -> nn.Sequential:
     """The usual eager loop over one student."""
-    settings = members.settings[0]
-    assert isinstance(members.student, EnsembleMLP)
-    model = as_sequential(members.student, 0)
+    settings = ensemble.settings[0]
+    assert isinstance(ensemble.student, EnsembleMLP)
+    model = as_sequential(ensemble.student, 0)
     linears = [layer for layer in model if isinstance(layer, nn.Linear)]
     optimizer = torch.optim.AdamW(
         [
@@ -54,12 +59,12 @@ def plain_training(members: Members) -> nn.Sequential:
             {"params": [one.bias for one in linears], "weight_decay": 0.0},
         ]
     )
-    for step, batch in enumerate(batches(members, data_streams(members))):
+    for step, batch in enumerate(training_batches(ensemble, data_streams(ensemble))):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, step)
         samples = batch.inputs.shape[2]
-        told = batch.encoding[0].repeat_interleave(samples, dim=0)
-        outputs = model(torch.cat([told, batch.inputs[0].flatten(0, 1)], dim=1))
+        codes = batch.encoding[0].repeat_interleave(samples, dim=0)
+        outputs = model(torch.cat([codes, batch.inputs[0].flatten(0, 1)], dim=1))
         optimizer.zero_grad()
         nn.functional.mse_loss(outputs, batch.targets[0].flatten(0, 1)).backward()
         optimizer.step()
@@ -69,19 +74,25 @@ def plain_training(members: Members) -> nn.Sequential:
 @pytest.mark.parametrize("encoding", ["identity", "few-shot"])
 def test_students_of_an_ensemble_are_those_trained_one_by_one(encoding: str) -> None:
     runs = [
-        replace(SMALL, encoding=encoding, seed=seed, support=support, train_fraction=fraction)  # type: ignore[arg-type]
+        replace(
+            SMALL,
+            task=replace(TASK, encoding=encoding),  # type: ignore[arg-type]
+            seed=seed,
+            support=support,  # type: ignore[arg-type]
+            train_fraction=fraction,
+        )
         for seed, support, fraction in (
             (0, "random", 0.7),
             (1, "balanced", 0.5),
             (2, "disconnected", 0.5),
         )
     ]
-    together = make_members(runs)
+    together = make_ensemble(runs)
     train(together)
     assert isinstance(together.student, EnsembleMLP)
 
     for index, run in enumerate(runs):
-        alone = plain_training(make_members([run]))
+        alone = plain_training(make_ensemble([run]))
         linears = [layer for layer in alone if isinstance(layer, nn.Linear)]
         for weight, linear in zip(together.student.weights, linears, strict=True):
             np.testing.assert_allclose(
@@ -89,18 +100,20 @@ def test_students_of_an_ensemble_are_those_trained_one_by_one(encoding: str) -> 
             )
 
 
-def test_the_learning_rate_is_torchs_one_cycle() -> None:
-    steps = 100
+@pytest.mark.parametrize("steps", [1, 7, 100])
+def test_the_learning_rate_is_torchs_one_cycle(steps: int) -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps + 1)
+    # torch counts the first step to the rise, so this share has its peak where ours is.
+    share = (RISING_SHARE * steps + 1) / (steps + 1)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.01, total_steps=steps + 1, pct_start=share
+    )
     run = replace(SMALL, steps=steps, learning_rate=0.01)
 
-    for step in range(0, steps, 7):
-        while theirs.last_epoch < step:
-            optimizer.step()
-            theirs.step()
-        # Theirs peaks one step earlier.
-        assert learning_rate(run, step) == pytest.approx(theirs.get_last_lr()[0], rel=0.15)
+    for step in range(steps):
+        assert learning_rate(run, step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-9)
+        optimizer.step()
+        theirs.step()
 
 
 def test_the_same_seed_gives_the_same_result() -> None:
@@ -111,23 +124,23 @@ def test_the_same_seed_gives_the_same_result() -> None:
 
 
 def test_a_diverged_student_is_marked_and_leaves_the_others_alone() -> None:
-    members = make_members([SMALL, replace(SMALL, seed=1)])
-    assert isinstance(members.student, EnsembleMLP)
+    ensemble = make_ensemble([SMALL, replace(SMALL, seed=1)])
+    assert isinstance(ensemble.student, EnsembleMLP)
     with torch.no_grad():
-        members.student.weights[0][1] = torch.nan
+        ensemble.student.weights[0][1] = torch.nan
 
-    healthy, diverged = evaluate(members, train(members))
+    healthy, diverged = evaluate(ensemble, train(ensemble))
 
     assert (healthy.status, diverged.status) == ("finished", "diverged")
     assert np.isfinite(healthy.score_held_out)
     assert np.isnan(diverged.score_held_out)
     assert diverged.probes == ()
-    assert result_from_json(to_json(diverged)).status == "diverged"
+    assert result_from_json(result_to_json(diverged)).status == "diverged"
 
 
 def test_results_survive_being_written_and_read() -> None:
     (result,) = train_group((SMALL,), 1)
-    restored = result_from_json(to_json(result))
+    restored = result_from_json(result_to_json(result))
 
     # NaN is unlike itself, so the texts are compared.
     assert repr(restored) == repr(result)
@@ -137,9 +150,12 @@ def test_results_survive_being_written_and_read() -> None:
     "run",
     [
         replace(SMALL, student="transformer", width=8, steps=5),
-        replace(SMALL, family="preference", steps=5, samples=4),
+        replace(SMALL, task=PreferenceSettings(modules=4, features=3), steps=5, samples=4),
         replace(
-            SMALL, family="hierarchy", encoding="none", codes="k-hot", modules=4, size=2, steps=5
+            SMALL,
+            task=HierarchySettings(symbols=4, synonyms=2, levels=2),
+            codes="k-hot",
+            steps=5,
         ),
     ],
     ids=["transformer", "preference", "hierarchy"],
@@ -151,7 +167,7 @@ def test_other_students_and_families_are_trained_and_probed(run: RunSettings) ->
     assert result.probes[0].place == "input"
     if run.student == "transformer":
         assert {"attention_1", "attention_2"} <= {probe.place for probe in result.probes}
-    if run.family == "hierarchy":
+    if run.task.family == "hierarchy":
         assert 0 <= result.probes[-1].accuracy_held_out <= 1
 
 
@@ -163,7 +179,7 @@ def test_shuffled_targets_teach_nothing_and_true_ones_something() -> None:
     assert true.score_in_distribution > 0.3
     assert shuffled.score_in_distribution < 0.05
     assert true.additive_floor == shuffled.additive_floor
-    # A student that uses its code is lost when told another one.
+    # A student that uses its code fails with the code of another task.
     assert true.score_other_code < true.score_in_distribution - 0.3
 
 
@@ -197,27 +213,27 @@ def test_the_probe_is_scikit_learns_ridge() -> None:
     assert mean_r2(theirs.predict(features[1]), codes[1]) == pytest.approx(expected)
 
 
-def test_categorical_constituents_are_told_by_accuracy() -> None:
+def test_categorical_constituents_have_an_accuracy() -> None:
     rng = np.random.default_rng(2)
     labels = rng.integers(4, size=(300, 2))
     features = np.eye(4)[labels].reshape(300, -1)
 
-    reading = probe_place("input", (features[:200], features[200:]), (labels[:200], labels[200:]))
+    scored = probe_place("input", (features[:200], features[200:]), (labels[:200], labels[200:]))
 
-    assert reading.accuracy_held_out == 1.0
-    assert reading.r2_held_out > 0.99
+    assert scored.accuracy_held_out == 1.0
+    assert scored.r2_held_out > 0.99
 
 
 @pytest.mark.parametrize(
     "run",
     [
-        # So many tasks that a step or few use up what is drawn at once.
+        # So many tasks that the data of one or a few steps are drawn at once.
         replace(SMALL, tasks=256, samples=16, steps=20),
         replace(
             SMALL,
             student="transformer",
             width=8,
-            family="preference",
+            task=PreferenceSettings(modules=4, features=3),
             tasks=64,
             samples=16,
             steps=4,
@@ -225,17 +241,17 @@ def test_categorical_constituents_are_told_by_accuracy() -> None:
     ],
     ids=["mlp", "transformer"],
 )
-def test_a_training_goes_on_from_its_state_as_if_it_had_not_been_left(
+def test_a_resumed_training_has_the_same_result_as_an_uninterrupted_one(
     run: RunSettings, tmp_path: Path
 ) -> None:
     path = tmp_path / "state.pt"
 
-    def keep(state: TrainingState) -> None:
+    def save(state: TrainingState) -> None:
         if not path.exists():
             write_state(path, state)
 
-    whole, resumed = make_members([run]), make_members([run])
-    curve = train(whole, keep=keep)
+    whole, resumed = make_ensemble([run]), make_ensemble([run])
+    curve = train(whole, save=save)
     state = read_state(path)
     assert state is not None
     assert 0 < state.steps < run.steps

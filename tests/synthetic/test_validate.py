@@ -1,4 +1,4 @@
-"""What `validate` concludes, from a suite small enough for a test."""
+"""The conclusions of `validate`, from a suite small enough for a test."""
 
 from __future__ import annotations
 
@@ -6,27 +6,38 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from synthetic.probing import ProbeReading
-from synthetic.results import RunResult
-from synthetic.runner import group_runs
-from synthetic.settings import RunSettings, preset_settings
-from synthetic.statistics import control_verdict, correlate
+from synthetic.evaluation.results import ProbeScore, RunResult
+from synthetic.evaluation.statistics import control_verdict, correlate
+from synthetic.experiments.runner import group_runs
+from synthetic.experiments.validate import validate
+from synthetic.presets import preset_settings
+from synthetic.settings import HyperteacherSettings, RunSettings
 from synthetic.students.base import INPUT
-from synthetic.suite import Suite, default_suite
-from synthetic.validate import validate
+from synthetic.suite import ValidationSuite, default_suite
 
-SMALL = RunSettings(modules=4, active=2, size=2, width=8, depth=2, steps=30, tasks=8, samples=2)
+SMALL = RunSettings(
+    HyperteacherSettings(modules=4, active=2, size=2),
+    width=8,
+    depth=2,
+    steps=30,
+    tasks=8,
+    samples=2,
+)
+
+
+def hyperteacher(run: RunSettings) -> HyperteacherSettings:
+    assert isinstance(run.task, HyperteacherSettings)
+    return run.task
 
 
 def result(seed: int, held_out: float, at_input: float, at_hidden: float) -> RunResult:
     probes = tuple(
-        ProbeReading(place, value, value, math.nan, math.nan, 10, 10)
+        ProbeScore(place, value, value, math.nan, math.nan, 10, 10)
         for place, value in ((INPUT, at_input), ("hidden_1", at_hidden))
     )
     return RunResult(
@@ -61,7 +72,7 @@ def test_the_correlation_is_scipys() -> None:
     assert found.pearson.upper == pytest.approx(fisher.high, abs=0.15)
 
 
-def test_what_a_student_has_seen_is_left_out_of_the_relation_among_those_that_saw_alike() -> None:
+def test_the_correlation_within_groups_ignores_how_much_a_student_was_trained_on() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=40)
     few = np.arange(40) < 20
@@ -73,14 +84,14 @@ def test_what_a_student_has_seen_is_left_out_of_the_relation_among_those_that_sa
 
     found = correlate(runs, "hidden_1")
 
-    assert found.alike.estimate == pytest.approx(1)
+    assert found.pearson_within.estimate == pytest.approx(1)
     y = x - 3 * few
     assert found.pearson.estimate == pytest.approx(pearsonr(x, y)[0])
     assert found.spearman.estimate == pytest.approx(spearmanr(x, y)[0])
     assert found.pearson.estimate < 0.7
 
 
-def test_diverged_runs_are_kept_out_and_counted() -> None:
+def test_diverged_runs_are_excluded_and_counted() -> None:
     runs = [result(i, i / 10, 1.0, i / 10) for i in range(8)]
     runs.append(replace(runs[0], status="diverged", score_held_out=math.nan, probes=()))
 
@@ -104,26 +115,21 @@ def test_the_input_control_is_named(at_input: list[float], verdict: str) -> None
     assert control_verdict(correlate(runs, INPUT)) == verdict
 
 
-def test_validate_writes_everything_and_goes_on(tmp_path: Path) -> None:
+def test_validate_writes_everything_and_is_resumed(tmp_path: Path) -> None:
     full = default_suite()
 
     def small(runs: tuple[RunSettings, ...]) -> tuple[RunSettings, ...]:
-        sizes: dict[str, Any] = {
-            "modules": 4,
-            "active": 2,
-            "size": 2,
-            "depth": 2,
-            "tasks": 8,
-            "samples": 2,
-        }
         return tuple(
             dict.fromkeys(
                 replace(
                     run,
-                    **sizes,
+                    task=replace(hyperteacher(run), modules=4, active=2, size=2),
+                    depth=2,
+                    tasks=8,
+                    samples=2,
                     width=min(run.width, 16),
                     steps=min(run.steps, 20),
-                    # One of 10 compositions would join no 4 modules.
+                    # A single one of 10 compositions cannot connect 4 modules.
                     train_fraction=max(run.train_fraction, 0.3),
                 )
                 for run in runs
@@ -131,7 +137,7 @@ def test_validate_writes_everything_and_goes_on(tmp_path: Path) -> None:
             )
         )
 
-    suite = Suite(
+    suite = ValidationSuite(
         *(small(part) for part in (full.scale, full.encodings, full.supports, full.floors))
     )
     found = validate(tmp_path / "v", jobs=1, suite=suite)
@@ -156,13 +162,14 @@ def test_groups_hold_every_run_once_and_only_one_shape() -> None:
     groups = group_runs(runs)
 
     assert sorted(map(repr, (run for group in groups for run in group))) == sorted(map(repr, runs))
-    assert all(len({run.batch_key() for run in group}) == 1 for group in groups)
+    assert all(len({run.ensemble_key() for run in group}) == 1 for group in groups)
 
 
 def test_the_paper_preset_is_the_papers_setting() -> None:
     run = preset_settings("paper", family="hyperteacher")
 
-    assert (run.modules, run.active, run.size, run.tasks, run.samples) == (16, 3, 16, 128, 16)
+    assert run.task == HyperteacherSettings(modules=16, active=3, size=16, invertible_scale=0.1)
+    assert (run.tasks, run.samples) == (128, 16)
     assert (run.width, run.depth, run.steps, run.learning_rate) == (1024, 4, 300_000, 3e-4)
     imitation = preset_settings("paper", family="preference")
     # The official sweeps draw 384 million tasks, 128 a step.

@@ -1,0 +1,115 @@
+"""Carries out many runs: as ensembles, in several processes, with one file per result."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+
+from synthetic.evaluation.evaluate import evaluate
+from synthetic.evaluation.results import RunResult
+from synthetic.evaluation.run_files import run_path, write_run
+from synthetic.settings import RunSettings
+from synthetic.training.ensemble import make_ensemble
+from synthetic.training.process_state import limited_threads, thread_variables
+from synthetic.training.train import train
+from t2i_audit.run.directory import RunDirectory
+
+# The number of students trained together, for widths up to each limit: enough to spread the cost of
+# a call, few enough that their activations stay in the cache.
+ENSEMBLE_SIZES = ((64, 16), (128, 8))
+# How often a worker checks whether its parent is still alive, in seconds.
+WATCH_INTERVAL = 1.0
+
+Group = tuple[RunSettings, ...]
+"""The runs of one ensemble."""
+
+
+def group_runs(runs: Sequence[RunSettings]) -> tuple[Group, ...]:
+    """Divide `runs` into groups of one shape, each of which is trained as an ensemble.
+
+    The groups depend on the runs alone, neither on the processes nor on which runs are finished:
+    a batched product may round differently for another number of students.
+    """
+    by_shape: dict[RunSettings, list[RunSettings]] = {}
+    for run in dict.fromkeys(runs):
+        by_shape.setdefault(run.ensemble_key(), []).append(run)
+    groups = []
+    for shape, members in by_shape.items():
+        size = _ensemble_size(shape)
+        groups += [tuple(members[start : start + size]) for start in range(0, len(members), size)]
+    # The most expensive first, so that no process is left with one of these at the end.
+    return tuple(sorted(groups, key=_cost, reverse=True))
+
+
+def carry_out(directory: RunDirectory, groups: Sequence[Group], *, jobs: int, threads: int) -> None:
+    """Train, test and probe the runs of `groups` whose result files are missing.
+
+    Args:
+        directory: the open run directory; it gets one file per run under ``runs/``.
+        groups: the runs of the ensembles, each of which is trained by one process.
+        jobs: number of processes; with 1 the work is done in this one.
+        threads: threads per process.
+    """
+    runs = [run for group in groups for run in group]
+    done = {run for run in runs if run_path(directory.path, run).exists()}
+    remaining = [group for group in groups if not done.issuperset(group)]
+    # A group that was interrupted while its files were written is trained again as a whole.
+    repeated = sum(run in done for group in remaining for run in group)
+    with directory.stage("runs", len(runs), done=len(done) - repeated) as advance:
+        for results in _results(remaining, jobs, threads):
+            for result in results:
+                write_run(directory.path, result)
+            advance(len(results))
+
+
+def train_group(group: Group, threads: int) -> tuple[RunResult, ...]:
+    """Train, test and probe the runs of one ensemble; the results are in the same order."""
+    with limited_threads(threads):
+        ensemble = make_ensemble(group)
+        return evaluate(ensemble, train(ensemble))
+
+
+def _results(groups: Sequence[Group], jobs: int, threads: int) -> Iterator[tuple[RunResult, ...]]:
+    if jobs == 1 or len(groups) == 1:
+        for group in groups:
+            yield train_group(group, threads)
+        return
+    # Forked processes would inherit torch's threads in an unknown state.
+    context = get_context("spawn")
+    with (
+        thread_variables(threads),
+        ProcessPoolExecutor(jobs, context, initializer=_watch, initargs=(os.getpid(),)) as pool,
+    ):
+        futures = [pool.submit(train_group, group, threads) for group in groups]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _watch(parent: int) -> None:
+    """End this worker once its parent is gone: a killed parent cannot do so."""
+
+    def check() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_INTERVAL)
+        os._exit(1)
+
+    threading.Thread(target=check, daemon=True).start()
+
+
+def _ensemble_size(shape: RunSettings) -> int:
+    if shape.student != "mlp":
+        return 1
+    return next((size for width, size in ENSEMBLE_SIZES if shape.width <= width), 1)
+
+
+def _cost(group: Group) -> float:
+    run = group[0]
+    return len(group) * run.steps * run.tasks * run.samples * float(run.width**2 * run.depth)
