@@ -20,7 +20,7 @@ from functools import lru_cache
 from itertools import combinations
 
 from prompts.errors import RequestError
-from prompts.grammar.permute import mix
+from prompts.permutation import mix
 from prompts.structure import Prompt
 from prompts.support import components, is_compositional
 

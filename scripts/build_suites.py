@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prompts.formats.native import Header, dump_header, dump_prompt, json_schema
+from prompts.generate import generate
 from prompts.grammar.load import load_grammar
-from prompts.grammar.sample import generate
 from prompts.splits import split_prompts
 from prompts.structure import Prompt
 from prompts.suites import SHIPPED, dump_prompts

@@ -19,13 +19,14 @@ from dataclasses import replace
 from functools import cache
 from pathlib import PurePath
 
+from prompts.english.noun_phrases import Phrase, bound_phrases
 from prompts.errors import SuiteFormatError
-from prompts.formats.imported import Draft, clean
-from prompts.formats.kinds import refuse_other_formats
+from prompts.formats.detect_format import refuse_other_formats
+from prompts.formats.drafts import Draft, clean
 from prompts.formats.notes import Notes
-from prompts.formats.noun_phrases import Phrase, bound_phrases
-from prompts.grammar.vocabulary import NUMBERS, Table, Vocabulary, make_vocabulary
+from prompts.inflection import NUMBERS
 from prompts.structure import Constituent, Split
+from prompts.vocabulary import Table, Vocabulary, make_vocabulary
 
 KINDS = (
     "color", "shape", "texture", "spatial", "3d_spatial", "numeracy", "non_spatial", "complex",
@@ -294,6 +295,6 @@ def _numbered(where: str, text: str, kind: str, counted: frozenset[str]) -> Draf
 def _singular(noun: str, count: str) -> str:
     if count in ("one", "a", "an"):
         return noun
-    from prompts.grammar.vocabulary import singular_of
+    from prompts.inflection import singular_of
 
     return singular_of(noun)

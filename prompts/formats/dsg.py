@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import decode
-from prompts.formats.imported import Draft, clean
-from prompts.formats.kinds import format_of
+from prompts.formats.decode import decode
+from prompts.formats.detect_format import format_of
+from prompts.formats.drafts import Draft, clean
 from prompts.formats.notes import Notes
 from prompts.formats.plain import table_rows
-from prompts.grammar.vocabulary import NUMBERS
+from prompts.inflection import NUMBERS
 from prompts.structure import Constituent
 
 COLUMNS = ("item_id", "text", "tuple")

@@ -17,19 +17,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.imported import Draft, clean
-from prompts.formats.kinds import format_of
+from prompts.formats.detect_format import format_of
+from prompts.formats.drafts import Draft, clean
 from prompts.formats.notes import Notes
 from prompts.formats.rows import TEXT_ONLY, as_metadata
-from prompts.grammar.vocabulary import (
-    NUMBERS,
-    Table,
-    Vocabulary,
-    make_vocabulary,
-    number_of,
-    plural_of,
-)
+from prompts.inflection import NUMBERS, number_of, plural_of
 from prompts.structure import Constituent, Prompt
+from prompts.vocabulary import Table, Vocabulary, make_vocabulary
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

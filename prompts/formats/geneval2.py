@@ -13,20 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.imported import Draft, clean
+from prompts.formats.detect_format import format_of
+from prompts.formats.drafts import Draft, clean
 from prompts.formats.json_rows import json_rows
-from prompts.formats.kinds import format_of
 from prompts.formats.notes import Notes
 from prompts.formats.rows import as_metadata
-from prompts.grammar.vocabulary import (
-    NUMBERS,
-    Table,
-    Vocabulary,
-    make_vocabulary,
-    plural_of,
-    singular_of,
-)
+from prompts.inflection import NUMBERS, plural_of, singular_of
 from prompts.structure import Constituent
+from prompts.vocabulary import Table, Vocabulary, make_vocabulary
 
 _KINDS = {
     "colour": "red orange yellow green blue purple pink brown black white grey gray",

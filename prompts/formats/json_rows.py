@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import TEXT_COLUMNS, lines_of
-from prompts.formats.imported import Draft
-from prompts.formats.kinds import format_of
+from prompts.formats.decode import TEXT_COLUMNS, lines_of
+from prompts.formats.detect_format import format_of
+from prompts.formats.drafts import Draft
 from prompts.formats.notes import Notes
 from prompts.formats.rows import COLUMNS, Names, Row, from_rows
 from prompts.structure import Prompt

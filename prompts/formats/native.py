@@ -18,8 +18,8 @@ from json.encoder import encode_basestring as quoted
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from prompts.controls import Control
 from prompts.errors import SuiteFormatError
-from prompts.plausibility import Control
 from prompts.splits import Certificate
 from prompts.structure import Constituent, Prompt, slot_fault
 
@@ -43,7 +43,7 @@ class Header:
     licence: str = ""
     seed: int | None = None
     balance: str = ""
-    """How generated prompts were drawn; see `prompts.grammar.sample.generate`."""
+    """How generated prompts were drawn; see `prompts.generate.generate`."""
     control: Control | None = None
     """What was done against odd and rare words."""
     certificate: Certificate | None = None
@@ -237,7 +237,7 @@ def _header_type() -> TypeAdapter[HeaderLine]:
 
 def foreign_hint(line: str) -> str:
     """What to do with a file whose first line is no prompt of a suite."""
-    from prompts.formats.kinds import format_of
+    from prompts.formats.detect_format import format_of
 
     found = format_of(line)
     return f"; if it is another format, take it in with `t2i-audit prompts import {found}`"

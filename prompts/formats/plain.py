@@ -9,9 +9,9 @@ from itertools import chain
 from typing import Literal
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import TOLD, delimiter_of, tell_delimiter
-from prompts.formats.imported import Draft, clean
-from prompts.formats.kinds import format_of, json_of, refuse_other_formats, tell_marks
+from prompts.formats.decode import TOLD, delimiter_of, tell_delimiter
+from prompts.formats.detect_format import format_of, json_of, refuse_other_formats, tell_marks
+from prompts.formats.drafts import Draft, clean
 from prompts.formats.notes import Notes
 from prompts.formats.rows import COLUMNS, METADATA, TEXT_ONLY, Names, Row, from_rows, to_flat_row
 from prompts.structure import Prompt

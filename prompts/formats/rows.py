@@ -11,8 +11,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import DELIMITERS, TEXT_COLUMNS
-from prompts.formats.imported import Draft, clean
+from prompts.formats.decode import DELIMITERS, TEXT_COLUMNS
+from prompts.formats.drafts import Draft, clean
 from prompts.formats.native import fault_of
 from prompts.formats.notes import Notes
 from prompts.structure import Prompt

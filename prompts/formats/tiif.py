@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.imported import Draft
+from prompts.formats.drafts import Draft
 from prompts.formats.json_rows import json_rows
 from prompts.formats.notes import Notes
 from prompts.formats.rows import Names, from_rows

@@ -22,7 +22,7 @@ from prompts.grammar.syntax import (
     Word,
     Words,
 )
-from prompts.grammar.vocabulary import Table, Vocabulary, load_vocabularies, make_vocabulary
+from prompts.vocabulary import Table, Vocabulary, load_vocabularies, make_vocabulary
 
 MAX_TEMPLATES = 4096  # of one prompt type; more is a slip with nested choices
 

@@ -13,7 +13,7 @@ from prompts.grammar.ambiguity import check_unambiguous
 from prompts.grammar.expand import Expanded, expand
 from prompts.grammar.syntax import Use, parse
 from prompts.grammar.template import Template, compile_template
-from prompts.grammar.vocabulary import Vocabulary, vocabulary_path
+from prompts.vocabulary import Vocabulary, vocabulary_path
 
 SHIPPED = Path(__file__).parent.parent / "grammars"
 ENDING = ".grammar"

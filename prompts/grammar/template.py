@@ -13,12 +13,13 @@ from functools import cache, cached_property
 from itertools import combinations
 from math import factorial, prod
 
+from prompts.english.mentions import Echo
+from prompts.english.words import words_said
 from prompts.grammar.syntax import Slot, Word
-from prompts.grammar.vocabulary import Vocabulary, number_of
-from prompts.mentions import Echo
-from prompts.said import words_said
+from prompts.inflection import number_of
 from prompts.structure import Constituent
 from prompts.support import components
+from prompts.vocabulary import Vocabulary
 
 Piece = tuple[str, int]
 """The text of a slot with its article, and where in it the constituent starts."""

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompts.check import check_prompts
-from prompts.clauses import Filter, parse_clause
+from prompts.analysis.check import check_prompts
 from prompts.formats.native import Header, dump_header, dump_prompt, read_lines
+from prompts.generate import generate
 from prompts.grammar.load import load_grammar
-from prompts.grammar.sample import generate
+from prompts.selection.conditions import Filter, parse_clause
+from prompts.selection.subset import Sample, choose
 from prompts.splits import Split, certify, compositions, split_prompts
 from prompts.structure import Prompt
-from prompts.subset import Sample, choose
 from prompts.suites import load_suite, read_suite_header
 from t2i_audit.cli.main import main
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from prompts.generate import generate
 from prompts.grammar.load import load_grammar
-from prompts.grammar.sample import generate
 from prompts.splits import compositions
 from prompts.suites import load_suite, read_suite_header
 from t2i_audit.cli.main import main

@@ -10,8 +10,8 @@ import pytest
 
 from prompts.errors import SuiteFormatError
 from prompts.formats.compbench import compbench_vocabularies, kind_of, read_compbench
+from prompts.formats.drafts import Draft, Tally, finish
 from prompts.formats.geneval import facts_of, geneval_vocabularies, read_geneval, write_geneval
-from prompts.formats.imported import Draft, Tally, finish
 from prompts.formats.native import fault_of
 
 PEERS = Path(__file__).parents[3] / "shared" / "peers"

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompts.formats.compbench import compbench_vocabularies, read_compbench
+from prompts.formats.drafts import Tally, finish
 from prompts.formats.geneval import geneval_vocabularies, read_geneval
-from prompts.formats.imported import Tally, finish
+from prompts.generate import capacities, generate
 from prompts.grammar.load import Grammar, list_grammars, load_grammar, make_grammar
-from prompts.grammar.sample import capacities, generate
 from prompts.structure import Prompt
 
 NOUNS, TINTS, NUMBERS = ("cat", "dog", "cow"), ("red", "blue"), ("one", "two", "three")
@@ -195,7 +195,7 @@ def test_every_change_that_is_possible_is_made_and_named(body: str, changes: set
 @given(st.sampled_from(list_grammars()), st.integers(0, 10**6))
 @settings(max_examples=15, deadline=None)
 def test_a_foil_is_written_as_its_grammar_writes(name: str, seed: int) -> None:
-    from prompts.grammar.read import read_prompt
+    from prompts.recover import read_prompt
 
     grammar = load_grammar(name)
     for prompt in generate(grammar, 4, seed=seed):

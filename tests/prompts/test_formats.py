@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prompts.controls import Control, control
 from prompts.errors import SuiteFormatError
-from prompts.formats import geneval, hub, plain
-from prompts.formats.dataset_files import read_dataset
-from prompts.formats.imported import Duplicates, Tally, finish
+from prompts.formats import geneval, plain, write_dataset
+from prompts.formats.drafts import Duplicates, Tally, finish
 from prompts.formats.native import (
     Header,
     dump_header,
@@ -21,10 +21,10 @@ from prompts.formats.native import (
     read_header,
     read_lines,
 )
+from prompts.formats.read_dataset import read_dataset
 from prompts.formats.rows import Names
+from prompts.generate import generate
 from prompts.grammar.load import list_grammars, load_grammar
-from prompts.grammar.sample import generate
-from prompts.plausibility import Control, control
 from prompts.splits import split_prompts
 from prompts.structure import Constituent, Foil, Prompt
 from prompts.suites import Suite, load_suite
@@ -91,7 +91,7 @@ def test_tables_keep_the_whole_structure(name: str, tmp_path: Path) -> None:
     own = list(generate(load_grammar(name), 25, seed=2))
 
     from_csv = finish(plain.read_csv(plain.write_csv(own), source="csv"), Tally())
-    hub.write_folder(own, tmp_path / "set", name="set", header=None)
+    write_dataset.write_folder(own, tmp_path / "set", name="set", header=None)
     from_hub = finish(read_dataset(str(tmp_path / "set")), Tally())
 
     assert list(from_csv) == own
@@ -101,13 +101,13 @@ def test_tables_keep_the_whole_structure(name: str, tmp_path: Path) -> None:
 def test_a_folder_of_datasets_has_a_card_and_is_never_overwritten(tmp_path: Path) -> None:
     own = list(generate(load_grammar("world"), 9, seed=2))
     header = Header(source="grammar world", licence="CC0-1.0", seed=2)
-    hub.write_folder(own, tmp_path / "set", name="set", header=header)
+    write_dataset.write_folder(own, tmp_path / "set", name="set", header=header)
 
     card = (tmp_path / "set" / "README.md").read_text()
     assert "license: cc0-1.0" in card
     assert "| relation | 3 |" in card
     with pytest.raises(SuiteFormatError, match="is there already"):
-        hub.write_folder(own, tmp_path / "set", name="set", header=header)
+        write_dataset.write_folder(own, tmp_path / "set", name="set", header=header)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
@@ -190,8 +190,8 @@ def test_control_characters_are_refused_with_the_line(text: str) -> None:
 
 
 def test_controls_keep_prompts_and_foils_to_what_was_asked() -> None:
-    from prompts.grammar.read import read_prompt
-    from prompts.grammar.vocabulary import load_vocabularies
+    from prompts.recover import read_prompt
+    from prompts.vocabulary import load_vocabularies
 
     typical = load_vocabularies("core")["thing"].table.typical["colour"]
     grammar = load_grammar("relations")

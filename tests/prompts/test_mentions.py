@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompts.check import check_prompts
-from prompts.consistency import HALF_CHANGED
+from prompts.analysis.check import check_prompts
+from prompts.analysis.consistency import HALF_CHANGED
 from prompts.formats.compbench import compbench_vocabularies, read_compbench
+from prompts.formats.drafts import Tally, finish
 from prompts.formats.geneval import COLOURS, geneval_vocabularies, read_geneval
-from prompts.formats.imported import Tally, finish
 from prompts.structure import Prompt
 from prompts.suites import load_suite
 from t2i_audit.cli.main import main
@@ -332,8 +332,8 @@ def test_a_foil_names_nothing_that_the_prompt_names_elsewhere() -> None:
 
 
 def test_a_grammars_foils_name_nothing_that_its_own_words_name(tmp_path: Path) -> None:
+    from prompts.generate import generate
     from prompts.grammar.load import make_grammar
-    from prompts.grammar.sample import generate
 
     grammar = make_grammar("noun (noun) = cat | dog | table\nt: a {x.noun} on a table\n")
 

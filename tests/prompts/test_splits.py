@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompts.errors import RequestError
+from prompts.generate import generate
 from prompts.grammar.load import load_grammar
-from prompts.grammar.sample import generate
 from prompts.splits import Certificate, Split, certify, compositions, split_prompts
 from prompts.structure import Prompt
 

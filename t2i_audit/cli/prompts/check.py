@@ -11,7 +11,7 @@ from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
 
 if TYPE_CHECKING:
-    from prompts.check import Judged
+    from prompts.analysis.check import Judged
     from prompts.structure import Prompt
 
 
@@ -32,7 +32,7 @@ def check(
     as_json: options.AsJson = False,
 ) -> None:
     """Look for faults: structure, doubles, missing foils, the split, length; code 1 if any."""
-    from prompts.check import check_prompts
+    from prompts.analysis.check import check_prompts
 
     tokenizers = streams.tokenizers_of(model)
     header, prompts = streams.read_file(file)
@@ -53,7 +53,7 @@ def check(
 
 
 def _judged(spec: str, prompts: Sequence[Prompt]) -> Judged:
-    from prompts.check import Judged
+    from prompts.analysis.check import Judged
     from t2i_audit.judges.load import load_reader
 
     reader = load_reader(spec)

@@ -16,7 +16,7 @@ def diff(
     as_json: options.AsJson = False,
 ) -> None:
     """Compare two files by their prompts' texts and structure; exit code 1 where they differ."""
-    from prompts.compare import compare
+    from prompts.analysis.compare import compare
     from prompts.suites import Suite
 
     own, other = streams.read_all(first)[1], streams.read_all(second)[1]

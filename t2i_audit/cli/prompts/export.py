@@ -32,7 +32,7 @@ def export(
     as_json: options.AsJson = False,
 ) -> None:
     """Write prompts in another format; what it cannot say is left out and counted."""
-    from prompts.formats import hub
+    from prompts.formats import write_dataset
     from t2i_audit.io import atomic_file
 
     check_output(
@@ -48,10 +48,12 @@ def export(
             raise SuiteError(f"--to {to} cannot go to standard output; name it with -o")
         path = Path(output)
         if to == "datasets":
-            counts["written"] = hub.write_folder(prompts, path, name=path.name, header=header)
+            counts["written"] = write_dataset.write_folder(
+                prompts, path, name=path.name, header=header
+            )
         else:
             with atomic_file(path) as temporary:
-                counts["written"] = hub.write_parquet(prompts, temporary)
+                counts["written"] = write_dataset.write_parquet(prompts, temporary)
     else:
         streams.write_lines(output, _lines(prompts, to, counts))
     if as_json:

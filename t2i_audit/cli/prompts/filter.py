@@ -44,9 +44,9 @@ def filter_prompts(
     as_json: options.AsJson = False,
 ) -> None:
     """Choose prompts of a suite; they keep their order and their ids."""
-    from prompts.clauses import parse_clause
     from prompts.formats.native import dump_header
-    from prompts.subset import Sample, choose
+    from prompts.selection.conditions import parse_clause
+    from prompts.selection.subset import Sample, choose
 
     if not where and sample is None:
         raise SuiteError("give --where or --sample, or both; without them nothing is chosen")

@@ -58,10 +58,10 @@ def generate(
     as_json: options.AsJson = False,
 ) -> None:
     """Draw distinct prompts from a grammar, with constituents, spans and foils."""
+    from prompts import generate as generation
+    from prompts.controls import control
     from prompts.formats.native import Header, dump_header, dump_prompt
-    from prompts.grammar import sample
     from prompts.grammar.load import grammar_files, load_grammar
-    from prompts.plausibility import control
     from prompts.splits import split_prompts
 
     read = load_grammar(grammar)
@@ -69,7 +69,7 @@ def generate(
     loaded, controlled = control(read, plausibility=plausibility, frequency_band=frequency_band)
 
     def draw() -> Iterator[Prompt]:
-        drawn = sample.generate(loaded, number, seed=seed, balance=balance)
+        drawn = generation.generate(loaded, number, seed=seed, balance=balance)
         return streams.with_progress(drawn, number)
 
     prompts: Iterable[Prompt] = draw()

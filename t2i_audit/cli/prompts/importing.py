@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from prompts.formats.readers import Format, Options
+from prompts.formats.read import Format, Options
 from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
 from t2i_audit.cli.prompts.outputs import check_output
 
 if TYPE_CHECKING:
-    from prompts.formats.imported import Tally
+    from prompts.formats.drafts import Tally
 
 Duplicates = Literal["drop", "keep", "refuse"]
 
@@ -78,10 +78,10 @@ def import_prompts(
     parti      PartiPrompts.tsv
     drawbench  DrawBench's CSV
     """
-    from prompts.formats.imported import Tally, finish
+    from prompts.formats.drafts import Tally, finish
     from prompts.formats.native import Header, dump_header, dump_prompt
     from prompts.formats.notes import Notes
-    from prompts.formats.readers import read
+    from prompts.formats.read import read
 
     given = Options(text_column, type_column, id_column, dataset_split, encoding, delimiter)
     given.check(format_)

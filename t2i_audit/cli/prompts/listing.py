@@ -8,8 +8,8 @@ from t2i_audit.cli.prompts import streams
 
 def list_command(as_json: options.AsJson = False) -> None:
     """List the grammars that ship, how much they can say, and the suites made of them."""
+    from prompts.generate import capacities
     from prompts.grammar.load import list_grammars, load_grammar
-    from prompts.grammar.sample import capacities
     from prompts.suites import list_suites, load_suite
 
     grammars = {name: capacities(load_grammar(name)) for name in list_grammars()}

@@ -32,7 +32,7 @@ def stats(
     as_json: options.AsJson = False,
 ) -> None:
     """Count prompts by type and constituent, lengths, foils, and show the split's certificate."""
-    from prompts.statistics import count, middle
+    from prompts.analysis.statistics import count, middle
 
     if figure is not None:
         check_output(str(figure), [streams.path_of(file)], option="--figure", is_text=False)

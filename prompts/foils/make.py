@@ -2,10 +2,10 @@
 
 A change is a slot exchanged with another of its kind, a value replaced by one that excludes it, a
 relation reversed, a count one off, or a negation dropped or put in. What may be true of a picture
-that the prompt is true of is left out (see `prompts.scene`): "a dog near a cat" is no foil of "a
+that the prompt is true of is left out (see `prompts.foils.compatibility`): "a dog near a cat" is no foil of "a
 cat near a dog", nor "a red cat and a dog" of "a red dog and a cat". Every foil keeps to the
 template's bans, so that it is as well-formed, and as plausible, as its prompt. What a prompt says
-more than once is changed everywhere, or not at all (see `prompts.mentions`), and nothing is put in
+more than once is changed everywhere, or not at all (see `prompts.english.mentions`), and nothing is put in
 that the prompt names elsewhere.
 """
 
@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from prompts.grammar.permute import mix
+from prompts.english.mentions import Echo
+from prompts.english.words import article_before, is_said
+from prompts.foils.compatibility import Fact, can_both_be_true
 from prompts.grammar.template import Ban, Digits, Template, TemplateSlot, same_or_overlapping
-from prompts.mentions import Echo
-from prompts.said import article_before, is_said
-from prompts.scene import Fact, can_both_be_true
+from prompts.permutation import mix
 from prompts.structure import Foil
 
 _Ban = tuple[int, int, int, frozenset[int]]

@@ -15,7 +15,7 @@ from typing import Literal
 
 from prompts.errors import RequestError
 from prompts.grammar.load import Allowed, Grammar
-from prompts.grammar.vocabulary import Vocabulary
+from prompts.vocabulary import Vocabulary
 
 Plausibility = Literal["any", "typical", "atypical"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from prompts.consistency import OTHER_VALUE, Spans, faults_of, remarks_of
+from prompts.analysis.consistency import OTHER_VALUE, Spans, faults_of, remarks_of
 from prompts.formats.native import Header
 from prompts.splits import compositions
 from prompts.structure import Prompt

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from prompts.formats.noun_phrases import CLOSED
-from prompts.grammar.vocabulary import NUMBERS, Vocabulary
-from prompts.mention_words import INTRODUCING
-from prompts.said import POSSESSIVE, WORD
+from prompts.english.noun_phrases import CLOSED
+from prompts.english.word_lists import INTRODUCING
+from prompts.english.words import POSSESSIVE, WORD
+from prompts.inflection import NUMBERS
 from prompts.structure import Constituent
+from prompts.vocabulary import Vocabulary
 
 MODIFIERS = 3  # words between an attribute, or a determiner, and the noun
 

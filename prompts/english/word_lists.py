@@ -1,4 +1,4 @@
-"""Closed lists of the words by which a prompt says a constituent again; see `prompts.mentions`."""
+"""Closed lists of the words by which a prompt says a constituent again; see `prompts.english.mentions`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ Vocabularies lie in TOML files, a table a kind; those that ship are in `prompts/
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from prompts.errors import VocabularyError
+from prompts.inflection import NUMBERS, article_of, plural_of
 from prompts.structure import folded
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-SHIPPED = Path(__file__).parent.parent / "vocabularies"
-NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+SHIPPED = Path(__file__).parent / "vocabularies"
 Role = Literal["noun", "attribute", "count", "relation"]
 
 
@@ -224,37 +223,3 @@ def _table() -> TypeAdapter[Table]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Table)
-
-
-def number_of(word: str) -> int:
-    """The number that a count's word stands for."""
-    return NUMBERS.index(word) + 1
-
-
-@cache
-def _inflect() -> object:
-    # Imported late: it takes seconds, and the words that ship bring their forms along.
-    import inflect
-
-    return inflect.engine()
-
-
-@cache
-def plural_of(word: str) -> str:
-    """The plural of a noun, by the library ``inflect``."""
-    return str(_inflect().plural_noun(word))  # type: ignore[attr-defined]
-
-
-@cache
-def article_of(word: str) -> str:
-    """``a`` or ``an`` before `word`; ``inflect`` decides where the spelling may mislead."""
-    if re.match(r"[bcdfgjklmnpqrstvwyz][a-z]*[aeiouy]", word):
-        return "a"
-    return str(_inflect().a(word)).split(" ", 1)[0]  # type: ignore[attr-defined]
-
-
-@cache
-def singular_of(word: str) -> str:
-    """The singular of a noun that may be a plural, by the library ``inflect``."""
-    singular = _inflect().singular_noun(word)  # type: ignore[attr-defined]
-    return str(singular) if singular else word

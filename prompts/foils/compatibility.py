@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prompts.grammar.vocabulary import Vocabulary
+    from prompts.vocabulary import Vocabulary
 
 Fact = tuple["Vocabulary", str, tuple[str, ...]]
 """Vocabulary, value and entities of one constituent."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from prompts.formats.noun_phrases import CLOSED
+from prompts.english.noun_phrases import CLOSED
 from prompts.structure import Constituent, Prompt, folded
 
 SAME_AS_PROMPT = "foil is its prompt up to case, spaces and punctuation"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import DELIMITERS, TEXT_COLUMNS, TOLD, delimiter_of, lines_of
+from prompts.formats.decode import DELIMITERS, TEXT_COLUMNS, TOLD, delimiter_of, lines_of
 from prompts.formats.notes import Notes
 
 _MARKS = (

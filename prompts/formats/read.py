@@ -11,9 +11,9 @@ from prompts.errors import RequestError
 from prompts.formats.notes import Notes
 
 if TYPE_CHECKING:
-    from prompts.formats.imported import Draft
-    from prompts.grammar.vocabulary import Vocabulary
+    from prompts.formats.drafts import Draft
     from prompts.structure import Prompt
+    from prompts.vocabulary import Vocabulary
 
 Format = Literal[
     "text", "csv", "tsv", "jsonl", "json", "datasets", "geneval", "geneval2", "compbench", "dsg",
@@ -78,16 +78,15 @@ def read(
     Raises:
         SuiteFormatError: while it reads or while the result is read.
     """
-    from prompts.formats import compbench, dataset_files, dsg, geneval, geneval2, plain, tiif
-    from prompts.formats.detect import decode, lines_of
+    from prompts.formats import compbench, dsg, geneval, geneval2, plain, tiif
+    from prompts.formats.decode import decode, lines_of
     from prompts.formats.json_rows import read_json
+    from prompts.formats.read_dataset import read_dataset
     from prompts.formats.rows import Names
 
     names = Names(options.text_column, options.type_column, options.id_column)
     if format_ == "datasets":
-        return dataset_files.read_dataset(
-            path, split=options.dataset_split, names=names, notes=notes
-        ), {}
+        return read_dataset(path, split=options.dataset_split, names=names, notes=notes), {}
     if format_ == "dpg" and Path(path).is_dir():
         return dsg.read_dpg(Path(path), encoding=options.encoding, notes=notes), {}
     data, source = load()

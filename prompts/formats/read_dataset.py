@@ -17,8 +17,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import decode
-from prompts.formats.imported import Draft
+from prompts.formats.decode import decode
+from prompts.formats.drafts import Draft
 from prompts.formats.json_rows import json_rows
 from prompts.formats.notes import Notes
 from prompts.formats.plain import table_rows
@@ -240,7 +240,7 @@ def _holds_bytes(type_: Any) -> bool:
 
 def _other_kind(path: Path) -> str | None:
     """The format to import a file with that is text and no Parquet."""
-    from prompts.formats.kinds import format_of
+    from prompts.formats.detect_format import format_of
 
     try:
         return format_of(decode(path.read_bytes(), source=str(path), notes=Notes()))

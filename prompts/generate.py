@@ -12,10 +12,10 @@ from math import gcd
 from typing import Literal
 
 from prompts.errors import RequestError
-from prompts.foils import draw_of, foils_of
+from prompts.foils.make import draw_of, foils_of
 from prompts.grammar.load import Grammar
-from prompts.grammar.permute import Permutation, mix
 from prompts.grammar.template import Digits, Template
+from prompts.permutation import Permutation, mix
 from prompts.structure import Prompt
 
 Balance = Literal["types", "space"]

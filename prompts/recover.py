@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from prompts.generate import prompt_of
 from prompts.grammar.load import Grammar
-from prompts.grammar.sample import prompt_of
 from prompts.grammar.template import Digits, Template
 from prompts.structure import Prompt
 

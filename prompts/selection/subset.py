@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TextIO
 
-from prompts.clauses import NONE, Clause, Filter, values_of
 from prompts.errors import RequestError
 from prompts.formats.native import Header, dump_prompt, read_lines
+from prompts.selection.conditions import NONE, Clause, Filter, values_of
 from prompts.splits import Certificate, Split, certify, compositions
 from prompts.structure import Prompt
 

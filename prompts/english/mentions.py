@@ -23,8 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from prompts.grammar.vocabulary import NUMBERS, Vocabulary
-from prompts.mention_words import (
+from prompts.english.sentence import MODIFIERS, Sentence
+from prompts.english.word_lists import (
     AXES,
     COPULAS,
     COUNTING,
@@ -36,8 +36,9 @@ from prompts.mention_words import (
     SENTENCE_ENDS,
     repeats,
 )
-from prompts.sentence import MODIFIERS, Sentence
+from prompts.inflection import NUMBERS
 from prompts.structure import Constituent
+from prompts.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

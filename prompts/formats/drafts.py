@@ -11,17 +11,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from prompts.english.mentions import mentions_of, without_repeated_entities
+from prompts.english.words import article_before
 from prompts.errors import SuiteFormatError
-from prompts.foils import draw_of, foils_of
-from prompts.formats.detect import without_unseen
+from prompts.foils.make import draw_of, foils_of
+from prompts.formats.decode import without_unseen
 from prompts.formats.native import text_fault
 from prompts.formats.notes import Notes
-from prompts.grammar.sample import ID_DIGITS
+from prompts.generate import ID_DIGITS
 from prompts.grammar.template import Template, TemplateSlot, lay_out, make_template
-from prompts.grammar.vocabulary import Vocabulary
-from prompts.mentions import mentions_of, without_repeated_entities
-from prompts.said import article_before
 from prompts.structure import Constituent, Foil, Prompt, Split, folded
+from prompts.vocabulary import Vocabulary
 
 Duplicates = Literal["drop", "keep", "refuse"]
 EXAMPLES = 5  # texts without structure that a tally keeps

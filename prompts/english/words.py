@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from prompts.grammar.vocabulary import Vocabulary, plural_of
+from prompts.inflection import plural_of
+from prompts.vocabulary import Vocabulary
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|_|[^\w\s]")  # noqa: RUF001
 """A word with its hyphens and apostrophes, or one mark."""
