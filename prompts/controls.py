@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prompts.errors import RequestError
-from prompts.grammar.load import Allowed, Grammar
+from prompts.grammar.bans import AllowedPairs
+from prompts.grammar.load import Grammar
 from prompts.vocabulary import Vocabulary
 
 Plausibility = Literal["any", "typical", "atypical"]
@@ -75,7 +76,7 @@ def _in_band(vocabulary: Vocabulary, width: float) -> tuple[Vocabulary, tuple[fl
 
 def _allowed(
     grammar: Grammar, vocabularies: Mapping[str, Vocabulary], plausibility: Plausibility
-) -> Allowed:
+) -> AllowedPairs:
     used = grammar.vocabularies
     allowed = {}
     for kind in used:

@@ -14,7 +14,8 @@ from typing import Literal
 from prompts.errors import RequestError
 from prompts.foils.make import draw_of, foils_of
 from prompts.grammar.load import Grammar
-from prompts.grammar.template import Digits, Template
+from prompts.grammar.slots import Digits
+from prompts.grammar.template import Template
 from prompts.permutation import Permutation, mix
 from prompts.structure import Prompt
 

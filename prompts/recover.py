@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from prompts.generate import prompt_of
 from prompts.grammar.load import Grammar
-from prompts.grammar.template import Digits, Template
+from prompts.grammar.slots import Digits
+from prompts.grammar.template import Template
 from prompts.structure import Prompt
 
 

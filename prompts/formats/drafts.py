@@ -19,7 +19,9 @@ from prompts.formats.decode import without_unseen
 from prompts.formats.native import text_fault
 from prompts.formats.notes import Notes
 from prompts.generate import ID_DIGITS
-from prompts.grammar.template import Template, TemplateSlot, lay_out, make_template
+from prompts.grammar.compile import make_template
+from prompts.grammar.slots import TemplateSlot, choices_of
+from prompts.grammar.template import Template
 from prompts.structure import Constituent, Foil, Prompt, Split, folded
 from prompts.vocabulary import Vocabulary
 
@@ -214,7 +216,7 @@ def as_template(
             gap = gap[: -len(article)]
         vocabulary = vocabularies[part.kind]
         counted = counters.get(part.entities[0], -1) if vocabulary.role == "noun" else -1
-        choices = lay_out(vocabulary, bool(article))
+        choices = choices_of(vocabulary, bool(article))
         slots.append(TemplateSlot(part.slot, choices, part.entities, counted, part.slot in fixed))
         gaps.append(gap)
         places += [part.start - len(article), part.end]

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prompts.errors import GrammarError
-from prompts.grammar.template import Choices, Template
+from prompts.grammar.slots import Choices
+from prompts.grammar.template import Template
 
 # A word maps to the states after it; the empty word ends a slot's wording.
 Trie = dict[str, "Trie"]

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from prompts.errors import GrammarError
 from prompts.grammar.ambiguity import check_unambiguous
+from prompts.grammar.bans import AllowedPairs
+from prompts.grammar.compile import compile_template
 from prompts.grammar.expand import Expanded, expand
-from prompts.grammar.syntax import Use, parse
-from prompts.grammar.template import Template, compile_template
+from prompts.grammar.nodes import UseDefinition
+from prompts.grammar.parse import parse
+from prompts.grammar.template import Template
 from prompts.vocabulary import Vocabulary, vocabulary_path
 
 SHIPPED = Path(__file__).parent.parent / "grammars"
 ENDING = ".grammar"
-
-Allowed = Mapping[tuple[str, str], frozenset[tuple[str, str]]]
-"""For (noun kind, attribute kind), the pairs of values that may go together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Grammar:
         }
         return dict(sorted(kinds.items()))
 
-    def controlled(self, vocabularies: Mapping[str, Vocabulary], allowed: Allowed) -> Grammar:
+    def controlled(self, vocabularies: Mapping[str, Vocabulary], allowed: AllowedPairs) -> Grammar:
         """The same grammar with other words, or with pairs of words kept apart."""
         expanded = replace(self.expanded, vocabularies=vocabularies)
         return replace(self, expanded=expanded, types=_compile(expanded, allowed))
@@ -73,7 +73,7 @@ def grammar_files(source: str) -> tuple[Path, ...]:
     used = [
         vocabulary_path(each.name, folder=path.parent)
         for each in parse(text, source=path.name).definitions
-        if isinstance(each, Use)
+        if isinstance(each, UseDefinition)
     ]
     return path, *used
 
@@ -111,7 +111,7 @@ def make_grammar(
     return Grammar(name, hashlib.sha256(text.encode()).hexdigest(), expanded, types)
 
 
-def _compile(expanded: Expanded, allowed: Allowed) -> dict[str, tuple[Template, ...]]:
+def _compile(expanded: Expanded, allowed: AllowedPairs) -> dict[str, tuple[Template, ...]]:
     return {
         each.name: tuple(
             compile_template(each.name, flat, expanded.vocabularies, allowed=allowed)
