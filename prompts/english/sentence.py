@@ -1,4 +1,4 @@
-"""A prompt cut into words, each with the constituent that it belongs to."""
+"""A prompt split into words, each with the constituent that it belongs to."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from prompts.inflection import NUMBERS
 from prompts.structure import Constituent
 from prompts.vocabulary import Vocabulary
 
-MODIFIERS = 3  # words between an attribute, or a determiner, and the noun
+MODIFIERS = 3  # most words between a noun and its determiner or attribute
 
 
 @dataclass(frozen=True)
-class Token:
+class SentenceToken:
+    """A word or punctuation mark of a prompt."""
+
     word: str
-    """Case folded, without a possessive ending."""
+    """Case-folded, without a possessive ending."""
     start: int
     end: int
     part: int
-    """Which constituent's span it lies in, or -1."""
+    """Index of the constituent whose span contains it, or -1."""
 
     @property
     def is_open(self) -> bool:
@@ -31,7 +33,7 @@ class Token:
 
 
 class Sentence:
-    """A text cut into words, with its constituents' places."""
+    """A prompt split into words, with the positions of its constituents."""
 
     def __init__(
         self,
@@ -42,27 +44,28 @@ class Sentence:
         self.text = text
         self.parts = parts
         self.vocabularies = vocabularies
-        self.tokens = tuple(self._cut())
+        self.tokens = tuple(self._tokenized())
         self.free = tuple(i for i, token in enumerate(self.tokens) if token.part < 0)
         self.entities: dict[str, list[Constituent]] = {}
         for part in parts:
             if len(part.entities) == 1:
                 self.entities.setdefault(part.entities[0], []).append(part)
 
-    def _cut(self) -> Iterator[Token]:
+    def _tokenized(self) -> Iterator[SentenceToken]:
         for match in WORD.finditer(self.text):
             word = POSSESSIVE.sub("", match.group())
             start, end = match.start(), match.start() + len(word)
             part = next(
                 (i for i, p in enumerate(self.parts) if start < p.end and p.start < end), -1
             )
-            yield Token(word.casefold(), start, end, part)
+            yield SentenceToken(word.casefold(), start, end, part)
 
     def role(self, part: Constituent) -> str:
+        """The role of the constituent's vocabulary."""
         return self.vocabularies[part.kind].role
 
     def noun_of(self, entity: str) -> Constituent | None:
-        """The noun of an entity, if it has just one."""
+        """The noun of an entity, if it has exactly one."""
         nouns = [part for part in self.entities[entity] if self.role(part) == "noun"]
         return nouns[0] if len(nouns) == 1 else None
 
@@ -73,7 +76,7 @@ class Sentence:
         return places[0], places[-1]
 
     def occurrences(self, forms: Mapping[str, bool]) -> Iterator[tuple[int, int, bool]]:
-        """Where the forms stand outside spans: first and last token, and what the form maps to."""
+        """Occurrences of `forms` outside all spans: first and last token, and the form's value."""
         for form, is_plural in forms.items():
             words = [match.group() for match in WORD.finditer(form)]
             for start in self.free:
@@ -82,7 +85,7 @@ class Sentence:
                     yield start, start + len(words) - 1, is_plural
 
     def phrase(self, index: int) -> tuple[str, frozenset[str]]:
-        """The determiner of the noun phrase that goes up to `index`, and the words between."""
+        """The determiner of the noun phrase that ends at `index`, and the words between."""
         modifiers = set()
         for place in range(index - 1, max(index - 2 - MODIFIERS, -1), -1):
             word = self.tokens[place].word
@@ -95,6 +98,6 @@ class Sentence:
         return "", frozenset(modifiers)
 
     def is_denied(self, index: int) -> bool:
-        """Whether the words just before `index` deny what follows."""
+        """Whether the words just before `index` negate what follows."""
         words = {token.word for token in self.tokens[max(index - 4, 0) : index]}
         return not words.isdisjoint(("not", "no", "without", "never", "nor", "neither"))

@@ -1,4 +1,4 @@
-"""Closed lists of the words by which a prompt says a constituent again; see `prompts.english.mentions`."""
+"""Closed lists of words that mention a constituent again; see `prompts.english.mentions`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COPULAS = {
     False: frozenset(("is", "was", "looks", "seems", "appears", "remains")),
     True: frozenset(("are", "were", "look", "seem", "appear", "remain")),
 }
-# Nouns that stand for a thing named before: what one of them means cannot be told by its word.
+# Nouns that refer to a thing named before; the word alone does not tell which one.
 GENERIC = _set(
     "animal animals appliance beast beings being container couple craft creature creatures device "
     "devices dish duo figure figures food former fruit fruits furniture garment group instrument "
@@ -25,13 +25,13 @@ GENERIC = _set(
     "pet pets piece pieces plant subject subjects thing things tool toy trio utensil vegetable "
     "vehicle vehicles vessel"
 )
-# What a sentence may begin with that is no other name for a thing named before.
+# Nouns that a sentence may begin with without referring to a thing named before.
 SCENERY = _set(
     "air atmosphere background camera ceiling color colors colour colours composition floor "
     "foreground frame ground image landscape light lighting mood overall photo photograph picture "
     "room scene setting shadow shadows shot sky style sun surroundings view wall walls weather"
 )
-# Words that repeat a number, or count off some of those that were counted.
+# Words that repeat a number, or refer to some of the things that were counted.
 COUNTING = _set(
     "another both couple double dozen duo either former half latter neither one other others pair "
     "quartet remaining rest second single third trio twin twins"
@@ -46,7 +46,7 @@ AXES = (
     frozenset(("near", "next", "beside", "far", "close", "away", "side", "by")),
 )
 FUNCTION = frozenset(("of", "the", "to", "on", "in", "at", "a", "from", "with"))
-# Words that repeat a colour without its name; a foil cannot change them.
+# Words that repeat an attribute by another name; a foil cannot change them.
 SHADES = {
     "red": "crimson scarlet ruby maroon burgundy cherry vermilion",
     "orange": "tangerine amber",
@@ -74,7 +74,7 @@ _DERIVED = re.compile(r"(?:d?ish|d?er|d?est|ness|y|d?en|d?ened|ed|s|es)\Z")
 
 
 def repeats(word: str, forms: Iterable[str]) -> bool:
-    """Whether a word says an attribute again in another form: "blackish", "matte-black"."""
+    """Whether a word repeats an attribute in another form: "blackish", "matte-black"."""
     pieces = word.split("-")
     for form in forms:
         if form in pieces or word in SHADES.get(form, "").split():

@@ -1,4 +1,4 @@
-"""The words of a text, and whether a value is among them."""
+"""The words of a text, and whether a text mentions a value."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from prompts.inflection import plural_of
 from prompts.vocabulary import Vocabulary
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|_|[^\w\s]")  # noqa: RUF001
-"""A word with its hyphens and apostrophes, or one mark."""
+"""A word with its hyphens and apostrophes, or one punctuation mark."""
 POSSESSIVE = re.compile(r"['’]s\Z")  # noqa: RUF001
 _ARTICLE = re.compile(r"(?<!\S)an? \Z", re.IGNORECASE)
 
 
 def article_before(text: str, at: int) -> str:
-    """``a`` or ``an`` with its blank, as it stands in `text` just before `at`, or nothing."""
+    """The article just before position `at` with the space after it, or an empty text."""
     match = _ARTICLE.search(text[:at])
     return match.group() if match else ""
 
 
-def words_said(texts: Iterable[str]) -> frozenset[str]:
-    """All phrases of up to four words in `texts`, case folded."""
+def phrases_of(texts: Iterable[str]) -> frozenset[str]:
+    """All phrases of up to four words in `texts`, case-folded."""
     phrases = set()
     for text in texts:
         words = [
@@ -35,17 +35,21 @@ def words_said(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(phrases)
 
 
-def is_said(vocabulary: Vocabulary, value: str, said: frozenset[str]) -> bool:
-    """Whether `said` has the value, its plural, its last word, or a value that overlaps with it."""
-    if not said:
+def mentions_value(phrases: frozenset[str], vocabulary: Vocabulary, value: str) -> bool:
+    """Whether `phrases` contain the value, or another word for it.
+
+    Other words are, for the value and all values that overlap with it, every wording, and for nouns
+    also the last word and its plural.
+    """
+    if not phrases:
         return False
-    initials = {phrase[0] for phrase in said}
+    initials = {phrase[0] for phrase in phrases}
     for each in (value, *vocabulary.overlapping[value]):
         for wording in vocabulary.wordings(each):
             words = wording.casefold()
             head = words.rsplit(" ", 1)[-1]
-            if words in said or (vocabulary.role == "noun" and head in said):
+            if words in phrases or (vocabulary.role == "noun" and head in phrases):
                 return True
-            if vocabulary.role == "noun" and head[:1] in initials and plural_of(head) in said:
+            if vocabulary.role == "noun" and head[:1] in initials and plural_of(head) in phrases:
                 return True
     return False

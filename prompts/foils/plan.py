@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from prompts.english.words import is_said
+from prompts.english.words import mentions_value
 from prompts.grammar.bans import Ban, same_or_overlapping
 from prompts.grammar.slots import TemplateSlot
 from prompts.grammar.template import Template
@@ -94,11 +94,11 @@ def _others(template: Template, slot: TemplateSlot) -> tuple[tuple[int, ...], ..
 
     "A table on a table" is no foil of "a cat on a table", because it names the table twice.
     """
-    phrases = template.words_said
+    phrases = template.literal_phrases
     named = {
         index
         for value, index in slot.choices.usual.items()
-        if is_said(slot.vocabulary, value, phrases)
+        if mentions_value(phrases, slot.vocabulary, value)
     }
     if not named:
         return slot.choices.others

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prompts.english.mentions import Echo
+from prompts.english.noun_mentions import Echo
 from prompts.english.words import article_before
 from prompts.foils.compatibility import Fact, can_both_be_true
 from prompts.foils.plan import FoilPlan

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from prompts.english.mentions import mentions_of, without_repeated_entities
+from prompts.english.mentions import mentions_of
+from prompts.english.repeated_entities import without_repeated_entities
 from prompts.english.words import article_before
 from prompts.errors import SuiteFormatError
 from prompts.foils.make import draw_of, foils_of
@@ -205,8 +206,8 @@ def as_template(
         for index, part in enumerate(parts)
         if vocabularies[part.kind].role == "count"
     }
-    said = mentions_of(draft.text, parts, vocabularies)
-    fixed = draft.fixed | said.unsure
+    mentions = mentions_of(draft.text, parts, vocabularies)
+    fixed = draft.fixed | mentions.uncertain
     gaps, slots, places = [], [], []
     at = 0
     for part in parts:
@@ -222,6 +223,8 @@ def as_template(
         places += [part.start - len(article), part.end]
         at = part.end
     gaps.append(draft.text[at:])
-    template = make_template(draft.type, draft.type, tuple(gaps), tuple(slots), echoes=said.echoes)
+    template = make_template(
+        draft.type, draft.type, tuple(gaps), tuple(slots), echoes=mentions.echoes
+    )
     digits = tuple(slot.choices.usual[part.value] for slot, part in zip(slots, parts, strict=True))
     return template, digits, places

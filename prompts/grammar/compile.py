@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from prompts.english.mentions import Echo
+from prompts.english.noun_mentions import Echo
 from prompts.grammar.bans import AllowedPairs, bans_of
 from prompts.grammar.nodes import Slot, Word
 from prompts.grammar.slots import TemplateSlot, choices_of

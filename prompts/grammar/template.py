@@ -13,8 +13,8 @@ from functools import cached_property
 from itertools import combinations
 from math import factorial, prod
 
-from prompts.english.mentions import Echo
-from prompts.english.words import words_said
+from prompts.english.noun_mentions import Echo
+from prompts.english.words import phrases_of
 from prompts.grammar.bans import Ban, same_or_overlapping
 from prompts.grammar.slots import Digits, Piece, TemplateSlot
 from prompts.structure import Constituent
@@ -75,9 +75,9 @@ class Template:
         return counter >= 0 and self.slots[counter].choices.numbers[digits[counter]] > 1
 
     @cached_property
-    def words_said(self) -> frozenset[str]:
+    def literal_phrases(self) -> frozenset[str]:
         """The phrases of up to four words in its literal text."""
-        return words_said(self.gaps)
+        return phrases_of(self.gaps)
 
     @cached_property
     def has_distinct_nouns(self) -> bool:
