@@ -22,7 +22,7 @@ from itertools import combinations
 from prompts.errors import RequestError
 from prompts.permutation import mix
 from prompts.structure import Prompt
-from prompts.support import components, is_compositional
+from prompts.support import components, is_compositional, join
 
 Composition = tuple[str, ...]
 """Sorted keys ``kind:value`` of its constituents."""
@@ -104,19 +104,24 @@ def plan_split(prompts: Iterable[Prompt], fraction: float, *, seed: int, order: 
     all their compositions: they alone keep what is seen compositional and connected. See
     `split_prompts` for arguments and errors.
     """
+    # Imported late, because most commands on prompts do not need scipy.
+    from scipy.cluster.hierarchy import DisjointSet
+
     if not 0 < fraction < 1:
         raise RequestError(f"the held-out fraction should be between 0 and 1, not {fraction:g}")
     if order not in (2, 3):
         raise RequestError(f"a composition has 2 or 3 constituents, not {order}")
     known: dict[Composition, None] = {}
     protected: set[Composition] = set()
-    groups = _Groups()
+    groups = DisjointSet()
     for prompt in prompts:
         own = compositions(prompt, order)
+        # Every new composition is joined, even after the first one that connects two groups.
+        news = [join(groups, composition) for composition in own if composition not in known]
+        news += [
+            join(groups, (part.key,)) for part in prompt.constituents if part.key not in groups
+        ]
         known.update(dict.fromkeys(own))
-        # All are joined, whether or not one of them was news already.
-        news = [groups.join(composition) for composition in own]
-        news += [groups.join((part.key,)) for part in prompt.constituents]
         if any(news):
             protected.update(own)
     if not known:
@@ -204,34 +209,6 @@ def _places(entities: tuple[tuple[str, ...], ...], order: int) -> tuple[tuple[in
             for relation in relations
         ]
     return tuple(place for place in bound if len(place) == order)
-
-
-class _Groups:
-    """Constituents joined by compositions (union-find)."""
-
-    def __init__(self) -> None:
-        self.parent: dict[str, str] = {}
-
-    def root(self, key: str) -> str:
-        while (above := self.parent[key]) != key:
-            self.parent[key] = self.parent[above]
-            key = above
-        return key
-
-    def join(self, keys: tuple[str, ...]) -> bool:
-        """Join `keys`; whether any was new or two groups became one."""
-        changed = False
-        for key in keys:
-            if key not in self.parent:
-                self.parent[key] = key
-                changed = True
-        first = self.root(keys[0])
-        for key in keys[1:]:
-            other = self.root(key)
-            if other != first:
-                self.parent[other] = first
-                changed = True
-        return changed
 
 
 def _chosen(

@@ -7,20 +7,11 @@ either read rightly, with a note of what was done to it, or refused in one sente
 from __future__ import annotations
 
 import codecs
-import csv
 import io
 import re
 
 from prompts.errors import SuiteFormatError
 from prompts.formats.notes import Notes
-
-TEXT_COLUMNS = ("text", "prompt", "caption", "prompts", "captions", "texts", "text_prompt")
-"""Names of the column that holds the prompts, the likeliest first, in lower case."""
-DELIMITERS = (",", ";", "\t", "|")
-# Excel's first line that says what stands between cells.
-TOLD = re.compile('sep=(?P<delimiter>[^"\r\n])(?=[\r\n])', re.IGNORECASE)
-_DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_ROWS_COMPARED = 50  # rows that a delimiter is judged by
 
 _MAGIC = (
     (b"PAR1", "a Parquet file", "import it with datasets"),
@@ -64,19 +55,6 @@ _PLAIN = 0.75  # share of ASCII from which a text is taken for English with a fe
 _ZEROS = 0.7  # share of zeros among every second byte from which a text is taken for UTF-16
 _ENCODING_NAMES = {"cp1252": "Windows-1252", "utf_16_le": "UTF-16", "utf_16_be": "UTF-16"}
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
-
-_FOLDED = re.compile(r"\s*(?:[^\S ]|[\u2800\u3164\uffa0])[\s\u2800\u3164\uffa0]*")
-_FLAG = "\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f"
-_UNSEEN = re.compile(
-    f"(?P<flag>{_FLAG})"
-    "|[\u00ad\u061c\u180e\u200b\u200e\u200f\u2060-\u2064\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-    # Joiners belong to emoji and to scripts other than Latin, selectors to a symbol before them.
-    "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
-    "|(?<![0-9#*\u00a9-\ufdff\ufe10-\U000dffff])[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
-)
-# UTF-8's bytes read as Windows-1252, or what a decoder puts in place of bytes it cannot read.
-_FOLLOWING = re.escape(bytes(range(0x80, 0xC0)).decode("cp1252", "ignore"))
-_GARBLED = re.compile(f"[\u00c2\u00c3][{_FOLLOWING}]|\u00e2\u20ac|\ufffd")
 
 
 def decode(data: bytes, *, source: str, notes: Notes, encoding: str | None = None) -> str:
@@ -200,69 +178,6 @@ def _guess(data: bytes, start: int) -> str | None:
     return best.encoding
 
 
-def without_unseen(text: str, notes: Notes) -> str:
-    """`text` with white space folded and without characters that nobody sees; both are counted.
-
-    White space other than blanks becomes one blank; runs of blanks stay. Joiners stay in emoji and
-    between letters that are not ASCII.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    seen = _UNSEEN.sub(lambda match: match["flag"] or "", text)
-    if seen != text:
-        notes.count(
-            "invisible characters were taken out in {n} prompt",
-            "invisible characters were taken out in {n} prompts",
-        )
-    stripped = seen.strip()
-    folded = _FOLDED.sub(" ", stripped)
-    if folded != stripped:
-        notes.count(
-            "white space inside was folded to single blanks in {n} prompt",
-            "white space inside was folded to single blanks in {n} prompts",
-        )
-    if _GARBLED.search(folded):
-        notes.count(
-            "characters look wrongly decoded in {n} prompt (as \u00c3\u00a9 for é)",
-            "characters look wrongly decoded in {n} prompts (as \u00c3\u00a9 for é)",
-        )
-    return folded
-
-
 def lines_of(text: str) -> list[str]:
     """The lines of a text, whatever system's line ends it has; other separators end none."""
     return list(io.StringIO(text, newline=None))
-
-
-def delimiter_of(text: str, wanted: str | None = None) -> str:
-    """What stands between the cells of a table, by its header and by how well its rows agree.
-
-    `wanted` is the name of a column that there should be, if one is known.
-    """
-    names = {wanted.lower()} if wanted else set(TEXT_COLUMNS)
-
-    def fitness(delimiter: str) -> tuple[bool, float, int]:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        rows = []
-        try:
-            for row in reader:
-                rows += [row] if row else []
-                if len(rows) > _ROWS_COMPARED:
-                    break
-        except csv.Error:
-            pass
-        if not rows:
-            return False, 0.0, 0
-        agreeing = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
-        has_text = any(cell.strip().lower() in names for cell in rows[0])
-        return has_text, agreeing if len(rows[0]) > 1 else 0.0, len(rows[0])
-
-    # The first of equals, so that commas win.
-    return max(DELIMITERS, key=fitness)
-
-
-def tell_delimiter(delimiter: str, notes: Notes) -> None:
-    """Note a delimiter that is not the comma."""
-    if delimiter != ",":
-        name = _DELIMITER_NAMES.get(delimiter, repr(delimiter))
-        notes.say(f"its cells were taken as separated by {name}")

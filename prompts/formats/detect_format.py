@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.decode import DELIMITERS, TEXT_COLUMNS, TOLD, delimiter_of, lines_of
+from prompts.formats.decode import lines_of
 from prompts.formats.notes import Notes
+from prompts.formats.tables import DELIMITERS, SEPARATOR_LINE, TEXT_COLUMNS, delimiter_of
 
 _MARKS = (
     (re.compile(r"[-*+•] .*"), "starts with a list mark"),
@@ -57,7 +58,7 @@ def table_of(text: str) -> str | None:
     lines = [line.rstrip("\n") for line in lines_of(text) if line.strip()]
     if not lines:
         return None
-    if TOLD.match(text):
+    if SEPARATOR_LINE.match(text):
         return "csv"
     for delimiter in DELIMITERS:
         names = _cells(lines[0], delimiter)
@@ -97,7 +98,7 @@ def refuse_other_formats(lines: list[str], *, source: str) -> None:
         )
 
 
-def tell_marks(lines: Sequence[str], notes: Notes) -> None:
+def note_line_marks(lines: Sequence[str], notes: Notes) -> None:
     """Note marks that all lines share and that are likely to be no part of the prompts."""
     told = [line.strip() for line in lines if line.strip()]
     if len(told) < 2:

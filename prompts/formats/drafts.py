@@ -6,7 +6,6 @@ A format's own module turns its rows into `Draft`s; `finish` makes prompts of th
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -16,8 +15,6 @@ from prompts.english.repeated_entities import without_repeated_entities
 from prompts.english.words import article_before
 from prompts.errors import SuiteFormatError
 from prompts.foils.make import draw_of, foils_of
-from prompts.formats.decode import without_unseen
-from prompts.formats.native import text_fault
 from prompts.formats.notes import Notes
 from prompts.generate import ID_DIGITS
 from prompts.grammar.compile import make_template
@@ -50,7 +47,7 @@ class Draft:
 
 
 @dataclass
-class Tally:
+class ImportTally:
     """What became of the rows of one file."""
 
     rows: int = 0
@@ -72,22 +69,9 @@ class Tally:
         return self.parsed / self.rows if self.rows else float("nan")
 
 
-def clean(text: str, *, where: str, notes: Notes | None = None) -> str:
-    """`text` in Unicode's composed form (NFC), without what nobody sees; see `without_unseen`.
-
-    Raises `SuiteFormatError` for an empty text and for control characters.
-    """
-    seen = without_unseen(text, Notes() if notes is None else notes)
-    composed = unicodedata.normalize("NFC", seen).strip()
-    fault = text_fault(composed)
-    if fault:
-        raise SuiteFormatError(f"{where}: text {fault}")
-    return composed
-
-
 def finish(
     drafts: Iterable[Draft | Prompt],
-    tally: Tally,
+    tally: ImportTally,
     *,
     vocabularies: Mapping[str, Vocabulary] | None = None,
     duplicates: Duplicates = "drop",

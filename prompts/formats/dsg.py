@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from prompts.errors import SuiteFormatError
+from prompts.formats.clean import clean
 from prompts.formats.decode import decode
 from prompts.formats.detect_format import format_of
-from prompts.formats.drafts import Draft, clean
+from prompts.formats.drafts import Draft
 from prompts.formats.notes import Notes
 from prompts.formats.plain import table_rows
 from prompts.inflection import NUMBERS
@@ -37,7 +38,7 @@ _NUMBER_AT_THE_END = re.compile(r"[_-]?\d+$")
 
 
 @dataclass
-class Item:
+class DsgItem:
     """One prompt and its propositions."""
 
     where: str
@@ -65,7 +66,7 @@ def read_dpg(folder: Path, *, encoding: str | None = None, notes: Notes) -> Iter
         raise SuiteFormatError(f"{folder} has no .txt files; DPG-Bench has one for each prompt")
     tables = [folder / TABLE, folder.parent / TABLE, *sorted(folder.glob("*.csv"))]
     table = next((path for path in tables if path.is_file()), None)
-    items: dict[str, Item] = {}
+    items: dict[str, DsgItem] = {}
     if table is None:
         notes.say(f"no {TABLE} lies beside the prompts, so they came without its questions")
     else:
@@ -78,7 +79,7 @@ def read_dpg(folder: Path, *, encoding: str | None = None, notes: Notes) -> Iter
                 f"{{n}} prompt has no questions in {table.name}",
                 f"{{n}} prompts have no questions in {table.name}",
             )
-        yield _draft(path.stem, Item(str(path), text, item.rows if item else []), "dpg", notes)
+        yield _draft(path.stem, DsgItem(str(path), text, item.rows if item else []), "dpg", notes)
     for _ in items:
         notes.count(
             "{n} item has questions and no text file and was left out",
@@ -103,7 +104,7 @@ def _natural(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(each), "") if each.isdecimal() else (1, 0, each) for each in pieces]
 
 
-def _items(text: str, source: str, notes: Notes) -> dict[str, Item]:
+def _items(text: str, source: str, notes: Notes) -> dict[str, DsgItem]:
     columns, rows = table_rows(text, source=source, text_column=COLUMNS[0], notes=notes)
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
@@ -111,7 +112,7 @@ def _items(text: str, source: str, notes: Notes) -> dict[str, Item]:
             f"{source} has no column {missing[0]!r}, and DSG's have {', '.join(COLUMNS)}; try to "
             f"import it with {format_of(text)}"
         )
-    items: dict[str, Item] = {}
+    items: dict[str, DsgItem] = {}
     for place, row in rows:
         where = f"{source}, {place}"
         if not row["item_id"].strip():
@@ -123,7 +124,7 @@ def _items(text: str, source: str, notes: Notes) -> dict[str, Item]:
             if not row["text"].strip():
                 raise SuiteFormatError(f"{where}: column 'text' is empty; fill it in")
             told = clean(row["text"], where=where, notes=notes)
-            items[identifier] = Item(where, told, [own])
+            items[identifier] = DsgItem(where, told, [own])
             continue
         if row["text"].strip() and clean(row["text"], where=where) != known.text:
             raise SuiteFormatError(
@@ -133,7 +134,7 @@ def _items(text: str, source: str, notes: Notes) -> dict[str, Item]:
     return items
 
 
-def _draft(identifier: str, item: Item, default: str, notes: Notes) -> Draft:
+def _draft(identifier: str, item: DsgItem, default: str, notes: Notes) -> Draft:
     parts = _constituents(item.text, item.rows, notes)
     return Draft(
         item.where,

@@ -17,10 +17,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import SuiteFormatError
+from prompts.formats.clean import clean
 from prompts.formats.detect_format import format_of
-from prompts.formats.drafts import Draft, clean
+from prompts.formats.drafts import Draft
+from prompts.formats.metadata import as_metadata
 from prompts.formats.notes import Notes
-from prompts.formats.rows import TEXT_ONLY, as_metadata
+from prompts.formats.rows import TEXT_ONLY
 from prompts.inflection import NUMBERS, number_of, plural_of
 from prompts.structure import Constituent, Prompt
 from prompts.vocabulary import Table, Vocabulary, make_vocabulary
@@ -232,10 +234,10 @@ def _row_type() -> TypeAdapter[Any]:
         },
     )
 
-    class Row(TypedDict):
+    class GenEvalRow(TypedDict):
         tag: str
         include: list[clause]
         exclude: NotRequired[list[clause]]
         prompt: str
 
-    return TypeAdapter(Row)
+    return TypeAdapter(GenEvalRow)

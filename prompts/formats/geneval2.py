@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from prompts.errors import SuiteFormatError
+from prompts.formats.clean import clean
 from prompts.formats.detect_format import format_of
-from prompts.formats.drafts import Draft, clean
+from prompts.formats.drafts import Draft
 from prompts.formats.json_rows import json_rows
+from prompts.formats.metadata import as_metadata
 from prompts.formats.notes import Notes
-from prompts.formats.rows import as_metadata
 from prompts.inflection import NUMBERS, plural_of, singular_of
 from prompts.structure import Constituent
 from prompts.vocabulary import Table, Vocabulary, make_vocabulary

@@ -7,18 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.decode import TEXT_COLUMNS, lines_of
+from prompts.formats.decode import lines_of
 from prompts.formats.detect_format import format_of
 from prompts.formats.drafts import Draft
 from prompts.formats.notes import Notes
-from prompts.formats.rows import COLUMNS, Names, Row, from_rows
+from prompts.formats.rows import COLUMNS, ColumnNames, TableRow, from_rows
+from prompts.formats.tables import TEXT_COLUMNS
 from prompts.structure import Prompt
 
 _KINDS = {list: "a list", dict: "an object", str: "a text", bool: "a truth value"}
 
 
 def read_json(
-    text: str, *, source: str, names: Names | None = None, notes: Notes | None = None
+    text: str, *, source: str, names: ColumnNames | None = None, notes: Notes | None = None
 ) -> Iterator[Draft | Prompt]:
     """The prompts of a JSON file, or of one with a JSON value a line; see `from_rows`.
 
@@ -27,7 +28,7 @@ def read_json(
 
     Raises `SuiteFormatError` naming the line.
     """
-    names, notes = names or Names(), notes or Notes()
+    names, notes = names or ColumnNames(), notes or Notes()
     rows = json_rows(text, source=source, text_column=names.text, notes=notes)
     columns = list(dict.fromkeys(name for _, row in rows for name in row))
     yield from from_rows(rows, columns, source=source, names=names, notes=notes)
@@ -35,7 +36,7 @@ def read_json(
 
 def json_rows(
     text: str, *, source: str, text_column: str | None = None, notes: Notes | None = None
-) -> list[Row]:
+) -> list[TableRow]:
     """The rows of a JSON file, texts alone as rows with one column; never empty.
 
     Raises `SuiteFormatError` naming the line.
@@ -61,8 +62,8 @@ def json_rows(
     return rows
 
 
-def _by_line(text: str, whole: Exception, source: str) -> list[Row]:
-    rows: list[Row] = []
+def _by_line(text: str, whole: Exception, source: str) -> list[TableRow]:
+    rows: list[TableRow] = []
     for number, line in enumerate(lines_of(text), start=1):
         if not line.strip():
             continue

@@ -9,11 +9,19 @@ from itertools import chain
 from typing import Literal
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.decode import TOLD, delimiter_of, tell_delimiter
-from prompts.formats.detect_format import format_of, json_of, refuse_other_formats, tell_marks
-from prompts.formats.drafts import Draft, clean
+from prompts.formats.clean import clean
+from prompts.formats.detect_format import format_of, json_of, note_line_marks, refuse_other_formats
+from prompts.formats.drafts import Draft
 from prompts.formats.notes import Notes
-from prompts.formats.rows import COLUMNS, METADATA, TEXT_ONLY, Names, Row, from_rows, to_flat_row
+from prompts.formats.rows import (
+    COLUMNS,
+    METADATA,
+    TEXT_ONLY,
+    ColumnNames,
+    from_rows,
+    to_flat_row,
+)
+from prompts.formats.tables import SEPARATOR_LINE, delimiter_of, note_delimiter
 from prompts.structure import Prompt
 
 _DSG = ("item_id", "tuple")  # columns that only such a file has
@@ -30,7 +38,7 @@ def read_text(lines: Iterable[str], *, source: str, notes: Notes | None = None) 
     lines = list(lines)
     refuse_other_formats(lines, source=source)
     if notes is not None:
-        tell_marks(lines, notes)
+        note_line_marks(lines, notes)
     empty = True
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -45,7 +53,7 @@ def read_csv(
     lines: Iterable[str],
     *,
     source: str,
-    names: Names | None = None,
+    names: ColumnNames | None = None,
     delimiter: str | None = None,
     notes: Notes | None = None,
 ) -> Iterator[Draft | Prompt]:
@@ -61,7 +69,7 @@ def read_csv(
     Raises:
         SuiteFormatError: naming the row and its line.
     """
-    names, notes = names or Names(), notes or Notes()
+    names, notes = names or ColumnNames(), notes or Notes()
     columns, rows = table_rows(
         "".join(lines), source=source, text_column=names.text, delimiter=delimiter, notes=notes
     )
@@ -75,20 +83,20 @@ def table_rows(
     notes: Notes,
     text_column: str | None = None,
     delimiter: str | None = None,
-) -> tuple[list[str], Iterator[Row]]:
+) -> tuple[list[str], Iterator[TableRow]]:
     """The columns and the rows of a table; see `read_csv`."""
     if not text.strip():
         raise SuiteFormatError(f"{source} is empty; a CSV file starts with its columns' names")
     first = text.lstrip().splitlines()[0]
     if json_of(first) is not None or json_of(text) is not None:
         raise SuiteFormatError(f"{source} is JSON, not a table; import it with {format_of(text)}")
-    told = TOLD.match(text)
+    told = SEPARATOR_LINE.match(text)
     if told is not None:
         # Its line's end stays, so that lines are counted as they are in the file.
         text = text[told.end("delimiter") :]
     if delimiter is None:
         delimiter = told["delimiter"] if told else delimiter_of(text, text_column)
-        tell_delimiter(delimiter, notes)
+        note_delimiter(delimiter, notes)
     records = _records(text, delimiter, source)
     columns = _columns(records[0][1], source)
     if text_column != _DSG[0] and set(_DSG) <= set(columns):
@@ -149,7 +157,7 @@ def _columns(header: Sequence[str], source: str) -> list[str]:
 
 def _rows(
     records: Iterable[_Record], columns: Sequence[str], source: str, notes: Notes
-) -> Iterator[Row]:
+) -> Iterator[TableRow]:
     for number, (line, cells) in enumerate(records, start=1):
         place = f"row {number} (line {line})"
         if len(cells) > len(columns):

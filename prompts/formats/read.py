@@ -1,4 +1,4 @@
-"""The formats that prompts come in: one name for each, and how a file of it is read."""
+"""The formats that prompts are imported from: their names, their options, and one reader."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Format = Literal[
 Drafts = Iterable["Draft | Prompt"]
 
 _TABLES: tuple[Format, ...] = ("csv", "tsv", "jsonl", "json", "datasets")
-_BY_OPTION: dict[str, tuple[Format, ...]] = {
+_FORMATS_OF_OPTION: dict[str, tuple[Format, ...]] = {
     "text_column": (*_TABLES, "tiif", "parti", "drawbench"),
     "type_column": (*_TABLES, "parti", "drawbench"),
     "id_column": (*_TABLES, "parti", "drawbench"),
@@ -33,8 +33,8 @@ _BY_OPTION: dict[str, tuple[Format, ...]] = {
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a user may say of a file; None where it is to be found out."""
+class ImportOptions:
+    """What a user specifies about a file; None where it is detected."""
 
     text_column: str | None = None
     type_column: str | None = None
@@ -44,17 +44,17 @@ class Options:
     delimiter: str | None = None
 
     def check(self, format_: Format) -> None:
-        """Raise `RequestError` for what the format has no use for, or cannot be."""
-        for name, formats in _BY_OPTION.items():
+        """Raise `RequestError` for an option that the format does not have, or a bad value."""
+        for name, formats in _FORMATS_OF_OPTION.items():
             if getattr(self, name) is not None and format_ not in formats:
                 raise RequestError(
-                    f"--{name.replace('_', '-')} says nothing of {format_}, only of "
+                    f"--{name.replace('_', '-')} does not apply to {format_}, only to "
                     f"{', '.join(formats)}; leave it out"
                 )
         given = self.delimiter
         if given is not None and (len(given) != 1 or given in '"\r\n'):
             raise RequestError(
-                f"--delimiter should be one character that stands between cells, not {given!r}"
+                f"--delimiter should be the one character between cells, not {given!r}"
             )
 
 
@@ -63,59 +63,80 @@ def read(
     path: str,
     *,
     load: Callable[[], tuple[bytes, str]],
-    options: Options,
+    options: ImportOptions,
     notes: Notes,
 ) -> tuple[Drafts, dict[str, Vocabulary]]:
-    """The prompts of a file or folder, and the words that foils of them are made of.
+    """The prompts of a file or folder, and the vocabularies for their foils.
 
     Args:
-        format_: of the file.
-        path: the file, folder, or name on the hub; a name may tell what its prompts test.
-        load: gives the file's bytes, and what to call it in messages; not called for folders.
-        options: of the user.
-        notes: told what was detected, changed and left out.
+        format_: the format of the file.
+        path: the file, folder, or name on the hub; the name of a T2I-CompBench file says what its
+            prompts test.
+        load: returns the bytes of the file and its name for messages; not called for folders.
+        options: what the user specifies.
+        notes: receives what was detected, changed and left out.
 
     Raises:
-        SuiteFormatError: while it reads or while the result is read.
+        SuiteFormatError: the file is faulty; raised here, or when the prompts are iterated over.
     """
-    from prompts.formats import compbench, dsg, geneval, geneval2, plain, tiif
-    from prompts.formats.decode import decode, lines_of
-    from prompts.formats.json_rows import read_json
-    from prompts.formats.read_dataset import read_dataset
-    from prompts.formats.rows import Names
+    from prompts.formats import dsg, read_dataset
+    from prompts.formats.decode import decode
+    from prompts.formats.rows import ColumnNames
 
-    names = Names(options.text_column, options.type_column, options.id_column)
     if format_ == "datasets":
-        return read_dataset(path, split=options.dataset_split, names=names, notes=notes), {}
+        names = ColumnNames(options.text_column, options.type_column, options.id_column)
+        split = options.dataset_split
+        return read_dataset.read_dataset(path, split=split, names=names, notes=notes), {}
     if format_ == "dpg" and Path(path).is_dir():
         return dsg.read_dpg(Path(path), encoding=options.encoding, notes=notes), {}
     data, source = load()
     text = decode(data, source=source, notes=notes, encoding=options.encoding)
+    if format_ in ("geneval", "geneval2", "compbench"):
+        return _read_with_vocabularies(format_, path, text, source=source, notes=notes)
+    return _read_without_vocabularies(format_, text, options, source=source, notes=notes), {}
+
+
+def _read_with_vocabularies(
+    format_: Format, path: str, text: str, *, source: str, notes: Notes
+) -> tuple[Drafts, dict[str, Vocabulary]]:
+    """Formats whose words exclude one another in a known way, so that foils can be made."""
+    from prompts.formats import compbench, compbench_words, geneval, geneval2
+    from prompts.formats.decode import lines_of
+
     if format_ == "geneval":
         drafts = list(geneval.read_geneval(lines_of(text), source=source, notes=notes))
         return drafts, geneval.geneval_vocabularies(drafts)
     if format_ == "geneval2":
         drafts = list(geneval2.read_geneval2(text, source=source, notes=notes))
         return drafts, geneval2.geneval2_vocabularies(drafts)
-    if format_ == "compbench":
-        kind, split = compbench.kind_of(path), compbench.split_of(path)
-        drafts = list(
-            compbench.read_compbench(lines_of(text), kind, source=source, split=split, notes=notes)
-        )
-        return drafts, compbench.compbench_vocabularies(drafts, kind)
+    kind, split = compbench.kind_of(path), compbench.split_of(path)
+    drafts = list(
+        compbench.read_compbench(lines_of(text), kind, source=source, split=split, notes=notes)
+    )
+    return drafts, compbench_words.compbench_vocabularies(drafts, kind)
+
+
+def _read_without_vocabularies(
+    format_: Format, text: str, options: ImportOptions, *, source: str, notes: Notes
+) -> Drafts:
+    from prompts.formats import dsg, json_rows, plain, tiif
+    from prompts.formats.decode import lines_of
+    from prompts.formats.rows import ColumnNames
+
+    names = ColumnNames(options.text_column, options.type_column, options.id_column)
     if format_ in ("dsg", "dpg"):
-        return dsg.read_dsg(text, source=source, notes=notes), {}
+        return dsg.read_dsg(text, source=source, notes=notes)
     if format_ == "tiif":
-        return tiif.read_tiif(text, source=source, text_column=options.text_column, notes=notes), {}
+        return tiif.read_tiif(text, source=source, text_column=options.text_column, notes=notes)
     if format_ in ("json", "jsonl"):
-        return read_json(text, source=source, names=names, notes=notes), {}
+        return json_rows.read_json(text, source=source, names=names, notes=notes)
     if format_ == "text":
-        return plain.read_text(lines_of(text), source=source, notes=notes), {}
+        return plain.read_text(lines_of(text), source=source, notes=notes)
     delimiter = options.delimiter
     if format_ == "tsv":
         delimiter = "\t"
     elif format_ == "parti":
-        names = Names(names.text or "Prompt", names.type or "Category", names.id)
+        names = ColumnNames(names.text or "Prompt", names.type or "Category", names.id)
     elif format_ == "drawbench":
-        names = Names(names.text or "Prompts", names.type or "Category", names.id)
-    return plain.read_csv([text], source=source, names=names, delimiter=delimiter, notes=notes), {}
+        names = ColumnNames(names.text or "Prompts", names.type or "Category", names.id)
+    return plain.read_csv([text], source=source, names=names, delimiter=delimiter, notes=notes)

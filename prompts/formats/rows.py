@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.decode import DELIMITERS, TEXT_COLUMNS
-from prompts.formats.drafts import Draft, clean
+from prompts.formats.clean import clean
+from prompts.formats.drafts import Draft
+from prompts.formats.metadata import as_metadata, is_empty
 from prompts.formats.native import fault_of
 from prompts.formats.notes import Notes
+from prompts.formats.tables import DELIMITERS, TEXT_COLUMNS
 from prompts.structure import Prompt
 
 if TYPE_CHECKING:
@@ -26,16 +26,14 @@ METADATA = "metadata"
 ID_COLUMNS = ("id", "prompt_id", "item_id")
 TEXT_ONLY = "text"
 """Prompt type of a row that does not say one."""
-DEEPEST = 50  # levels of lists and objects in metadata; readers of JSON stop at some hundred
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_COLUMNS = ("constituents", "foils", METADATA)
 
-Row = tuple[str, Mapping[str, Any]]
+TableRow = tuple[str, Mapping[str, Any]]
 """Where it stands, e.g. ``row 1 (line 2)``, and its cells by column."""
 
 
 @dataclass(frozen=True)
-class Names:
+class ColumnNames:
     """The columns to read, as the user names them; None where they are found by their names."""
 
     text: str | None = None
@@ -59,7 +57,7 @@ def to_flat_row(prompt: Prompt) -> dict[str, str]:
 
 
 def from_rows(
-    rows: Iterable[Row], columns: Sequence[str], *, source: str, names: Names, notes: Notes
+    rows: Iterable[Row], columns: Sequence[str], *, source: str, names: ColumnNames, notes: Notes
 ) -> Iterator[Draft | Prompt]:
     """Rows of a table: with their structure where they have our columns, else as text.
 
@@ -88,7 +86,7 @@ def from_rows(
     read = {text_column, type_column, id_column}
     for place, row in rows:
         # Spreadsheets end in such rows; with a single column it is a prompt that is missing.
-        if len(row) > 1 and all(_is_empty(value) for value in row.values()):
+        if len(row) > 1 and all(is_empty(value) for value in row.values()):
             notes.count("{n} empty row was left out", "{n} empty rows were left out")
             continue
         where = f"{source}, {place}"
@@ -103,46 +101,6 @@ def from_rows(
                 {name: row[name] for name in row if name not in read}, where=where
             ),
         )
-
-
-def as_metadata(row: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """The cells of a row that are not empty, as JSON can say them.
-
-    Raises `SuiteFormatError` for one that is nested too deeply to be read again.
-    """
-    metadata = {}
-    for name, value in row.items():
-        if _is_empty(value):
-            continue
-        try:
-            metadata[as_json(str(name))] = as_json(value)
-        except RecursionError:
-            raise SuiteFormatError(
-                f"{where}: {str(name)[:40]!r} is nested more than {DEEPEST} levels deep; take it "
-                "out"
-            ) from None
-    return metadata
-
-
-def as_json(value: Any, depth: int = 0) -> Any:
-    """A value as JSON can say it; what it cannot is written as text.
-
-    Raises `RecursionError` for one that is nested more than `DEEPEST` levels deep.
-    """
-    if depth > DEEPEST:
-        raise RecursionError
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str):
-        # Half of a surrogate pair cannot be written in UTF-8.
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, Mapping):
-        return {as_json(str(key)): as_json(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_json(item, depth + 1) for item in value]
-    return as_json(str(value))
 
 
 def _text_column(columns: Sequence[str], asked: str | None, source: str, notes: Notes) -> str:
@@ -193,7 +151,7 @@ def _prompt_text(row: Mapping[str, Any], column: str, where: str, notes: Notes) 
     if column not in row:
         raise SuiteFormatError(f"{where} has no column {column!r}; fill it in, or take the row out")
     text = row[column]
-    if _is_empty(text):
+    if is_empty(text):
         raise SuiteFormatError(
             f"{where}: column {column!r} is empty; fill it in, or take the row out"
         )
@@ -202,14 +160,8 @@ def _prompt_text(row: Mapping[str, Any], column: str, where: str, notes: Notes) 
     return clean(text, where=where, notes=notes)
 
 
-def _is_empty(value: Any) -> bool:
-    if isinstance(value, str):
-        return not value.strip()
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
 def _text_of(value: Any) -> str:
-    if _is_empty(value):
+    if is_empty(value):
         return ""
     # Tables made by pandas have whole numbers as fractions where a cell is missing.
     if isinstance(value, float) and value.is_integer():

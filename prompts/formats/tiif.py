@@ -13,7 +13,7 @@ from prompts.errors import SuiteFormatError
 from prompts.formats.drafts import Draft
 from prompts.formats.json_rows import json_rows
 from prompts.formats.notes import Notes
-from prompts.formats.rows import Names, from_rows
+from prompts.formats.rows import ColumnNames, from_rows
 from prompts.structure import Prompt
 
 SHORT, LONG = "short_description", "long_description"
@@ -37,5 +37,5 @@ def read_tiif(
     if text_column is None:
         notes.say(f"the short wordings were taken; --text-column {LONG} takes the long ones")
     columns = list(dict.fromkeys(name for _, row in rows for name in row))
-    names = Names(text_column or SHORT, "type" if "type" in columns else None, "id")
+    names = ColumnNames(text_column or SHORT, "type" if "type" in columns else None, "id")
     yield from from_rows(rows, columns, source=source, names=names, notes=notes)

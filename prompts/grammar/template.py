@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
 from math import factorial, prod
 
 from prompts.english.noun_mentions import Echo
@@ -18,7 +17,6 @@ from prompts.english.words import phrases_of
 from prompts.grammar.bans import Ban, same_or_overlapping
 from prompts.grammar.slots import Digits, Piece, TemplateSlot
 from prompts.structure import Constituent
-from prompts.support import components
 
 _REMEMBERED = 50_000  # cached constituents per template; bounds the memory
 
@@ -153,15 +151,17 @@ class Template:
         elementary symmetric polynomial of the number of wordings of each value.
         """
         total = 1
-        for group in _banned_together(len(self.slots), self.bans):
-            if len(group) == 1:
-                total *= self.radices[group[0]]
+        for group in set(self._banned_together):
+            first, *others = group
+            if not others:
+                total *= self.radices[first]
                 continue
+            choices = self.slots[first].choices
             bans = [ban for ban in self.bans if ban.first in group]
-            choices = self.slots[group[0]].choices
-            if any(self.slots[index].choices is not choices for index in group):
+            # Every slot of the group has to differ from every other, and from no other slot.
+            if any(self._banned_together[index] != group for index in others):
                 return None
-            if {(ban.first, ban.second) for ban in bans} != set(combinations(group, 2)):
+            if any(self.slots[index].choices is not choices for index in others):
                 return None
             if any(ban.codes != same_or_overlapping(choices, choices) for ban in bans):
                 return None
@@ -170,10 +170,21 @@ class Template:
             total *= _distinct_ways(choices.values, len(group))
         return total
 
-
-def _banned_together(count: int, bans: Sequence[Ban]) -> list[tuple[int, ...]]:
-    joined = [(index,) for index in range(count)] + [(ban.first, ban.second) for ban in bans]
-    return [tuple(sorted(group)) for group in components(joined)]
+    @cached_property
+    def _banned_together(self) -> tuple[frozenset[int], ...]:
+        """For each slot, the slots that it shares a ban with, itself included."""
+        return tuple(
+            frozenset(
+                {index}.union(
+                    *(
+                        (ban.first, ban.second)
+                        for ban in self.bans
+                        if index in (ban.first, ban.second)
+                    )
+                )
+            )
+            for index in range(len(self.slots))
+        )
 
 
 def _distinct_ways(values: Sequence[str], slots: int) -> int:

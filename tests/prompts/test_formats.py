@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prompts.controls import Control, control
 from prompts.errors import SuiteFormatError
 from prompts.formats import geneval, plain, write_dataset
-from prompts.formats.drafts import Duplicates, Tally, finish
+from prompts.formats.drafts import Duplicates, ImportTally, finish
 from prompts.formats.native import (
     Header,
     dump_header,
@@ -22,7 +22,7 @@ from prompts.formats.native import (
     read_lines,
 )
 from prompts.formats.read_dataset import read_dataset
-from prompts.formats.rows import Names
+from prompts.formats.rows import ColumnNames
 from prompts.generate import generate
 from prompts.grammar.load import list_grammars, load_grammar
 from prompts.splits import split_prompts
@@ -90,9 +90,9 @@ def test_the_shipped_schema_is_that_of_the_types() -> None:
 def test_tables_keep_the_whole_structure(name: str, tmp_path: Path) -> None:
     own = list(generate(load_grammar(name), 25, seed=2))
 
-    from_csv = finish(plain.read_csv(plain.write_csv(own), source="csv"), Tally())
+    from_csv = finish(plain.read_csv(plain.write_csv(own), source="csv"), ImportTally())
     write_dataset.write_folder(own, tmp_path / "set", name="set", header=None)
-    from_hub = finish(read_dataset(str(tmp_path / "set")), Tally())
+    from_hub = finish(read_dataset(str(tmp_path / "set")), ImportTally())
 
     assert list(from_csv) == own
     assert list(from_hub) == own
@@ -117,9 +117,9 @@ def test_a_dataset_saved_to_disk_is_taken_by_its_column(tmp_path: Path) -> None:
     rows = {"caption_en": ["a red cup", "a dog"], "kind": ["colour", "object"]}
     datasets.Dataset.from_dict(rows).save_to_disk(tmp_path / "set")
 
-    read = read_dataset(str(tmp_path / "set"), names=Names("caption_en", "kind"))
+    read = read_dataset(str(tmp_path / "set"), names=ColumnNames("caption_en", "kind"))
 
-    assert [(p.text, p.type) for p in finish(read, Tally())] == [
+    assert [(p.text, p.type) for p in finish(read, ImportTally())] == [
         ("a red cup", "colour"),
         ("a dog", "object"),
     ]
@@ -138,7 +138,7 @@ def test_what_geneval_can_say_comes_back_from_it(name: str) -> None:
     drafts = list(geneval.read_geneval(lines, source="test"))
     read = {
         p.text: p
-        for p in finish(drafts, Tally(), vocabularies=geneval.geneval_vocabularies(drafts))
+        for p in finish(drafts, ImportTally(), vocabularies=geneval.geneval_vocabularies(drafts))
     }
 
     again = [line for line in geneval.write_geneval(read.values()) if line is not None]
@@ -162,7 +162,7 @@ def test_what_geneval_cannot_say_is_left_out() -> None:
     ("duplicates", "kept"), [("drop", ["a cat", "a dog"]), ("keep", ["a cat", "A  cat.", "a dog"])]
 )
 def test_doubles_are_counted_and_dropped_or_kept(duplicates: Duplicates, kept: list[str]) -> None:
-    tally = Tally()
+    tally = ImportTally()
 
     read = list(
         finish(

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from prompts.analysis.check import check_prompts
 from prompts.analysis.consistency import HALF_CHANGED
-from prompts.formats.compbench import compbench_vocabularies, read_compbench
-from prompts.formats.drafts import Tally, finish
+from prompts.formats.compbench import read_compbench
+from prompts.formats.compbench_words import compbench_vocabularies
+from prompts.formats.drafts import ImportTally, finish
 from prompts.formats.geneval import COLOURS, geneval_vocabularies, read_geneval
 from prompts.structure import Prompt
 from prompts.suites import load_suite
@@ -75,7 +76,7 @@ def imported(row: dict[str, object]) -> Prompt:
         for noun in NOUNS
     ]
     drafts = list(read_geneval([json.dumps(each) for each in (row, *others)], source="test"))
-    return next(iter(finish(drafts, Tally(), vocabularies=geneval_vocabularies(drafts))))
+    return next(iter(finish(drafts, ImportTally(), vocabularies=geneval_vocabularies(drafts))))
 
 
 def changed(values: Mapping[str, str]) -> Iterator[dict[str, str]]:
@@ -285,9 +286,9 @@ def test_a_count_is_changed_everywhere_or_not_at_all(text: str, changes: dict[st
     assert {f.change: f.text for f in prompt.foils if f.change.startswith("count")} == changes
 
 
-def compbench(kind: str, *texts: str) -> tuple[list[Prompt], Tally]:
+def compbench(kind: str, *texts: str) -> tuple[list[Prompt], ImportTally]:
     drafts = list(read_compbench(texts, kind, source="test"))
-    tally = Tally()
+    tally = ImportTally()
     made = finish(drafts, tally, vocabularies=compbench_vocabularies(drafts, kind))
     return list(made), tally
 
@@ -385,7 +386,7 @@ def test_the_peers_foils_are_other_prompts_and_change_what_they_change_everywher
         drafts = list(read_compbench(lines, kind, source="test"))
         vocabularies = compbench_vocabularies(drafts, kind)
 
-    findings = check_prompts(finish(drafts, Tally(), vocabularies=vocabularies), None)
+    findings = check_prompts(finish(drafts, ImportTally(), vocabularies=vocabularies), None)
 
     assert findings.faults == {}
     assert HALF_CHANGED not in findings.remarks

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from prompts.formats.read import Format, Options
+from prompts.formats.read import Format, ImportOptions
 from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
 from t2i_audit.cli.prompts.outputs import check_output
 
 if TYPE_CHECKING:
-    from prompts.formats.drafts import Tally
+    from prompts.formats.drafts import ImportTally
 
 Duplicates = Literal["drop", "keep", "refuse"]
 
@@ -78,15 +78,15 @@ def import_prompts(
     parti      PartiPrompts.tsv
     drawbench  DrawBench's CSV
     """
-    from prompts.formats.drafts import Tally, finish
+    from prompts.formats.drafts import ImportTally, finish
     from prompts.formats.native import Header, dump_header, dump_prompt
     from prompts.formats.notes import Notes
     from prompts.formats.read import read
 
-    given = Options(text_column, type_column, id_column, dataset_split, encoding, delimiter)
+    given = ImportOptions(text_column, type_column, id_column, dataset_split, encoding, delimiter)
     given.check(format_)
     check_output(output, paths)
-    tallies = {path: Tally() for path in paths}
+    tallies = {path: ImportTally() for path in paths}
     known: dict[int, int] = {}
     ids: set[str] = set()
 
@@ -126,7 +126,7 @@ def import_prompts(
             streams.say(f"{path}: note: {note}", output=output)
 
 
-def _sentence(path: str, tally: Tally, duplicates: Duplicates) -> str:
+def _sentence(path: str, tally: ImportTally, duplicates: Duplicates) -> str:
     kept = tally.structured + tally.text_only
     doubles = {"drop": "dropped", "keep": "kept", "refuse": "found"}[duplicates]
     return (
