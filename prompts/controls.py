@@ -1,9 +1,9 @@
-"""Controls that keep a benchmark from being about odd or rare words.
+"""Controls for implausible combinations and rare words.
 
-``typical`` keeps only pairs of noun and attribute that the vocabulary calls plausible, ``atypical``
-only those that it does not; foils keep to the same. A frequency band keeps, of each vocabulary, the
-words that lie within a band of the Zipf scale (van Heuven and others, *Quarterly Journal of
-Experimental Psychology* 67, 2014), as the library ``wordfreq`` gives it.
+``typical`` keeps only pairs of noun and attribute that the vocabulary lists as plausible, and
+``atypical`` only the others; foils obey the same restriction. A frequency band keeps the words of
+each vocabulary whose frequencies lie within a band of the Zipf scale (van Heuven and others,
+*Quarterly Journal of Experimental Psychology* 67, 2014), as given by the library ``wordfreq``.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ Plausibility = Literal["any", "typical", "atypical"]
 
 @dataclass(frozen=True)
 class Control:
-    """What was done against odd and rare words; written in the suite."""
+    """The controls of a suite, as its header records them."""
 
     plausibility: Plausibility = "any"
     frequency_band: float | None = None
     """Width in Zipf units (powers of ten of the frequency); None for no control."""
     frequencies: Mapping[str, tuple[float, float]] | None = None
-    """For each vocabulary kept to a band, the lowest and highest Zipf frequency left."""
+    """For each restricted vocabulary, the lowest and highest Zipf frequency of its words."""
 
 
 def control(
     grammar: Grammar, *, plausibility: Plausibility = "any", frequency_band: float | None = None
 ) -> tuple[Grammar, Control]:
-    """`grammar` under the controls that are asked for, and what they came to.
+    """`grammar` under the requested controls, and the record of the controls.
 
-    Raises `RequestError` when nothing is left, or the vocabularies do not say what is plausible.
+    Raises `RequestError` if no words are left, or the vocabularies list no plausible pairs.
     """
     vocabularies = dict(grammar.expanded.vocabularies)
     frequencies = None
@@ -58,7 +58,7 @@ def control(
 
 
 def _in_band(vocabulary: Vocabulary, width: float) -> tuple[Vocabulary, tuple[float, float]]:
-    """The most words within one band of `width`; of several such bands the most frequent words."""
+    """The band of `width` with the most words, and its ends; ties go to more frequent words."""
     from wordfreq import zipf_frequency
 
     zipf = sorted((zipf_frequency(value, "en"), value) for value in vocabulary.values)
@@ -68,7 +68,7 @@ def _in_band(vocabulary: Vocabulary, width: float) -> tuple[Vocabulary, tuple[fl
     if count < 2:
         raise RequestError(
             f"a frequency band of {width:g} leaves one word of vocabulary {vocabulary.name!r}; "
-            "take a wider band"
+            "use a wider band"
         )
     band = zipf[start : start + count]
     return vocabulary.restricted([value for _, value in band]), (band[0][0], band[-1][0])
@@ -93,7 +93,7 @@ def _allowed(
             allowed[kind, attribute] = frozenset(pairs)
     if not allowed:
         raise RequestError(
-            f"the vocabularies of grammar {grammar.name!r} do not say which pairs are plausible; "
+            f"the vocabularies of grammar {grammar.name!r} do not list plausible pairs; "
             "add a table such as [object.typical.colour], or leave the control out"
         )
     return allowed

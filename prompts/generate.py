@@ -1,4 +1,4 @@
-"""Prompts drawn from a grammar without replacement, however large its space."""
+"""Prompts drawn from a grammar without replacement, however large the grammar is."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ from prompts.structure import Prompt
 
 Balance = Literal["types", "space"]
 
-ID_DIGITS = 16  # of the text's SHA-256; two in a million prompts agree with probability 3e-8
-LISTED = 300_000  # a space up to this size is counted by going through it
-SAMPLED = 4_000  # draws from which the number of prompts in a larger one is estimated
+ID_DIGITS = 16  # of the text's SHA-256; two of a million prompts collide with probability 3e-8
+LISTED = 300_000  # templates up to this size are counted exhaustively
+SAMPLED = 4_000  # draws from which the size of larger templates is estimated
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """How many distinct prompts there are."""
+    """A number of distinct prompts.
+
+    >>> str(Capacity(14400, is_exact=True)), str(Capacity(14400, is_exact=False))
+    ('14,400', 'about 14,400')
+    """
 
     count: int
     is_exact: bool
@@ -40,18 +44,22 @@ class Capacity:
 def generate(
     grammar: Grammar, n: int, *, seed: int, balance: Balance = "types"
 ) -> Iterator[Prompt]:
-    """Draw `n` distinct prompts with their spans and foils; any first part has the same mixture.
+    """Draw `n` distinct prompts with their spans and foils; every prefix has the same mixture.
 
     Args:
-        grammar: where they come from.
-        n: how many.
-        seed: equal seeds give equal prompts, on any machine.
-        balance: ``types`` draws equally many of each prompt type, and of each template in it, as
-            far as there are so many; ``space`` draws every prompt of the grammar with the same
-            probability.
+        grammar: the grammar to draw from.
+        n: the number of prompts, at least 1.
+        seed: equal seeds give equal prompts on every machine.
+        balance: ``types`` draws the same number from each prompt type and from each of its
+            templates, as far as they have that many; ``space`` draws every prompt of the grammar
+            with the same probability.
 
     Raises:
-        RequestError: there are fewer than `n`; says how many.
+        RequestError: the grammar has fewer than `n` distinct prompts; the message says how many.
+
+    >>> from prompts.grammar.load import load_grammar
+    >>> [prompt.text for prompt in generate(load_grammar("world"), 2, seed=0)]
+    ['a picture of a green cross and a purple circle', 'a picture of a green diamond']
     """
     templates = [template for group in grammar.types.values() for template in group]
     quotas = _quotas(grammar, n, balance)
@@ -65,7 +73,12 @@ def generate(
 
 
 def capacities(grammar: Grammar) -> dict[str, Capacity]:
-    """How many distinct prompts each type has."""
+    """The number of distinct prompts of each type.
+
+    >>> from prompts.grammar.load import load_grammar
+    >>> {name: capacity.count for name, capacity in capacities(load_grammar("world")).items()}
+    {'one_object': 72, 'two_objects': 1800, 'relation': 14400}
+    """
     result = {}
     for name, templates in grammar.types.items():
         each = [capacity(template) for template in templates]
@@ -76,7 +89,12 @@ def capacities(grammar: Grammar) -> dict[str, Capacity]:
 
 @lru_cache(maxsize=4096)
 def capacity(template: Template) -> Capacity:
-    """How many distinct prompts a template writes."""
+    """The number of distinct prompts of a template, estimated for very large templates.
+
+    >>> from prompts.grammar.load import load_grammar
+    >>> capacity(load_grammar("world").types["one_object"][0])
+    Capacity(count=36, is_exact=True)
+    """
     count = template.count()
     if count is not None:
         return Capacity(count, is_exact=True)
@@ -89,7 +107,12 @@ def capacity(template: Template) -> Capacity:
 
 
 def prompt_of(template: Template, digits: Digits, *, draw: int) -> Prompt:
-    """The prompt of given choices; `draw` decides where its foils change it."""
+    """The prompt with the choices `digits`; the random number `draw` decides its foils.
+
+    >>> from prompts.grammar.load import load_grammar
+    >>> prompt_of(load_grammar("world").types["one_object"][0], (0, 1), draw=0).text
+    'a picture of a red square'
+    """
     text, places, parts = template.write(digits)
     return Prompt(
         hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS],
@@ -115,7 +138,7 @@ def _drawn(template: Template, quota: int, seed: int) -> Iterator[Prompt]:
     if given < quota:
         raise RequestError(
             f"prompt type {template.type!r} has only {given:,} distinct prompts of the form "
-            f"{template.pattern!r}, and {quota:,} are asked for; ask for fewer"
+            f"{template.pattern!r}, but {quota:,} were requested; request fewer"
         )
 
 
@@ -129,20 +152,22 @@ def _quotas(grammar: Grammar, n: int, balance: Balance) -> list[int]:
     if n > total.count:
         each = ", ".join(f"{name} {capacity}" for name, capacity in types.items())
         raise RequestError(
-            f"grammar {grammar.name!r} has {total} distinct prompts ({each}), and {n:,} are "
-            "asked for; ask for fewer or add words"
+            f"grammar {grammar.name!r} has {total} distinct prompts ({each}), but {n:,} were "
+            "requested; request fewer, or add words"
         )
     groups = [[capacity(template).count for template in group] for group in grammar.types.values()]
     if balance == "space":
         return _in_proportion(n, [count for group in groups for count in group])
-    shares = _level(n, [sum(group) for group in groups])
+    shares = _distributed_evenly(n, [sum(group) for group in groups])
     return [
-        quota for share, group in zip(shares, groups, strict=True) for quota in _level(share, group)
+        quota
+        for share, group in zip(shares, groups, strict=True)
+        for quota in _distributed_evenly(share, group)
     ]
 
 
-def _level(n: int, limits: Sequence[int]) -> list[int]:
-    """`n` dealt as evenly as the limits let it; the first ones get what is left over."""
+def _distributed_evenly(n: int, limits: Sequence[int]) -> list[int]:
+    """`n` distributed as evenly as the limits allow; the first ones get the remainder."""
     dealt = [0] * len(limits)
     while n:
         free = [index for index, limit in enumerate(limits) if dealt[index] < limit]
@@ -155,9 +180,9 @@ def _level(n: int, limits: Sequence[int]) -> list[int]:
 
 
 def _stride(n: int) -> int:
-    """Steps of this size go through ``range(n)`` once and spread any beginning of it evenly.
+    """A step size that visits ``range(n)`` once, with every prefix spread evenly.
 
-    It is near n over the golden ratio, whose multiples are as evenly spread as any (Weyl).
+    It is close to n over the golden ratio, whose multiples are distributed most evenly (Weyl).
     """
     stride = max(round(n * 0.6180339887498949), 1)
     while gcd(stride, n) > 1:

@@ -9,13 +9,13 @@ NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine
 
 
 def number_of(word: str) -> int:
-    """The number that a count's word stands for."""
+    """The number that a number word denotes."""
     return NUMBERS.index(word) + 1
 
 
 @cache
 def _inflect() -> object:
-    # Imported late: it takes seconds, and the words that ship bring their forms along.
+    # Imported late: it takes seconds, and the shipped vocabularies list their forms.
     import inflect
 
     return inflect.engine()
@@ -29,7 +29,7 @@ def plural_of(word: str) -> str:
 
 @cache
 def article_of(word: str) -> str:
-    """``a`` or ``an`` before `word`; ``inflect`` decides where the spelling may mislead."""
+    """``a`` or ``an`` before `word`; ``inflect`` decides in doubtful cases."""
     if re.match(r"[bcdfgjklmnpqrstvwyz][a-z]*[aeiouy]", word):
         return "a"
     return str(_inflect().a(word)).split(" ", 1)[0]  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""From a prompt's text back to its structure, by the grammar that could have written it."""
+"""Recovery of a prompt's structure from its text, with the grammar that writes it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from prompts.structure import Prompt
 
 
 def read_prompt(grammar: Grammar, text: str, *, draw: int = 0) -> Prompt | None:
-    """The prompt whose text is `text`, or None where the grammar does not write it.
+    """The prompt whose text is `text`, or None if the grammar cannot write it.
 
-    A grammar is unambiguous (see `ambiguity`), so there is at most one; only its foils depend on
-    `draw`.
+    A grammar is unambiguous (see `prompts.grammar.ambiguity`), so there is at most one such prompt;
+    only its foils depend on `draw`.
     """
     for templates in grammar.types.values():
         for template in templates:
@@ -24,7 +24,7 @@ def read_prompt(grammar: Grammar, text: str, *, draw: int = 0) -> Prompt | None:
             digits = _digits(template, match) if match else None
             if digits is not None and template.allows(digits):
                 prompt = prompt_of(template, digits, draw=draw)
-                # The pattern is laxer than the template in articles and in number.
+                # The pattern does not check articles and plurals.
                 if prompt.text == text:
                     return prompt
     return None

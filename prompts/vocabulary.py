@@ -1,7 +1,7 @@
-"""Vocabularies: the words of each kind, their forms, and what they mean to one another.
+"""Vocabularies: the words of each kind, their forms, and how they relate to one another.
 
-Vocabularies lie in TOML files, a table a kind; those that ship are in `prompts/vocabularies/`.
-`Table` documents the keys.
+Vocabularies are TOML files with one table per kind; the shipped ones are in
+`prompts/vocabularies/`. `Table` documents the keys.
 """
 
 from __future__ import annotations
@@ -27,35 +27,34 @@ Role = Literal["noun", "attribute", "count", "relation"]
 
 @dataclass(frozen=True)
 class Table:
-    """One kind as a TOML file writes it."""
+    """The table of one kind in a TOML file."""
 
     values: tuple[str, ...]
     """Canonical values."""
     role: Role = "attribute"
-    """A noun names an entity and takes a plural; a count sets the number of its entity's noun."""
+    """A noun names an entity and has a plural; a count sets the number of its entity's noun."""
     wordings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """How a value may be written, where that is not the value itself."""
+    """The wordings of a value, if they are not just the value itself."""
     plural: Mapping[str, str] = field(default_factory=dict)
     """Plurals of nouns; those of other nouns come from the library ``inflect``."""
     an: tuple[str, ...] | None = None
-    """The words that take ``an``; if None, ``inflect`` decides."""
+    """The words that take ``an``; determined by ``inflect`` if None."""
     inverse: tuple[tuple[str, str], ...] = ()
-    """Relations that say the same with their two entities exchanged, e.g. left of, right of."""
+    """Relations that are equivalent with their entities exchanged, e.g. left of, right of."""
     opposite: tuple[tuple[str, str], ...] = ()
-    """Relations that exclude each other with their entities in place, e.g. with, without."""
+    """Relations that exclude each other for the same entities, e.g. with, without."""
     negative: tuple[str, ...] = ()
-    """Relations that say their second entity is absent."""
+    """Relations that state the absence of their second entity."""
     symmetric: tuple[str, ...] = ()
-    """Relations that hold both ways round."""
+    """Relations that hold in both directions."""
     overlaps: tuple[tuple[str, ...], ...] = ()
-    """Values that may be true of the same thing; none is a foil of another."""
+    """Groups of values that may be true of the same thing, so none is a foil of another."""
     exclusive: bool | None = None
-    """Whether values other than those that overlap exclude one another; None means: unless they
-    are relations."""
+    """Whether values that do not overlap exclude one another; by default all but relations."""
     repeat: bool | None = None
-    """Whether one prompt may have the same value twice; None means: counts and relations may."""
+    """Whether a prompt may have the same value twice; by default counts and relations."""
     typical: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    """For a kind of attribute, the plausible values of a noun; a noun not listed takes all."""
+    """For a kind of attribute, the plausible values of each noun; all for nouns not listed."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -80,12 +79,12 @@ class Vocabulary:
 
     @property
     def role(self) -> Role:
-        """What its words do in a prompt."""
+        """The role of its words in a prompt."""
         return self.table.role
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether one value in place of another makes a prompt false."""
+        """Whether replacing a value by another makes a prompt false."""
         given = self.table.exclusive
         return self.role != "relation" if given is None else given
 
@@ -96,7 +95,7 @@ class Vocabulary:
         return self.role in ("count", "relation") if given is None else given
 
     def wordings(self, value: str) -> tuple[str, ...]:
-        """How `value` may be written; the first wording is the usual one."""
+        """The wordings of `value`; the first is the usual one."""
         return self.table.wordings.get(value, (value,))
 
     def plural(self, word: str) -> str:
@@ -116,16 +115,16 @@ class Vocabulary:
 
 
 def make_vocabulary(name: str, table: Table, *, source: str) -> Vocabulary:
-    """Check a table and make a vocabulary of it.
+    """Check a table and turn it into a vocabulary.
 
-    Raises `VocabularyError` naming the file and the kind.
+    Raises `VocabularyError` with the file and the kind.
     """
     where = f"vocabulary {name!r} in {source}"
     if not table.values:
         raise VocabularyError(f"{where} is empty; give it `values`")
     if len(set(table.values)) < len(table.values):
         twice = next(value for value in table.values if table.values.count(value) > 1)
-        raise VocabularyError(f"{where} has {twice!r} twice; name each value once")
+        raise VocabularyError(f"{where} has {twice!r} twice; list each value once")
     known = set(table.values)
     groups: tuple[tuple[str, ...], ...] = (
         tuple(table.wordings), tuple(table.plural), table.negative, table.symmetric,
@@ -142,7 +141,10 @@ def make_vocabulary(name: str, table: Table, *, source: str) -> Vocabulary:
     for value in table.values:
         for wording in table.wordings.get(value, (value,)):
             if not wording or not wording.isprintable() or wording != " ".join(wording.split()):
-                raise VocabularyError(f"{where} has an unusable word {wording!r}; write plain text")
+                raise VocabularyError(
+                    f"{where} has an unusable word {wording!r}; use printable text with "
+                    "single spaces"
+                )
             if owner.setdefault(wording, value) != value:
                 raise VocabularyError(
                     f"{where} writes both {owner[wording]!r} and {value!r} as {wording!r}; "
@@ -155,7 +157,7 @@ def make_vocabulary(name: str, table: Table, *, source: str) -> Vocabulary:
     alike: dict[str, set[str]] = {}
     for wording, value in owner.items():
         alike.setdefault(folded(wording), set()).add(value)
-    # "red" and "Red" are two values, and neither is false where the other is true.
+    # "red" and "Red" are two values, but neither is false if the other is true.
     for same in alike.values():
         for value in same:
             overlapping[value] |= same
@@ -172,22 +174,22 @@ def make_vocabulary(name: str, table: Table, *, source: str) -> Vocabulary:
 
 
 def load_vocabularies(name: str, *, folder: Path | None = None) -> dict[str, Vocabulary]:
-    """The kinds of a vocabulary that ships, by name, or of a TOML file, by path from `folder`.
+    """The vocabularies of a shipped file, by name, or of a TOML file, by path from `folder`.
 
-    Raises `VocabularyError` naming the file and the key.
+    Raises `VocabularyError` with the file and the key.
     """
     path = vocabulary_path(name, folder=folder)
     if not path.is_file():
         shipped = list(_shipped())
         near = difflib.get_close_matches(name, shipped, cutoff=0.4) or shipped
         raise VocabularyError(
-            f"vocabulary {name!r} is none that ships and no file; did you mean {' or '.join(near)}?"
+            f"vocabulary {name!r} is neither shipped nor a file; did you mean {' or '.join(near)}?"
         )
     return _read(path)
 
 
 def vocabulary_path(name: str, *, folder: Path | None = None) -> Path:
-    """The file of a vocabulary that ships, by name, or of one's own, by path from `folder`."""
+    """The file of a shipped vocabulary, by name, or of another, by path from `folder`."""
     return _shipped().get(name) or (folder or Path()) / name
 
 
@@ -202,19 +204,19 @@ def _read(path: Path) -> dict[str, Vocabulary]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
-        raise VocabularyError(f"vocabulary {path} is no UTF-8 text; save it as TOML") from None
+        raise VocabularyError(f"vocabulary {path} is not UTF-8 text; save it as TOML") from None
     except tomllib.TOMLDecodeError as error:
-        raise VocabularyError(f"vocabulary {path} is no TOML: {error}") from None
+        raise VocabularyError(f"vocabulary {path} is not valid TOML: {error}") from None
     if not content:
-        raise VocabularyError(f"vocabulary {path} is empty; write a table for each kind")
+        raise VocabularyError(f"vocabulary {path} is empty; write one table per kind")
     kinds = {}
     for name, table in content.items():
         try:
             kinds[name] = make_vocabulary(name, _table().validate_python(table), source=path.name)
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(str(step) for step in (name, *first["loc"]))
-            raise VocabularyError(f"vocabulary {path}: {place}: {first['msg']}") from None
+            key = ".".join(str(step) for step in (name, *first["loc"]))
+            raise VocabularyError(f"vocabulary {path}: {key}: {first['msg']}") from None
     return kinds
 
 

@@ -1,4 +1,4 @@
-"""Faults of a file of prompts that only show over all of it, or with a model's tokenizers."""
+"""Checks of a whole file of prompts: faults, limitations, and what a model or a judge can read."""
 
 from __future__ import annotations
 
@@ -6,97 +6,99 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from prompts.analysis.consistency import OTHER_VALUE, Spans, faults_of, remarks_of
+from prompts.analysis.consistency import OTHER_VALUE, ValueWords, faults_of, remarks_of
 from prompts.formats.native import Header
 from prompts.splits import compositions
 from prompts.structure import Prompt
 
-EXAMPLES = 5  # texts that are named of each fault
+EXAMPLES = 5  # texts that are listed for each finding
 
 
-class Window(Protocol):
-    """A tokenizer and how many tokens its encoder reads."""
+class TokenWindow(Protocol):
+    """A tokenizer and the number of tokens that its encoder reads."""
 
     @property
     def name(self) -> str:
-        """What it is called in its model."""
+        """Its name in the model."""
         ...
 
     @property
     def limit(self) -> int | None:
-        """Tokens that are read, those at the ends included; None without a limit."""
+        """Number of tokens that are read, including begin and end tokens; None without a limit."""
         ...
 
     def length(self, text: str) -> int:
-        """Tokens of `text`, those at its ends included."""
+        """Number of tokens of `text`, including begin and end tokens."""
         ...
 
 
 @dataclass
-class Group:
-    """Prompts with the same fault or remark."""
+class FindingGroup:
+    """Prompts with the same fault or limitation."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
     def add(self, text: str, count: int = 1) -> None:
-        """Count `count` more; the first few texts are kept."""
+        """Count `count` more prompts; the first few texts are kept as examples."""
         self.count += count
         if len(self.examples) < EXAMPLES:
             self.examples.append(text)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What a judge of images can make of the prompts."""
+class JudgeFindings:
+    """The prompts that a judge of images can and cannot judge."""
 
     name: str
-    """The judge, as the command line takes it."""
+    """The judge, as it is named on the command line."""
     window: int | None
-    """Tokens of a text that it reads; None if it reads all."""
+    """Number of tokens of a text that it reads; None if it reads all."""
     unjudgeable: Mapping[str, tuple[str, ...]]
-    """Why prompts cannot be judged, and the ids of those prompts."""
+    """The ids of prompts that cannot be judged, by reason."""
     cut: tuple[str, ...]
-    """Ids of the prompts that are judged by their beginning, or by that of a foil."""
+    """The ids of prompts of which the text or a foil is truncated for the judge."""
 
     @property
     def faults(self) -> int:
-        """How many prompts cannot be judged."""
+        """Number of prompts that cannot be judged."""
         return sum(len(ids) for ids in self.unjudgeable.values())
 
     def lines(self) -> Iterator[str]:
-        """The findings in words."""
-        window = "texts of any length" if self.window is None else f"{self.window} tokens of a text"
+        """The findings, one per line."""
+        window = (
+            "texts of any length" if self.window is None else f"{self.window} tokens of each text"
+        )
         yield f"note: {self.name} reads {window}"
         for reason, ids in self.unjudgeable.items():
             yield f"fault: {self.name} cannot judge: {reason}: {len(ids):,} ({_examples(ids)})"
         if self.cut:
             yield (
-                f"note: {self.name} judges by the beginning of the prompt or of a foil: "
+                f"note: {self.name} reads only the beginning of the prompt or of a foil: "
                 f"{len(self.cut):,} ({_examples(self.cut)})"
             )
 
 
 @dataclass
 class Findings:
-    """What was found."""
+    """The findings of a file."""
 
     prompts: int = 0
-    faults: dict[str, Group] = field(default_factory=dict)
-    """What should be mended before the file is used."""
-    remarks: dict[str, Group] = field(default_factory=dict)
-    """What limits what can be done with it."""
-    judge: Judged | None = None
-    """What a judge can make of it; None where none was asked for."""
+    faults: dict[str, FindingGroup] = field(default_factory=dict)
+    """What should be repaired before the file is used."""
+    remarks: dict[str, FindingGroup] = field(default_factory=dict)
+    """What limits the use of the file."""
+    judge: JudgeFindings | None = None
+    """The findings of a judge, if one was named."""
 
     @property
     def n_faults(self) -> int:
-        """All faults together."""
+        """Number of all faults."""
         own = sum(group.count for group in self.faults.values())
         return own + (self.judge.faults if self.judge else 0)
 
     def lines(self) -> Iterator[str]:
-        """The findings in words."""
+        """The findings, one per line."""
         for kind, groups in (("fault", self.faults), ("note", self.remarks)):
             for name, group in groups.items():
                 yield f"{kind}: {name}: {group.count:,} ({_examples(group.examples)})"
@@ -106,17 +108,17 @@ class Findings:
 
 
 def check_prompts(
-    prompts: Iterable[Prompt], header: Header | None, *, windows: Sequence[Window] = ()
+    prompts: Iterable[Prompt], header: Header | None, *, windows: Sequence[TokenWindow] = ()
 ) -> Findings:
-    """Look at every prompt.
+    """Check every prompt.
 
     Args:
-        prompts: each already sound by itself, as reading checks it.
-        header: of the file; its certificate is held against the prompts.
-        windows: tokenizers of a model.
+        prompts: valid by themselves, as checked when they were read.
+        header: the header of the file; its certificate is compared with the prompts.
+        windows: the tokenizers of a model.
     """
     findings = Findings()
-    spans = Spans()
+    value_words = ValueWords()
     ids: set[int] = set()
     texts: set[int] = set()
     certificate = header.certificate if header else None
@@ -128,31 +130,31 @@ def check_prompts(
             ("id occurs twice", prompt.id, ids),
             ("text occurs twice", text, texts),
         ):
-            # Hashes take less memory than what they stand for.
+            # Hashes take less memory than texts.
             digest = hash(key)
             if digest in known:
                 _add(findings.faults, name, prompt.text)
             known.add(digest)
-        spans.add(prompt)
+        value_words.add(prompt)
         for name in faults_of(prompt):
             _add(findings.faults, name, prompt.text)
         for name in remarks_of(prompt):
             _add(findings.remarks, name, prompt.text)
         if not prompt.constituents:
-            _add(findings.remarks, "text only, so nothing can be decoded", prompt.text)
+            _add(findings.remarks, "text only, so no slot can be probed", prompt.text)
         if not prompt.foils:
             _add(findings.remarks, "no foils, so the clip judge cannot judge it", prompt.text)
         if certificate is not None:
             is_held = not withheld.isdisjoint(compositions(prompt, certificate.order))
             if is_held != (prompt.split == "held_out"):
-                _add(findings.faults, "split is not what the certificate says", prompt.text)
+                _add(findings.faults, "split contradicts the certificate", prompt.text)
         too_long = [w for w in windows if w.limit is not None and w.length(prompt.text) > w.limit]
         if windows and len(too_long) == len(windows):
-            _add(findings.faults, "no tokenizer's window holds it", prompt.text)
+            _add(findings.faults, "longer than what any tokenizer's encoder reads", prompt.text)
         elif too_long:
             names = ", ".join(window.name for window in too_long)
-            _add(findings.faults, f"cut off by {names}", prompt.text)
-    for count, text in spans.wrong():
+            _add(findings.faults, f"truncated by {names}", prompt.text)
+    for count, text in value_words.wrong():
         _add(findings.faults, OTHER_VALUE, text, count)
     return findings
 
@@ -162,5 +164,5 @@ def _examples(texts: Sequence[str]) -> str:
     return "; ".join(repr(text) for text in texts[:EXAMPLES]) + more
 
 
-def _add(groups: dict[str, Group], name: str, text: str, count: int = 1) -> None:
-    groups.setdefault(name, Group()).add(text, count)
+def _add(groups: dict[str, FindingGroup], name: str, text: str, count: int = 1) -> None:
+    groups.setdefault(name, FindingGroup()).add(text, count)

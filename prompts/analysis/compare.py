@@ -1,4 +1,4 @@
-"""What differs between two suites."""
+"""The difference between two suites."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from prompts.structure import Prompt
 
 @dataclass(frozen=True)
 class Difference:
-    """Texts that one suite has and the other lacks, and texts with another structure."""
+    """Texts in only one of two suites, and texts whose structure differs."""
 
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     changed: tuple[tuple[str, tuple[str, ...]], ...]
     """(text, fields that differ) of prompts in both."""
     same: int
-    """Prompts equal in everything but perhaps the id."""
+    """Number of prompts that are equal except perhaps for their ids."""
 
     @property
     def is_empty(self) -> bool:
@@ -26,7 +26,7 @@ class Difference:
 
 
 def compare(first: Sequence[Prompt], second: Sequence[Prompt]) -> Difference:
-    """Compare two suites by their prompts' texts; order and ids do not count."""
+    """Compare two suites by the texts of their prompts; order and ids are ignored."""
     own = {prompt.text: prompt for prompt in first}
     other = {prompt.text: prompt for prompt in second}
     both = [text for text in own if text in other]

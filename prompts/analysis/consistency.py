@@ -1,4 +1,4 @@
-"""Whether foils are other prompts, and whether spans are of what they say."""
+"""Consistency of single prompts: whether foils differ, and whether spans match their values."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from dataclasses import dataclass, field
 from prompts.english.noun_phrases import CLOSED
 from prompts.structure import Constituent, Prompt, folded
 
-SAME_AS_PROMPT = "foil is its prompt up to case, spaces and punctuation"
+SAME_AS_PROMPT = "foil equals its prompt up to case, spaces and punctuation"
 SAME_AS_FOIL = "foil occurs twice"
-CUT_WORD = "span begins or ends within a word"
-OTHER_VALUE = "span says another value than its constituent"
+CUT_WORD = "span begins or ends inside a word"
+OTHER_VALUE = "span contains the word for another value"
 NO_ID = "id is empty or has control characters"
-HALF_CHANGED = "foil changes a word in one place and keeps it in another"
+HALF_CHANGED = "foil changes a word in one place but not in another"
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")  # noqa: RUF001
-_KEPT = 100_000  # pairs of a value and other words for it that are remembered
+_KEPT = 100_000  # pairs of a value and other words for it that are kept
 
 
 @dataclass
-class Spans:
-    """Values of a file, with the words that stand for them.
+class ValueWords:
+    """The values of a file, with the words that denote them.
 
-    Words need not be their value (*to the left of* for ``left of``); only where they are another
-    value of the file is something wrong, and that shows when all of it was read.
+    The words of a span may differ from its value (*to the left of* for ``left of``). They are wrong
+    if they are another value of the file, which is known once all of it has been read.
     """
 
     values: set[str] = field(default_factory=set)
-    said: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
-    """For a value and other words for it, how many prompts say them, and one of these."""
+    wordings: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    """For a value and other words for it, the number of prompts, and one of their texts."""
 
     def add(self, prompt: Prompt) -> None:
-        """Take in a prompt's constituents."""
+        """Add the constituents of a prompt."""
         for part in prompt.constituents:
             value = part.value.casefold()
             words = prompt.text[part.start : part.end].casefold()
             self.values.add(value)
             pair = (value, words)
-            if words != value and (pair in self.said or len(self.said) < _KEPT):
-                count, example = self.said.get(pair, (0, prompt.text))
-                self.said[pair] = (count + 1, example)
+            if words != value and (pair in self.wordings or len(self.wordings) < _KEPT):
+                count, example = self.wordings.get(pair, (0, prompt.text))
+                self.wordings[pair] = (count + 1, example)
 
     def wrong(self) -> Iterator[tuple[int, str]]:
-        """How many spans say another value in the same words, and a prompt that has one."""
-        for (_, words), said in self.said.items():
+        """For words that are another value: the number of spans, and the text of one prompt."""
+        for (_, words), found in self.wordings.items():
             if words in self.values:
-                yield said
+                yield found
 
 
 def faults_of(prompt: Prompt) -> Iterator[str]:
-    """What is wrong with a prompt, though it can be read."""
+    """The faults of a prompt that is readable."""
     if not prompt.id.strip() or not prompt.id.isprintable():
         yield NO_ID
     own = folded(prompt.text)
@@ -68,24 +68,24 @@ def faults_of(prompt: Prompt) -> Iterator[str]:
 
 
 def remarks_of(prompt: Prompt) -> Iterator[str]:
-    """What may be wrong with a prompt's foils."""
+    """Possible faults of a prompt's foils."""
     words = _words(prompt.text)
-    several = {word for word in words if words.count(word) > 1} - CLOSED.keys()
-    if not several or not prompt.foils:
+    repeated = {word for word in words if words.count(word) > 1} - CLOSED.keys()
+    if not repeated or not prompt.foils:
         return
-    said = [
+    constituent_words = [
         set(_words(prompt.text[part.start : part.end]))
         for part in prompt.constituents
         if len(part.entities) == 1
     ]
-    # What two constituents say may well be changed in one of them.
-    single = {word for word in several if sum(word in own for own in said) == 1}
+    # A word of two constituents may be changed in just one of them.
+    single = {word for word in repeated if sum(word in own for own in constituent_words) == 1}
     if any(_is_half_changed(words, _words(foil.text), single) for foil in prompt.foils):
         yield HALF_CHANGED
 
 
 def _is_half_changed(words: list[str], foil: list[str], single: set[str]) -> bool:
-    """Whether one of the words `single` is kept in some of its places and not in others."""
+    """Whether one of the words `single` is kept in some places and changed in others."""
     if len(words) == len(foil):
         pairs = list(zip(words, foil, strict=True))
         return any(len({own == new for own, new in pairs if own == word}) > 1 for word in single)
@@ -104,5 +104,5 @@ def _cuts_a_word(text: str, part: Constituent) -> bool:
 
 
 def _is_of_words(character: str) -> bool:
-    """Whether it belongs to a script that writes blanks between its words."""
+    """Whether it belongs to a script that separates words by spaces."""
     return character.islower() or character.isupper() or character.isdigit()

@@ -1,4 +1,4 @@
-"""What a file of prompts holds, counted in one pass."""
+"""Statistics of a file of prompts, counted in one pass."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Statistics:
     types: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
-    """Foils by what they change."""
+    """Foils by the name of the change."""
     sizes: Counter[int] = field(default_factory=Counter)
     """Prompts by number of constituents."""
     words: Counter[int] = field(default_factory=Counter)
@@ -31,13 +31,13 @@ class Statistics:
     constituents: Counter[str] = field(default_factory=Counter)
     """Prompts by constituent, ``kind:value``."""
     together: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Prompts by pair of constituents that occur in them, bound or not."""
+    """Prompts by pair of constituents that co-occur, bound together or not."""
     compositions: int = 0
-    """Different pairs that are bound; see `prompts.splits`."""
+    """Number of distinct pairs that are bound together; see `prompts.splits`."""
 
 
 def count(prompts: Iterable[Prompt]) -> Statistics:
-    """Count over `prompts`, which may be a stream."""
+    """Count `prompts`, which may be a stream."""
     result = Statistics()
     bound: set[tuple[str, ...]] = set()
     for prompt in prompts:
@@ -58,7 +58,10 @@ def count(prompts: Iterable[Prompt]) -> Statistics:
 
 
 def middle(counts: Counter[int]) -> tuple[int, int, int]:
-    """Smallest, median and largest of counted numbers; the lower median of two."""
+    """Smallest, median and largest of counted numbers; the lower median of an even count.
+
+    Raises `ValueError` without numbers.
+    """
     half = (sum(counts.values()) + 1) // 2
     passed = 0
     for number in sorted(counts):

@@ -1,16 +1,16 @@
-"""Attributes in a sentence and the nouns they stand before, by rule.
+"""Attributes in a sentence and the nouns that they precede, by rules.
 
-There is no tagger here. Words are told apart by closed lists: attributes (given by the caller),
-determiners, prepositions, conjunctions, auxiliaries. All others are open. A noun phrase is one or
-more attributes with the open words that follow; its noun is those words up to a verb. A verb ends
-the phrase in these cases only, after the first open word:
+There is no part-of-speech tagger. Closed lists define attributes (given by the caller),
+determiners, prepositions, conjunctions and auxiliaries; all other words are open. A noun phrase is
+one or more attributes with the open words that follow, and its noun is those words up to a verb.
+After the first open word, a verb ends the phrase in these cases only:
 
-- the phrase is followed by a determiner, as no noun is ("the boom propelled the boat");
-- it is the end of the subject of a clause that still lacks a verb ("the spoon rattles on ...");
-- the word is one of the few verbs that stand in captions ("a cat sits in ...").
+- A determiner follows the phrase, which no noun precedes ("the boom propelled the boat").
+- It ends the subject of a clause that still lacks a verb ("the spoon rattles on ...").
+- The word is one of the few verbs that are common in captions ("a cat sits in ...").
 
-A phrase without a noun, or an attribute that belongs to none, makes `bound_phrases` give up: half
-a reading would be a wrong one.
+If a phrase has no noun, or an attribute belongs to none, `bound_phrases` returns nothing, because a
+partial analysis would be wrong.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Verbs of captions that have no other sign of being one.
+# Verbs of captions that no other rule recognises.
 _CAPTION_VERBS = _set(
     "sit sits hold holds read reads flash features feature stand stands has have parked hang "
     "hangs float floats lie lies rest rests lay wears wear shows show side"
 )
-# Verbs that are no nouns, and take an object without a determiner.
+# Verbs that are never nouns, and that take an object without a determiner.
 _VERBS = _set(
     "held add adds added provide provides kept keep keeps gave give gives brought bring made "
     "make makes stood sat hung led contain contains contrast contrasts protect protects cast "
     "lit pour pours told opens tighten complement creaks"
 )
-# Prepositions that go on with a noun.
+# Prepositions that continue a noun.
 _OF_NOUNS = frozenset(("of", "with"))
-# Words that are an attribute before a noun, and a noun after an attribute.
+# Words that are attributes before a noun, and nouns after an attribute.
 _ALSO_NOUNS = frozenset(("orange", "glass", "diamond", "square"))
 # Nouns in -ing; other words in -ing before a preposition or determiner are participles.
 _ING_NOUNS = _set(
@@ -71,8 +71,8 @@ _ING_NOUNS = _set(
 
 
 @dataclass(frozen=True)
-class Span:
-    """Some words of a text."""
+class TextSpan:
+    """A range of characters of a text."""
 
     start: int
     end: int
@@ -80,28 +80,28 @@ class Span:
 
 @dataclass(frozen=True)
 class Phrase:
-    """Attributes and the noun they stand before."""
+    """Attributes and the noun that they precede."""
 
-    attributes: tuple[tuple[str, Span], ...]
-    """Attribute as the caller's table has it, and where it stands."""
-    noun: Span
+    attributes: tuple[tuple[str, TextSpan], ...]
+    """Each attribute as in the caller's table, and its span."""
+    noun: TextSpan
     has_article: bool
-    """Whether ``a`` or ``an`` stands before it, so that it is singular."""
+    """Whether ``a`` or ``an`` precedes it, so that it is singular."""
 
 
 @dataclass(frozen=True)
-class _Token:
+class _TaggedWord:
     text: str
-    span: Span
+    span: TextSpan
     tag: Tag
 
 
 def bound_phrases(text: str, attributes: Mapping[str, str]) -> tuple[Phrase, ...]:
-    """Every attribute of `text` with its noun; empty where one cannot be bound for sure.
+    """All attributes of `text` with their nouns; empty if one of them is uncertain.
 
     Args:
         text: an English sentence or list of noun phrases.
-        attributes: values by the lower-case words that stand for them.
+        attributes: values by the lower-case words that denote them.
     """
     tokens = list(_tagged(text, attributes))
     phrases: list[Phrase] = []
@@ -132,7 +132,7 @@ def bound_phrases(text: str, attributes: Mapping[str, str]) -> tuple[Phrase, ...
         phrases.append(
             Phrase(
                 tuple((attributes[t.text.lower()], t.span) for t in own),
-                Span(tokens[index].span.start, tokens[stop - 1].span.end),
+                TextSpan(tokens[index].span.start, tokens[stop - 1].span.end),
                 start > 0 and tokens[start - 1].text.lower() in ("a", "an"),
             )
         )
@@ -140,29 +140,29 @@ def bound_phrases(text: str, attributes: Mapping[str, str]) -> tuple[Phrase, ...
     return tuple(phrases)
 
 
-def _tagged(text: str, attributes: Mapping[str, str]) -> Iterator[_Token]:
+def _tagged(text: str, attributes: Mapping[str, str]) -> Iterator[_TaggedWord]:
     before: Tag = "stop"
     in_phrase = False
     for match in _WORD.finditer(text):
         word = match.group().lower()
         tag: Tag = "attribute" if word in attributes else CLOSED.get(word, "open")
-        # In "magnifying glass" and "wine glass" the attribute's word is the noun.
+        # In "magnifying glass" and "wine glass" the word is the noun, not an attribute.
         if tag == "attribute" and before == "open" and in_phrase:
             tag = "open"
         if word == "can" and before in ("attribute", "determiner"):
             tag = "open"
         in_phrase = tag == "attribute" or (in_phrase and tag == "open")
-        yield _Token(match.group(), Span(*match.span()), tag)
+        yield _TaggedWord(match.group(), TextSpan(*match.span()), tag)
         before = tag
 
 
-def _is_sentence(tokens: Sequence[_Token]) -> bool:
-    """Whether a verb is still to come: "The ..." without an auxiliary; captions may have none."""
+def _is_sentence(tokens: Sequence[_TaggedWord]) -> bool:
+    """Whether the text is a sentence with a verb ("The ..."), not a caption."""
     return tokens[0].text == "The" if tokens else False
 
 
-def _after_attributes(tokens: Sequence[_Token], index: int) -> int:
-    """Past "small red", "black and white", "long, narrow"."""
+def _after_attributes(tokens: Sequence[_TaggedWord], index: int) -> int:
+    """The index after attributes such as "small red", "black and white" or "long, narrow"."""
     while index < len(tokens):
         if tokens[index].tag == "attribute" or (
             tokens[index].tag == "and"
@@ -176,14 +176,14 @@ def _after_attributes(tokens: Sequence[_Token], index: int) -> int:
     return index
 
 
-def _after_open(tokens: Sequence[_Token], index: int) -> int:
+def _after_open(tokens: Sequence[_TaggedWord], index: int) -> int:
     while index < len(tokens) and tokens[index].tag == "open":
         index += 1
     return index
 
 
-def _noun_end(tokens: Sequence[_Token], start: int, end: int, verb_wanted: bool) -> int | None:
-    """One past the last word of the noun in the open words ``start:end``; None if unsure."""
+def _noun_end(tokens: Sequence[_TaggedWord], start: int, end: int, verb_wanted: bool) -> int | None:
+    """The end of the noun within the open words ``start:end``; None if uncertain."""
     follows = tokens[end].tag if end < len(tokens) else "stop"
     next_word = tokens[end].text.lower() if end < len(tokens) else ""
     words = [token.text.lower() for token in tokens[start:end]]
@@ -209,7 +209,7 @@ def _noun_end(tokens: Sequence[_Token], start: int, end: int, verb_wanted: bool)
     return end
 
 
-def _has_auxiliary(tokens: Sequence[_Token], index: int) -> bool:
+def _has_auxiliary(tokens: Sequence[_TaggedWord], index: int) -> bool:
     for token in tokens[index:]:
         if token.tag == "clause":
             return False

@@ -1,9 +1,9 @@
-"""Whether two prompts can be true of the same picture.
+"""Whether two prompts can be true of the same image.
 
-A picture is taken to show the entities a prompt names and no others; of what a prompt does not say
-(a colour, how two things stand to one another) it may show anything. Two prompts can both be true
-where the entities of one can be matched with those of the other so that nothing contradicts:
-values of one kind that exclude each other, or a relation and its reverse.
+An image is assumed to show exactly the entities that a prompt names; whatever a prompt leaves open
+(a colour, a position) may be anything. Two prompts can both be true if their entities can be
+matched without a contradiction: values of one kind that exclude each other, or a relation and its
+reverse.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 Fact = tuple["Vocabulary", str, tuple[str, ...]]
 """Vocabulary, value and entities of one constituent."""
 
-MAX_STEPS = 20_000  # of the search; past them the answer is yes, so that no doubtful foil is kept
+MAX_STEPS = 20_000  # of the search; beyond, the answer is yes, so that no doubtful foil is kept
 
 
 def can_both_be_true(first: Sequence[Fact], second: Sequence[Fact]) -> bool:
-    """Whether some picture is described by the facts of both prompts."""
+    """Whether some image matches the facts of both prompts."""
     own, other = _entities(first), _entities(second)
     if len(own) != len(other):
         return False
     partners = {
         entity: [each for each in other if _agree(first, entity, second, each)] for entity in own
     }
-    # The entity with the fewest partners first, so that dead ends show early.
+    # Entities with few partners come first, so that the search fails early.
     order = sorted(own, key=lambda entity: len(partners[entity]))
     steps = 0
 
@@ -54,9 +54,9 @@ def _entities(facts: Sequence[Fact]) -> list[str]:
 
 
 def _agree(first: Sequence[Fact], entity: str, second: Sequence[Fact], other: str) -> bool:
-    """Whether one thing can be both entities: no kind has values that all exclude one another.
+    """Whether one thing can be both entities: no kind has values that exclude one another.
 
-    What is said to be absent may be anything.
+    An absent entity is compatible with any other.
     """
     if _is_absent(first, entity) or _is_absent(second, other):
         return True
@@ -64,8 +64,8 @@ def _agree(first: Sequence[Fact], entity: str, second: Sequence[Fact], other: st
         if owners != (entity,):
             continue
         own = [v for kind, v, who in first if kind is vocabulary and who == (entity,)]
-        said = [v for kind, v, who in second if kind is vocabulary and who == (other,)]
-        if said and not any(b in vocabulary.overlapping[a] for a in own for b in said):
+        theirs = [v for kind, v, who in second if kind is vocabulary and who == (other,)]
+        if theirs and not any(b in vocabulary.overlapping[a] for a in own for b in theirs):
             return False
     return True
 
@@ -82,12 +82,16 @@ def _relations_agree(first: Sequence[Fact], second: Sequence[Fact], names: dict[
         if len(owners) < 2:
             continue
         pair = tuple(names[owner] for owner in owners)
-        for other, said, who in second:
+        for other, second_value, who in second:
             if other is not vocabulary:
                 continue
-            if who == pair and contradicts(vocabulary, value, said):
+            if who == pair and contradicts(vocabulary, value, second_value):
                 return False
-            if who == pair[::-1] and said == value and value not in vocabulary.table.symmetric:
+            if (
+                who == pair[::-1]
+                and second_value == value
+                and value not in vocabulary.table.symmetric
+            ):
                 return False
     return True
 

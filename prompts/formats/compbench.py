@@ -1,14 +1,14 @@
-"""T2I-CompBench's text files (Huang and others, arXiv 2307.06350), with structure where it is sure.
+"""The text files of T2I-CompBench (Huang and others, arXiv 2307.06350).
 
-A file's name says what its lines test. What is read, and when a line stays text alone:
+The name of a file says what its lines test. A line gets structure only if that is certain:
 
-- ``color``, ``shape``, ``texture``: attributes with the nouns they stand before, each noun an
-  entity; text alone where an attribute's noun is unsure (see `noun_phrases`). Nouns without an
-  attribute are no constituents.
+- ``color``, ``shape``, ``texture``: attributes with the nouns that they precede, each noun an
+  entity; text only if the noun of an attribute is uncertain (see `prompts.english.noun_phrases`).
+  Nouns without an attribute are not constituents.
 - ``spatial``, ``3d_spatial``: two nouns and the relation between them.
 - ``numeracy``: number words with their nouns, and nouns after ``a`` that the file counts elsewhere;
-  text alone where a number's noun is unsure.
-- ``non_spatial``, ``complex``: free sentences, text alone.
+  text only if the noun of a number is uncertain.
+- ``non_spatial``, ``complex``: free sentences, text only.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from prompts.formats.detect_format import refuse_other_formats
 from prompts.formats.drafts import Draft
 from prompts.formats.notes import Notes
 from prompts.inflection import NUMBERS, singular_of
-from prompts.structure import Constituent, Split
+from prompts.structure import Constituent, SplitName
 
 KINDS = (
     "color", "shape", "texture", "spatial", "3d_spatial", "numeracy", "non_spatial", "complex",
 )  # fmt: skip
-# The files of `complex` come in parts, too, named for what their sentences tell.
+# Some files of `complex` come in parts, named after what their sentences describe.
 _NAME = re.compile(
     rf"(?P<kind>{'|'.join(KINDS)})(?:_train|_val|_test)?(?:_(?P<split>seen|unseen))?"
     r"(?:_(?:action|spatial|spatialaction))?"
@@ -46,7 +46,7 @@ _NAME = re.compile(
 _RELATED = re.compile(
     rf"an? (?P<first>[a-z ]+?) (?P<relation>{'|'.join(RELATIONS)}) an? (?P<second>[a-z ]+)\.?"
 )
-# What no noun contains: a second statement ("a dog near a cat near a bird").
+# Words of a second statement ("a dog near a cat near a bird"), which no noun contains.
 _STATEMENT = re.compile(rf"\b(?:an?|the|and|{'|'.join(RELATIONS)})\b")
 _NUMBER = "|".join(NUMBERS)
 _COUNTED = re.compile(rf"\b(?P<count>{_NUMBER}|an?) (?P<object>[a-z-]+)\b", re.IGNORECASE)
@@ -56,19 +56,19 @@ _LIST = re.compile(rf"(?:{_NUMBER}) [a-z]+(?:(?:, and |, | and )(?:{_NUMBER}) [a
 def kind_of(name: str) -> str:
     """What a file of this name tests.
 
-    Raises `SuiteFormatError` for a name that is none of T2I-CompBench's.
+    Raises `SuiteFormatError` for a name that is not one of T2I-CompBench.
     """
     match = _NAME.fullmatch(PurePath(name).stem)
     if match is None:
         raise SuiteFormatError(
             f"{name}: the name does not say what the prompts test; name the file as T2I-CompBench "
-            f"does: {', '.join(KINDS)}, perhaps with _train, _val, _val_seen or _val_unseen"
+            f"does: {', '.join(KINDS)}, optionally with _train, _val, _val_seen or _val_unseen"
         )
     return match["kind"]
 
 
-def split_of(name: str) -> Split | None:
-    """The split that a file's name tells: T2I-CompBench++ holds out the unseen compositions."""
+def split_of(name: str) -> SplitName | None:
+    """The split in the name of a file: T2I-CompBench++ holds out the unseen compositions."""
     match = _NAME.fullmatch(PurePath(name).stem)
     if match is None or match["split"] is None:
         return None
@@ -80,7 +80,7 @@ def read_compbench(
     kind: str,
     *,
     source: str,
-    split: Split | None = None,
+    split: SplitName | None = None,
     notes: Notes | None = None,
 ) -> Iterator[Draft]:
     """The lines of one file of the given kind and split.
@@ -101,7 +101,7 @@ def _drafts(lines: Iterable[str], kind: str, source: str, notes: Notes | None) -
             where = f"{source}, line {number}"
             texts.append((where, clean(line, where=where, notes=notes)))
     if not texts:
-        raise SuiteFormatError(f"{source} is empty; write one prompt a line")
+        raise SuiteFormatError(f"{source} is empty; write one prompt per line")
     counted = _counted_nouns(text for _, text in texts) if kind == "numeracy" else frozenset()
     for where, text in texts:
         if kind in ATTRIBUTE_KINDS:
@@ -161,7 +161,7 @@ def _related(where: str, text: str, kind: str) -> Draft:
 
 
 def _counted_nouns(texts: Iterable[str]) -> frozenset[str]:
-    """The nouns of lines that are lists of numbers and nouns and nothing else, singular."""
+    """The singular nouns of lines that consist of numbers and nouns only."""
     nouns = set()
     for text in texts:
         if _LIST.fullmatch(text):

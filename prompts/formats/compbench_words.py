@@ -19,7 +19,7 @@ _ATTRIBUTES = {
     "texture": "metallic metal wooden fabric leather plastic rubber fluffy glass",
 }
 _VARIANTS = {"gray": "grey"}
-# Values that may be true of one thing, or that raters take for one another.
+# Values that may be true of the same thing, or that raters confuse.
 _OVERLAPS = {
     "colour": (
         "gold golden yellow", "silver grey", "beige tan brown", "beige white", "orange gold tan",
@@ -52,7 +52,7 @@ RELATIONS = {
 
 
 def compbench_vocabularies(drafts: Sequence[Draft], kind: str) -> dict[str, Vocabulary]:
-    """The words that foils of these drafts are made of."""
+    """The vocabularies for foils of these drafts."""
     values: dict[str, set[str]] = {}
     for draft in drafts:
         for part in draft.constituents:
@@ -79,7 +79,7 @@ def compbench_vocabularies(drafts: Sequence[Draft], kind: str) -> dict[str, Voca
                 tuple(sorted(own)),
                 role="noun",
                 overlaps=(*_present("object", own), *_hypernyms(own)),
-                # Of hundreds of nouns nobody has said which exclude one another.
+                # It is unknown which of these hundreds of nouns exclude one another.
                 exclusive=kind not in ATTRIBUTE_KINDS,
                 repeat=True,
             )
@@ -95,7 +95,7 @@ def _present(kind: str, values: set[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def _hypernyms(nouns: set[str]) -> Iterator[tuple[str, str]]:
-    """An oak tree is a tree."""
+    """Pairs of a noun and a more general one: an oak tree is a tree."""
     for noun in sorted(nouns):
         words = noun.split()
         for start in range(1, len(words)):

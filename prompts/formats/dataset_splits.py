@@ -14,9 +14,9 @@ from pathlib import Path, PurePath
 from prompts.errors import SuiteFormatError
 
 UNNAMED = "train"
-"""What `datasets` calls the only split of files whose names tell none."""
+"""The name that `datasets` gives to a single split whose files name none."""
 SUFFIXES = (".parquet", ".jsonl", ".json", ".csv", ".tsv")
-# Written beside the data by `datasets` and by the hub.
+# Files that `datasets` and the hub write next to the data.
 _NO_DATA = frozenset(
     ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "config.json")
 )
@@ -29,7 +29,7 @@ _SPLITS = {
 
 
 def split_files(folder: Path, split: str | None, what: str) -> list[Path]:
-    """The files of one split of one configuration, all of one kind."""
+    """The files of one split of one configuration, all with the same suffix."""
     found: dict[str, dict[str | None, list[Path]]] = {}
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(folder)
@@ -43,7 +43,7 @@ def split_files(folder: Path, split: str | None, what: str) -> list[Path]:
             splits.setdefault(split_of(inner), []).append(path)
     if not found:
         raise SuiteFormatError(
-            f"{what} has no files that can be read ({', '.join(SUFFIXES)}); name another folder"
+            f"{what} has no readable files ({', '.join(SUFFIXES)}); name another folder"
         )
     if len(found) > 1:
         raise SuiteFormatError(
@@ -66,10 +66,10 @@ def files_of_split(
     """The files of the split `asked`, or of the only one there is."""
     named: dict[str, list[Path]] = {}
     for name, paths in splits.items():
-        # Beside files of named splits, one without is a split of its own.
+        # Next to files of named splits, a file that names none is a split of its own.
         for path in paths:
-            lonely = path.stem if len(splits) > 1 else UNNAMED
-            named.setdefault(lonely if name is None else name, []).append(path)
+            own = path.stem if len(splits) > 1 else UNNAMED
+            named.setdefault(own if name is None else name, []).append(path)
     return named[choose_split(list(named), asked, what)]
 
 
@@ -86,12 +86,12 @@ def choose_split(there: Sequence[str], asked: str | None, what: str) -> str:
             return name
     have = "only the split" if len(there) == 1 else "the splits"
     raise SuiteFormatError(
-        f"{what} has no split {asked!r} but {have} {listed(there)}; name one with --dataset-split"
+        f"{what} has no split {asked!r}, {have} {listed(there)}; name one with --dataset-split"
     )
 
 
 def split_of(path: PurePath) -> str | None:
-    """The split that a file's name, or else one of its folders, tells."""
+    """The split that the name of a file or of one of its folders contains."""
     match = _NUMBERED.fullmatch(path.name)
     if match is not None:
         return _SPLITS.get(match["split"].lower(), match["split"])
@@ -104,7 +104,7 @@ def split_of(path: PurePath) -> str | None:
 
 
 def _configuration(path: PurePath) -> str:
-    """The folders that a file lies in, but for those that are there by custom or name a split."""
+    """The folders of a file, except ``data`` and folders named after a split."""
     own = [p for p in path.parts[:-1] if p != "data" and split_of(PurePath(p) / "x") is None]
     return "/".join(own)
 

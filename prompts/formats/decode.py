@@ -1,7 +1,6 @@
-"""How a foreign file is to be read: its kind, its encoding, its delimiter, its unseen characters.
+"""Decoding of imported files: detection of other file types and of the encoding.
 
-Every format reads its bytes by `decode` and cleans its texts by `without_unseen`, so that a file is
-either read rightly, with a note of what was done to it, or refused in one sentence.
+A file is either decoded correctly, with a note of what was detected, or refused in one sentence.
 """
 
 from __future__ import annotations
@@ -39,39 +38,39 @@ _MARKUP = (
     ("<head", "a web page"),
     ("<body", "a web page"),
     ("<?xml", "an XML document"),
-    ("version https://git-lfs.github.com", "a pointer of Git LFS"),
-    ("/annex/objects/", "a pointer of git-annex"),
+    ("version https://git-lfs.github.com", "a Git LFS pointer"),
+    ("/annex/objects/", "a git-annex pointer"),
 )
 _BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig", "a byte order mark at its start was taken off"),
-    # UTF-32's begins with UTF-16's.
-    (codecs.BOM_UTF32_LE, "utf-32", "it was read as UTF-32"),
-    (codecs.BOM_UTF32_BE, "utf-32", "it was read as UTF-32"),
-    (codecs.BOM_UTF16_LE, "utf-16", "it was read as UTF-16"),
-    (codecs.BOM_UTF16_BE, "utf-16", "it was read as UTF-16"),
+    (codecs.BOM_UTF8, "utf-8-sig", "a byte order mark was removed"),
+    # The mark of UTF-32 begins with the mark of UTF-16.
+    (codecs.BOM_UTF32_LE, "utf-32", "the file was read as UTF-32"),
+    (codecs.BOM_UTF32_BE, "utf-32", "the file was read as UTF-32"),
+    (codecs.BOM_UTF16_LE, "utf-16", "the file was read as UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "the file was read as UTF-16"),
 )
-_SAMPLE = 1 << 16  # bytes that an encoding is guessed from
-_PLAIN = 0.75  # share of ASCII from which a text is taken for English with a few other letters
-_ZEROS = 0.7  # share of zeros among every second byte from which a text is taken for UTF-16
+_SAMPLE = 1 << 16  # bytes from which the encoding is guessed
+_PLAIN = 0.75  # share of ASCII above which a text is English with a few other letters
+_ZEROS = 0.7  # share of zeros in every second byte above which a text is UTF-16
 _ENCODING_NAMES = {"cp1252": "Windows-1252", "utf_16_le": "UTF-16", "utf_16_be": "UTF-16"}
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 
 
 def decode(data: bytes, *, source: str, notes: Notes, encoding: str | None = None) -> str:
-    """The text of a file's bytes, without a byte order mark.
+    """The text of a file, without a byte order mark.
 
     Args:
-        data: the file.
-        source: what to call it in messages.
-        notes: told what was detected, where that is not UTF-8.
-        encoding: of the file; if None, it is detected.
+        data: the content of the file.
+        source: its name in messages.
+        notes: receives the encoding if it is not UTF-8.
+        encoding: its encoding; detected if None.
 
     Raises:
-        SuiteFormatError: it is no text, or not of the encoding.
+        SuiteFormatError: it is not text, or not in this encoding.
     """
-    for magic, kind, mend in _MAGIC:
+    for magic, kind, remedy in _MAGIC:
         if data.startswith(magic):
-            raise SuiteFormatError(f"{source} is not UTF-8 text but {kind}; {mend}")
+            raise SuiteFormatError(f"{source} is not UTF-8 text but {kind}; {remedy}")
     text = _decoded(data, source, notes, encoding).removeprefix("\ufeff")
     start = text[:1000].lstrip().lower()
     for tag, kind in _MARKUP:
@@ -84,7 +83,7 @@ def decode(data: bytes, *, source: str, notes: Notes, encoding: str | None = Non
 
 def _decoded(data: bytes, source: str, notes: Notes, encoding: str | None) -> str:
     if encoding is not None:
-        return _by_name(data, source, encoding)
+        return _decoded_as(data, source, encoding)
     for mark, name, note in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             try:
@@ -92,19 +91,19 @@ def _decoded(data: bytes, source: str, notes: Notes, encoding: str | None) -> st
             except UnicodeDecodeError:
                 raise SuiteFormatError(
                     f"{source} starts with the byte order mark of {name.removesuffix('-sig')} and "
-                    "is not UTF-8 text or other text of that kind; save it anew as UTF-8"
+                    "is not valid in that encoding; save it again as UTF-8"
                 ) from None
-            notes.say(note)
+            notes.add(note)
             return text
     wide = _wide(data)
     try:
         text = data.decode(wide or "utf-8")
     except UnicodeDecodeError as error:
-        _refuse_spoilt(data, error.start, source)
+        _refuse_mostly_utf_8(data, error.start, source)
         guessed = _guess(data, error.start)
     else:
         if wide:
-            notes.say("it was read as UTF-16")
+            notes.add("the file was read as UTF-16")
         return text
     try:
         text = data.decode(guessed or "ascii")
@@ -112,43 +111,46 @@ def _decoded(data: bytes, source: str, notes: Notes, encoding: str | None) -> st
         text = "\x00"
     if _CONTROL.search(text):
         raise SuiteFormatError(
-            f"{source} is not UTF-8 text and is not text of another known encoding; name a text "
-            "file, or its encoding with --encoding"
+            f"{source} is not UTF-8 text and is not text in another known encoding; name a text "
+            "file, or set its encoding with --encoding"
         )
     name = _ENCODING_NAMES.get(guessed or "", (guessed or "").replace("_", "-"))
-    notes.say(f"it is not UTF-8 and was read as {name}, by its bytes; --encoding names another")
+    notes.add(
+        f"the file is not UTF-8 and was read as {name}, as detected; if that is "
+        "wrong, set --encoding"
+    )
     return text
 
 
-def _refuse_spoilt(data: bytes, start: int, source: str) -> None:
-    """Refuse what is UTF-8 for the most part: any other encoding would garble that part."""
+def _refuse_mostly_utf_8(data: bytes, start: int, source: str) -> None:
+    """Refuse text that is mostly UTF-8, because any other encoding would garble most of it."""
     right = sum(not character.isascii() for character in data.decode("utf-8", "ignore"))
     wrong = data.decode("utf-8", "replace").count("\ufffd")
     if right > wrong:
         line = data.count(b"\n", 0, start) + 1
         raise SuiteFormatError(
-            f"{source}, line {line} is not UTF-8 text, as others are; mend that line, or name the "
-            "encoding with --encoding"
+            f"{source}, line {line} is not UTF-8, unlike the other lines; repair that line, or set "
+            "the encoding with --encoding"
         )
 
 
-def _by_name(data: bytes, source: str, encoding: str) -> str:
+def _decoded_as(data: bytes, source: str, encoding: str) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SuiteFormatError(
-            f"{source} is not {encoding} text (line {line}); leave --encoding out to have it "
-            "detected"
+            f"{source} is not valid {encoding} (line {line}); leave --encoding out to detect "
+            "the encoding"
         ) from None
     except (LookupError, ValueError):
         raise SuiteFormatError(
-            f"--encoding {encoding!r} is no encoding of text; name one such as utf-8 or cp1252"
+            f"--encoding {encoding!r} is not a text encoding; use one such as utf-8 or cp1252"
         ) from None
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 without a mark shows in English text by a zero in every second byte."""
+    """UTF-16 without a byte order mark: in English text every second byte is zero."""
     head = data[: 1 << 12]
     if len(head) < 4 or len(data) % 2:
         return None
@@ -160,7 +162,7 @@ def _wide(data: bytes) -> str | None:
 
 
 def _guess(data: bytes, start: int) -> str | None:
-    """The likeliest encoding of what is not UTF-8 from the byte `start` on."""
+    """The most likely encoding of text that is not UTF-8 from the byte `start` on."""
     from charset_normalizer import from_bytes
 
     first = data.rfind(b"\n", 0, start) + 1
@@ -172,12 +174,12 @@ def _guess(data: bytes, start: int) -> str | None:
         return None
     possible = {name for match in matches for name in match.could_be_from_charset}
     plain = sum(byte < 0x80 for byte in sample) / len(sample)
-    # A few accents and quotation marks fit dozens of encodings, and of these one is in wide use.
+    # A few accents and quotation marks fit dozens of encodings, of which one is in wide use.
     if "cp1252" in possible and plain >= _PLAIN:
         return "cp1252"
     return best.encoding
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text, whatever system's line ends it has; other separators end none."""
+    """The lines of a text, with the line ends of any operating system."""
     return list(io.StringIO(text, newline=None))

@@ -1,4 +1,4 @@
-"""Which format a text is in, so that a file given as another one is told, not misread."""
+"""Detection of the format of a text, so that a file in another format is not misread."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from prompts.formats.notes import Notes
 from prompts.formats.tables import DELIMITERS, SEPARATOR_LINE, TEXT_COLUMNS, delimiter_of
 
 _MARKS = (
-    (re.compile(r"[-*+•] .*"), "starts with a list mark"),
+    (re.compile(r"[-*+•] .*"), "starts with a list marker"),
     (re.compile(r"\(?\d+[.):] .*"), "starts with a number"),
-    (re.compile("\".*\",?|'.*',?"), "stands in quotation marks"),
+    (re.compile("\".*\",?|'.*',?"), "is in quotation marks"),
 )
-WORDS_OF_A_NAME = 3  # that a column's name has at most
+MOST_NAME_WORDS = 3  # in the name of a column
 
 
 def json_of(line: str) -> Any:
-    """The object or list of texts and objects that a line is as JSON, or None."""
+    """The JSON object, or list of texts or objects, that a line holds; None for other lines."""
     stripped = line.strip()
     if stripped[:1] not in ("{", "["):
         return None
@@ -36,7 +36,7 @@ def json_of(line: str) -> Any:
 
 
 def format_of(text: str) -> str:
-    """The format that a text with this beginning is likely to be imported with."""
+    """The most likely format of a text with this beginning."""
     first = next((line for line in lines_of(text) if line.strip()), "")
     row = json_of(first)
     if isinstance(row, dict):
@@ -54,7 +54,7 @@ def format_of(text: str) -> str:
 
 
 def table_of(text: str) -> str | None:
-    """``csv`` or ``tsv`` if a text is likely to be a table, by its header or its tabs."""
+    """``csv`` or ``tsv`` if a text is likely to be a table, judging by its header or its tabs."""
     lines = [line.rstrip("\n") for line in lines_of(text) if line.strip()]
     if not lines:
         return None
@@ -64,18 +64,18 @@ def table_of(text: str) -> str | None:
         names = _cells(lines[0], delimiter)
         if not any(name.lower() in TEXT_COLUMNS for name in names):
             continue
-        # A prompt, too, may have "text" between its commas.
+        # A prompt may also have "text" between its commas.
         wide = sum(len(_cells(line, delimiter)) >= len(names) for line in lines)
-        if all(len(name.split()) <= WORDS_OF_A_NAME for name in names) and 2 * wide > len(lines):
+        if all(len(name.split()) <= MOST_NAME_WORDS for name in names) and 2 * wide > len(lines):
             return "tsv" if delimiter == "\t" else "csv"
     tabs = {line.count("\t") for line in lines}
     return "tsv" if len(lines) > 1 and len(tabs) == 1 and tabs != {0} else None
 
 
 def refuse_other_formats(lines: list[str], *, source: str) -> None:
-    """Refuse lines that are JSON or a table where each should be a prompt.
+    """Refuse JSON and tables where each line should be a prompt.
 
-    Raises `SuiteFormatError` naming the line and the format to import it with.
+    Raises `SuiteFormatError` with the line and the format to import it with.
     """
     text = "".join(lines)
     for number, line in enumerate(lines, start=1):
@@ -84,7 +84,7 @@ def refuse_other_formats(lines: list[str], *, source: str) -> None:
                 f"{source}, line {number} is JSON, not a prompt; import it with {format_of(line)}"
             )
     if json_of(text) is not None:
-        raise SuiteFormatError(f"{source} is JSON, not a prompt a line; import it with json")
+        raise SuiteFormatError(f"{source} is JSON, not one prompt per line; import it with json")
     table = table_of(text)
     if table is None and source.lower().endswith((".csv", ".tsv")):
         delimiter = delimiter_of(text)
@@ -93,23 +93,23 @@ def refuse_other_formats(lines: list[str], *, source: str) -> None:
     if table is not None:
         shown = lines_of(text)[0].strip()[:60]
         raise SuiteFormatError(
-            f"{source} is a table, not a prompt a line: it starts with {shown!r}; import it with "
-            f"{table}"
+            f"{source} is a table, not one prompt per line: it starts with {shown!r}; import it "
+            f"with {table}"
         )
 
 
 def note_line_marks(lines: Sequence[str], notes: Notes) -> None:
-    """Note marks that all lines share and that are likely to be no part of the prompts."""
-    told = [line.strip() for line in lines if line.strip()]
-    if len(told) < 2:
+    """Note marks at the start of all lines that are probably not part of the prompts."""
+    stripped = [line.strip() for line in lines if line.strip()]
+    if len(stripped) < 2:
         return
     for marked, what in _MARKS:
-        if all(marked.fullmatch(line) for line in told):
-            notes.say(f"every line {what}, which was kept as part of the prompt")
-    comments = sum(line.startswith("#") for line in told)
+        if all(marked.fullmatch(line) for line in stripped):
+            notes.add(f"every line {what}, which was kept as part of the prompt")
+    comments = sum(line.startswith("#") for line in stripped)
     if comments:
-        wording = "{n} line that starts with # was taken as a prompt"
-        notes.counts[wording, "{n} lines that start with # were taken as prompts"] += comments
+        wording = "{n} line that starts with # was read as a prompt"
+        notes.counts[wording, "{n} lines that start with # were read as prompts"] += comments
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -1,6 +1,6 @@
-"""What every import has in common: text made clean, doubles told, foils added.
+"""From the rows of an imported file to prompts: duplicates, ids and foils.
 
-A format's own module turns its rows into `Draft`s; `finish` makes prompts of them.
+The module of a format turns the rows of a file into `Draft`s; `finish` turns these into prompts.
 """
 
 from __future__ import annotations
@@ -20,52 +20,52 @@ from prompts.generate import ID_DIGITS
 from prompts.grammar.compile import make_template
 from prompts.grammar.slots import TemplateSlot, choices_of
 from prompts.grammar.template import Template
-from prompts.structure import Constituent, Foil, Prompt, Split, folded
+from prompts.structure import Constituent, Foil, Prompt, SplitName, folded
 from prompts.vocabulary import Vocabulary
 
 Duplicates = Literal["drop", "keep", "refuse"]
-EXAMPLES = 5  # texts without structure that a tally keeps
+EXAMPLES = 5  # texts without structure that a tally keeps as examples
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A row of a foreign file, as far as it was understood."""
+    """A row of an imported file, with the structure that was recognised."""
 
     where: str
     """File and row, for messages."""
     text: str
     type: str
     constituents: tuple[Constituent, ...] = ()
-    """With spans in `text`; empty where only the text is known."""
+    """With spans in `text`; empty if only the text is known."""
     fixed: frozenset[str] = frozenset()
-    """Slots that foils leave alone."""
+    """Slots that foils must not change."""
     id: str = ""
-    """What its source calls it; without a name it is called by a hash of its text."""
-    split: Split | None = None
+    """Its id in the source; if empty, the id becomes a hash of the text."""
+    split: SplitName | None = None
     metadata: dict[str, Any] = field(default_factory=dict, hash=False)
     """Other columns of its row, as JSON values."""
 
 
 @dataclass
 class ImportTally:
-    """What became of the rows of one file."""
+    """Counts of the rows of one file."""
 
     rows: int = 0
     parsed: int = 0
-    """Rows whose structure was understood, duplicates included."""
+    """Rows whose structure was recognised, including duplicates."""
     structured: int = 0
     """Prompts kept with constituents."""
     text_only: int = 0
-    """Prompts kept as text alone."""
+    """Prompts kept as text only."""
     duplicates: int = 0
-    """Rows whose text was there already, after normalisation."""
+    """Rows whose text occurred before, after normalisation."""
     text_only_examples: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What was done to the file on its way in; see `Notes`."""
+    """What was changed or detected; see `Notes`."""
 
     @property
     def share_parsed(self) -> float:
-        """Share of the rows whose structure was understood; NaN without rows."""
+        """Share of rows whose structure was recognised; NaN without rows."""
         return self.parsed / self.rows if self.rows else float("nan")
 
 
@@ -80,12 +80,20 @@ def finish(
     ids: set[str] | None = None,
     notes: Notes | None = None,
 ) -> Iterator[Prompt]:
-    """Prompts of `drafts`, with foils where there is structure; fills `tally` on the way.
+    """The prompts of `drafts`, with foils for those that have structure.
 
-    `known` and `ids` remember texts and ids over several files: how often each text occurred, by a
-    hash, and which ids the files gave. An id that recurs gets a number, and `notes` count it.
+    Args:
+        drafts: the rows of one file.
+        tally: counts the rows as they are read.
+        vocabularies: the words of each kind; prompts with kinds that are missing get no foils.
+        duplicates: whether rows whose text occurred before are dropped, kept or refused.
+        seed: decides which foils are made.
+        known: how often each text occurred, by a hash; shared by the files of one import.
+        ids: the ids so far, shared by the files of one import; a repeated id gets a number.
+        notes: counts the repeated ids.
 
-    Raises `SuiteFormatError` for a double row where `duplicates` is ``refuse``.
+    Raises:
+        SuiteFormatError: a text occurred before and `duplicates` is ``refuse``.
     """
     known = {} if known is None else known
     ids = set() if ids is None else ids
@@ -95,8 +103,8 @@ def finish(
         if isinstance(draft, Draft) and draft.constituents:
             draft = _without_repeats(draft, vocabularies or {})
         tally.parsed += bool(draft.constituents)
-        digest = hashlib.sha256(_normal(draft.text).encode()).digest()
-        # Eight bytes a text, so that a million rows take little memory.
+        digest = hashlib.sha256(_normalized(draft.text).encode()).digest()
+        # Eight bytes per text, so that a million rows take little memory.
         key = int.from_bytes(digest[:8], "big")
         times = known.get(key, 0)
         known[key] = times + 1
@@ -105,7 +113,7 @@ def finish(
             if duplicates == "refuse":
                 where = draft.where if isinstance(draft, Draft) else f"prompt {tally.rows}"
                 raise SuiteFormatError(
-                    f"{where}: {draft.text!r} was there before; drop it, or import with "
+                    f"{where}: {draft.text!r} occurred before; remove it, or import with "
                     "--duplicates drop or keep"
                 )
             if duplicates == "drop":
@@ -127,7 +135,7 @@ def finish(
 def _prompt(draft: Draft, vocabularies: Mapping[str, Vocabulary], seed: int) -> Prompt:
     digest = hashlib.sha256(draft.text.encode()).hexdigest()[:ID_DIGITS]
     foils: tuple[Foil, ...] = ()
-    # Without the words of a kind nobody knows what excludes what, so no foil would be sure.
+    # Without a vocabulary it is unknown which values exclude one another.
     if draft.constituents and all(part.kind in vocabularies for part in draft.constituents):
         foils = _foils(draft, vocabularies, draw_of(int(digest, 16), seed))
     return Prompt(
@@ -149,23 +157,23 @@ def _unique(own: str, ids: set[str], notes: Notes) -> str:
         identifier = f"{own}-{number}"
     if number > 1:
         notes.count(
-            "{n} id occurred before and got a number at its end",
-            "{n} ids occurred before and got a number at their ends",
+            "{n} id occurred before and got a number appended",
+            "{n} ids occurred before and got a number appended",
         )
     ids.add(identifier)
     return identifier
 
 
-def _normal(text: str) -> str:
-    """Texts that only differ in case, blanks or a full stop are the same prompt."""
+def _normalized(text: str) -> str:
+    """Texts that differ only in case, spaces or a full stop are the same prompt."""
     return " ".join(text.casefold().split()).rstrip(".")
 
 
 def _foils(draft: Draft, vocabularies: Mapping[str, Vocabulary], draw: int) -> tuple[Foil, ...]:
-    template, digits, places = as_template(draft, vocabularies)
+    template, digits, bounds = as_template(draft, vocabularies)
     known = {folded(draft.text)}
     foils = []
-    for foil in foils_of(template, digits, draft.text, places, draw):
+    for foil in foils_of(template, digits, draft.text, bounds, draw):
         if (text := folded(foil.text)) not in known:
             known.add(text)
             foils.append(foil)
@@ -175,7 +183,7 @@ def _foils(draft: Draft, vocabularies: Mapping[str, Vocabulary], draw: int) -> t
 def _without_repeats(draft: Draft, vocabularies: Mapping[str, Vocabulary]) -> Draft:
     parts = sorted(draft.constituents, key=lambda part: part.start)
     if any(part.kind not in vocabularies for part in parts):
-        return draft  # a format without vocabularies says itself which entities there are
+        return draft  # a format without vocabularies defines its entities itself
     kept = without_repeated_entities(draft.text, parts, vocabularies)
     return draft if len(kept) == len(parts) else replace(draft, constituents=kept)
 
@@ -183,7 +191,7 @@ def _without_repeats(draft: Draft, vocabularies: Mapping[str, Vocabulary]) -> Dr
 def as_template(
     draft: Draft, vocabularies: Mapping[str, Vocabulary]
 ) -> tuple[Template, tuple[int, ...], list[int]]:
-    """A foreign prompt taken as a template of its own, with its choices and its pieces' places."""
+    """An imported prompt as a template, with its choices and the bounds of its pieces."""
     parts: Sequence[Constituent] = sorted(draft.constituents, key=lambda part: part.start)
     counters = {
         part.entities[0]: index
@@ -192,7 +200,7 @@ def as_template(
     }
     mentions = mentions_of(draft.text, parts, vocabularies)
     fixed = draft.fixed | mentions.uncertain
-    gaps, slots, places = [], [], []
+    gaps, slots, bounds = [], [], []
     at = 0
     for part in parts:
         gap = draft.text[at : part.start]
@@ -204,11 +212,11 @@ def as_template(
         choices = choices_of(vocabulary, bool(article))
         slots.append(TemplateSlot(part.slot, choices, part.entities, counted, part.slot in fixed))
         gaps.append(gap)
-        places += [part.start - len(article), part.end]
+        bounds += [part.start - len(article), part.end]
         at = part.end
     gaps.append(draft.text[at:])
     template = make_template(
         draft.type, draft.type, tuple(gaps), tuple(slots), echoes=mentions.echoes
     )
     digits = tuple(slot.choices.usual[part.value] for slot, part in zip(slots, parts, strict=True))
-    return template, digits, places
+    return template, digits, bounds

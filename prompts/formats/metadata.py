@@ -14,9 +14,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def as_metadata(row: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """The cells of a row that are not empty, as JSON can say them.
+    """The non-empty cells of a row as JSON values.
 
-    Raises `SuiteFormatError` for one that is nested too deeply to be read again.
+    Raises `SuiteFormatError` for a cell that is nested too deeply to be read back.
     """
     metadata = {}
     for name, value in row.items():
@@ -26,16 +26,15 @@ def as_metadata(row: Mapping[str, Any], *, where: str) -> dict[str, Any]:
             metadata[as_json(str(name))] = as_json(value)
         except RecursionError:
             raise SuiteFormatError(
-                f"{where}: {str(name)[:40]!r} is nested more than {DEEPEST} levels deep; take it "
-                "out"
+                f"{where}: {str(name)[:40]!r} is nested more than {DEEPEST} levels deep; remove it"
             ) from None
     return metadata
 
 
 def as_json(value: Any, depth: int = 0) -> Any:
-    """A value as JSON can say it; what it cannot is written as text.
+    """A value as a JSON value; other objects become text.
 
-    Raises `RecursionError` for one that is nested more than `DEEPEST` levels deep.
+    Raises `RecursionError` for a value that is nested more than `DEEPEST` levels deep.
     """
     if depth > DEEPEST:
         raise RecursionError
@@ -44,7 +43,7 @@ def as_json(value: Any, depth: int = 0) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str):
-        # Half of a surrogate pair cannot be written in UTF-8.
+        # A lone surrogate cannot be encoded as UTF-8.
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, Mapping):
         return {as_json(str(key)): as_json(item, depth + 1) for key, item in value.items()}

@@ -26,9 +26,9 @@ def read_parquet(
     def fault(file: Path, error: Exception) -> SuiteFormatError:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         found = _other_kind(file)
-        hint = f"; import it with {found}" if found else "; download or write the file anew"
+        hint = f"; import it with {found}" if found else "; download or write the file again"
         place = what if len(files) == 1 else f"{what}: {file.name}"
-        return SuiteFormatError(f"{place} is no Parquet: {reason[0]}{hint}")
+        return SuiteFormatError(f"{place} is not a Parquet file: {reason[0]}{hint}")
 
     schemas = {}
     for file in files:
@@ -46,7 +46,7 @@ def read_parquet(
     columns = [name for name in first.names if not _holds_bytes(first.field(name).type)]
     for name in first.names:
         if name not in columns:
-            notes.say(f"column {name!r} holds images or other bytes and was left out")
+            notes.add(f"column {name!r} holds images or other binary data and was left out")
 
     def rows() -> Iterator[TableRow]:
         number = 0
@@ -64,14 +64,14 @@ def read_parquet(
 
 
 def _holds_bytes(type_: Any) -> bool:
-    """Whether a column's cells are bytes, or hold some, as images of `datasets` do."""
+    """Whether the cells of a column are or contain bytes, as the images of `datasets` do."""
     if str(type_) in BINARY or str(type_).startswith("fixed_size_binary"):
         return True
     return any(_holds_bytes(type_.field(i).type) for i in range(type_.num_fields))
 
 
 def _other_kind(path: Path) -> str | None:
-    """The format to import a file with that is text and no Parquet."""
+    """The format of a text file that was mistaken for Parquet."""
     from prompts.formats.detect_format import format_of
 
     try:

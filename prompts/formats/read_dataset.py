@@ -1,12 +1,7 @@
-"""Reading datasets: folders of Parquet, JSON Lines or CSV, what ``save_to_disk`` wrote, hub ids.
+"""Reading datasets: folders of Parquet, JSON Lines or CSV, saved datasets, and hub ids.
 
-A file's split is found as the library ``datasets`` finds it: by a name such as
-``train-00000-of-00002.parquet``, by a word such as ``validation`` in its name, or by its folder's
-name. One split is taken, never a mixture of several; nor are several configurations mixed, which
-lie in folders of their own.
-
-Files are read here and not by `datasets`, which keeps a copy of every file it reads, and may take
-the copy of another folder of the same name for it.
+Files are read here and not by the library ``datasets``, which caches a copy of every file it reads
+and may mistake the cached copy of another folder of the same name for it.
 """
 
 from __future__ import annotations
@@ -43,16 +38,17 @@ def read_dataset(
     names: ColumnNames | None = None,
     notes: Notes | None = None,
 ) -> Iterator[Draft | Prompt]:
-    """Rows of a dataset: a folder that ``save_to_disk`` wrote, a Parquet file or folder, a hub id.
+    """Rows of a dataset: a folder written by ``save_to_disk``, a file or folder, or a hub id.
 
     Args:
-        source: a path, or a name on the hub.
-        split: the one to take; needed where there are several.
-        names: of the columns to read.
-        notes: told what was chosen and left out.
+        source: a path, or an id on the hub.
+        split: the split to read; required if there are several.
+        names: the columns to read.
+        notes: receives what was chosen and left out.
 
     Raises:
-        SuiteFormatError: it cannot be loaded, has no such split or several, and as `from_rows`.
+        SuiteFormatError: it cannot be loaded, or does not have exactly one such split; see also
+            `from_rows`.
     """
     names, notes = names or ColumnNames(), notes or Notes()
     path = Path(source)
@@ -63,7 +59,7 @@ def read_dataset(
     elif path.is_dir() and not any((path / name).is_file() for name in _SAVED):
         columns, rows = _read_files(split_files(path, split, what), what, notes)
     elif not path.exists() and _looks_like_a_path(source):
-        raise SuiteFormatError(f"{what} is no file and no folder; look at its spelling")
+        raise SuiteFormatError(f"{what} is neither a file nor a folder; check the spelling")
     else:
         columns, rows = _loaded(source, split, notes)
     empty = True
@@ -75,7 +71,7 @@ def read_dataset(
 
 
 def _looks_like_a_path(source: str) -> bool:
-    """Whether it cannot be a name on the hub, such as ``owner/name``."""
+    """Whether `source` cannot be an id on the hub such as ``owner/name``."""
     return source[:1] in (".", "/", "~") or source.count("/") > 1 or source.endswith(SUFFIXES)
 
 
@@ -104,7 +100,7 @@ def _read_files(
 
 
 def _loaded(source: str, split: str | None, notes: Notes) -> tuple[list[str], Iterable[TableRow]]:
-    """Columns and rows of what ``save_to_disk`` wrote, or of a dataset on the hub."""
+    """Columns and rows of a dataset written by ``save_to_disk``, or of one on the hub."""
     import datasets
 
     datasets.disable_progress_bars()
@@ -114,7 +110,7 @@ def _loaded(source: str, split: str | None, notes: Notes) -> tuple[list[str], It
             loaded = datasets.load_from_disk(source)
         else:
             loaded = datasets.load_dataset(source)
-    except Exception as error:  # the library raises whatever its readers and the hub raise
+    except Exception as error:  # whatever the readers of the library and the hub raise
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise SuiteFormatError(f"{what} cannot be loaded: {reason[0]}") from None
     if isinstance(loaded, dict):
@@ -125,7 +121,7 @@ def _loaded(source: str, split: str | None, notes: Notes) -> tuple[list[str], It
     columns = [name for name, type_ in loaded.features.items() if not _is_media(type_)]
     for name in loaded.column_names:
         if name not in columns:
-            notes.say(f"column {name!r} holds images or other bytes and was left out")
+            notes.add(f"column {name!r} holds images or other binary data and was left out")
 
     def rows() -> Iterator[TableRow]:
         try:

@@ -18,9 +18,9 @@ _ROWS_COMPARED = 50  # rows from which a delimiter is detected
 
 
 def delimiter_of(text: str, wanted: str | None = None) -> str:
-    """What stands between the cells of a table, by its header and by how well its rows agree.
+    """The delimiter of a table, detected from its header and from how well its rows agree.
 
-    `wanted` is the name of a column that there should be, if one is known.
+    `wanted` is the name of a column that the table should have, if one is known.
     """
     names = {wanted.lower()} if wanted else set(TEXT_COLUMNS)
 
@@ -40,12 +40,12 @@ def delimiter_of(text: str, wanted: str | None = None) -> str:
         has_text = any(cell.strip().lower() in names for cell in rows[0])
         return has_text, agreeing if len(rows[0]) > 1 else 0.0, len(rows[0])
 
-    # The first of equals, so that commas win.
+    # `max` returns the first of equals, so commas win.
     return max(DELIMITERS, key=fitness)
 
 
 def note_delimiter(delimiter: str, notes: Notes) -> None:
-    """Note a delimiter that is not the comma."""
+    """Note a delimiter other than the comma."""
     if delimiter != ",":
         name = _DELIMITER_NAMES.get(delimiter, repr(delimiter))
-        notes.say(f"its cells were taken as separated by {name}")
+        notes.add(f"its cells are separated by {name}, as detected")

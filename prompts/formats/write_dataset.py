@@ -1,4 +1,4 @@
-"""Writing datasets of the library ``datasets``: Parquet, with a dataset card."""
+"""Writing prompts as Parquet, and as a dataset folder with a dataset card."""
 
 from __future__ import annotations
 
@@ -20,10 +20,18 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 10_000
 PARQUET = "prompts.parquet"
 CARD = "README.md"
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (float("inf"), "n>1M"),
+)
+"""The size categories of the hub: number of rows below which each applies, and its label."""
 
 
 def write_parquet(prompts: Iterable[Prompt], path: Path) -> int:
-    """Write a Parquet file, some rows at a time; returns how many prompts."""
+    """Write a Parquet file, a few rows at a time; returns the number of prompts."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -42,12 +50,12 @@ def write_folder(
 ) -> int:
     """Write a folder that ``datasets.load_dataset`` reads: a Parquet file and a dataset card.
 
-    The folder appears when it is complete; it must not be there before.
+    The folder appears once it is complete.
 
-    Raises `SuiteFormatError` when it is.
+    Raises `SuiteFormatError` if it exists already.
     """
     if folder.exists():
-        raise SuiteFormatError(f"{folder} is there already; name a new folder")
+        raise SuiteFormatError(f"{folder} already exists; name a new folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
     temporary.mkdir()
@@ -72,36 +80,26 @@ def _counted(prompts: Iterable[Prompt], types: Counter[str]) -> Iterator[Prompt]
 
 
 def dataset_card(name: str, types: Counter[str], *, header: Header | None) -> str:
-    """A Hugging Face dataset card: what the rows are, how many, where they come from."""
-    licence = (header.licence if header else "") or "unknown"
+    """A Hugging Face dataset card: content, number and origin of the rows."""
+    from huggingface_hub import DatasetCardData
+
     count = sum(types.values())
-    size = next(
-        label
-        for limit, label in (
-            (1_000, "n<1K"),
-            (10_000, "1K<n<10K"),
-            (100_000, "10K<n<100K"),
-            (1_000_000, "100K<n<1M"),
-            (float("inf"), "n>1M"),
-        )
-        if count < limit
+    # The library quotes what YAML would misread, so that a name cannot add fields to the card.
+    data = DatasetCardData(
+        pretty_name=name,
+        license=(header.licence if header else "").lower() or "unknown",
+        language="en",
+        task_categories=["text-to-image"],
+        size_categories=[next(label for limit, label in SIZES if count < limit)],
+        configs=[{"config_name": "default", "data_files": PARQUET}],
     )
-    rows = "\n".join(f"| {kind} | {number:,} |" for kind, number in sorted(types.items()))
-    origin = f"\nSource: {header.source}." if header and header.source else ""
+    rows = "\n".join(f"| {_cell(kind)} | {number:,} |" for kind, number in sorted(types.items()))
+    origin = f"\nSource: {_line(header.source)}." if header and header.source else ""
     seed = f" Seed: {header.seed}." if header and header.seed is not None else ""
     return f"""---
-pretty_name: {name}
-license: {licence.lower()}
-language: en
-task_categories:
-- text-to-image
-size_categories:
-- {size}
-configs:
-- config_name: default
-  data_files: {PARQUET}
+{data.to_yaml()}
 ---
-# {name}
+# {_line(name)}
 
 {count:,} prompts that test whether text-to-image models compose, each with its
 structure.{origin}{seed}
@@ -110,15 +108,25 @@ structure.{origin}{seed}
 |---|---|
 {rows}
 
-| column | what |
+| column | content |
 |---|---|
 | `text` | the prompt |
 | `type`, `template` | prompt type and wording |
-| `split` | `seen` or `held_out`, where compositions are withheld |
+| `split` | `seen` or `held_out`, if compositions are withheld |
 | `constituents` | slot, kind, value, character span (`start`, `end`) and entities of each part |
-| `foils` | minimally changed prompts that are false wherever the prompt is true, and the change |
+| `foils` | minimally changed prompts that are false whenever the prompt is true, and the change |
 | `metadata` | other columns of the source as JSON, or null |
 """
+
+
+def _line(text: str) -> str:
+    """`text` on a single line of Markdown."""
+    return " ".join(text.split())
+
+
+def _cell(text: str) -> str:
+    """`text` as a cell of a Markdown table."""
+    return _line(text).replace("|", "\\|")
 
 
 def _schema() -> pa.Schema:

@@ -1,4 +1,4 @@
-"""From a grammar's nodes to flat templates: rules put in place, choices taken in every way."""
+"""Expansion of a syntax tree: rules are inserted, and choices taken in all combinations."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from prompts.grammar.nodes import (
 )
 from prompts.vocabulary import Table, Vocabulary, load_vocabularies, make_vocabulary
 
-MAX_TEMPLATES = 4096  # of one prompt type; more is a slip with nested choices
+MAX_TEMPLATES = 4096  # per prompt type; more is a mistake with nested choices
 
 Flat = tuple[Word | Slot, ...]
 
 
 @dataclass(frozen=True)
 class FlatType:
-    """A prompt type with all ways of writing it."""
+    """A prompt type with all of its flat templates."""
 
     name: str
     templates: tuple[Flat, ...]
@@ -39,7 +39,7 @@ class FlatType:
 
 @dataclass(frozen=True, eq=False)
 class Expanded:
-    """A grammar whose rules and vocabularies are all found."""
+    """A grammar with its rules inserted and its vocabularies loaded."""
 
     source: str
     vocabularies: Mapping[str, Vocabulary]
@@ -51,10 +51,10 @@ def expand(syntax: Syntax, *, folder: Path | None = None) -> Expanded:
 
     Args:
         syntax: the parsed grammar.
-        folder: where vocabulary files are looked for, the working directory if None.
+        folder: the folder of vocabulary files; the working directory if None.
 
     Raises:
-        GrammarError: a name is unknown, a rule calls itself, or a template makes no sense.
+        GrammarError: a name is unknown, a rule calls itself, or a template is inconsistent.
     """
     vocabularies = _vocabularies(syntax, folder)
     rules = {each.name: each for each in syntax.definitions if isinstance(each, RuleDefinition)}
@@ -88,7 +88,7 @@ def _vocabularies(syntax: Syntax, folder: Path | None) -> dict[str, Vocabulary]:
             if isinstance(each, UseDefinition):
                 found |= load_vocabularies(each.name, folder=folder)
             else:
-                # Forms that a used vocabulary knows need not be worked out again.
+                # Plurals that a loaded vocabulary lists need not be computed again.
                 plurals = {
                     value: known.table.plural[value]
                     for value in each.values
@@ -144,14 +144,13 @@ def _ways(
             raise _error(
                 syntax,
                 node.location,
-                f"rule {node.name!r} calls itself; write the depths that are meant as rules of "
-                "their own",
+                f"rule {node.name!r} calls itself; write one rule for each level of nesting",
             )
         if len(node.arguments) != len(rule.parameters):
             raise _error(
                 syntax,
                 node.location,
-                f"rule {node.name!r} takes {len(rule.parameters)} entities and is given "
+                f"rule {node.name!r} takes {len(rule.parameters)} entities but is given "
                 f"{len(node.arguments)}",
             )
         names = dict(zip(rule.parameters, node.arguments, strict=True))
@@ -186,7 +185,7 @@ def _check(
             raise _error(
                 syntax,
                 slot.location,
-                f"slot {slot.name!r} is of an unknown vocabulary {slot.kind!r}; "
+                f"slot {slot.name!r} has an unknown vocabulary {slot.kind!r}; "
                 f"{_near(slot.kind, vocabularies, 'vocabularies')}",
             )
         if names.count(slot.name) > 1:
@@ -204,8 +203,8 @@ def _check(
             raise _error(
                 syntax,
                 slot.location,
-                f"slot {slot.name!r} belongs to {missing[0]!r}, of which the prompt says nothing "
-                "else; give that entity a noun",
+                f"slot {slot.name!r} belongs to {missing[0]!r}, which has no noun "
+                "or attribute in the prompt; give that entity a noun",
             )
 
 

@@ -1,4 +1,4 @@
-"""Conditions on prompts, as ``--where`` takes them.
+"""Conditions on prompts, in the syntax of ``--where``.
 
 In BNF::
 
@@ -6,9 +6,9 @@ In BNF::
                | FIELD | "!" FIELD                     the field has a value, or none
     OPERATOR ::= "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" | "!~"
 
-A field is one of `FIELDS`, a slot (``object_1.colour``) or a kind (``colour``, whichever object has
-it). ``!=`` is true of a prompt without the field, which has none of the values. ``~`` looks for
-words anywhere in the field, in capitals or not. ``\\|`` is a bar in a value.
+A field is one of `FIELDS`, a slot (``object_1.colour``) or a kind (``colour``, of any object).
+``!=`` holds for a prompt without the field. ``~`` searches for text anywhere in the field and
+ignores case. ``\\|`` is a literal bar in a value.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from prompts.errors import RequestError
 from prompts.structure import Prompt
 
 NONE = "none"
-"""Stands for the value of a field that a prompt lacks, as for the split of a prompt without one."""
+"""Denotes the value of a field that a prompt lacks, e.g. of the split of an unsplit prompt."""
 _NUMBERS: Mapping[str, Callable[[Prompt], int]] = {
     "words": lambda prompt: len(prompt.text.split()),
     "entities": lambda prompt: len({e for part in prompt.constituents for e in part.entities}),
@@ -42,7 +42,7 @@ _TEXTS: Mapping[str, Callable[[Prompt], Sequence[str]]] = {
     "kind": lambda prompt: [part.kind for part in prompt.constituents],
 }
 FIELDS = (*_TEXTS, *_NUMBERS)
-"""What every suite has; ``foil`` is the names of the changes, ``foils`` how many there are."""
+"""The fields of every suite; ``foil`` holds the names of the changes, ``foils`` their number."""
 _COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -51,22 +51,22 @@ _COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
 }
 _CLAUSE = re.compile(r"(?P<field>[^=!<>~]+?)\s*(?P<operator>==|!=|<=|>=|!~|=|<|>|~)(?P<values>.*)")
 _NUMBER = re.compile(r"-?\d{1,18}")
-_KEPT_VALUES = 1000  # values of a field that are remembered, to offer the nearest
+_KEPT_VALUES = 1000  # values of a field that are kept for suggestions
 
 
 @dataclass(frozen=True)
-class Clause:
+class Condition:
     """One condition."""
 
     text: str
-    """As it was given."""
+    """The condition as it was given."""
     field: str
     operator: str
-    """One of the grammar's, or ``has`` and ``lacks``."""
+    """An operator of the grammar, or ``has`` or ``lacks``."""
     values: tuple[str, ...] = ()
 
     def holds(self, prompt: Prompt) -> bool:
-        """Whether it is true of `prompt`."""
+        """Whether the condition holds for `prompt`."""
         if self.field in _NUMBERS:
             return self._holds_of_number(_NUMBERS[self.field](prompt))
         own = values_of(prompt, self.field)
@@ -86,10 +86,10 @@ class Clause:
         return (number in map(int, self.values)) == (self.operator == "=")
 
 
-def parse_clause(text: str) -> Clause:
-    """Read one condition.
+def parse_condition(text: str) -> Condition:
+    """Parse one condition.
 
-    Raises `RequestError` for what is none, with an example.
+    Raises `RequestError` with an example of a valid one.
     """
     stripped = text.strip()
     match = _CLAUSE.fullmatch(stripped)
@@ -97,10 +97,10 @@ def parse_clause(text: str) -> Clause:
         field = stripped.removeprefix("!").strip()
         if not field or not re.fullmatch(r"[^=!<>~|]+", field):
             raise RequestError(
-                f"--where {text!r} is no condition; write for example type=relation, "
+                f"--where {text!r} is not a condition; write for example type=relation, "
                 "object_1.colour!=red, words<20, foils or '!foils'"
             )
-        return Clause(text, field, "lacks" if stripped.startswith("!") else "has")
+        return Condition(text, field, "lacks" if stripped.startswith("!") else "has")
     field, sign = match["field"].strip(), match["operator"].replace("==", "=")
     values = tuple(
         value.strip().replace("\\|", "|") for value in re.split(r"(?<!\\)\|", match["values"])
@@ -114,10 +114,10 @@ def parse_clause(text: str) -> Clause:
         _check_numbers(text, field, sign, values)
     elif sign in _COMPARISONS:
         raise RequestError(
-            f"--where {text!r}: {field} is no number; compare it with =, != or ~, or one of "
+            f"--where {text!r}: {field} is not a number; compare it with =, != or ~, or one of "
             f"{', '.join(_NUMBERS)} with {sign}"
         )
-    return Clause(text, field, sign, values)
+    return Condition(text, field, sign, values)
 
 
 def _check_numbers(text: str, field: str, sign: str, values: Sequence[str]) -> None:
@@ -127,13 +127,11 @@ def _check_numbers(text: str, field: str, sign: str, values: Sequence[str]) -> N
         raise RequestError(f"--where {text!r}: give one number after {sign!r}")
     for value in values:
         if not _NUMBER.fullmatch(value):
-            raise RequestError(
-                f"--where {text!r}: {field} is a whole number, and {value!r} is none"
-            )
+            raise RequestError(f"--where {text!r}: {field} is a whole number, but {value!r} is not")
 
 
 def values_of(prompt: Prompt, field: str) -> Sequence[str]:
-    """What `prompt` has in a field; empty where it lacks it."""
+    """The values of `prompt` in a field; empty if it lacks the field."""
     if field in _NUMBERS:
         return (str(_NUMBERS[field](prompt)),)
     if field in _TEXTS:
@@ -144,28 +142,28 @@ def values_of(prompt: Prompt, field: str) -> Sequence[str]:
     return [part.value for part in prompt.constituents if part.kind == field]
 
 
-class Filter:
-    """Conditions that must all hold, and what they left of a stream of prompts."""
+class PromptFilter:
+    """Conditions that must all hold, and how many prompts of a stream they leave."""
 
-    def __init__(self, clauses: Sequence[Clause], *, fields: Iterable[str] = ()) -> None:
-        """Take `clauses`; `fields` are others that the prompts should have."""
-        self.clauses = tuple(clauses)
+    def __init__(self, conditions: Sequence[Condition], *, fields: Iterable[str] = ()) -> None:
+        """Filter by `conditions`; the prompts must also have the fields `fields`."""
+        self.conditions = tuple(conditions)
         self.read = 0
-        self.left = [0] * len(self.clauses)
-        """For each clause how many prompts it and all before it are true of."""
-        self._wanted = {*fields, *(clause.field for clause in clauses)}
+        self.left = [0] * len(self.conditions)
+        """For each condition, the number of prompts for which it and all before it hold."""
+        self._wanted = {*fields, *(condition.field for condition in conditions)}
         self._fields: set[str] = set(FIELDS)
         self._values: dict[str, Counter[str]] = {field: Counter() for field in self._wanted}
 
     def passing(self, prompts: Iterable[Prompt]) -> Iterator[Prompt]:
-        """The prompts of which every clause is true."""
+        """The prompts for which every condition holds."""
         for prompt in prompts:
             self.read += 1
             self._remember(prompt)
-            for place, clause in enumerate(self.clauses):
-                if not clause.holds(prompt):
+            for index, condition in enumerate(self.conditions):
+                if not condition.holds(prompt):
                     break
-                self.left[place] += 1
+                self.left[index] += 1
             else:
                 yield prompt
 
@@ -178,33 +176,35 @@ class Filter:
                 values.update(values_of(prompt, field))
 
     def check(self, source: str) -> None:
-        """Refuse fields that no prompt has, and clauses that left nothing.
+        """Refuse fields that no prompt has, and conditions that no prompt meets.
 
-        Raises `RequestError` naming the clause and the nearest field or value.
+        Raises `RequestError` with the condition and the nearest field or value.
         """
         for field in sorted(self._wanted - self._fields):
             near = difflib.get_close_matches(field, sorted(self._fields), n=3, cutoff=0.5)
             hint = f"did you mean {' or '.join(near)}?" if near else _there_are(self._fields)
             raise RequestError(f"no prompt of {source} has a field {field!r}; {hint}")
         before = self.read
-        for clause, left in zip(self.clauses, self.left, strict=True):
+        for condition, left in zip(self.conditions, self.left, strict=True):
             if not left:
+                origin = (
+                    "left by the conditions before it" if before < self.read else f"of {source}"
+                )
                 raise RequestError(
-                    f"--where {clause.text!r} leaves none of the {before:,} prompts "
-                    f"{'that are left before it' if before < self.read else f'of {source}'}"
-                    f"{self._offer(clause)}"
+                    f"--where {condition.text!r} leaves none of the {before:,} prompts {origin}"
+                    f"{self._offer(condition)}"
                 )
             before = left
 
-    def _offer(self, clause: Clause) -> str:
-        """What else the field holds, where the clause asks for a value that it does not."""
-        known = [value for value, _ in self._values[clause.field].most_common()]
-        if clause.operator != "=" or not known or not set(known).isdisjoint(clause.values):
+    def _offer(self, condition: Condition) -> str:
+        """A suggestion of other values, if no prompt has the requested value."""
+        known = [value for value, _ in self._values[condition.field].most_common()]
+        if condition.operator != "=" or not known or not set(known).isdisjoint(condition.values):
             return ""
-        near = difflib.get_close_matches(clause.values[0], known, n=2, cutoff=0.6)
+        near = difflib.get_close_matches(condition.values[0], known, n=2, cutoff=0.6)
         if near:
             return f"; did you mean {' or '.join(near)}?"
-        return f"; {clause.field} is {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}"
+        return f"; {condition.field} is {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}"
 
 
 def _there_are(fields: Iterable[str]) -> str:

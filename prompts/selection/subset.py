@@ -1,7 +1,7 @@
-"""Some prompts of a suite: those of which conditions hold, or a sample that is even over groups.
+"""Subsets of a suite: prompts that meet conditions, or a sample that is balanced over groups.
 
-Prompts keep their order and their ids. A certificate of held-out compositions is counted anew over
-what is left, and dropped where it would not hold.
+Prompts keep their order and their ids. A certificate of held-out compositions is recomputed for the
+subset, and dropped if it no longer holds.
 """
 
 from __future__ import annotations
@@ -15,44 +15,44 @@ from typing import TextIO
 
 from prompts.errors import RequestError
 from prompts.formats.native import Header, dump_prompt, read_lines
-from prompts.selection.conditions import NONE, Clause, Filter, values_of
-from prompts.splits import Certificate, Split, certify, compositions
+from prompts.selection.conditions import NONE, Condition, PromptFilter, values_of
+from prompts.splits import Certificate, SplitPlan, certify, compositions
 from prompts.structure import Prompt
 
-_NAMED = 3  # constituents or groups that are named in a sentence
+_NAMED = 3  # constituents or groups that a message lists
 
 
 @dataclass(frozen=True)
 class Sample:
-    """How many prompts to draw, and from where."""
+    """A sample to draw."""
 
     count: int
     by: tuple[str, ...] = ()
-    """Fields whose values make the groups; without any there is one group."""
+    """Fields whose values define groups of equal size; a single group without fields."""
     seed: int = 0
 
 
 @dataclass(frozen=True)
-class Share:
-    """What a group gave to a sample."""
+class GroupSample:
+    """The part of a group that was sampled."""
 
     prompts: int
-    """How many it had."""
+    """Number of prompts in the group."""
     taken: int
 
 
 @dataclass
 class Subset:
-    """What was chosen, and what a reader should know of it."""
+    """The counts, header and notes of a chosen subset."""
 
     read: int
     matched: int
-    """Prompts of which all conditions hold."""
+    """Number of prompts that meet all conditions."""
     kept: int
     left: dict[str, int]
-    """For each condition how many prompts it and all before it left."""
-    groups: dict[str, Share]
-    """By the values of the fields that the sample is drawn by."""
+    """For each condition, the number of prompts that meet it and all before it."""
+    groups: dict[str, GroupSample]
+    """By the values of the fields that define the groups."""
     header: Header
     notes: list[str] = field(default_factory=list)
 
@@ -60,42 +60,42 @@ class Subset:
 def choose(
     prompts: Iterable[Prompt],
     header: Header | None,
-    clauses: Sequence[Clause],
+    conditions: Sequence[Condition],
     sample: Sample | None,
     spool: TextIO,
     *,
     source: str,
 ) -> tuple[Subset, Iterator[str]]:
-    """Choose prompts; returns what was chosen, and the chosen lines.
+    """Choose prompts; returns the counts, and the lines of the chosen prompts.
 
     Args:
-        prompts: a stream; memory grows with a few bytes a prompt.
-        header: of their file.
-        clauses: conditions that must all hold.
-        sample: how many of these to draw, or None for all.
-        spool: an empty text file for writing and reading, where what matches waits.
-        source: what to call the prompts in messages.
+        prompts: a stream; memory grows by a few bytes per prompt.
+        header: the header of their file.
+        conditions: must all hold.
+        sample: the sample to draw, or None to keep all.
+        spool: an empty text file for reading and writing, which buffers the matching prompts.
+        source: the name of the prompts in messages.
 
     Raises:
-        RequestError: a field is unknown, nothing is left, or the sample is of no prompt.
+        RequestError: a field is unknown, no prompt is left, or the sample is empty.
     """
     by = sample.by if sample is not None else ()
     if sample is not None and sample.count < 1:
         raise RequestError(f"--sample should be at least 1, not {sample.count}")
-    filter_ = Filter(clauses, fields=by)
+    prompt_filter = PromptFilter(conditions, fields=by)
     groups: list[str] = []
     order: list[bytes] = []
-    for prompt in filter_.passing(prompts):
+    for prompt in prompt_filter.passing(prompts):
         spool.write(dump_prompt(prompt))
         if sample is not None:
-            # Interned, as there are few groups and there may be millions of prompts.
+            # Interned, because there are few groups and possibly millions of prompts.
             groups.append(sys.intern(_group(prompt, by)))
             order.append(_draw(sample.seed, prompt.id))
-    filter_.check(source)
-    matched = filter_.left[-1] if clauses else filter_.read
+    prompt_filter.check(source)
+    matched = prompt_filter.left[-1] if conditions else prompt_filter.read
     chosen: frozenset[int] | None = None
     notes: list[str] = []
-    shares: dict[str, Share] = {}
+    shares: dict[str, GroupSample] = {}
     if sample is not None:
         chosen, shares, notes = _drawn(groups, order, sample)
 
@@ -106,25 +106,28 @@ def choose(
                 yield line
 
     old = header or Header(source=source)
-    origin = "; ".join([old.source or source, *_request(clauses, sample)])
+    origin = "; ".join([old.source or source, *_request(conditions, sample)])
     new = replace(old, source=origin)
     if old.certificate is not None:
         certificate, note = recertify(lambda: read_lines(lines(), source=source), old.certificate)
         new = replace(new, certificate=certificate)
         notes.append(note)
     kept = matched if chosen is None else len(chosen)
-    left = {clause.text: count for clause, count in zip(clauses, filter_.left, strict=True)}
-    return Subset(filter_.read, matched, kept, left, shares, new, notes), lines()
+    left = {
+        condition.text: count
+        for condition, count in zip(conditions, prompt_filter.left, strict=True)
+    }
+    return Subset(prompt_filter.read, matched, kept, left, shares, new, notes), lines()
 
 
 def recertify(
     read: Callable[[], Iterable[Prompt]], certificate: Certificate
 ) -> tuple[Certificate | None, str]:
-    """The certificate of what is left of a split suite, or None, and what to say of it.
+    """The certificate of a subset of a split suite, or None if it does not hold, and a note.
 
     Args:
-        read: gives the prompts.
-        certificate: of the whole suite.
+        read: returns the prompts of the subset, the same on each call.
+        certificate: the certificate of the whole suite.
     """
     withheld = frozenset(certificate.withheld)
     present: set[tuple[str, ...]] = set()
@@ -138,11 +141,11 @@ def recertify(
             wrong += prompt.split != ("held_out" if own else "seen")
             yield prompt
 
-    split = Split(certificate.order, certificate.fraction, certificate.seed, withheld)
+    split = SplitPlan(certificate.order, certificate.fraction, certificate.seed, withheld)
     new = replace(certify(watched(), split), withheld=tuple(sorted(present)))
     unseen = [name for name, (seen, _) in new.constituents.items() if not seen]
     if wrong:
-        reason = f"the split of {wrong:,} prompts is not what it says"
+        reason = f"it contradicts the split of {wrong:,} prompts"
     elif not new.held_out_prompts:
         reason = "no held-out prompt is left"
     elif not new.seen_prompts:
@@ -150,18 +153,18 @@ def recertify(
     elif unseen:
         reason = f"{_listed(unseen)} would occur in no seen prompt"
     elif not new.is_connected:
-        reason = "what is seen would no longer be connected"
+        reason = "the seen prompts would no longer be connected"
     else:
         return new, (
-            f"the certificate of held-out compositions was counted anew: {len(new.withheld)} of "
+            f"the certificate of held-out compositions was recomputed: {len(new.withheld)} of "
             f"{new.compositions} compositions are withheld"
         )
     return None, f"the certificate of held-out compositions was dropped: {reason}"
 
 
-def _request(clauses: Sequence[Clause], sample: Sample | None) -> Iterator[str]:
-    if clauses:
-        yield "where " + " and ".join(clause.text for clause in clauses)
+def _request(conditions: Sequence[Condition], sample: Sample | None) -> Iterator[str]:
+    if conditions:
+        yield "where " + " and ".join(condition.text for condition in conditions)
     if sample is not None:
         by = f" by {', '.join(sample.by)}" if sample.by else ""
         yield f"sample of {sample.count}{by}, seed {sample.seed}"
@@ -172,14 +175,14 @@ def _group(prompt: Prompt, by: Sequence[str]) -> str:
 
 
 def _draw(seed: int, text: str) -> bytes:
-    """Eight bytes that are as good as random, and the same in whatever order prompts come."""
+    """Eight pseudo-random bytes that do not depend on the order of the prompts."""
     return hashlib.sha256(f"{seed}\0{text}".encode()).digest()[:8]
 
 
 def _drawn(
     groups: Sequence[str], order: Sequence[bytes], sample: Sample
-) -> tuple[frozenset[int], dict[str, Share], list[str]]:
-    """Which prompts are drawn, and how many of how many from each group."""
+) -> tuple[frozenset[int], dict[str, GroupSample], list[str]]:
+    """The indices of the drawn prompts, the size of each group and its sample, and notes."""
     sizes = Counter(groups)
     total = min(sample.count, len(groups))
     shares = _shares(total, sizes, sample.seed)
@@ -192,34 +195,36 @@ def _drawn(
     notes = []
     if total < sample.count:
         notes.append(
-            f"there are only {total:,} prompts to draw from, fewer than the {sample.count:,} asked "
-            "for; all were taken"
+            f"there are only {total:,} prompts to draw from, fewer than the requested "
+            f"{sample.count:,}; all were taken"
         )
     else:
         most = max(shares.values())
         short = [name for name in sorted(sizes) if shares[name] < most - 1]
         none = [name for name in sorted(sizes) if not shares[name]]
         if none:
-            notes.append(f"{_listed(none)} got no prompt: {total} are fewer than the groups")
+            notes.append(
+                f"{_listed(none)} got no prompt, because {total} prompts are fewer than the groups"
+            )
         elif short:
             each = _listed([f"{name} ({sizes[name]})" for name in short])
             notes.append(
-                f"{each} had fewer prompts than the {most} of the other groups; all were taken"
+                f"{each} had fewer prompts than the {most} taken from other groups; all were taken"
             )
     return (
         frozenset(chosen),
-        {name: Share(sizes[name], shares[name]) for name in sorted(sizes)},
+        {name: GroupSample(sizes[name], shares[name]) for name in sorted(sizes)},
         notes,
     )
 
 
 def _shares(total: int, sizes: Mapping[str, int], seed: int) -> dict[str, int]:
-    """`total` dealt to groups, so that those that have enough differ by one at most."""
+    """`total` distributed over groups, so that groups with enough prompts differ by at most one."""
     shares: dict[str, int] = {}
-    # The smallest first, and what they lack goes to the others. Chance decides between equals.
+    # Small groups first, so that the others make up for them. Ties are broken at random.
     names = sorted(sizes, key=lambda name: (sizes[name], _draw(seed, name), name))
-    for place, name in enumerate(names):
-        shares[name] = min(sizes[name], (total - sum(shares.values())) // (len(names) - place))
+    for index, name in enumerate(names):
+        shares[name] = min(sizes[name], (total - sum(shares.values())) // (len(names) - index))
     return shares
 
 

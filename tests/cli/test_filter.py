@@ -17,9 +17,9 @@ from prompts.analysis.check import check_prompts
 from prompts.formats.native import Header, dump_header, dump_prompt, read_lines
 from prompts.generate import generate
 from prompts.grammar.load import load_grammar
-from prompts.selection.conditions import Filter, parse_clause
+from prompts.selection.conditions import PromptFilter, parse_condition
 from prompts.selection.subset import Sample, choose
-from prompts.splits import Split, certify, compositions, split_prompts
+from prompts.splits import SplitPlan, certify, compositions, split_prompts
 from prompts.structure import Prompt
 from prompts.suites import load_suite, read_suite_header
 from t2i_audit.cli.main import main
@@ -96,7 +96,7 @@ def test_a_clause_keeps_what_it_says_in_its_order(
 def test_several_clauses_must_all_hold(
     clauses: list[tuple[str, Callable[[Prompt], bool]]],
 ) -> None:
-    chosen = Filter([parse_clause(text) for text, _ in clauses])
+    chosen = PromptFilter([parse_condition(text) for text, _ in clauses])
 
     kept = list(chosen.passing(SUITE))
 
@@ -313,7 +313,7 @@ def test_a_certificate_that_stays_holds(seed: int, count: int) -> None:
     if stays is None:
         assert "was dropped" in subset.notes[-1]
         return
-    split = Split(stays.order, stays.fraction, stays.seed, frozenset(stays.withheld))
+    split = SplitPlan(stays.order, stays.fraction, stays.seed, frozenset(stays.withheld))
     assert certify(kept, split) == stays
     assert stays.holds
     assert not check_prompts(kept, subset.header).faults

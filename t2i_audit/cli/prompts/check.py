@@ -11,7 +11,7 @@ from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
 
 if TYPE_CHECKING:
-    from prompts.analysis.check import Judged
+    from prompts.analysis.check import JudgeFindings
     from prompts.structure import Prompt
 
 
@@ -52,10 +52,10 @@ def check(
         raise typer.Exit(1)
 
 
-def _judged(spec: str, prompts: Sequence[Prompt]) -> Judged:
-    from prompts.analysis.check import Judged
+def _judged(spec: str, prompts: Sequence[Prompt]) -> JudgeFindings:
+    from prompts.analysis.check import JudgeFindings
     from t2i_audit.judges.load import load_reader
 
     reader = load_reader(spec)
     scope = reader.scope(prompts)
-    return Judged(reader.name, reader.window, scope.by_reason(), scope.cut)
+    return JudgeFindings(reader.name, reader.window, scope.by_reason(), scope.cut)

@@ -45,7 +45,7 @@ def filter_prompts(
 ) -> None:
     """Choose prompts of a suite; they keep their order and their ids."""
     from prompts.formats.native import dump_header
-    from prompts.selection.conditions import parse_clause
+    from prompts.selection.conditions import parse_condition
     from prompts.selection.subset import Sample, choose
 
     if not where and sample is None:
@@ -53,7 +53,7 @@ def filter_prompts(
     if sample is None and (by or seed is not None):
         raise SuiteError("--by and --seed choose how to sample; give --sample N as well")
     check_output(output, [streams.path_of(file)])
-    clauses = [parse_clause(text) for text in where or ()]
+    clauses = [parse_condition(text) for text in where or ()]
     wanted = None if sample is None else Sample(sample, tuple(by or ()), seed or 0)
     source = streams.STDIN if file == streams.STREAM else Path(streams.path_of(file)).name
     header, prompts = streams.read_file(file)
