@@ -36,8 +36,8 @@ DRAWS_PER_PROMPT = 200  # attempts before sampling is abandoned as impossible
 
 SceneType = Literal["one_object", "two_objects", "relation"]
 
-# Colour-shape pairs that no training image shows. Every shape and colour keeps four or five partners,
-# so the training support stays compositional and connected.
+# Colour-shape pairs that no training image shows. Every shape and colour keeps four or five
+# partners, so the training support stays compositional and connected.
 HELD_OUT_PAIRS = frozenset(
     {
         ("red", "star"),

@@ -60,8 +60,8 @@ def without_invisible(text: str, notes: Notes) -> str:
     folded = _FOLDED.sub(" ", stripped)
     if folded != stripped:
         notes.count(
-            "other white space was replaced by single spaces in {n} prompt",
-            "other white space was replaced by single spaces in {n} prompts",
+            "white space was replaced by single spaces in {n} prompt",
+            "white space was replaced by single spaces in {n} prompts",
         )
     if _GARBLED.search(folded):
         notes.count(

@@ -63,6 +63,15 @@ class ImportTally:
     notes: list[str] = field(default_factory=list)
     """What was changed or detected; see `Notes`."""
 
+    def keep(self, prompt: Prompt) -> None:
+        """Count a prompt that is kept."""
+        if prompt.constituents:
+            self.structured += 1
+            return
+        self.text_only += 1
+        if len(self.text_only_examples) < EXAMPLES:
+            self.text_only_examples.append(prompt.text)
+
     @property
     def share_parsed(self) -> float:
         """Share of rows whose structure was recognised; NaN without rows."""
@@ -123,12 +132,7 @@ def finish(
             prompt = replace(prompt, id=_unique(prompt.id, ids, notes))
         elif times:
             prompt = replace(prompt, id=f"{prompt.id}-{times + 1}")
-        if prompt.constituents:
-            tally.structured += 1
-        else:
-            tally.text_only += 1
-            if len(tally.text_only_examples) < EXAMPLES:
-                tally.text_only_examples.append(prompt.text)
+        tally.keep(prompt)
         yield prompt
 
 

@@ -150,7 +150,7 @@ def _ways(
             raise _error(
                 syntax,
                 node.location,
-                f"rule {node.name!r} takes {len(rule.parameters)} entities but is given "
+                f"rule {node.name!r} takes {len(rule.parameters)} entities but was given "
                 f"{len(node.arguments)}",
             )
         names = dict(zip(rule.parameters, node.arguments, strict=True))

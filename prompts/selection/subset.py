@@ -113,10 +113,8 @@ def choose(
         new = replace(new, certificate=certificate)
         notes.append(note)
     kept = matched if chosen is None else len(chosen)
-    left = {
-        condition.text: count
-        for condition, count in zip(conditions, prompt_filter.left, strict=True)
-    }
+    texts = [condition.text for condition in conditions]
+    left = dict(zip(texts, prompt_filter.left, strict=True))
     return Subset(prompt_filter.read, matched, kept, left, shares, new, notes), lines()
 
 

@@ -111,17 +111,17 @@ def test_several_clauses_must_all_hold(
         (["--where", "split=test"], "; split is seen, held_out"),
         (
             ["--where", "type=colours", "--where", "words>50"],
-            "--where 'words>50' leaves none of the 150 prompts that are left before it",
+            "--where 'words>50' leaves none of the 150 prompts left by the conditions before it",
         ),
         (["--where", "!foils"], "--where '!foils' leaves none of the 1,080 prompts of attributes"),
-        (["--where", "words<abc"], "words is a whole number, and 'abc' is none"),
-        (["--where", "words<²"], "words is a whole number, and '²' is none"),
-        (["--where", f"words<{'9' * 5000}"], "words is a whole number, and '999"),
+        (["--where", "words<abc"], "words is a whole number, but 'abc' is not"),
+        (["--where", "words<²"], "words is a whole number, but '²' is not"),
+        (["--where", f"words<{'9' * 5000}"], "words is a whole number, but '999"),
         (["--where", "words<3|4"], "give one number after '<'"),
         (["--where", "words~3"], "words is a number; compare it with =, < or >"),
-        (["--where", "type<3"], "type is no number; compare it with"),
-        (["--where", "="], "is no condition; write for example type=relation"),
-        (["--where", ""], "is no condition; write for example type=relation"),
+        (["--where", "type<3"], "type is not a number; compare it with"),
+        (["--where", "="], "is not a condition; write for example type=relation"),
+        (["--where", ""], "is not a condition; write for example type=relation"),
         (["--where", "split="], "lacks a value after '='; for prompts without any write '!split'"),
         (["--where", "type=a|"], "lacks a value after '='"),
         ([], "give --where or --sample, or both"),
@@ -174,7 +174,7 @@ def test_a_sample_is_even_and_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert told["kept"] == 300
     (note,) = (note for note in told["notes"] if "fewer" in note)
     assert note == (
-        "one_object (28) had fewer prompts than the 39 of the other groups; all were taken"
+        "one_object (28) had fewer prompts than the 39 taken from other groups; all were taken"
     )
 
 
@@ -284,7 +284,7 @@ def test_a_certificate_is_counted_anew_or_dropped_with_a_word(
         assert reason in said
         assert header.certificate is None
         return
-    assert "the certificate of held-out compositions was counted anew" in said
+    assert "the certificate of held-out compositions was recomputed" in said
     kept = load_suite("out.jsonl").prompts
     certificate = header.certificate
     assert certificate is not None
@@ -330,7 +330,7 @@ def test_a_certificate_that_never_was_true_is_not_passed_on(
 
     assert filter_("own.jsonl", "--where", "foils", "-o", "out.jsonl") == 0
 
-    assert "was dropped: the split of 1 prompts is not what it says" in capsys.readouterr().out
+    assert "was dropped: it contradicts the split of 1 prompts" in capsys.readouterr().out
 
 
 def test_prompts_with_foils_are_chosen_for_a_judge_that_needs_them() -> None:

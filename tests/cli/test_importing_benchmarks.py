@@ -161,7 +161,7 @@ def test_dsgs_tuples_become_constituents_where_their_words_are_found(take: Any) 
     }
     assert ball.constituent("relation").entities == ("object_1", "object_2")
     assert dogs.constituents == ()
-    assert "2 propositions were not found in their prompts for sure" in notes
+    assert "2 propositions could not be located in their prompts with certainty" in notes
     assert child.metadata["propositions"][3] == {
         "keywords": "flower, blue",
         "proposition_id": "4",
@@ -188,7 +188,7 @@ def test_dpgs_folder_has_an_id_for_each_file(take: Any, capsys: pytest.CaptureFi
         assert parts(prompts[0])["relation"] == "to the left of"
         assert len(prompts[3].metadata["propositions"]) == 6
         assert prompts[2].text == "a café"
-        assert "11.txt: it is not UTF-8 and was read as Windows-1252" in notes
+        assert "11.txt: the file is not UTF-8 and was read as Windows-1252" in notes
         assert "2 prompts have no questions in dpg_bench.csv" in notes
         assert "1 item has questions and no text file and was left out" in notes
     assert [prompt.id for prompt in take("dpg", "dpg_bench/dpg_bench.csv")[0]] == [
@@ -227,7 +227,7 @@ def test_tiifs_two_wordings_have_the_same_ids(
     assert long[2].text == "Long style 0."
     assert short[2].metadata == {"long_description": "Long style 0."}
     assert short[2].type == "style"
-    assert "--text-column long_description takes the long ones" in notes
+    assert "--text-column long_description reads the long ones" in notes
 
     Path("eval.jsonl").write_text('{"type": "x", "yn_question_list": ["Is it?"]}\n')
     assert main(["prompts", "import", "tiif", "eval.jsonl", "-o", "no.jsonl"]) == 2

@@ -94,7 +94,7 @@ def test_a_split_of_files_that_name_none(capsys: pytest.CaptureFixture[str]) -> 
 
     assert taken("set") == ["a cat", "a dog"]
     assert taken("set", "--dataset-split", "train") == ["a cat", "a dog"]
-    assert "has no split 'test' but only the split train" in refused(
+    assert "has no split 'test', only the split train" in refused(
         capsys, "set", "--dataset-split", "test"
     )
     assert "has no split 'nonsense'" in refused(
@@ -144,7 +144,10 @@ def test_columns_ids_and_bytes_of_a_parquet_file(capsys: pytest.CaptureFixture[s
 
     assert main(["prompts", "import", "datasets", "a.parquet", "-o", "out.jsonl"]) == 0
 
-    assert "column 'image' holds images or other bytes and was left out" in capsys.readouterr().out
+    assert (
+        "column 'image' holds images or other binary data and was left out"
+        in capsys.readouterr().out
+    )
     (prompt,) = load_suite("out.jsonl").prompts
     assert (prompt.id, prompt.metadata) == ("7", {"tags": ["x", None]})
 
@@ -155,10 +158,10 @@ def test_a_broken_parquet_file_is_one_sentence(capsys: pytest.CaptureFixture[str
     whole = Path("set/a.parquet").read_bytes()
 
     Path("set/b.parquet").write_bytes(whole[:1000])
-    assert "set: b.parquet is no Parquet" in refused(capsys, "set")
+    assert "set: b.parquet is not a Parquet file" in refused(capsys, "set")
     # Damaged within: the end of the file, which says what it holds, is sound.
     Path("set/b.parquet").write_bytes(whole[:100] + b"\xff" * 400 + whole[500:])
-    assert "set: b.parquet is no Parquet" in refused(capsys, "set")
+    assert "set: b.parquet is not a Parquet file" in refused(capsys, "set")
     put("set/b.parquet", "a dog", other=1)
     assert "b.parquet has the columns prompt, other, and a.parquet has prompt" in refused(
         capsys, "set"
@@ -170,7 +173,7 @@ def test_other_files_given_as_datasets_are_told(capsys: pytest.CaptureFixture[st
     put("a.jsonl", "a cat")
     Path("empty").mkdir()
 
-    assert "is no Parquet" in (said := refused(capsys, "a.csv"))
+    assert "is not a Parquet file" in (said := refused(capsys, "a.csv"))
     assert "import it with csv" in said
     assert "import it with jsonl" in refused(capsys, "a.jsonl")
     assert "has no files that can be read" in refused(capsys, "empty")
@@ -197,5 +200,5 @@ def test_an_option_that_says_nothing_of_the_format_is_refused(
     Path("a").write_text("a cat\n")
 
     assert main(["prompts", "import", format_, "a", option, "x", "-o", "out.jsonl"]) == 2
-    assert f"{option} says nothing of {format_}" in capsys.readouterr().err
+    assert f"{option} does not apply to {format_}" in capsys.readouterr().err
     assert not Path("out.jsonl").exists()

@@ -184,11 +184,11 @@ def test_check_finds_nothing_in_a_generated_file_and_the_faults_in_a_bad_one(
     assert {name: group["count"] for name, group in found["faults"].items()} == {
         "id occurs twice": 1,
         "text occurs twice": 1,
-        "split is not what the certificate says": 1 + (rows[1]["split"] is None),
-        "no tokenizer's window holds it": 1,
+        "split contradicts the certificate": 1 + (rows[1]["split"] is None),
+        "longer than what any tokenizer's encoder reads": 1,
     }
     assert set(found["remarks"]) == {
-        "text only, so nothing can be decoded",
+        "text only, so no slot can be probed",
         "no foils, so the clip judge cannot judge it",
     }
 
@@ -279,7 +279,7 @@ BAD = [
     ),
     ("syntax", "g", "x = a\nt: the {o.x", "nearest form that parses: t: the {o.x}"),
     ("empty grammar", "g", "", "grammar g is empty"),
-    ("binary grammar", "g", b"\xff\xfe\x00", "is no UTF-8 text"),
+    ("binary grammar", "g", b"\xff\xfe\x00", "is not UTF-8 text"),
 ]
 
 
@@ -310,9 +310,9 @@ def test_a_bad_grammar_is_told_and_nothing_is_written(
         (("generate", "world", "-n", "0"), "should be at least 1, not 0"),
         (
             ("generate", "world", "--plausibility", "typical"),
-            "do not say which pairs are plausible",
+            "do not list plausible pairs",
         ),
-        (("generate", "world", "--frequency-band", "0.0001"), "take a wider band"),
+        (("generate", "world", "--frequency-band", "0.0001"), "use a wider band"),
         (("import", "csv", "a.csv"), "has no column for the text; it has one, two: name one with"),
         (
             ("import", "csv", "a.csv", "--text-column", "three"),
@@ -320,19 +320,19 @@ def test_a_bad_grammar_is_told_and_nothing_is_written(
         ),
         (("import", "text", "binary"), "binary is not UTF-8 text"),
         (("import", "text", "nulls"), "nulls, line 1: text has a control character"),
-        (("import", "text", "empty"), "empty is empty; write one prompt a line"),
+        (("import", "text", "empty"), "empty is empty; write one prompt per line"),
         (("import", "csv", "empty"), "empty is empty; a CSV file starts with"),
         (("import", "geneval", "empty"), "empty is empty; GenEval's metadata"),
         (("import", "geneval", "own.jsonl"), "own.jsonl, line 1: tag: Field required"),
         (("import", "text", "missing"), "missing cannot be read: No such file"),
         (("import", "text", "."), ". is a folder; name a file"),
         (("import", "compbench", "a.csv"), "name the file as T2I-CompBench does"),
-        (("import", "datasets", "a.csv"), "is no Parquet"),
+        (("import", "datasets", "a.csv"), "is not a Parquet file"),
         (
             ("import", "text", "doubles", "--duplicates", "refuse"),
-            "doubles, line 2: 'A cat' was there",
+            "doubles, line 2: 'A cat' occurred before",
         ),
-        (("export", "missing", "--to", "text"), "is no suite and no file"),
+        (("export", "missing", "--to", "text"), "is neither a suite nor a file"),
         (("export", "empty", "--to", "text"), "empty is empty"),
         (("export", "binary", "--to", "text"), "binary is not UTF-8 text"),
         (("export", "own.jsonl", "--to", "morse"), "'--to'"),

@@ -106,7 +106,7 @@ def test_a_folder_of_datasets_has_a_card_and_is_never_overwritten(tmp_path: Path
     card = (tmp_path / "set" / "README.md").read_text()
     assert "license: cc0-1.0" in card
     assert "| relation | 3 |" in card
-    with pytest.raises(SuiteFormatError, match="is there already"):
+    with pytest.raises(SuiteFormatError, match="already exists"):
         write_dataset.write_folder(own, tmp_path / "set", name="set", header=header)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
@@ -214,5 +214,5 @@ def test_controls_keep_prompts_and_foils_to_what_was_asked() -> None:
 def test_a_foil_equal_to_its_prompt_is_a_fault() -> None:
     line = dump_prompt(Prompt("x", "a cat", "t", "t", (), (Foil("a cat", "none"),)))
 
-    with pytest.raises(SuiteFormatError, match="is the prompt itself"):
+    with pytest.raises(SuiteFormatError, match="is identical to the prompt"):
         list(read_lines([line], source="t"))

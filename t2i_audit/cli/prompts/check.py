@@ -19,19 +19,19 @@ def check(
     file: streams.File,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="MODEL", help="Flag what its tokenizers cannot hold."),
+        typer.Option("--model", metavar="MODEL", help="Report prompts that it truncates."),
     ] = None,
     judge: Annotated[
         str | None,
         typer.Option(
             "--judge",
             metavar="clip|oracle|...",
-            help="Say which prompts this judge of images cannot judge, and why.",
+            help="Report prompts that this judge of images cannot judge, and why.",
         ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Look for faults: structure, doubles, missing foils, the split, length; code 1 if any."""
+    """Check a file: structure, duplicates, missing foils, split, length; exit code 1 for faults."""
     from prompts.analysis.check import check_prompts
 
     tokenizers = streams.tokenizers_of(model)
@@ -40,14 +40,14 @@ def check(
     if judge is None:
         findings = check_prompts(prompts, header, windows=windows)
     else:
-        every = tuple(prompts)  # a judge tokenizes a suite at once
+        every = tuple(prompts)  # a judge tokenizes the whole suite at once
         findings = check_prompts(every, header, windows=windows)
         findings.judge = _judged(judge, every)
     if as_json:
         streams.print_json(findings)
     else:
         for line in findings.lines():
-            streams.say(line)
+            streams.print_message(line)
     if findings.n_faults:
         raise typer.Exit(1)
 

@@ -22,12 +22,14 @@ def stats(
     figure: Annotated[
         Path | None,
         typer.Option(
-            "--figure", metavar="FILE.png|.svg", help="Draw which constituents occur together."
+            "--figure", metavar="FILE.png|.svg", help="Plot which constituents occur together."
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="MODEL", help="Count tokens with its tokenizers."),
+        typer.Option(
+            "--model", metavar="MODEL", help="Count tokens with the tokenizers of this checkpoint."
+        ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
