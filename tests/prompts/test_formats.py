@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,26 @@ def test_a_foil_equal_to_its_prompt_is_a_fault() -> None:
 
     with pytest.raises(SuiteFormatError, match="is identical to the prompt"):
         list(read_lines([line], source="t"))
+
+
+@pytest.mark.parametrize(
+    ("name", "licence"),
+    [
+        ("pets", "mit\ntags:\n- injected"),
+        ("pets\nlicense: injected", "mit"),
+        ("# pets: all", "cc0-1.0 # no"),
+        ("{pets}", "[mit]"),
+    ],
+)
+def test_names_and_licences_add_no_fields_to_a_dataset_card(name: str, licence: str) -> None:
+    from huggingface_hub import DatasetCard
+
+    text = write_dataset.dataset_card(name, Counter({"a|b": 2}), header=Header(licence=licence))
+    fields = DatasetCard(text).data.to_dict()
+
+    assert fields.keys() == {
+        "pretty_name", "license", "language", "task_categories", "size_categories", "configs",
+    }  # fmt: skip
+    assert fields["pretty_name"] == name
+    assert fields["license"] == licence
+    assert "| a\\|b | 2 |" in text

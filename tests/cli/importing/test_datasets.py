@@ -12,12 +12,6 @@ from prompts.suites import load_suite
 from t2i_audit.cli.main import main
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def put(name: str, *texts: str, **more: Any) -> None:
     """Write a file of rows, of the kind that its name says."""
     import pyarrow as pa
@@ -176,7 +170,7 @@ def test_other_files_given_as_datasets_are_told(capsys: pytest.CaptureFixture[st
     assert "is not a Parquet file" in (said := refused(capsys, "a.csv"))
     assert "import it with csv" in said
     assert "import it with jsonl" in refused(capsys, "a.jsonl")
-    assert "has no files that can be read" in refused(capsys, "empty")
+    assert "has no readable files" in refused(capsys, "empty")
     for name in ("./missing", "missing.parquet", "a/b/missing"):
         assert f"dataset {name} is no file and no folder" in refused(capsys, name)
     put("mixed/train.csv", "a cat")

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from prompts.structure import Prompt
-from prompts.suites import load_suite
 from t2i_audit.cli.main import main
 
 GENEVAL2 = [
@@ -58,25 +57,6 @@ DSG_ROWS = [
     ]),
     ("vrd_1", "dog on dog", [("dog", "1", "0", "entity", "whole")]),
 ]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def take(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Import files and give back the prompts and the notes."""
-
-    def taken(format_: str, *arguments: str) -> tuple[tuple[Prompt, ...], str]:
-        assert main(["prompts", "import", format_, *arguments, "-o", "out.jsonl", "--json"]) == 0
-        files = json.loads(capsys.readouterr().out)["files"]
-        notes = " | ".join(note for file in files.values() for note in file["notes"])
-        return load_suite("out.jsonl").prompts, notes
-
-    return taken
 
 
 def parts(prompt: Prompt) -> dict[str, str]:
@@ -276,30 +256,12 @@ def test_t2i_compbenchs_unseen_prompts_are_held_out(take: Any) -> None:
     assert len(prompts[1].constituents) == 4
 
 
-def test_ids_and_columns_reach_the_tables_of_a_run() -> None:
-    from prompts.formats.native import dump_prompt
-    from t2i_audit.run.tables import read_rows, table_path
+def test_a_bad_row_of_geneval_2_is_named_with_its_line_and_field(refuse: Any) -> None:
+    write_geneval2()
+    path = Path("geneval2_data.jsonl")
+    first, *rest = path.read_text().splitlines()
+    row = json.loads(first)
+    row["vqa_list"][2] = ["Are there any bicycles in the image?"]
+    path.write_text("\n".join([*rest, json.dumps(row)]) + "\n")
 
-    with Path("own.jsonl").open("w") as file:
-        for number, prompt in enumerate(load_suite("world-smoke").prompts[:12]):
-            more = {"id": f"mine/{number}", "metadata": {"source": "web", "n": number}}
-            file.write(json.dumps(json.loads(dump_prompt(prompt)) | more) + "\n")
-
-    assert main(["probe", "builtin:sound", "--suite", "own.jsonl", "--out", "run"]) == 0
-
-    table = read_rows(table_path(Path("run"), "prompts"), "prompts")
-    assert [row["prompt_id"] for row in table[:2]] == ["mine/0", "mine/1"]
-    assert table[3]["metadata"] == {"source": "web", "n": 3}
-
-
-def test_a_suites_hash_knows_its_metadata_and_is_the_same_without() -> None:
-    from dataclasses import replace
-
-    from prompts.suites import Suite
-
-    world = load_suite("world-smoke")
-    other = tuple(replace(prompt, metadata={"n": 1}) for prompt in world.prompts)
-
-    # As it was before prompts could have metadata.
-    assert world.sha256 == "71dcc807cfda475d65e7ff72266ae516188fe74635c9a874830d5aee4d114ee5"
-    assert Suite("x", other).sha256 != world.sha256
+    assert "line 3: vqa_list.2: List should have at least 2 items" in refuse("geneval2", str(path))
