@@ -13,7 +13,7 @@ from prompts.generate import generate
 from prompts.grammar.load import load_grammar
 from prompts.splits import split_prompts
 from prompts.structure import Prompt
-from prompts.suites import SHIPPED, dump_prompts
+from prompts.suite import SHIPPED, dump_prompts
 from prompts.world import sample_suite
 from t2i_audit.io import write_json, write_text
 

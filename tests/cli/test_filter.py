@@ -17,7 +17,7 @@ from prompts.formats.native import dump_prompt, read_lines
 from prompts.selection.conditions import PromptFilter, parse_condition
 from prompts.selection.subset import Sample, choose
 from prompts.structure import Prompt
-from prompts.suites import load_suite, read_suite_header
+from prompts.suite import load_suite, read_suite_header
 from t2i_audit.cli.main import main
 
 SUITE = load_suite("attributes").prompts

@@ -15,7 +15,7 @@ from prompts.generate import generate
 from prompts.grammar.load import load_grammar
 from prompts.selection.subset import Sample, choose
 from prompts.splits import SplitPlan, certify, compositions, split_prompts
-from prompts.suites import load_suite, read_suite_header
+from prompts.suite import load_suite, read_suite_header
 from t2i_audit.cli.main import main
 
 SUITE = load_suite("attributes").prompts

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from prompts.splits import compositions
-from prompts.suites import load_suite, read_suite_header
+from prompts.suite import load_suite, read_suite_header
 from t2i_audit.cli.main import main
 
 COMMANDS = ["generate", "import", "export", "filter", "show", "stats", "diff", "check", "list"]

@@ -9,7 +9,7 @@ import pytest
 
 from prompts.generate import generate
 from prompts.grammar.load import load_grammar
-from prompts.suites import dump_prompts
+from prompts.suite import dump_prompts
 from t2i_audit.cli.main import main
 
 
@@ -47,7 +47,7 @@ BAD = [
         "unknown slot",
         "g",
         "x = a\nt: the {o.y}",
-        "line 2: slot 'o.y' is of an unknown vocabulary 'y'",
+        "line 2: slot 'o.y' has an unknown vocabulary 'y'",
     ),
     ("empty vocabulary", "g", "x =\nt: the {o.x}", "line 1: vocabulary 'x' has an empty value"),
     ("empty file of words", "g", "use w.toml\nt: the {o.x}", "vocabulary 'x' in w.toml is empty"),

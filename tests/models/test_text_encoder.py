@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from prompts.suites import load_suite
+from prompts.suite import load_suite
 from t2i_audit.activations.encoder import EncodedSuite, encode_suite
 from t2i_audit.activations.reading import feature_blocks
 from t2i_audit.activations.twin import random_twin

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prompts.suites import list_suites
+from prompts.suite import list_suites
 from t2i_audit.cli.main import main
 
 HAT = "the blue hat"

@@ -9,9 +9,9 @@ from types import ModuleType
 
 import pytest
 
-from prompts import generate, structure, suites
+from prompts import generate, structure, suite
 
-MODULES = [structure, suites, generate]
+MODULES = [structure, suite, generate]
 
 
 def public_functions(module: ModuleType) -> Iterator[tuple[str, str]]:

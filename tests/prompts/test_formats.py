@@ -28,7 +28,7 @@ from prompts.generate import generate
 from prompts.grammar.load import list_grammars, load_grammar
 from prompts.splits import split_prompts
 from prompts.structure import Constituent, Foil, Prompt
-from prompts.suites import Suite, load_suite
+from prompts.suite import Suite, load_suite
 
 texts = st.text(
     st.characters(categories=("L", "N", "P", "S", "Zs")).filter(lambda c: c not in "\ufeff"),

@@ -16,7 +16,7 @@ LAYERS = (
     {"foils", "controls"},
     {"generate"},
     {"formats", "recover"},
-    {"suite", "suites", "selection", "analysis"},
+    {"suite", "selection", "analysis"},
 )
 """The units of `prompts`, from the bottom up; none imports one of a later layer."""
 

@@ -14,7 +14,7 @@ from prompts.formats.compbench_words import compbench_vocabularies
 from prompts.formats.drafts import ImportTally, finish
 from prompts.formats.geneval import geneval_vocabularies, read_geneval
 from prompts.structure import Prompt
-from prompts.suites import load_suite
+from prompts.suite import load_suite
 from t2i_audit.cli.main import main
 
 SHARED = Path(__file__).parents[3] / "shared"

@@ -17,7 +17,7 @@ def diff(
 ) -> None:
     """Compare the texts and structure of two files; exit code 1 if they differ."""
     from prompts.analysis.compare import compare
-    from prompts.suites import Suite
+    from prompts.suite import Suite
 
     own, other = streams.read_all(first)[1], streams.read_all(second)[1]
     difference = compare(own, other)

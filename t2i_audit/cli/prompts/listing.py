@@ -10,7 +10,7 @@ def list_command(as_json: options.AsJson = False) -> None:
     """List the shipped grammars with their numbers of distinct prompts, and the shipped suites."""
     from prompts.generate import capacities
     from prompts.grammar.load import list_grammars, load_grammar
-    from prompts.suites import list_suites, load_suite
+    from prompts.suite import list_suites, load_suite
 
     grammars = {name: capacities(load_grammar(name)) for name in list_grammars()}
     suites = {name: load_suite(name) for name in list_suites()}

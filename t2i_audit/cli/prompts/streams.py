@@ -82,7 +82,7 @@ def read_file(source: str) -> tuple[Header | None, Iterator[Prompt]]:
 
 def path_of(source: str) -> str:
     """The path of a suite, by name or by path; ``-`` is returned unchanged."""
-    from prompts.suites import suite_path
+    from prompts.suite import suite_path
 
     return source if source == STREAM else str(suite_path(source))
 

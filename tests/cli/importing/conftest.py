@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prompts.structure import Prompt
-from prompts.suites import load_suite
+from prompts.suite import load_suite
 from t2i_audit.cli.main import main
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prompts.suites import load_suite
+from prompts.suite import load_suite
 from t2i_audit.cli.main import main
 
 
@@ -172,7 +172,7 @@ def test_other_files_given_as_datasets_are_told(capsys: pytest.CaptureFixture[st
     assert "import it with jsonl" in refused(capsys, "a.jsonl")
     assert "has no readable files" in refused(capsys, "empty")
     for name in ("./missing", "missing.parquet", "a/b/missing"):
-        assert f"dataset {name} is no file and no folder" in refused(capsys, name)
+        assert f"dataset {name} is neither a file nor a folder" in refused(capsys, name)
     put("mixed/train.csv", "a cat")
     put("mixed/train.parquet", "a dog")
     assert "has files of several kinds (.csv, .parquet)" in refused(capsys, "mixed")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from prompts.formats.native import dump_prompt
-from prompts.suites import Suite, load_suite
+from prompts.suite import Suite, load_suite
 from t2i_audit.cli.main import main
 
 

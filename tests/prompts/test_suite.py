@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prompts.suites import Suite, SuiteFormatError, dump_prompts, load_suite, read_prompts
+from prompts.suite import Suite, SuiteFormatError, dump_prompts, load_suite, read_prompts
 from prompts.world import sample_prompt
 
 
