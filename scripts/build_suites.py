@@ -47,7 +47,7 @@ class Recipe:
     """Share of compositions to withhold."""
 
 
-# A rate over n prompts, each right or wrong in all of its pictures, has a 95% interval of
+# A rate over n prompts, each right or wrong in all of its images, has a 95% interval of
 # +-1.96 sqrt(0.25 / n) at worst; 1,068 prompts put it at 3 points, whatever the number of seeds.
 GRAMMAR_RECIPES = {
     "attributes": Recipe(11, 1080, held_out=0.2),

@@ -82,7 +82,7 @@ def read_geneval(
         )
         yield draft if _is_reproduced(draft, row) else replace(draft, constituents=())
     if empty:
-        raise SuiteFormatError(f"{source} is empty; GenEval's metadata has one JSON object a line")
+        raise SuiteFormatError(f"{source} is empty; write one JSON object per line")
 
 
 def geneval_vocabularies(drafts: Sequence[Draft]) -> dict[str, Vocabulary]:

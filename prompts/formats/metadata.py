@@ -9,7 +9,7 @@ from typing import Any
 
 from prompts.errors import SuiteFormatError
 
-DEEPEST = 50  # levels of lists and objects; JSON readers give up at some hundred
+DEEPEST = 50  # levels of lists and objects; JSON readers fail at a few hundred
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

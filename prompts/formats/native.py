@@ -96,7 +96,7 @@ def read_lines(lines: Iterable[str], *, source: str) -> Iterator[Prompt]:
         try:
             prompt = validate(line)
         except ValidationError as error:
-            hint = foreign_hint(line) if first else ""
+            hint = import_hint(line) if first else ""
             raise SuiteFormatError(
                 f"{source}, line {number}: {_first_fault(error)}{hint}"
             ) from None
@@ -235,7 +235,7 @@ def _header_type() -> TypeAdapter[HeaderLine]:
     return TypeAdapter(HeaderLine)
 
 
-def foreign_hint(line: str) -> str:
+def import_hint(line: str) -> str:
     """A suggestion for a file whose first line is not a prompt of a suite."""
     from prompts.formats.detect_format import format_of
 

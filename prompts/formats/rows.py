@@ -144,7 +144,7 @@ def _asked(columns: Sequence[str], asked: str | None, option: str, source: str) 
 
 
 def _known(columns: Sequence[str], names: Sequence[str]) -> list[str]:
-    """The columns of these names, whatever their case, in the names' order."""
+    """The columns with these names in any case, in the order of the names."""
     return [own for name in names for own in columns if own.strip().lower() == name]
 
 

@@ -9,7 +9,7 @@ import re
 from prompts.formats.notes import Notes
 
 TEXT_COLUMNS = ("text", "prompt", "caption", "prompts", "captions", "texts", "text_prompt")
-"""ColumnNames of the column that holds the prompts in lower case, the most likely first."""
+"""Names of the column that holds the prompts in lower case, the most likely first."""
 DELIMITERS = (",", ";", "\t", "|")
 SEPARATOR_LINE = re.compile('sep=(?P<delimiter>[^"\r\n])(?=[\r\n])', re.IGNORECASE)
 """The first line with which Excel declares the delimiter."""

@@ -102,7 +102,7 @@ def test_a_bad_grammar_is_told_and_nothing_is_written(
         (("import", "text", "nulls"), "nulls, line 1: text has a control character"),
         (("import", "text", "empty"), "empty is empty; write one prompt per line"),
         (("import", "csv", "empty"), "empty is empty; a CSV file starts with"),
-        (("import", "geneval", "empty"), "empty is empty; GenEval's metadata"),
+        (("import", "geneval", "empty"), "empty is empty; write one JSON object per line"),
         (("import", "geneval", "own.jsonl"), "own.jsonl, line 1: tag: Field required"),
         (("import", "text", "missing"), "missing cannot be read: No such file"),
         (("import", "text", "."), ". is a folder; name a file"),
