@@ -63,7 +63,7 @@ def check_output(
         if folder.exists():
             if not folder.is_dir():
                 raise SuiteError(
-                    f"{shown} is inside {folder}, which is a file; name another folder"
+                    f"{shown} is inside {folder}, which is a file; name a folder"
                 )
             break
 
