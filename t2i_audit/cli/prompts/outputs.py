@@ -62,9 +62,7 @@ def check_output(
     for folder in Path(output).absolute().parents:
         if folder.exists():
             if not folder.is_dir():
-                raise SuiteError(
-                    f"{shown} is inside {folder}, which is a file; name a folder"
-                )
+                raise SuiteError(f"{shown} is inside {folder}, which is a file; name a folder")
             break
 
 
