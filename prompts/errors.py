@@ -1,4 +1,4 @@
-"""The errors of this package; the text of each is one sentence with the mend."""
+"""The errors of this package; each is one sentence that says how to solve the problem."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ class PromptsError(ValueError):
     """Bad input: a grammar, vocabulary, prompt file or request that cannot be used."""
 
     detail: str = ""
-    """Lines to show beneath the sentence, e.g. a source line with a caret."""
+    """Lines to show below the sentence, e.g. a source line with a caret."""
 
 
 class SuiteFormatError(PromptsError):
@@ -19,7 +19,7 @@ class VocabularyError(PromptsError):
 
 
 class GrammarError(PromptsError):
-    """A grammar cannot be read; says where, and shows the line with a caret."""
+    """A grammar cannot be read; `detail` shows the line with a caret."""
 
     def __init__(self, sentence: str, *, source: str = "", column: int = 0, near: str = "") -> None:
         super().__init__(sentence)
@@ -30,4 +30,4 @@ class GrammarError(PromptsError):
 
 
 class RequestError(PromptsError):
-    """More was asked for than there is."""
+    """A request cannot be met, e.g. for more prompts than there are."""

@@ -1,13 +1,14 @@
-"""Splits that hold out compositions, and certificates that a split is what it claims.
+"""Splits that hold out compositions, and certificates of their properties.
 
-A composition is what binds constituents: with order 2 the pairs of values within an entity (an
-entity of one value pairs with the relation it stands in, or with the other such entities), with
-order 3 a relation with the two nouns it stands between, or three values of one entity. It has no
-order and no wording. A prompt is held out if any of its compositions is, else it is seen.
+A composition is a set of constituents that are bound together. With order 2 these are the pairs of
+values within an entity; an entity with a single value pairs with its relations, or with the other
+such entities. With order 3 these are a relation with its two nouns, or three values of one entity.
+Compositions ignore order and wording. A prompt is held out if any of its compositions is withheld,
+and seen otherwise.
 
-What is seen stays compositional and connected in the sense of Redhardt, Akram and Schug (arXiv
-2507.07207): every constituent occurs in a seen prompt, and constituents that are joined over
-compositions are joined over seen ones.
+The seen prompts stay compositional and connected in the sense of Redhardt, Akram and Schug (arXiv
+2507.07207): every constituent occurs in a seen prompt, and constituents that compositions connect
+are connected by seen compositions.
 """
 
 from __future__ import annotations
@@ -20,49 +21,49 @@ from functools import lru_cache
 from itertools import combinations
 
 from prompts.errors import RequestError
-from prompts.grammar.permute import mix
+from prompts.permutation import mix
 from prompts.structure import Prompt
-from prompts.support import components, is_compositional
+from prompts.support import components, is_compositional, join
 
 Composition = tuple[str, ...]
-"""Sorted keys ``kind:value`` of its constituents."""
+"""The sorted keys ``kind:value`` of its constituents."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a split withholds, counted over the prompts themselves."""
+    """The properties of a split, counted over the prompts themselves."""
 
     order: int
-    """How many constituents make a composition: 2 or 3."""
+    """Number of constituents in a composition: 2 or 3."""
     fraction: float
-    """The share of compositions that was asked for."""
+    """The requested share of compositions to withhold."""
     seed: int
     compositions: int
-    """How many different compositions the prompts have."""
+    """Number of distinct compositions of all prompts."""
     withheld: tuple[Composition, ...]
-    """Those that no seen prompt has, sorted."""
+    """The withheld compositions, sorted."""
     seen_prompts: int
     held_out_prompts: int
     constituents: Mapping[str, tuple[int, int]]
-    """For each constituent the number of seen and of held-out prompts that have it."""
+    """For each constituent, the number of seen and of held-out prompts that contain it."""
     is_compositional: bool
     """Whether every constituent occurs in a seen prompt."""
     is_connected: bool
-    """Whether seen compositions join all constituents that are joined at all."""
+    """Whether seen compositions connect all constituents that any compositions connect."""
     components: int
-    """Groups of constituents joined by seen compositions; 1 unless the grammar keeps them apart."""
+    """Number of groups of connected constituents; 1 unless the grammar separates them."""
     leaks: int
-    """Seen prompts with a withheld composition, in whatever order or wording."""
+    """Number of seen prompts with a withheld composition, in any order or wording."""
 
     @property
     def holds(self) -> bool:
-        """Whether the split is sound."""
+        """Whether the split has all three properties."""
         return self.is_compositional and self.is_connected and not self.leaks
 
 
 @dataclass(frozen=True)
-class Split:
-    """Which compositions are withheld."""
+class SplitPlan:
+    """The compositions to withhold."""
 
     order: int
     fraction: float
@@ -70,7 +71,7 @@ class Split:
     withheld: frozenset[Composition]
 
     def label(self, prompt: Prompt) -> Prompt:
-        """`prompt` with its split."""
+        """`prompt` with its split filled in."""
         held = not self.withheld.isdisjoint(compositions(prompt, self.order))
         return replace(prompt, split="held_out" if held else "seen")
 
@@ -78,17 +79,17 @@ class Split:
 def split_prompts(
     read: Callable[[], Iterable[Prompt]], fraction: float, *, seed: int, order: int = 2
 ) -> tuple[Iterator[Prompt], Certificate]:
-    """Label prompts as seen or held out, with the certificate of the split.
+    """Label prompts as seen or held out, and certify the split.
 
     Args:
-        read: gives the prompts anew each time it is called; they are gone through three times, so
-            that memory grows with the compositions and not with the prompts.
-        fraction: share of the compositions to withhold.
+        read: returns the prompts, the same on each of three calls, so that memory grows with the
+            number of compositions and not of prompts.
+        fraction: the share of compositions to withhold, between 0 and 1.
         seed: equal seeds give equal splits.
-        order: constituents of a composition, 2 or 3.
+        order: the number of constituents of a composition, 2 or 3.
 
     Raises:
-        RequestError: so many cannot be withheld; says how many can.
+        RequestError: that many cannot be withheld; the message says how many can.
     """
     split = plan_split(read(), fraction, seed=seed, order=order)
     certificate = certify((split.label(prompt) for prompt in read()), split)
@@ -97,26 +98,33 @@ def split_prompts(
     return (split.label(prompt) for prompt in read()), certificate
 
 
-def plan_split(prompts: Iterable[Prompt], fraction: float, *, seed: int, order: int = 2) -> Split:
-    """Choose what to withhold, evenly over constituents.
+def plan_split(
+    prompts: Iterable[Prompt], fraction: float, *, seed: int, order: int = 2
+) -> SplitPlan:
+    """Choose the compositions to withhold, evenly over constituents.
 
-    The prompts that first join two groups of constituents, or first have one, are protected with
-    all their compositions: they alone keep what is seen compositional and connected. See
-    `split_prompts` for arguments and errors.
+    All compositions are protected of a prompt that is the first to contain a constituent or to
+    connect two groups of constituents; these prompts alone keep the seen ones compositional and
+    connected. See `split_prompts` for arguments and errors.
     """
+    # Imported late, because most commands on prompts do not need scipy.
+    from scipy.cluster.hierarchy import DisjointSet
+
     if not 0 < fraction < 1:
         raise RequestError(f"the held-out fraction should be between 0 and 1, not {fraction:g}")
     if order not in (2, 3):
         raise RequestError(f"a composition has 2 or 3 constituents, not {order}")
     known: dict[Composition, None] = {}
     protected: set[Composition] = set()
-    groups = _Groups()
+    groups = DisjointSet()
     for prompt in prompts:
         own = compositions(prompt, order)
+        # Every new composition is joined, even after the first one that connects two groups.
+        news = [join(groups, composition) for composition in own if composition not in known]
+        news += [
+            join(groups, (part.key,)) for part in prompt.constituents if part.key not in groups
+        ]
         known.update(dict.fromkeys(own))
-        # All are joined, whether or not one of them was news already.
-        news = [groups.join(composition) for composition in own]
-        news += [groups.join((part.key,)) for part in prompt.constituents]
         if any(news):
             protected.update(own)
     if not known:
@@ -125,16 +133,16 @@ def plan_split(prompts: Iterable[Prompt], fraction: float, *, seed: int, order: 
     wanted = round(fraction * len(known))
     if not 1 <= wanted <= len(free):
         raise RequestError(
-            f"a held-out fraction of {fraction:g} is {wanted} of {len(known)} compositions, and "
-            f"from 1 to {len(free)} can be withheld with what is seen compositional and "
+            f"a held-out fraction of {fraction:g} is {wanted} of {len(known)} compositions, but "
+            f"from 1 to {len(free)} can be withheld while the seen prompts stay compositional and "
             f"connected; ask for {1 / len(known):.2g} to {len(free) / len(known):.2g}, or for "
             "more prompts"
         )
-    return Split(order, fraction, seed, frozenset(_chosen(free, known, wanted, seed)))
+    return SplitPlan(order, fraction, seed, frozenset(_chosen(free, known, wanted, seed)))
 
 
-def certify(prompts: Iterable[Prompt], split: Split) -> Certificate:
-    """Count what a labelled split does; nothing is taken over from its making but `withheld`."""
+def certify(prompts: Iterable[Prompt], split: SplitPlan) -> Certificate:
+    """Certify a labelled split by counting; only `withheld` is taken from its plan."""
     seen: Counter[str] = Counter()
     held: Counter[str] = Counter()
     everything: set[Composition] = set()
@@ -170,17 +178,19 @@ def certify(prompts: Iterable[Prompt], split: Split) -> Certificate:
 
 
 def compositions(prompt: Prompt, order: int = 2) -> frozenset[Composition]:
-    """The compositions of a prompt, each sorted, so that neither order nor wording counts."""
+    """The compositions of a prompt, each sorted, so that order and wording are ignored."""
     parts = prompt.constituents
     keys = [part.key for part in parts]
-    places = _places(tuple(part.entities for part in parts), order)
-    found = (tuple(sorted([keys[index] for index in place])) for place in places)
+    bound = _bound_indices(tuple(part.entities for part in parts), order)
+    found = (tuple(sorted([keys[index] for index in indices])) for indices in bound)
     return frozenset(each for each in found if len(set(each)) == order)
 
 
 @lru_cache(maxsize=4096)
-def _places(entities: tuple[tuple[str, ...], ...], order: int) -> tuple[tuple[int, ...], ...]:
-    """Which constituents are bound, for prompts whose constituents have these entities."""
+def _bound_indices(
+    entities: tuple[tuple[str, ...], ...], order: int
+) -> tuple[tuple[int, ...], ...]:
+    """Indices of the constituents in each composition, given the entities of constituents."""
     own: dict[str, list[int]] = {}
     relations = []
     for index, owners in enumerate(entities):
@@ -198,7 +208,7 @@ def _places(entities: tuple[tuple[str, ...], ...], order: int) -> tuple[tuple[in
                 lone += [] if stands_in else group
         bound += combinations(lone, 2)
     else:
-        # The last word of an entity is its noun in the suites' English.
+        # In the English of the suites, the last word of an entity is its noun.
         bound += [
             (relation, *(own[entity][-1] for entity in entities[relation] if entity in own))
             for relation in relations
@@ -206,38 +216,10 @@ def _places(entities: tuple[tuple[str, ...], ...], order: int) -> tuple[tuple[in
     return tuple(place for place in bound if len(place) == order)
 
 
-class _Groups:
-    """Constituents joined by compositions (union-find)."""
-
-    def __init__(self) -> None:
-        self.parent: dict[str, str] = {}
-
-    def root(self, key: str) -> str:
-        while (above := self.parent[key]) != key:
-            self.parent[key] = self.parent[above]
-            key = above
-        return key
-
-    def join(self, keys: tuple[str, ...]) -> bool:
-        """Join `keys`; whether any was new or two groups became one."""
-        changed = False
-        for key in keys:
-            if key not in self.parent:
-                self.parent[key] = key
-                changed = True
-        first = self.root(keys[0])
-        for key in keys[1:]:
-            other = self.root(key)
-            if other != first:
-                self.parent[other] = first
-                changed = True
-        return changed
-
-
 def _chosen(
     free: list[Composition], known: Iterable[Composition], wanted: int, seed: int
 ) -> list[Composition]:
-    """`wanted` of `free`, so that no constituent loses a larger share than it must."""
+    """`wanted` of `free`, chosen so that the largest share that a constituent loses is small."""
     degree = Counter(key for composition in known for key in composition)
     held: Counter[str] = Counter()
 
@@ -248,10 +230,10 @@ def _chosen(
     heapq.heapify(heap)
     chosen: list[Composition] = []
     while len(chosen) < wanted:
-        said, draw, composition = heapq.heappop(heap)
+        known_load, draw, composition = heapq.heappop(heap)
         now = load(composition)
-        # Loads only grow, so one that is out of date goes back to where it belongs.
-        if now > said:
+        # Loads only grow, so an outdated entry is pushed back with its current load.
+        if now > known_load:
             heapq.heappush(heap, (now, draw, composition))
             continue
         chosen.append(composition)

@@ -1,7 +1,13 @@
-"""What a prompt is: its text together with the structure every later stage reads.
+"""Prompts: a text together with the structure that every later stage uses.
 
-A `Prompt` names its constituents by slot (``object_1.colour``, ``relation``), says where in the
-text each stands, and carries its minimal foils. Nothing downstream parses text again.
+A `Prompt` names its constituents by slot (``object_1.colour``, ``relation``), records the span of
+each in the text, and carries its minimal foils. No later stage parses text again.
+
+>>> from prompts.structure import Constituent, Foil, Prompt
+>>> colour = Constituent("object_1.colour", "colour", "red", 2, 5, ("object_1",))
+>>> noun = Constituent("object_1.object", "object", "cup", 6, 9, ("object_1",))
+>>> foil = Foil("a blue cup", "colour_replaced")
+>>> prompt = Prompt("1", "a red cup", "one_object", "a {colour} {object}", (colour, noun), (foil,))
 """
 
 from __future__ import annotations
@@ -12,32 +18,41 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Any, Literal
 
-Split = Literal["seen", "held_out"]
+SplitName = Literal["seen", "held_out"]
 Pair = tuple[str, str]
 
 WORDLESS = frozenset({"eos", "pooled", "mean", "grid"})
-"""Places of a model that belong to no word. A slot's words are a place of the slot's name, so no
-slot may be called so."""
+"""Names of positions in a model that belong to no word. The position of a slot's words has the name
+of the slot, so these names are forbidden for slots."""
 PRESENCE = "presence"
-"""Prefix of the targets that ask only whether a constituent occurs, e.g. ``presence.colour``."""
+"""Prefix of the targets for the presence of a constituent, e.g. ``presence.colour``."""
 TEXT_MARK = "@"
-"""Between a place and the text encoder whose tokens it is, inside a denoiser."""
+"""Separates a position in a denoiser from the text encoder of its tokens."""
 
 
 @lru_cache
 def slot_fault(slot: str) -> str | None:
-    """What is wrong with a slot's name, or None: it must not be that of another thing."""
+    """The fault of a slot's name, or None: the name must have no other meaning in an audit.
+
+    >>> slot_fault("object_1.colour")
+    >>> slot_fault("mean")[:43]
+    "slot 'mean' has another meaning in an audit"
+    """
     if slot in WORDLESS or slot.split(".")[0] == PRESENCE or TEXT_MARK in slot:
         names = ", ".join(sorted(WORDLESS))
         return (
-            f"slot {slot!r} has a name with another meaning in an audit ({names}, {PRESENCE} and "
-            f"what contains {TEXT_MARK!r}); rename it"
+            f"slot {slot!r} has another meaning in an audit ({names}, {PRESENCE}, {TEXT_MARK!r}); "
+            "rename it"
         )
     return None
 
 
 def folded(text: str) -> str:
-    """`text` without case, white space and punctuation: texts that fold alike say the same."""
+    """`text` without case, white space and punctuation, to compare texts.
+
+    >>> folded("A red cup, please.")
+    'aredcupplease'
+    """
     return "".join(
         character
         for character in text.casefold()
@@ -47,34 +62,38 @@ def folded(text: str) -> str:
 
 @dataclass(frozen=True)
 class Constituent:
-    """One part of a prompt: a word or phrase that fills a slot."""
+    """A part of a prompt: a word or phrase that fills a slot."""
 
     slot: str
-    """Which role it fills in this prompt, e.g. ``object_1.colour`` or ``relation``."""
+    """Its role in this prompt, e.g. ``object_1.colour`` or ``relation``."""
     kind: str
-    """The vocabulary it is drawn from, e.g. ``colour``; slots of one kind share their values."""
+    """Its vocabulary, e.g. ``colour``; slots of one kind share their values."""
     value: str
-    """Canonical value, e.g. ``red`` or ``left of``, whatever the wording in the text."""
+    """Canonical value, e.g. ``red`` or ``left of``, independent of the wording in the text."""
     start: int
-    """First character in the prompt's text."""
+    """Index of its first character in the prompt's text."""
     end: int
     """One past the last character."""
     entities: tuple[str, ...]
-    """What it belongs to: one entity for an attribute or noun, both arguments for a relation."""
+    """One entity for an attribute, count or noun; both arguments for a relation."""
 
     @property
     def key(self) -> str:
-        """Kind and value together, the identity that presence and pairs are counted by."""
+        """Kind and value together, which identify it across prompts.
+
+        >>> Constituent("object_1.colour", "colour", "red", 2, 5, ("object_1",)).key
+        'colour:red'
+        """
         return f"{self.kind}:{self.value}"
 
 
 @dataclass(frozen=True)
 class Foil:
-    """A minimally different prompt that is false of every picture the prompt is true of."""
+    """A minimally different text that is false of every image that its prompt is true of."""
 
     text: str
     change: str
-    """What was changed, e.g. ``colours_swapped``."""
+    """Name of the change, e.g. ``colours_swapped``."""
 
 
 @dataclass(frozen=True)
@@ -88,23 +107,34 @@ class Prompt:
     template: str
     constituents: tuple[Constituent, ...]
     foils: tuple[Foil, ...] = ()
-    split: Split | None = None
-    """``held_out`` where a composition of it is withheld from what is seen; None without a split.
+    split: SplitName | None = None
+    """``held_out`` if one of its compositions occurs in no seen prompt; None without a split.
 
-    In the rendered world's suites: withheld from what the built-in checkpoints were trained on.
+    In suites of the rendered world: if no training image of the built-in checkpoints shows it.
     """
     metadata: dict[str, Any] = field(default_factory=dict, hash=False)
-    """Other columns of the file that the prompt was imported from, as JSON values; never judged."""
+    """Other columns of the file that the prompt was imported from, as JSON values."""
 
     def constituent(self, slot: str) -> Constituent | None:
-        """The constituent that fills `slot`, or None."""
+        """The constituent that fills `slot`, or None.
+
+        >>> from prompts.world import Content, write
+        >>> prompt = write(Content((("red", "star"),)))
+        >>> prompt.constituent("object_1.colour").value
+        'red'
+        """
         return next((part for part in self.constituents if part.slot == slot), None)
 
     def partners(self, slot: str) -> tuple[Constituent, ...]:
-        """Where else `slot` could be read: the other parts of its object, or a relation's nouns.
+        """The constituents from whose words the value of `slot` may be decoded as well.
 
-        For an attribute these are the other constituents of the same entity; for a relation (more
-        than one entity) the parts of the entities it relates.
+        For an attribute these are the other constituents of its entity; for a relation (more than
+        one entity), the constituents of the related entities. Empty if there is no such slot.
+
+        >>> from prompts.world import Content, write
+        >>> prompt = write(Content((("red", "star"),)))
+        >>> [part.slot for part in prompt.partners("object_1.colour")]
+        ['object_1.shape']
         """
         target = self.constituent(slot)
         if target is None:
@@ -116,9 +146,14 @@ class Prompt:
         )
 
     def heads(self, slot: str) -> tuple[Constituent, ...]:
-        """The nouns that a relation stands between: the last part of each of its entities.
+        """The nouns of a relation: the last constituent of each of its entities.
 
-        Empty for a slot of a single entity, which needs no other.
+        Empty for a slot of a single entity.
+
+        >>> from prompts.world import Content, write
+        >>> prompt = write(Content((("red", "star"), ("blue", "cross")), "above"))
+        >>> [part.value for part in prompt.heads("relation")]
+        ['star', 'cross']
         """
         target = self.constituent(slot)
         if target is None or len(target.entities) < 2:
@@ -131,11 +166,15 @@ class Prompt:
         )
 
     def pairs_of(self, slot: str) -> frozenset[Pair]:
-        """The compositions that decoding `slot` depends on.
+        """The compositions of `slot`: the pairs of values within each of its entities.
 
-        The pairs of values bound together within each of the slot's entities. An entity with a
-        single part contributes its pair with the relation it stands in; a prompt of one part
-        contributes that part paired with itself.
+        An entity with a single constituent contributes its pairs with its relations, or, without
+        relations, the constituent paired with itself. Empty if there is no such slot.
+
+        >>> from prompts.world import Content, write
+        >>> prompt = write(Content((("red", "star"),)))
+        >>> sorted(prompt.pairs_of("object_1.colour"))
+        [('colour:red', 'shape:star')]
         """
         target = self.constituent(slot)
         if target is None:
@@ -156,13 +195,24 @@ class Prompt:
 
     @property
     def pairs(self) -> frozenset[Pair]:
-        """Every composition in the prompt."""
+        """The compositions of all slots.
+
+        >>> from prompts.world import Content, write
+        >>> prompt = write(Content((("red", "star"),)))
+        >>> sorted(prompt.pairs)
+        [('colour:red', 'shape:star')]
+        """
         return frozenset().union(*(self.pairs_of(part.slot) for part in self.constituents))
 
     @property
     def composition(self) -> str:
-        """The prompt's content without its wording: clusters of the bootstrap are made of it.
+        """The content without its wording, which defines the clusters of the bootstrap.
 
-        Of a prompt whose structure is not known the text itself.
+        The text itself for a prompt without structure.
+
+        >>> from prompts.world import Content, write
+        >>> prompt = write(Content((("red", "star"),)))
+        >>> prompt.composition
+        'object_1.colour=red object_1.shape=star'
         """
         return " ".join(f"{part.slot}={part.value}" for part in self.constituents) or self.text

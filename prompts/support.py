@@ -1,4 +1,4 @@
-"""Whether a set of compositions covers its constituents, and holds together.
+"""Whether a set of compositions covers all constituents, and whether it connects them.
 
 Both checks follow Redhardt, Akram and Schug (arXiv 2507.07207): a training support is
 *compositional* when every constituent occurs in it, and *connected* when the graph that joins
@@ -9,7 +9,10 @@ families use the same two functions.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from scipy.cluster.hierarchy import DisjointSet
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -36,25 +39,22 @@ def is_connected(compositions: Iterable[Iterable[Hashable]]) -> bool:
 
 
 def components(compositions: Iterable[Iterable[Item]]) -> list[frozenset[Item]]:
-    """The groups of constituents that occur together, directly or over others."""
-    parent: dict[Item, Item] = {}
+    """The groups of constituents that occur together, directly or through others."""
+    # Imported late, because most commands on prompts do not need scipy.
+    from scipy.cluster.hierarchy import DisjointSet
 
-    def root(item: Item) -> Item:
-        while (above := parent[item]) != item:
-            # Halving the path keeps later look-ups short.
-            parent[item] = parent[above]
-            item = above
-        return item
-
+    groups = DisjointSet()
     for composition in compositions:
-        members: Sequence[Item] = tuple(composition)
-        for member in members:
-            parent.setdefault(member, member)
-        for member in members[1:]:
-            first, other = root(members[0]), root(member)
-            if first != other:
-                parent[other] = first
-    groups: dict[Item, set[Item]] = {}
-    for item in parent:
-        groups.setdefault(root(item), set()).add(item)
-    return [frozenset(group) for group in groups.values()]
+        join(groups, tuple(composition))
+    return [frozenset(group) for group in groups.subsets()]
+
+
+def join(groups: DisjointSet, members: Sequence[Hashable]) -> bool:
+    """Join `members` to one group; whether any of them was new or two groups became one."""
+    changed = False
+    for member in members:
+        if member not in groups:
+            groups.add(member)
+            changed = True
+        changed |= groups.merge(members[0], member)
+    return changed

@@ -1,6 +1,6 @@
-"""The rendered world's prompts: vocabulary, caption templates and minimal foils.
+"""Prompts of the rendered world: vocabulary, caption templates and minimal foils.
 
-Captions that train the built-in checkpoints and prompts of the suites come from here alike.
+Both the training captions of the built-in checkpoints and the prompts of the suites come from here.
 
 Grammar (BNF; `article` agrees with the next word)::
 
@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from prompts.structure import Constituent, Foil, Prompt, Split
+from prompts.structure import Constituent, Foil, Prompt, SplitName
 
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "star")
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
@@ -32,11 +32,11 @@ WORDINGS = {
     "below": ("below", "under"),
 }
 OPENINGS = ("", "a picture of ")
-DRAWS_PER_PROMPT = 200  # before a sample is given up as impossible
+DRAWS_PER_PROMPT = 200  # attempts before sampling is abandoned as impossible
 
 SceneType = Literal["one_object", "two_objects", "relation"]
 
-# Colour-shape pairs that no checkpoint ever saw drawn: every shape and colour keeps four or five
+# Colour-shape pairs that no training image shows. Every shape and colour keeps four or five
 # partners, so the training support stays compositional and connected.
 HELD_OUT_PAIRS = frozenset(
     {
@@ -55,28 +55,28 @@ HELD_OUT_PAIRS = frozenset(
 
 @dataclass(frozen=True)
 class Content:
-    """What a prompt of the rendered world says, without its wording."""
+    """The content of a prompt of the rendered world, without its wording."""
 
     objects: tuple[tuple[str, str], ...]
     """(colour, shape) of each object, in the order the prompt names them."""
     relation: str | None = None
-    """Where the first object stands relative to the second; None leaves it open."""
+    """The position of the first object relative to the second; None leaves it open."""
 
     @property
     def type(self) -> SceneType:
-        """The prompt type: how many objects, and whether their relation is stated."""
+        """The prompt type: the number of objects, and whether their relation is stated."""
         if len(self.objects) == 1:
             return "one_object"
         return "two_objects" if self.relation is None else "relation"
 
     @property
-    def split(self) -> Split:
-        """``held_out`` when any object is a colour-shape pair never drawn in training."""
+    def split(self) -> SplitName:
+        """``held_out`` if any object is a colour-shape pair that training images lack."""
         return "held_out" if HELD_OUT_PAIRS.intersection(self.objects) else "seen"
 
     @property
     def scene(self) -> tuple[object, ...]:
-        """Equal for two contents that describe the same set of pictures."""
+        """Equal for two contents that describe the same set of images."""
         first = self.objects[0]
         if len(self.objects) == 1:
             return (first,)
@@ -93,7 +93,7 @@ def article(word: str) -> str:
 
 
 def write(content: Content, *, opening: str = "", wording: str | None = None) -> Prompt:
-    """Write `content` out as a prompt with its constituents' spans; `id` is a hash of the text."""
+    """`content` as a prompt with the spans of its constituents; the id is a hash of the text."""
     text = opening
     parts: list[Constituent] = []
 
@@ -129,7 +129,7 @@ def write(content: Content, *, opening: str = "", wording: str | None = None) ->
 
 
 def foil_contents(content: Content, rng: random.Random) -> list[tuple[str, Content]]:
-    """The minimal changes to `content` that make it false, each with the name of the change."""
+    """The minimal changes that make `content` false, each with its name."""
     objects = content.objects
     changes: list[tuple[str, Content]] = []
     if len(objects) == 2:
@@ -152,7 +152,7 @@ def foil_contents(content: Content, rng: random.Random) -> list[tuple[str, Conte
 def with_foils(
     content: Content, rng: random.Random, *, opening: str = "", wording: str | None = None
 ) -> Prompt:
-    """Write `content` with its minimal foils, worded as the prompt is."""
+    """`content` as a prompt with minimal foils in the same wording."""
     prompt = write(content, opening=opening, wording=wording)
     foils = []
     for change, foil in foil_contents(content, rng):
@@ -173,10 +173,10 @@ def sample_content(
     allowed: Callable[[tuple[str, str]], bool] = lambda pair: True,
     distinct: bool = True,
 ) -> Content:
-    """Draw a content whose every colour-shape pair is `allowed`.
+    """Draw a content whose colour-shape pairs are all `allowed`.
 
-    With `distinct` two objects differ in both colour and shape, so that binding is tested; else
-    they only differ.
+    With `distinct`, two objects differ in both colour and shape, so that binding is tested;
+    otherwise they differ in at least one.
     """
     pairs = [(c, s) for c in COLOURS for s in SHAPES if allowed((c, s))]
     first = rng.choice(pairs)
@@ -198,7 +198,7 @@ def sample_prompt(
     allowed: Callable[[tuple[str, str]], bool] = lambda pair: True,
     distinct: bool = True,
 ) -> Prompt:
-    """Draw a content and a wording for it, with foils."""
+    """Draw a content and its wording, and add foils."""
     content = sample_content(rng, scene_type, allowed=allowed, distinct=distinct)
     wording = rng.choice(WORDINGS[content.relation]) if content.relation else None
     return with_foils(content, rng, opening=rng.choice(OPENINGS), wording=wording)
@@ -217,7 +217,7 @@ def content_of(prompt: Prompt) -> Content:
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Every word the grammar can write, sorted."""
+    """All words of the grammar, sorted."""
     texts: list[str] = [*COLOURS, *SHAPES, *OPENINGS, "a", "an", "and"]
     for wordings in WORDINGS.values():
         texts += wordings
@@ -225,11 +225,11 @@ def vocabulary() -> tuple[str, ...]:
 
 
 def sample_suite(
-    counts: Sequence[tuple[SceneType, Split, int]], *, seed: int
+    counts: Sequence[tuple[SceneType, SplitName, int]], *, seed: int
 ) -> tuple[Prompt, ...]:
-    """Draw distinct prompts, `count` for each (type, split); `held_out` has a held-out pair.
+    """Draw `count` distinct prompts for each (type, split, count).
 
-    Raises `ValueError` when so many distinct prompts are not found.
+    Raises `ValueError` if there are not enough distinct prompts.
     """
     rng = random.Random(seed)
     prompts: dict[str, Prompt] = {}

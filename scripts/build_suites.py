@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prompts.formats.native import Header, dump_header, dump_prompt, json_schema
+from prompts.generate import generate
 from prompts.grammar.load import load_grammar
-from prompts.grammar.sample import generate
 from prompts.splits import split_prompts
 from prompts.structure import Prompt
-from prompts.suites import SHIPPED, dump_prompts
+from prompts.suite import SHIPPED, dump_prompts
 from prompts.world import sample_suite
 from t2i_audit.io import write_json, write_text
 
@@ -47,7 +47,7 @@ class Recipe:
     """Share of compositions to withhold."""
 
 
-# A rate over n prompts, each right or wrong in all of its pictures, has a 95% interval of
+# A rate over n prompts, each right or wrong in all of its images, has a 95% interval of
 # +-1.96 sqrt(0.25 / n) at worst; 1,068 prompts put it at 3 points, whatever the number of seeds.
 GRAMMAR_RECIPES = {
     "attributes": Recipe(11, 1080, held_out=0.2),

@@ -31,7 +31,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from prompts.suites import dump_prompts
+from prompts.suite import dump_prompts
 from prompts.world import Content, write
 from t2i_audit.io import write_text
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prompts.suites import Suite, SuiteFormatError, load_suite
+from prompts.suite import Suite, SuiteFormatError, load_suite
 from t2i_audit.errors import SuiteError
 from t2i_audit.io import to_json, write_json
 from t2i_audit.progress import say

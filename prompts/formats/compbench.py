@@ -1,86 +1,53 @@
-"""T2I-CompBench's text files (Huang and others, arXiv 2307.06350), with structure where it is sure.
+"""The text files of T2I-CompBench (Huang and others, arXiv 2307.06350).
 
-A file's name says what its lines test. What is read, and when a line stays text alone:
+The name of a file says what its lines test. A line gets structure only if that is certain:
 
-- ``color``, ``shape``, ``texture``: attributes with the nouns they stand before, each noun an
-  entity; text alone where an attribute's noun is unsure (see `noun_phrases`). Nouns without an
-  attribute are no constituents.
+- ``color``, ``shape``, ``texture``: attributes with the nouns that they precede, each noun an
+  entity; text only if the noun of an attribute is uncertain (see `prompts.english.noun_phrases`).
+  Nouns without an attribute are not constituents.
 - ``spatial``, ``3d_spatial``: two nouns and the relation between them.
 - ``numeracy``: number words with their nouns, and nouns after ``a`` that the file counts elsewhere;
-  text alone where a number's noun is unsure.
-- ``non_spatial``, ``complex``: free sentences, text alone.
+  text only if the noun of a number is uncertain.
+- ``non_spatial``, ``complex``: free sentences, text only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import PurePath
 
+from prompts.english.noun_phrases import Phrase, bound_phrases
 from prompts.errors import SuiteFormatError
-from prompts.formats.imported import Draft, clean
-from prompts.formats.kinds import refuse_other_formats
+from prompts.formats.clean import clean
+from prompts.formats.compbench_words import (
+    ATTRIBUTE_KINDS,
+    RELATIONS,
+    attribute_words,
+    kind_of_attribute,
+)
+from prompts.formats.detect_format import refuse_other_formats
+from prompts.formats.drafts import Draft
 from prompts.formats.notes import Notes
-from prompts.formats.noun_phrases import Phrase, bound_phrases
-from prompts.grammar.vocabulary import NUMBERS, Table, Vocabulary, make_vocabulary
-from prompts.structure import Constituent, Split
+from prompts.inflection import NUMBERS, singular_of
+from prompts.structure import Constituent, SplitName
 
 KINDS = (
     "color", "shape", "texture", "spatial", "3d_spatial", "numeracy", "non_spatial", "complex",
 )  # fmt: skip
-ATTRIBUTE_KINDS = ("color", "shape", "texture")
-# The files of `complex` come in parts, too, named for what their sentences tell.
+# Some files of `complex` come in parts, named after what their sentences describe.
 _NAME = re.compile(
     rf"(?P<kind>{'|'.join(KINDS)})(?:_train|_val|_test)?(?:_(?P<split>seen|unseen))?"
     r"(?:_(?:action|spatial|spatialaction))?"
 )
 
-_ATTRIBUTES = {
-    "colour": "red orange yellow green blue purple pink brown black white grey gold silver beige "
-    "tan golden",
-    "shape": "round circular spherical oval oblong rectangular square cubic triangular pyramidal "
-    "conical cylindrical pentagonal hexagonal octagonal diamond teardrop crescent",
-    "size": "big large small tiny huge tall short long",
-    "texture": "metallic metal wooden fabric leather plastic rubber fluffy glass",
-}
-_SPELLINGS = {"gray": "grey"}
-# Values that may be true of one thing, or that raters take for one another.
-_OVERLAPS = {
-    "colour": (
-        "gold golden yellow", "silver grey", "beige tan brown", "beige white", "orange gold tan",
-    ),
-    "shape": (
-        "round circular spherical oval", "round cylindrical", "round conical", "oval oblong",
-        "oval teardrop", "oblong rectangular cylindrical", "rectangular square cubic",
-        "triangular pyramidal conical", "round teardrop", "circular cylindrical conical",
-        "square diamond", "round crescent", "square pyramidal", "cubic diamond",
-    ),
-    "size": (
-        "big large huge tall long", "small tiny short", "small tall", "small long", "big short",
-        "large short", "tall long", "huge short",
-    ),
-    "texture": (
-        "metallic metal", "fabric leather fluffy", "plastic rubber fabric", "plastic glass",
-        "leather rubber", "plastic metallic", "rubber fluffy",
-    ),
-    "object": (
-        "person man woman boy girl", "couch sofa", "table desk", "bird chicken duck swan",
-        "fish goldfish", "bag backpack suitcase", "boat ship", "car truck", "cup bowl",
-        "picture painting", "phone microphone", "computer television",
-    ),
-}  # fmt: skip
-_RELATIONS = {
-    "on the left of": "left of", "on the right of": "right of", "on the top of": "on top of",
-    "on the bottom of": "at the bottom of", "on side of": "on side of", "next to": "next to",
-    "near": "near", "in front of": "in front of", "behind": "behind", "hidden by": "hidden by",
-}  # fmt: skip
 _RELATED = re.compile(
-    rf"an? (?P<first>[a-z ]+?) (?P<relation>{'|'.join(_RELATIONS)}) an? (?P<second>[a-z ]+)\.?"
+    rf"an? (?P<first>[a-z ]+?) (?P<relation>{'|'.join(RELATIONS)}) an? (?P<second>[a-z ]+)\.?"
 )
-# What no noun contains: a second statement ("a dog near a cat near a bird").
-_STATEMENT = re.compile(rf"\b(?:an?|the|and|{'|'.join(_RELATIONS)})\b")
+# Words of a second statement ("a dog near a cat near a bird"), which no noun contains.
+_STATEMENT = re.compile(rf"\b(?:an?|the|and|{'|'.join(RELATIONS)})\b")
 _NUMBER = "|".join(NUMBERS)
 _COUNTED = re.compile(rf"\b(?P<count>{_NUMBER}|an?) (?P<object>[a-z-]+)\b", re.IGNORECASE)
 _LIST = re.compile(rf"(?:{_NUMBER}) [a-z]+(?:(?:, and |, | and )(?:{_NUMBER}) [a-z]+)*\.?")
@@ -89,19 +56,19 @@ _LIST = re.compile(rf"(?:{_NUMBER}) [a-z]+(?:(?:, and |, | and )(?:{_NUMBER}) [a
 def kind_of(name: str) -> str:
     """What a file of this name tests.
 
-    Raises `SuiteFormatError` for a name that is none of T2I-CompBench's.
+    Raises `SuiteFormatError` for a name that is not one of T2I-CompBench.
     """
     match = _NAME.fullmatch(PurePath(name).stem)
     if match is None:
         raise SuiteFormatError(
             f"{name}: the name does not say what the prompts test; name the file as T2I-CompBench "
-            f"does: {', '.join(KINDS)}, perhaps with _train, _val, _val_seen or _val_unseen"
+            f"does: {', '.join(KINDS)}, optionally with _train, _val, _val_seen or _val_unseen"
         )
     return match["kind"]
 
 
-def split_of(name: str) -> Split | None:
-    """The split that a file's name tells: T2I-CompBench++ holds out the unseen compositions."""
+def split_of(name: str) -> SplitName | None:
+    """The split in the name of a file: T2I-CompBench++ holds out the unseen compositions."""
     match = _NAME.fullmatch(PurePath(name).stem)
     if match is None or match["split"] is None:
         return None
@@ -113,7 +80,7 @@ def read_compbench(
     kind: str,
     *,
     source: str,
-    split: Split | None = None,
+    split: SplitName | None = None,
     notes: Notes | None = None,
 ) -> Iterator[Draft]:
     """The lines of one file of the given kind and split.
@@ -134,7 +101,7 @@ def _drafts(lines: Iterable[str], kind: str, source: str, notes: Notes | None) -
             where = f"{source}, line {number}"
             texts.append((where, clean(line, where=where, notes=notes)))
     if not texts:
-        raise SuiteFormatError(f"{source} is empty; write one prompt a line")
+        raise SuiteFormatError(f"{source} is empty; write one prompt per line")
     counted = _counted_nouns(text for _, text in texts) if kind == "numeracy" else frozenset()
     for where, text in texts:
         if kind in ATTRIBUTE_KINDS:
@@ -147,73 +114,10 @@ def _drafts(lines: Iterable[str], kind: str, source: str, notes: Notes | None) -
             yield Draft(where, text, kind)
 
 
-def compbench_vocabularies(drafts: Sequence[Draft], kind: str) -> dict[str, Vocabulary]:
-    """The words that foils of these drafts are made of."""
-    values: dict[str, set[str]] = {}
-    for draft in drafts:
-        for part in draft.constituents:
-            values.setdefault(part.kind, set()).add(part.value)
-    made = {}
-    for name, own in values.items():
-        if name == "relation":
-            pairs = (
-                ("left of", "right of"),
-                ("on top of", "at the bottom of"),
-                ("in front of", "behind"),
-            )
-            table = Table(
-                tuple(_RELATIONS.values()),
-                role="relation",
-                wordings={value: (words,) for words, value in _RELATIONS.items()},
-                inverse=pairs,
-                symmetric=("on side of", "next to", "near"),
-            )
-        elif name == "count":
-            table = Table(NUMBERS, role="count")
-        elif name == "object":
-            table = Table(
-                tuple(sorted(own)),
-                role="noun",
-                overlaps=(*_present("object", own), *_hypernyms(own)),
-                # Of hundreds of nouns nobody has said which exclude one another.
-                exclusive=kind not in ATTRIBUTE_KINDS,
-                repeat=True,
-            )
-        else:
-            table = Table(tuple(sorted(own)), overlaps=_present(name, own), repeat=True)
-        made[name] = make_vocabulary(name, table, source="T2I-CompBench")
-    return made
-
-
-def _present(kind: str, values: set[str]) -> tuple[tuple[str, ...], ...]:
-    groups = (tuple(v for v in group.split() if v in values) for group in _OVERLAPS.get(kind, ()))
-    return tuple(group for group in groups if len(group) > 1)
-
-
-def _hypernyms(nouns: set[str]) -> Iterator[tuple[str, str]]:
-    """An oak tree is a tree."""
-    for noun in sorted(nouns):
-        words = noun.split()
-        for start in range(1, len(words)):
-            if (head := " ".join(words[start:])) in nouns:
-                yield noun, head
-
-
-@cache
-def _attribute_words() -> dict[str, str]:
-    words = {word: word for group in _ATTRIBUTES.values() for word in group.split()}
-    return words | _SPELLINGS
-
-
-@cache
-def _kind_of_attribute() -> Mapping[str, str]:
-    return {word: kind for kind, group in _ATTRIBUTES.items() for word in group.split()}
-
-
 def _attributed(where: str, text: str, kind: str) -> Draft:
     parts: list[Constituent] = []
     fixed = []
-    for number, phrase in enumerate(bound_phrases(text, _attribute_words()), start=1):
+    for number, phrase in enumerate(bound_phrases(text, attribute_words()), start=1):
         own, noun = _phrase_parts(text, phrase, f"object_{number}")
         parts += [*own, noun]
         if not phrase.has_article:
@@ -225,7 +129,7 @@ def _phrase_parts(text: str, phrase: Phrase, entity: str) -> tuple[list[Constitu
     parts = []
     taken: dict[str, int] = {}
     for value, span in phrase.attributes:
-        kind = _kind_of_attribute()[value]
+        kind = kind_of_attribute()[value]
         taken[kind] = taken.get(kind, 0) + 1
         slot = f"{entity}.{kind}" + (f"_{taken[kind]}" if taken[kind] > 1 else "")
         parts.append(Constituent(slot, kind, value, span.start, span.end, (entity,)))
@@ -239,7 +143,7 @@ def _related(where: str, text: str, kind: str) -> Draft:
     if match is None or any(_STATEMENT.search(match[name]) for name in ("first", "second")):
         return Draft(where, text, kind)
     pair = ("object_1", "object_2")
-    relation = _RELATIONS[match["relation"]]
+    relation = RELATIONS[match["relation"]]
     return Draft(
         where,
         text,
@@ -257,7 +161,7 @@ def _related(where: str, text: str, kind: str) -> Draft:
 
 
 def _counted_nouns(texts: Iterable[str]) -> frozenset[str]:
-    """The nouns of lines that are lists of numbers and nouns and nothing else, singular."""
+    """The singular nouns of lines that consist of numbers and nouns only."""
     nouns = set()
     for text in texts:
         if _LIST.fullmatch(text):
@@ -294,6 +198,4 @@ def _numbered(where: str, text: str, kind: str, counted: frozenset[str]) -> Draf
 def _singular(noun: str, count: str) -> str:
     if count in ("one", "a", "an"):
         return noun
-    from prompts.grammar.vocabulary import singular_of
-
     return singular_of(noun)

@@ -1,13 +1,13 @@
-"""DSG's questions (Cho and others, arXiv 2310.18235), and DPG-Bench's, which have the same form.
+"""The questions of DSG (Cho and others, arXiv 2310.18235) and DPG-Bench, which share one format.
 
-A CSV row holds an item's id, its text, and one proposition of it: a tuple such as ``attribute -
-color (flower, blue)`` or ``relation - spatial (bench, trees, near)``, the propositions it depends
-on, and a question. The rows of an item become one prompt with that id. An entity, attribute, count
-or relation becomes a constituent where its words stand in the text exactly once, in no other's
-words; the rest is left out and counted. Nobody has said which of these words exclude one another,
-so there are no foils. All rows are kept as the metadata ``propositions``.
+A CSV row holds the id and text of an item and one proposition about it: a tuple such as
+``attribute - color (flower, blue)`` or ``relation - spatial (bench, trees, near)``, the
+propositions that it depends on, and a question. The rows of an item become one prompt with its id.
+An entity, attribute, count or relation becomes a constituent if its words occur in the text exactly
+once and in no other constituent; all others are left out and counted. There are no foils, because
+it is unknown which words exclude one another. All rows are kept as the metadata ``propositions``.
 
-DPG-Bench is a folder with a text file for each prompt, named by its id, and such a CSV file.
+DPG-Bench is a folder with one text file per prompt, named after its id, and such a CSV file.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import decode
-from prompts.formats.imported import Draft, clean
-from prompts.formats.kinds import format_of
+from prompts.formats.clean import clean
+from prompts.formats.decode import decode
+from prompts.formats.detect_format import format_of
+from prompts.formats.drafts import Draft
 from prompts.formats.notes import Notes
 from prompts.formats.plain import table_rows
-from prompts.grammar.vocabulary import NUMBERS
+from prompts.inflection import NUMBERS
 from prompts.structure import Constituent
 
 COLUMNS = ("item_id", "text", "tuple")
@@ -37,8 +38,8 @@ _NUMBER_AT_THE_END = re.compile(r"[_-]?\d+$")
 
 
 @dataclass
-class Item:
-    """One prompt and its propositions."""
+class DsgItem:
+    """A prompt and its propositions."""
 
     where: str
     text: str
@@ -46,7 +47,7 @@ class Item:
 
 
 def read_dsg(text: str, *, source: str, notes: Notes | None = None) -> Iterator[Draft]:
-    """The items of the CSV file, in its order; raises `SuiteFormatError` naming the row."""
+    """The items of the CSV file in its order; raises `SuiteFormatError` with the row."""
     notes = notes or Notes()
     for identifier, item in _items(text, source, notes).items():
         yield _draft(identifier, item, "dsg", notes)
@@ -55,7 +56,7 @@ def read_dsg(text: str, *, source: str, notes: Notes | None = None) -> Iterator[
 def read_dpg(folder: Path, *, encoding: str | None = None, notes: Notes) -> Iterator[Draft]:
     """The prompts of DPG-Bench's folder, or of the folder ``prompts`` within it.
 
-    Raises `SuiteFormatError` naming the file.
+    Raises `SuiteFormatError` with the file.
     """
     texts = folder / TEXTS if (folder / TEXTS).is_dir() else folder
     files = sorted(
@@ -65,9 +66,9 @@ def read_dpg(folder: Path, *, encoding: str | None = None, notes: Notes) -> Iter
         raise SuiteFormatError(f"{folder} has no .txt files; DPG-Bench has one for each prompt")
     tables = [folder / TABLE, folder.parent / TABLE, *sorted(folder.glob("*.csv"))]
     table = next((path for path in tables if path.is_file()), None)
-    items: dict[str, Item] = {}
+    items: dict[str, DsgItem] = {}
     if table is None:
-        notes.say(f"no {TABLE} lies beside the prompts, so they came without its questions")
+        notes.add(f"there is no {TABLE} next to the prompts, so they have no questions")
     else:
         items = _items(_read(table, encoding, notes), str(table), notes)
     for path in files:
@@ -78,7 +79,7 @@ def read_dpg(folder: Path, *, encoding: str | None = None, notes: Notes) -> Iter
                 f"{{n}} prompt has no questions in {table.name}",
                 f"{{n}} prompts have no questions in {table.name}",
             )
-        yield _draft(path.stem, Item(str(path), text, item.rows if item else []), "dpg", notes)
+        yield _draft(path.stem, DsgItem(str(path), text, item.rows if item else []), "dpg", notes)
     for _ in items:
         notes.count(
             "{n} item has questions and no text file and was left out",
@@ -93,25 +94,25 @@ def _read(path: Path, encoding: str | None, notes: Notes) -> str:
     except OSError as error:
         raise SuiteFormatError(f"{path} cannot be read: {error.strerror}") from None
     for sentence in own.lines():
-        notes.say(f"{path.name}: {sentence}")
+        notes.add(f"{path.name}: {sentence}")
     return text
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sorts 2 before 10, and numbers before words."""
+    """A key that sorts 2 before 10, and numbers before words."""
     pieces = [piece for piece in re.split("([0-9]+)", path.stem) if piece]
     return [(0, int(each), "") if each.isdecimal() else (1, 0, each) for each in pieces]
 
 
-def _items(text: str, source: str, notes: Notes) -> dict[str, Item]:
+def _items(text: str, source: str, notes: Notes) -> dict[str, DsgItem]:
     columns, rows = table_rows(text, source=source, text_column=COLUMNS[0], notes=notes)
     missing = [name for name in COLUMNS if name not in columns]
     if missing:
         raise SuiteFormatError(
-            f"{source} has no column {missing[0]!r}, and DSG's have {', '.join(COLUMNS)}; try to "
-            f"import it with {format_of(text)}"
+            f"{source} has no column {missing[0]!r}, but files of DSG have {', '.join(COLUMNS)}; "
+            f"try to import it with {format_of(text)}"
         )
-    items: dict[str, Item] = {}
+    items: dict[str, DsgItem] = {}
     for place, row in rows:
         where = f"{source}, {place}"
         if not row["item_id"].strip():
@@ -122,18 +123,19 @@ def _items(text: str, source: str, notes: Notes) -> dict[str, Item]:
         if known is None:
             if not row["text"].strip():
                 raise SuiteFormatError(f"{where}: column 'text' is empty; fill it in")
-            told = clean(row["text"], where=where, notes=notes)
-            items[identifier] = Item(where, told, [own])
+            cleaned = clean(row["text"], where=where, notes=notes)
+            items[identifier] = DsgItem(where, cleaned, [own])
             continue
         if row["text"].strip() and clean(row["text"], where=where) != known.text:
             raise SuiteFormatError(
-                f"{where}: item {identifier!r} had another text before; give each its own item_id"
+                f"{where}: item {identifier!r} had another text before; give each text "
+                "its own item_id"
             )
         known.rows.append(own)
     return items
 
 
-def _draft(identifier: str, item: Item, default: str, notes: Notes) -> Draft:
+def _draft(identifier: str, item: DsgItem, default: str, notes: Notes) -> Draft:
     parts = _constituents(item.text, item.rows, notes)
     return Draft(
         item.where,
@@ -160,7 +162,7 @@ def _constituents(
         key = str(row.get("proposition_id", ""))
         broad, detail = match["broad"], match["detail"].strip()
         if broad == "entity":
-            # A part is told with its owner: "man's hair", "guards' uniform".
+            # A part is named with its owner: "man's hair", "guards' uniform".
             value = re.split(r"(?<=s)' |'s ", words[0])[-1]
             span = _only(text, value, taken)
             if span is not None:
@@ -181,8 +183,8 @@ def _constituents(
                 others.append((broad, span, kind, value.lower(), owners))
         if span is None:
             notes.count(
-                "{n} proposition was not found in its prompt for sure",
-                "{n} propositions were not found in their prompts for sure",
+                "{n} proposition could not be located in its prompt with certainty",
+                "{n} propositions could not be located in their prompts with certainty",
             )
         else:
             taken.append(span)
@@ -190,7 +192,7 @@ def _constituents(
 
 
 def _only(text: str, words: str, taken: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
-    """Where the words stand, if they do once and nothing else stands there."""
+    """The span of the words, if they occur exactly once and outside all spans in `taken`."""
     choices = "|".join(re.escape(each) for each in words.split("|"))
     found = [m.span() for m in re.finditer(rf"(?<!\w)(?:{choices})(?!\w)", text, re.IGNORECASE)]
     if len(found) != 1:
@@ -203,7 +205,7 @@ def _numbered(
     entities: Mapping[str, tuple[int, int, str]],
     others: Sequence[tuple[str, tuple[int, int], str, str, tuple[str, ...]]],
 ) -> tuple[Constituent, ...]:
-    """Constituents with slots by the order of the text."""
+    """Constituents with slots numbered in the order of the text."""
     order = sorted(entities, key=lambda key: entities[key])
     names = {key: f"object_{number}" for number, key in enumerate(order, start=1)}
     parts = [

@@ -1,10 +1,10 @@
 """GenEval's ``evaluation_metadata.jsonl`` (Ghosh, Hajishirzi and Schmidt, arXiv 2310.11513).
 
-A row holds ``tag``, ``include`` (``class``, ``count``, perhaps ``color`` and ``position``, which is
-a relation and the index of an earlier clause), perhaps ``exclude``, and ``prompt``. Each clause
-becomes an entity: its class is the noun, a colour and a count of more than one are constituents
-where the text says them, and a position becomes the relation. A row keeps its structure only if
-`facts_of` gives back the row itself.
+A row holds ``tag``, ``include`` (clauses of ``class``, ``count``, optional ``color`` and optional
+``position``, which is a relation and the index of an earlier clause), optional ``exclude``, and
+``prompt``. Each clause becomes an entity: its class is the noun, a colour and a count above one
+become constituents if the text contains them, and a position becomes the relation. A row keeps its
+structure only if `facts_of` reproduces the row.
 """
 
 from __future__ import annotations
@@ -17,19 +17,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.imported import Draft, clean
-from prompts.formats.kinds import format_of
+from prompts.formats.clean import clean
+from prompts.formats.detect_format import format_of
+from prompts.formats.drafts import Draft
+from prompts.formats.metadata import as_metadata
 from prompts.formats.notes import Notes
-from prompts.formats.rows import TEXT_ONLY, as_metadata
-from prompts.grammar.vocabulary import (
-    NUMBERS,
-    Table,
-    Vocabulary,
-    make_vocabulary,
-    number_of,
-    plural_of,
-)
+from prompts.formats.rows import TEXT_ONLY
+from prompts.inflection import NUMBERS, number_of, plural_of
 from prompts.structure import Constituent, Prompt
+from prompts.vocabulary import Table, Vocabulary, make_vocabulary
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -50,9 +46,9 @@ _ATTRIBUTES = ("colour", "count")
 def read_geneval(
     lines: Iterable[str], *, source: str, notes: Notes | None = None
 ) -> Iterator[Draft]:
-    """The rows of a metadata file; what else they hold is kept as metadata, an ``id`` as the id.
+    """The rows of a metadata file; an ``id`` becomes the id, and all other fields become metadata.
 
-    Raises `SuiteFormatError` naming the row, for what is no such metadata.
+    Raises `SuiteFormatError` with the line and the field of a faulty row.
     """
     from pydantic import ValidationError
 
@@ -66,11 +62,11 @@ def read_geneval(
             row = _row_type().validate_json(line)
         except ValidationError as error:
             first = error.errors()[0]
-            place = ".".join(str(step) for step in first["loc"]) or "the row"
+            field = ".".join(str(step) for step in first["loc"]) or "the row"
             found = format_of(line)
             hint = "" if found in ("geneval", "text") else f"; try to import it with {found}"
             raise SuiteFormatError(
-                f"{where}: {place}: {first['msg']}; GenEval's rows have tag, include and prompt"
+                f"{where}: {field}: {first['msg']}; GenEval's rows have tag, include and prompt"
                 f"{hint}"
             ) from None
         text = clean(row["prompt"], where=where, notes=notes)
@@ -84,13 +80,13 @@ def read_geneval(
             id=clean(str(identifier), where=f"{where}, id") if identifier is not None else "",
             metadata=as_metadata(others, where=where),
         )
-        yield draft if _says_the_same(draft, row) else replace(draft, constituents=())
+        yield draft if _is_reproduced(draft, row) else replace(draft, constituents=())
     if empty:
-        raise SuiteFormatError(f"{source} is empty; GenEval's metadata has one JSON object a line")
+        raise SuiteFormatError(f"{source} is empty; write one JSON object per line")
 
 
 def geneval_vocabularies(drafts: Sequence[Draft]) -> dict[str, Vocabulary]:
-    """The words that foils of these drafts are made of: the file's classes, GenEval's colours."""
+    """The vocabularies for foils of these drafts: the classes of the file, GenEval's colours."""
     nouns = {part.value for d in drafts for part in d.constituents if part.kind == "object"}
     colours = {part.value for d in drafts for part in d.constituents if part.kind == "colour"}
     tables = {
@@ -112,7 +108,7 @@ def geneval_vocabularies(drafts: Sequence[Draft]) -> dict[str, Vocabulary]:
 
 
 def facts_of(prompt: Prompt | Draft) -> dict[str, Any] | None:
-    """The metadata row of a prompt, or None where the format cannot say what it says."""
+    """The metadata row of a prompt, or None if the format cannot express its structure."""
     entities: dict[str, list[Constituent]] = {}
     relation: Constituent | None = None
     for part in sorted(prompt.constituents, key=lambda part: part.start):
@@ -143,7 +139,7 @@ def facts_of(prompt: Prompt | Draft) -> dict[str, Any] | None:
 
 
 def write_geneval(prompts: Iterable[Prompt]) -> Iterator[str | None]:
-    """A line for each prompt, or None where the format cannot say it."""
+    """A line for each prompt, or None if the format cannot express it."""
     for prompt in prompts:
         row = facts_of(prompt)
         yield json.dumps(row, ensure_ascii=False) + "\n" if row else None
@@ -151,19 +147,22 @@ def write_geneval(prompts: Iterable[Prompt]) -> Iterator[str | None]:
 
 def _clause(parts: Sequence[Constituent]) -> dict[str, Any] | None:
     nouns = [part for part in parts if part.kind not in _ATTRIBUTES]
-    said = {part.kind: part.value for part in parts if part.kind in _ATTRIBUTES}
-    if len(nouns) != 1 or len(said) + 1 != len(parts):
+    attributes = {part.kind: part.value for part in parts if part.kind in _ATTRIBUTES}
+    if len(nouns) != 1 or len(attributes) + 1 != len(parts):
         return None
-    clause: dict[str, Any] = {"class": nouns[0].value, "count": number_of(said.get("count", "one"))}
-    if "colour" in said:
-        clause["color"] = said["colour"]
+    clause: dict[str, Any] = {
+        "class": nouns[0].value,
+        "count": number_of(attributes.get("count", "one")),
+    }
+    if "colour" in attributes:
+        clause["color"] = attributes["colour"]
     return clause
 
 
-def _says_the_same(draft: Draft, row: Mapping[str, Any]) -> bool:
-    said = facts_of(draft)
-    # Through JSON, so that tuples and lists compare as what they are in the file.
-    return said is not None and json.loads(json.dumps(said)) == json.loads(
+def _is_reproduced(draft: Draft, row: Mapping[str, Any]) -> bool:
+    facts = facts_of(draft)
+    # Through JSON, so that tuples and lists compare equal.
+    return facts is not None and json.loads(json.dumps(facts)) == json.loads(
         json.dumps({**row, "prompt": draft.text})
     )
 
@@ -171,7 +170,7 @@ def _says_the_same(draft: Draft, row: Mapping[str, Any]) -> bool:
 def _constituents(
     text: str, include: Sequence[Mapping[str, Any]]
 ) -> tuple[Constituent, ...] | None:
-    """The spans of the clauses, in the order in which the text names them."""
+    """The spans of the clauses, in the order of the text."""
     order = list(range(len(include)))
     position = next((c["position"] for c in include if c.get("position")), None)
     if position is not None:
@@ -201,11 +200,11 @@ def _phrase(text: str, at: int, clause: Mapping[str, Any], entity: str) -> list[
     noun, count, colour = clause["class"], clause["count"], clause.get("color")
     if not noun.strip():
         return None
-    # The file makes its plurals by adding an s, whatever the noun.
+    # GenEval forms every plural by appending an s.
     forms = [noun] if count == 1 else [plural_of(noun), f"{noun}es", f"{noun}s", noun]
     words = "|".join(re.escape(form) for form in forms)
     number = rf"(?P<count>{NUMBERS[count - 1]}) " if 1 <= count <= len(NUMBERS) else ""
-    # One is usually said by the article.
+    # A count of one is usually expressed by the article.
     number = f"(?:{number})?" if count == 1 else number
     tint = rf"(?P<colour>{re.escape(colour)}) " if colour else ""
     pattern = re.compile(rf"\b{number}{tint}(?P<object>{words})\b", re.IGNORECASE)
@@ -227,7 +226,7 @@ def _row_type() -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
     from typing_extensions import TypedDict
 
-    # `class` is no name in Python, so this one cannot be written as a class.
+    # `class` is a keyword in Python, so this type cannot be written as a class.
     clause = TypedDict(
         "clause",
         {
@@ -238,10 +237,10 @@ def _row_type() -> TypeAdapter[Any]:
         },
     )
 
-    class Row(TypedDict):
+    class GenEvalRow(TypedDict):
         tag: str
         include: list[clause]
         exclude: NotRequired[list[clause]]
         prompt: str
 
-    return TypeAdapter(Row)
+    return TypeAdapter(GenEvalRow)

@@ -1,9 +1,9 @@
 """GenEval 2's ``geneval2_data.jsonl`` (Kamath and others, arXiv 2512.16853).
 
 A row holds ``prompt``, ``atom_count``, and for each atom a question with its answer (``vqa_list``)
-and the skill it tests (``skills``). The atoms come in the order of the text: count, attributes and
-object of each thing, and between things a position or a verb. A prompt gets its structure only if
-the atoms, put together again, are the whole of its text; questions and skills are kept as metadata.
+and the skill it tests (``skills``). The atoms follow the order of the text: count, attributes and
+noun of each object, and between objects a position or a verb. A prompt gets structure only if its
+atoms account for the whole text. Questions and skills are kept as metadata.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.imported import Draft, clean
+from prompts.formats.clean import clean
+from prompts.formats.detect_format import format_of
+from prompts.formats.drafts import Draft
 from prompts.formats.json_rows import json_rows
-from prompts.formats.kinds import format_of
+from prompts.formats.metadata import as_metadata
 from prompts.formats.notes import Notes
-from prompts.formats.rows import as_metadata
-from prompts.grammar.vocabulary import (
-    NUMBERS,
-    Table,
-    Vocabulary,
-    make_vocabulary,
-    plural_of,
-    singular_of,
-)
+from prompts.inflection import NUMBERS, plural_of, singular_of
 from prompts.structure import Constituent
+from prompts.vocabulary import Table, Vocabulary, make_vocabulary
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _KINDS = {
     "colour": "red orange yellow green blue purple pink brown black white grey gray",
@@ -43,46 +43,49 @@ _SYMMETRIC_VERBS = ("playing with",)
 
 _MANY = re.compile(r"How many (?P<nouns>[\w -]+) are in the image\?")
 _LINK = re.compile(rf" (?P<words>[a-z ]+?) (?=(?:an?|{'|'.join(NUMBERS)}) )")
-_IS = re.compile(r"(?:Is|Are) the (?P<said>[\w -]+)\?")
+_IS = re.compile(r"(?:Is|Are) the (?P<words>[\w -]+)\?")
 
 
 @dataclass
-class _Thing:
-    """One thing of a prompt, as its atoms tell."""
+class _AtomGroup:
+    """The atoms of one object."""
 
     count: str
     nouns: str
-    """Its noun in the plural, as the question has it."""
+    """Its noun in the plural, as in the question."""
     attributes: list[str] = field(default_factory=list)
     link: str | None = None
-    """The position or verb between it and the thing after it."""
+    """The position or verb between this object and the next."""
 
 
 def read_geneval2(text: str, *, source: str, notes: Notes | None = None) -> Iterator[Draft]:
-    """The rows of the file; raises `SuiteFormatError` naming the line."""
+    """The rows of the file.
+
+    Raises `SuiteFormatError` with the line and the field of a faulty row.
+    """
+    from pydantic import ValidationError
+
     for place, row in json_rows(text, source=source, notes=notes):
         where = f"{source}, {place}"
-        prompt, pairs, skills = row.get("prompt"), row.get("vqa_list"), row.get("skills")
-        if not (
-            isinstance(prompt, str)
-            and isinstance(pairs, list)
-            and isinstance(skills, list)
-            and all(_is_pair(pair) for pair in pairs)
-        ):
+        try:
+            checked = _row_type().validate_python(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(step) for step in first["loc"])
             found = format_of(text)
             hint = "" if found in ("geneval2", "text") else f"; try to import it with {found}"
             raise SuiteFormatError(
-                f"{where} is no row of GenEval 2, which has prompt, vqa_list (pairs of a question "
-                f"and an answer) and skills{hint}"
-            )
-        cleaned = clean(prompt, where=where, notes=notes)
+                f"{where}: {field}: {first['msg']}; rows of GenEval 2 have prompt, vqa_list (pairs "
+                f"of a question and an answer) and skills{hint}"
+            ) from None
+        cleaned = clean(checked["prompt"], where=where, notes=notes)
         atoms = row.get("atom_count")
         identifier = row.get("id")
         yield Draft(
             where,
             cleaned,
             f"atoms_{atoms}" if isinstance(atoms, int) else "atoms",
-            _constituents(cleaned, _things(pairs, skills)),
+            _constituents(cleaned, _atom_groups(checked["vqa_list"], checked["skills"])),
             id="" if identifier is None else clean(str(identifier), where=f"{where}, id"),
             metadata=as_metadata(
                 {key: row[key] for key in row if key not in ("prompt", "id")}, where=where
@@ -91,7 +94,7 @@ def read_geneval2(text: str, *, source: str, notes: Notes | None = None) -> Iter
 
 
 def geneval2_vocabularies(drafts: Sequence[Draft]) -> dict[str, Vocabulary]:
-    """The words that foils of these drafts are made of."""
+    """The vocabularies for foils of these drafts."""
     values: dict[str, set[str]] = {}
     for draft in drafts:
         for part in draft.constituents:
@@ -121,57 +124,70 @@ def geneval2_vocabularies(drafts: Sequence[Draft]) -> dict[str, Vocabulary]:
 
 
 def _beside(value: str, own: set[str]) -> tuple[tuple[str, str], ...]:
-    """A value that may be true along with any other: a toy may be a dog, stripes may sparkle."""
+    """Pairs of a value that is compatible with every other: a toy may be a dog."""
     return tuple((value, other) for other in sorted(own) if value in own and other != value)
 
 
-def _is_pair(pair: object) -> bool:
-    return isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
+@cache
+def _row_type() -> TypeAdapter[Any]:
+    from pydantic import ConfigDict, Field, TypeAdapter
+    from typing_extensions import TypedDict
+
+    class GenEval2Row(TypedDict):
+        __pydantic_config__ = ConfigDict(strict=True)  # type: ignore[misc]
+
+        prompt: str
+        vqa_list: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
+        skills: list[Any]
+
+    return TypeAdapter(GenEval2Row)
 
 
-def _things(pairs: Sequence[Sequence[str]], skills: Sequence[object]) -> list[_Thing] | None:
+def _atom_groups(
+    pairs: Sequence[Sequence[str]], skills: Sequence[object]
+) -> list[_AtomGroup] | None:
     if len(pairs) != len(skills):
         return None
-    things: list[_Thing] = []
+    groups: list[_AtomGroup] = []
     for (question, answer), skill in zip(pairs, skills, strict=True):
-        many, said = _MANY.fullmatch(question), _IS.fullmatch(question)
+        many, asked = _MANY.fullmatch(question), _IS.fullmatch(question)
         if skill == "count" and many:
-            things.append(_Thing(answer, many["nouns"]))
-        elif skill == "object" and things:
+            groups.append(_AtomGroup(answer, many["nouns"]))
+        elif skill == "object" and groups:
             continue
-        elif skill == "attribute" and things and said:
-            things[-1].attributes.append(said["said"].rsplit(" ", 1)[-1])
-        elif skill in ("position", "verb") and things and said and things[-1].link is None:
-            things[-1].link = said["said"]
+        elif skill == "attribute" and groups and asked:
+            groups[-1].attributes.append(asked["words"].rsplit(" ", 1)[-1])
+        elif skill in ("position", "verb") and groups and asked and groups[-1].link is None:
+            groups[-1].link = asked["words"]
         else:
             return None
-    return things
+    return groups
 
 
-def _constituents(text: str, things: Sequence[_Thing] | None) -> tuple[Constituent, ...]:
-    """The parts of the text, if the things and their links are the whole of it."""
-    if not things:
+def _constituents(text: str, groups: Sequence[_AtomGroup] | None) -> tuple[Constituent, ...]:
+    """The parts of the text, or none if the groups and their links are not all of it."""
+    if not groups:
         return ()
     parts: list[Constituent] = []
-    links = sum(thing.link is not None for thing in things)
+    links = sum(group.link is not None for group in groups)
     at = 0
-    for number, thing in enumerate(things, start=1):
-        own = _phrase(text, at, thing, f"object_{number}")
+    for number, group in enumerate(groups, start=1):
+        own = _phrase(text, at, group, f"object_{number}")
         if own is None:
             return ()
         parts += own
         at = own[-1].end
-        if number == len(things):
+        if number == len(groups):
             break
-        if thing.link is None:
+        if group.link is None:
             match = re.compile(r",? and |, ").match(text, at)
             if match is None:
                 return ()
             at = match.end()
             continue
         match = _LINK.match(text, at)
-        # The question has the same words between the two nouns.
-        if match is None or f" {match['words']} the " not in thing.link:
+        # The question repeats the words between the two nouns.
+        if match is None or f" {match['words']} the " not in group.link:
             return ()
         slot = "relation" if links == 1 else f"relation_{number}"
         value = _RELATIONS.get(match["words"])
@@ -182,28 +198,28 @@ def _constituents(text: str, things: Sequence[_Thing] | None) -> tuple[Constitue
     return tuple(parts) if text[at:] in ("", ".") else ()
 
 
-def _phrase(text: str, at: int, thing: _Thing, entity: str) -> list[Constituent] | None:
-    single = thing.count == "one"
-    if not single and thing.count not in NUMBERS:
+def _phrase(text: str, at: int, group: _AtomGroup, entity: str) -> list[Constituent] | None:
+    single = group.count == "one"
+    if not single and group.count not in NUMBERS:
         return None
-    if any(word not in _KIND_OF for word in thing.attributes):
+    if any(word not in _KIND_OF for word in group.attributes):
         return None
-    number = r"(?:an?|one)" if single else f"(?P<count>{thing.count})"
-    words = "".join(f" (?P<attribute_{i}>{word})" for i, word in enumerate(thing.attributes))
-    noun = r"[\w-]+(?: [\w-]+)??" if single else re.escape(thing.nouns)
+    number = r"(?:an?|one)" if single else f"(?P<count>{group.count})"
+    words = "".join(f" (?P<attribute_{i}>{word})" for i, word in enumerate(group.attributes))
+    noun = r"[\w-]+(?: [\w-]+)??" if single else re.escape(group.nouns)
     match = re.compile(f"{number}{words} (?P<noun>{noun})(?= |,|\\.|$)").match(text, at)
     if match is None:
         return None
     found = match["noun"]
-    if single and thing.nouns not in (found, plural_of(found), f"{found}s", f"{found}es"):
+    if single and group.nouns not in (found, plural_of(found), f"{found}s", f"{found}es"):
         return None
-    value = found if single else singular_of(thing.nouns)
+    value = found if single else singular_of(group.nouns)
     parts = []
     if not single:
         parts.append(
-            Constituent(f"{entity}.count", "count", thing.count, *match.span("count"), (entity,))
+            Constituent(f"{entity}.count", "count", group.count, *match.span("count"), (entity,))
         )
-    for i, word in enumerate(thing.attributes):
+    for i, word in enumerate(group.attributes):
         kind = _KIND_OF[word]
         parts.append(
             Constituent(f"{entity}.{kind}", kind, word, *match.span(f"attribute_{i}"), (entity,))

@@ -1,9 +1,9 @@
-"""The native format: JSON Lines, one prompt with its whole structure a line.
+"""The native format: JSON Lines with one prompt and its structure per line.
 
-The first line may be a header, ``{"header": {...}}``, that says where the prompts come from; every
-other line is a `Prompt`, or blank. `prompts/formats/schema.json` is the JSON schema of a line,
-version `SCHEMA_VERSION`, made from the types by pydantic. Reading and writing are streams: a
-million prompts take no more memory than one.
+The first line may be a header, ``{"header": {...}}``, with the origin of the prompts. Every other
+line is a `Prompt`, or blank. `prompts/formats/schema.json` is the JSON schema of a line, version
+`SCHEMA_VERSION`, generated from the types by pydantic. Reading and writing are streams: a million
+prompts take no more memory than one.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from json.encoder import encode_basestring as quoted
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from prompts.controls import Control
 from prompts.errors import SuiteFormatError
-from prompts.plausibility import Control
 from prompts.splits import Certificate
 from prompts.structure import Constituent, Prompt, slot_fault
 
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 HEADER = '{"header"'
-# Marks that turn the direction of text around, and so hide what a prompt says.
+# Marks that change the direction of text and thereby can hide what a prompt says.
 _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _CONTROL = frozenset(("Cc", "Cs", "Zl", "Zp"))
 
 
 @dataclass(frozen=True)
 class Header:
-    """Where the prompts of a file come from."""
+    """The origin of the prompts of a file."""
 
     schema_version: int = SCHEMA_VERSION
     source: str = ""
-    """The grammar's name and hash, or the file that was imported."""
+    """The name and hash of the grammar, or the name of the imported file."""
     licence: str = ""
     seed: int | None = None
     balance: str = ""
-    """How generated prompts were drawn; see `prompts.grammar.sample.generate`."""
+    """How prompts were drawn from a grammar; see `prompts.generate.generate`."""
     control: Control | None = None
-    """What was done against odd and rare words."""
+    """Controls for implausible and rare words."""
     certificate: Certificate | None = None
-    """Of the split, where there is one."""
+    """The certificate of the split, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class HeaderLine:
 
 
 def read_header(lines: Iterable[str], *, source: str) -> tuple[Header | None, Iterator[str]]:
-    """The header, if the first line is one, and the lines themselves, header included.
+    """The header, if there is one, and all lines including the header.
 
-    Raises `SuiteFormatError` for a header that cannot be read.
+    Raises `SuiteFormatError` for a faulty header.
     """
     from pydantic import ValidationError
 
@@ -74,14 +74,14 @@ def read_header(lines: Iterable[str], *, source: str) -> tuple[Header | None, It
         raise SuiteFormatError(f"{source}, line 1: {_first_fault(error)}") from None
     if header.schema_version > SCHEMA_VERSION:
         raise SuiteFormatError(
-            f"{source} is of schema version {header.schema_version}, and this program reads up to "
-            f"{SCHEMA_VERSION}; update it"
+            f"{source} has schema version {header.schema_version}, but this program reads at most "
+            f"{SCHEMA_VERSION}; update t2i-audit"
         )
     return header, chain([first], stream)
 
 
 def read_lines(lines: Iterable[str], *, source: str) -> Iterator[Prompt]:
-    """The prompts of a file's lines, each checked; ids are not compared.
+    """The prompts of a file, each checked by itself; ids are not compared.
 
     Raises `SuiteFormatError` for an empty file and for the first faulty line.
     """
@@ -96,7 +96,7 @@ def read_lines(lines: Iterable[str], *, source: str) -> Iterator[Prompt]:
         try:
             prompt = validate(line)
         except ValidationError as error:
-            hint = foreign_hint(line) if first else ""
+            hint = import_hint(line) if first else ""
             raise SuiteFormatError(
                 f"{source}, line {number}: {_first_fault(error)}{hint}"
             ) from None
@@ -106,16 +106,16 @@ def read_lines(lines: Iterable[str], *, source: str) -> Iterator[Prompt]:
             raise SuiteFormatError(f"{source}, line {number}: {fault}")
         yield prompt
     if empty:
-        raise SuiteFormatError(f"{source} is empty; write one prompt a line as JSON")
+        raise SuiteFormatError(f"{source} is empty; write one prompt per line as JSON")
 
 
 def file_lines(path: Path, *, source: str) -> Iterator[str]:
     """The lines of a file, one at a time.
 
-    Raises `SuiteFormatError` when it cannot be read or is not text.
+    Raises `SuiteFormatError` if it cannot be read or is not text.
     """
     try:
-        # Editors of Windows put a byte order mark first, which is no part of the text.
+        # Windows editors write a byte order mark, which is not part of the text.
         with path.open(encoding="utf-8-sig", newline="\n") as file:
             yield from stream_lines(file, source=source)
     except OSError as error:
@@ -123,7 +123,7 @@ def file_lines(path: Path, *, source: str) -> Iterator[str]:
 
 
 def stream_lines(file: TextIO, *, source: str) -> Iterator[str]:
-    """The lines of an open file; raises `SuiteFormatError` where they are not text."""
+    """The lines of an open file; raises `SuiteFormatError` if they are not text."""
     try:
         for number, line in enumerate(file):
             yield line if number else line.removeprefix("\ufeff")
@@ -147,7 +147,7 @@ def fault_of(prompt: Prompt) -> str | None:
         if part.start < last:
             return (
                 f"span {part.start}-{part.end} of {part.slot!r} overlaps the one before it, "
-                f"{before!r}; give each its own words"
+                f"{before!r}; give each constituent its own words"
             )
         if part.slot in slots:
             return f"slot {part.slot!r} is filled twice"
@@ -160,7 +160,7 @@ def fault_of(prompt: Prompt) -> str | None:
         if fault:
             return f"foil {foil.change!r} {fault}"
         if foil.text == prompt.text:
-            return f"foil {foil.change!r} is the prompt itself"
+            return f"foil {foil.change!r} is identical to the prompt"
     return None
 
 
@@ -174,12 +174,12 @@ def text_fault(text: str) -> str | None:
         if unicodedata.category(character) in _CONTROL or character in _DIRECTION:
             return f"has a control character (U+{ord(character):04X}); write plain text"
     if not unicodedata.is_normalized("NFC", text):
-        return "is not in Unicode's composed form (NFC), on which spans rest; import it anew"
+        return "is not in Unicode's composed form (NFC), which spans refer to; import it again"
     return None
 
 
 def dump_prompt(prompt: Prompt) -> str:
-    """One line of a file, line break included."""
+    """The line of a prompt, with its line break."""
     parts = ", ".join([_part(part) for part in prompt.constituents])
     foils = ", ".join(
         [
@@ -208,7 +208,7 @@ def _part(part: Constituent) -> str:
 
 
 def dump_header(header: Header) -> str:
-    """The first line of a file, line break included; what is empty is left out."""
+    """The header line, with its line break; empty fields are left out."""
     given = {key: value for key, value in asdict(header).items() if value not in (None, "")}
     return json.dumps({"header": given}, ensure_ascii=False) + "\n"
 
@@ -235,15 +235,15 @@ def _header_type() -> TypeAdapter[HeaderLine]:
     return TypeAdapter(HeaderLine)
 
 
-def foreign_hint(line: str) -> str:
-    """What to do with a file whose first line is no prompt of a suite."""
-    from prompts.formats.kinds import format_of
+def import_hint(line: str) -> str:
+    """A suggestion for a file whose first line is not a prompt of a suite."""
+    from prompts.formats.detect_format import format_of
 
     found = format_of(line)
-    return f"; if it is another format, take it in with `t2i-audit prompts import {found}`"
+    return f"; if it is in another format, import it with `t2i-audit prompts import {found}`"
 
 
 def _first_fault(error: Any) -> str:
     first = error.errors()[0]
-    place = ".".join(str(step) for step in first["loc"]) or "the row"
-    return f"{place}: {first['msg']}"
+    field = ".".join(str(step) for step in first["loc"]) or "the row"
+    return f"{field}: {first['msg']}"

@@ -1,4 +1,4 @@
-"""What was done to a file on its way in that a reader must know, and how often."""
+"""Notes about an import: what was changed or detected, and how often."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Notes:
-    """Sentences about one file: some about the whole of it, some that are counted."""
+    """Notes about one file: sentences about the whole file, and counted sentences."""
 
     sentences: list[str] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """How often each happened, by its wording for one and for several."""
+    """How often each event occurred, by its wording for one and for several."""
 
-    def say(self, sentence: str) -> None:
-        """Note something about the whole file, once."""
+    def add(self, sentence: str) -> None:
+        """Add a note about the whole file, unless it is there already."""
         if sentence not in self.sentences:
             self.sentences.append(sentence)
 
     def count(self, one: str, several: str) -> None:
-        """Note something that happened once more; ``{n}`` in the wordings is the number."""
+        """Count one more event; ``{n}`` in the wordings stands for the number."""
         self.counts[one, several] += 1
 
     def lines(self) -> list[str]:
-        """All of it, as sentences without a full stop."""
+        """All notes, without a full stop at the end."""
         counted = [
             (one if number == 1 else several).format(n=f"{number:,}")
             for (one, several), number in self.counts.items()

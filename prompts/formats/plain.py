@@ -1,4 +1,4 @@
-"""Plain text, one prompt a line, and tables (CSV, TSV) with named columns."""
+"""Plain text with one prompt per line, and tables (CSV, TSV) with named columns."""
 
 from __future__ import annotations
 
@@ -9,28 +9,37 @@ from itertools import chain
 from typing import Literal
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import TOLD, delimiter_of, tell_delimiter
-from prompts.formats.imported import Draft, clean
-from prompts.formats.kinds import format_of, json_of, refuse_other_formats, tell_marks
+from prompts.formats.clean import clean
+from prompts.formats.detect_format import format_of, json_of, note_line_marks, refuse_other_formats
+from prompts.formats.drafts import Draft
 from prompts.formats.notes import Notes
-from prompts.formats.rows import COLUMNS, METADATA, TEXT_ONLY, Names, Row, from_rows, to_flat_row
+from prompts.formats.rows import (
+    COLUMNS,
+    METADATA,
+    TEXT_ONLY,
+    ColumnNames,
+    TableRow,
+    from_rows,
+    to_flat_row,
+)
+from prompts.formats.tables import SEPARATOR_LINE, delimiter_of, note_delimiter
 from prompts.structure import Prompt
 
 _DSG = ("item_id", "tuple")  # columns that only such a file has
 _Record = tuple[int, list[str]]
-"""The line it starts at, and its cells."""
+"""The line that it starts at, and its cells."""
 
 
 def read_text(lines: Iterable[str], *, source: str, notes: Notes | None = None) -> Iterator[Draft]:
-    """A prompt a line; blank lines are skipped.
+    """One prompt per line; blank lines are skipped.
 
-    Raises `SuiteFormatError` naming the line, for an empty file, for control characters, and for
-    lines that are JSON or a table.
+    Raises `SuiteFormatError` for an empty file, for control characters, and for lines that are JSON
+    or a table.
     """
     lines = list(lines)
     refuse_other_formats(lines, source=source)
     if notes is not None:
-        tell_marks(lines, notes)
+        note_line_marks(lines, notes)
     empty = True
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -38,14 +47,14 @@ def read_text(lines: Iterable[str], *, source: str, notes: Notes | None = None) 
             where = f"{source}, line {number}"
             yield Draft(where, clean(line, where=where, notes=notes), TEXT_ONLY)
     if empty:
-        raise SuiteFormatError(f"{source} is empty; write one prompt a line")
+        raise SuiteFormatError(f"{source} is empty; write one prompt per line")
 
 
 def read_csv(
     lines: Iterable[str],
     *,
     source: str,
-    names: Names | None = None,
+    names: ColumnNames | None = None,
     delimiter: str | None = None,
     notes: Notes | None = None,
 ) -> Iterator[Draft | Prompt]:
@@ -54,14 +63,14 @@ def read_csv(
     Args:
         lines: the file's text, in pieces of any length.
         source: the file, for messages.
-        names: of the columns to read.
-        delimiter: between cells; if None, it is detected.
-        notes: told what was detected and left out.
+        names: the columns to read.
+        delimiter: the character between cells; detected if None.
+        notes: receives what was detected and left out.
 
     Raises:
-        SuiteFormatError: naming the row and its line.
+        SuiteFormatError: with the row and its line.
     """
-    names, notes = names or Names(), notes or Notes()
+    names, notes = names or ColumnNames(), notes or Notes()
     columns, rows = table_rows(
         "".join(lines), source=source, text_column=names.text, delimiter=delimiter, notes=notes
     )
@@ -75,33 +84,35 @@ def table_rows(
     notes: Notes,
     text_column: str | None = None,
     delimiter: str | None = None,
-) -> tuple[list[str], Iterator[Row]]:
+) -> tuple[list[str], Iterator[TableRow]]:
     """The columns and the rows of a table; see `read_csv`."""
     if not text.strip():
-        raise SuiteFormatError(f"{source} is empty; a CSV file starts with its columns' names")
+        raise SuiteFormatError(
+            f"{source} is empty; a CSV file starts with the names of its columns"
+        )
     first = text.lstrip().splitlines()[0]
     if json_of(first) is not None or json_of(text) is not None:
         raise SuiteFormatError(f"{source} is JSON, not a table; import it with {format_of(text)}")
-    told = TOLD.match(text)
-    if told is not None:
-        # Its line's end stays, so that lines are counted as they are in the file.
-        text = text[told.end("delimiter") :]
+    declared = SEPARATOR_LINE.match(text)
+    if declared is not None:
+        # The line break stays, so that line numbers are those of the file.
+        text = text[declared.end("delimiter") :]
     if delimiter is None:
-        delimiter = told["delimiter"] if told else delimiter_of(text, text_column)
-        tell_delimiter(delimiter, notes)
+        delimiter = declared["delimiter"] if declared else delimiter_of(text, text_column)
+        note_delimiter(delimiter, notes)
     records = _records(text, delimiter, source)
     columns = _columns(records[0][1], source)
     if text_column != _DSG[0] and set(_DSG) <= set(columns):
-        notes.say("it looks like DSG's questions; dsg imports them as one prompt an item")
+        notes.add("it looks like DSG's questions; import it with dsg to get one prompt per item")
     if len(records) == 1:
-        raise SuiteFormatError(f"{source} has no rows beneath its columns' names")
+        raise SuiteFormatError(f"{source} has no rows below the names of its columns")
     return columns, _rows(records[1:], columns, source, notes)
 
 
 def _records(text: str, delimiter: str, source: str) -> list[_Record]:
     if delimiter != "\t":
         return _parsed(text, delimiter, source)
-    # Most files with tabs know no quotation marks, so that a cell may well start with one.
+    # Most files with tabs do not use quoting, so a cell may start with a quotation mark.
     plain = _parsed(text, delimiter, source, quoting=csv.QUOTE_NONE)
     if len({len(cells) for _, cells in plain}) == 1:
         try:
@@ -116,7 +127,7 @@ def _records(text: str, delimiter: str, source: str) -> list[_Record]:
 def _parsed(
     text: str, delimiter: str, source: str, *, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
 ) -> list[_Record]:
-    """The records that are not blank lines; raises `SuiteFormatError` naming the line."""
+    """The records without blank lines; raises `SuiteFormatError` with the line."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, strict=True, quoting=quoting
     )
@@ -130,11 +141,14 @@ def _parsed(
     except csv.Error as error:
         limit = csv.field_size_limit()
         if "field limit" in str(error):
-            reason = f"a cell has more than {limit:,} characters; is a quotation mark not closed?"
+            reason = (
+                f"a cell has more than {limit:,} characters; check for a quotation mark that is "
+                "never closed"
+            )
         elif "end of data" in str(error):
             reason = "a quotation mark is never closed; close it, or double it inside a cell"
         else:
-            reason = f"{error}; put a cell with quotation marks in such, and double those inside"
+            reason = f"{error}; quote a cell that contains quotation marks, and double those inside"
         raise SuiteFormatError(f"{source}, line {line}: {reason}") from None
     return records
 
@@ -149,15 +163,15 @@ def _columns(header: Sequence[str], source: str) -> list[str]:
 
 def _rows(
     records: Iterable[_Record], columns: Sequence[str], source: str, notes: Notes
-) -> Iterator[Row]:
+) -> Iterator[TableRow]:
     for number, (line, cells) in enumerate(records, start=1):
         place = f"row {number} (line {line})"
         if len(cells) > len(columns):
             kind = "column" if len(columns) == 1 else "columns"
             raise SuiteFormatError(
                 f"{source}, {place} has {len(cells)} cells for {len(columns)} {kind} "
-                f"({', '.join(columns[:20])}); put a cell that holds the delimiter in quotation "
-                "marks"
+                f"({', '.join(columns[:20])}); quote a cell that contains the "
+                "delimiter"
             )
         if len(cells) < len(columns):
             notes.count(
@@ -168,7 +182,7 @@ def _rows(
 
 
 def write_text(prompts: Iterable[Prompt]) -> Iterator[str]:
-    """The texts, a line each."""
+    """The texts, one per line."""
     for prompt in prompts:
         yield prompt.text + "\n"
 
@@ -179,7 +193,7 @@ def write_csv(prompts: Iterable[Prompt]) -> Iterator[str]:
 
 
 def write_pairs(prompts: Iterable[Prompt]) -> Iterator[str]:
-    """A CSV row for each minimal pair: a prompt and one of its foils."""
+    """One CSV row per minimal pair of a prompt and one of its foils."""
     rows = (
         {"id": prompt.id, "change": foil.change, "text": prompt.text, "foil": foil.text}
         for prompt in prompts

@@ -1,20 +1,20 @@
-"""Prompts as rows of a table: what CSV, JSON, Parquet and `datasets` share."""
+"""Prompts as rows of a table, for CSV, JSON, Parquet and `datasets`."""
 
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.detect import DELIMITERS, TEXT_COLUMNS
-from prompts.formats.imported import Draft, clean
+from prompts.formats.clean import clean
+from prompts.formats.drafts import Draft
+from prompts.formats.metadata import as_metadata, is_empty
 from prompts.formats.native import fault_of
 from prompts.formats.notes import Notes
+from prompts.formats.tables import DELIMITERS, TEXT_COLUMNS
 from prompts.structure import Prompt
 
 if TYPE_CHECKING:
@@ -22,21 +22,19 @@ if TYPE_CHECKING:
 
 COLUMNS = ("id", "text", "type", "template", "split", "constituents", "foils")
 METADATA = "metadata"
-"""The last column of what this program writes; files of older versions have none."""
+"""The last column of files that this program writes; older versions did not write it."""
 ID_COLUMNS = ("id", "prompt_id", "item_id")
 TEXT_ONLY = "text"
-"""Prompt type of a row that does not say one."""
-DEEPEST = 50  # levels of lists and objects in metadata; readers of JSON stop at some hundred
-_SURROGATE = re.compile("[\ud800-\udfff]")
+"""The prompt type of a row that names none."""
 _JSON_COLUMNS = ("constituents", "foils", METADATA)
 
-Row = tuple[str, Mapping[str, Any]]
-"""Where it stands, e.g. ``row 1 (line 2)``, and its cells by column."""
+TableRow = tuple[str, Mapping[str, Any]]
+"""The position, e.g. ``row 1 (line 2)``, and the cells by column."""
 
 
 @dataclass(frozen=True)
-class Names:
-    """The columns to read, as the user names them; None where they are found by their names."""
+class ColumnNames:
+    """The columns to read; None for those that are detected from their names."""
 
     text: str | None = None
     type: str | None = None
@@ -59,19 +57,24 @@ def to_flat_row(prompt: Prompt) -> dict[str, str]:
 
 
 def from_rows(
-    rows: Iterable[Row], columns: Sequence[str], *, source: str, names: Names, notes: Notes
+    rows: Iterable[TableRow],
+    columns: Sequence[str],
+    *,
+    source: str,
+    names: ColumnNames,
+    notes: Notes,
 ) -> Iterator[Draft | Prompt]:
-    """Rows of a table: with their structure where they have our columns, else as text.
+    """Rows of a table: with structure if the table has all of `COLUMNS`, else as text.
 
-    Columns that are not read are kept as the prompts' metadata.
+    All other columns become the metadata of the prompts.
 
     Args:
-        rows: each with its place.
-        columns: the names there are.
+        rows: each with its position.
+        columns: the names of all columns.
         source: the file, for messages.
-        names: of the columns for the text (else ``text``, ``prompt``, ``caption``...), the prompt
-            type and the id (else ``id``, ``prompt_id`` or ``item_id``).
-        notes: told what was left out or chosen.
+        names: the columns of the text (by default ``text``, ``prompt``, ``caption``...), the
+            prompt type and the id (by default ``id``, ``prompt_id`` or ``item_id``).
+        notes: receives what was left out or chosen.
 
     Raises:
         SuiteFormatError: a column is missing, or a row cannot be used.
@@ -87,8 +90,8 @@ def from_rows(
         id_column = next(iter(_known(columns, ID_COLUMNS)), None)
     read = {text_column, type_column, id_column}
     for place, row in rows:
-        # Spreadsheets end in such rows; with a single column it is a prompt that is missing.
-        if len(row) > 1 and all(_is_empty(value) for value in row.values()):
+        # Spreadsheets end with such rows; with a single column, an empty row lacks its prompt.
+        if len(row) > 1 and all(is_empty(value) for value in row.values()):
             notes.count("{n} empty row was left out", "{n} empty rows were left out")
             continue
         where = f"{source}, {place}"
@@ -105,55 +108,15 @@ def from_rows(
         )
 
 
-def as_metadata(row: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """The cells of a row that are not empty, as JSON can say them.
-
-    Raises `SuiteFormatError` for one that is nested too deeply to be read again.
-    """
-    metadata = {}
-    for name, value in row.items():
-        if _is_empty(value):
-            continue
-        try:
-            metadata[as_json(str(name))] = as_json(value)
-        except RecursionError:
-            raise SuiteFormatError(
-                f"{where}: {str(name)[:40]!r} is nested more than {DEEPEST} levels deep; take it "
-                "out"
-            ) from None
-    return metadata
-
-
-def as_json(value: Any, depth: int = 0) -> Any:
-    """A value as JSON can say it; what it cannot is written as text.
-
-    Raises `RecursionError` for one that is nested more than `DEEPEST` levels deep.
-    """
-    if depth > DEEPEST:
-        raise RecursionError
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str):
-        # Half of a surrogate pair cannot be written in UTF-8.
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, Mapping):
-        return {as_json(str(key)): as_json(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_json(item, depth + 1) for item in value]
-    return as_json(str(value))
-
-
 def _text_column(columns: Sequence[str], asked: str | None, source: str, notes: Notes) -> str:
     if asked is not None:
         return _asked(columns, asked, "--text-column", source) or asked
     found = _known(columns, TEXT_COLUMNS)
     if not found:
         if len(columns) > 1:
-            hint = "if its first row is a prompt, put a row of names above it"
+            hint = "if its first row is a prompt, insert a row of column names above it"
         elif any(delimiter in columns[0] for delimiter in DELIMITERS):
-            hint = "if that is several columns, import it with csv and --delimiter"
+            hint = "if these are several columns, import it with csv and --delimiter"
         else:
             hint = "if each line is a prompt, import it with text"
         raise SuiteFormatError(
@@ -162,8 +125,9 @@ def _text_column(columns: Sequence[str], asked: str | None, source: str, notes: 
         )
     if len(found) > 1:
         others = ", ".join(map(repr, found[1:]))
-        notes.say(
-            f"column {found[0]!r} was taken for the prompts, not {others}; --text-column chooses"
+        notes.add(
+            f"column {found[0]!r} was read as the prompts, not {others}; "
+            "choose another with --text-column"
         )
     return found[0]
 
@@ -180,7 +144,7 @@ def _asked(columns: Sequence[str], asked: str | None, option: str, source: str) 
 
 
 def _known(columns: Sequence[str], names: Sequence[str]) -> list[str]:
-    """The columns of these names, whatever their case, in the names' order."""
+    """The columns with these names in any case, in the order of the names."""
     return [own for name in names for own in columns if own.strip().lower() == name]
 
 
@@ -191,27 +155,21 @@ def _listed(columns: Sequence[str]) -> str:
 
 def _prompt_text(row: Mapping[str, Any], column: str, where: str, notes: Notes) -> str:
     if column not in row:
-        raise SuiteFormatError(f"{where} has no column {column!r}; fill it in, or take the row out")
+        raise SuiteFormatError(f"{where} has no column {column!r}; fill it in, or remove the row")
     text = row[column]
-    if _is_empty(text):
+    if is_empty(text):
         raise SuiteFormatError(
-            f"{where}: column {column!r} is empty; fill it in, or take the row out"
+            f"{where}: column {column!r} is empty; fill it in, or remove the row"
         )
     if not isinstance(text, str):
-        raise SuiteFormatError(f"{where}: column {column!r} holds no text but {text!r:.60}")
+        raise SuiteFormatError(f"{where}: column {column!r} should hold text, not {text!r:.60}")
     return clean(text, where=where, notes=notes)
 
 
-def _is_empty(value: Any) -> bool:
-    if isinstance(value, str):
-        return not value.strip()
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
 def _text_of(value: Any) -> str:
-    if _is_empty(value):
+    if is_empty(value):
         return ""
-    # Tables made by pandas have whole numbers as fractions where a cell is missing.
+    # pandas stores whole numbers as floats if a cell of the column is missing.
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value)
@@ -222,7 +180,7 @@ def _structured(row: Mapping[str, Any], *, where: str) -> Prompt:
 
     missing = [name for name in COLUMNS if name not in row]
     if missing:
-        raise SuiteFormatError(f"{where} has no {', '.join(missing)}, as other rows have")
+        raise SuiteFormatError(f"{where} has no {', '.join(missing)}, unlike other rows")
     content = {name: row.get(name) for name in (*COLUMNS, METADATA)}
     try:
         for name in _JSON_COLUMNS:
@@ -234,11 +192,11 @@ def _structured(row: Mapping[str, Any], *, where: str) -> Prompt:
         prompt = _prompt_type().validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise SuiteFormatError(f"{where}: {place}: {first['msg']}") from None
+        field = ".".join(str(step) for step in first["loc"])
+        raise SuiteFormatError(f"{where}: {field}: {first['msg']}") from None
     except (ValueError, RecursionError) as error:
         raise SuiteFormatError(
-            f"{where}: constituents, foils or metadata are no JSON: {error}"
+            f"{where}: constituents, foils or metadata are not valid JSON: {error}"
         ) from None
     fault = fault_of(prompt)
     if fault:

@@ -1,10 +1,10 @@
-"""Whether two different fillings of a grammar can read alike.
+"""Whether a grammar can write the same text in two ways.
 
-The templates are taken as one automaton over words, in which a slot is any of its wordings. Two
-runs through it that start together, part, and read the same words to the end make the grammar
-ambiguous; they are looked for in the product of the automaton with itself. What this allows is
-unambiguous: a text has one structure, and distinct choices are distinct prompts. Bans are left out
-of account, so a grammar may be refused whose only double readings are banned.
+The templates form one automaton over words, in which a slot accepts any of its wordings. Two
+different runs that accept the same words make the grammar ambiguous; they are searched for in the
+product of the automaton with itself. In a grammar that passes, every text has one structure, and
+distinct choices write distinct prompts. Bans are ignored, so a grammar is also refused if all of
+its ambiguous texts are banned.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prompts.errors import GrammarError
-from prompts.grammar.template import Choices, Template
+from prompts.grammar.slots import Choices
+from prompts.grammar.template import Template
 
-# A word maps to the states after it; the empty word ends a slot's wording.
-Trie = dict[str, "Trie"]
 State = tuple[int, int]
-"""Which rest of a template is left, and where in the first slot's wordings one stands."""
+"""The remaining items of a template, and the node in the trie of the first slot, or -1."""
 
 ARTICLES = {"an": "a"}
 
 
 def check_unambiguous(source: str, types: Mapping[str, Sequence[Template]]) -> None:
-    """Raise `GrammarError` with a text that can be read in two ways, if there is one."""
+    """Raise `GrammarError` with a text that has two structures, if there is one."""
     automaton = _Automaton()
     starts = [
         (automaton.rest(_items(template)), template)
@@ -51,14 +50,14 @@ def _error(source: str, one: Template, other: Template, text: str) -> GrammarErr
         else f"as {one.type} and as {other.type}"
     )
     return GrammarError(
-        f"grammar {source}: {text!r} can be read {ways}; word the two apart, so that each text "
+        f"grammar {source}: {text!r} can be read {ways}; change a wording, so that each text "
         "has one structure"
     )
 
 
 @dataclass(frozen=True)
 class _Filled:
-    """A slot: any wording of its choices, and any plural where it is counted."""
+    """A slot: any wording of its choices, and any plural if it is counted."""
 
     choices: Choices
     is_counted: bool
@@ -68,7 +67,7 @@ Item = str | _Filled
 
 
 def _items(template: Template) -> tuple[Item, ...]:
-    """Words and slots in turn, each with its article as a word of its own."""
+    """Words and slots in order, with articles as separate words."""
     items: list[Item] = list(_words(template.gaps[0]))
     for slot, gap in zip(template.slots, template.gaps[1:], strict=True):
         if slot.choices.has_article:
@@ -85,7 +84,7 @@ def _words(text: str) -> Iterator[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """A place in a trie: the words that go on, and whether a wording ends here."""
+    """A node of a trie: the index of the next node for each word."""
 
     next: dict[str, int]
 
@@ -106,7 +105,7 @@ class _Automaton:
         return self.rests[items]
 
     def common_text(self, first: State, second: State) -> str | None:
-        """A text that two different runs from the two states read, or None."""
+        """A text that two different runs from the two states accept, or None."""
         pairs = {(a, b, a != b) for a in self.closure(first) for b in self.closure(second)}
         queue: deque[tuple[State, State, bool, tuple[str, ...]]] = deque(
             (a, b, parted, ()) for a, b, parted in pairs
@@ -126,7 +125,7 @@ class _Automaton:
         return None
 
     def closure(self, state: State) -> list[State]:
-        """The state, and the one after the slot where its wording is complete."""
+        """The state, and the state after the slot if its wording is complete."""
         rest, node = state
         states = [state]
         if node in self.ends:
@@ -150,7 +149,7 @@ class _Automaton:
         return {word: (rest, after) for word, after in self.nodes[root].next.items()}
 
     def trie(self, filled: _Filled) -> int:
-        """The trie of the wordings, shared by slots of one vocabulary."""
+        """The trie of the wordings of a slot, shared by slots of one vocabulary."""
         choices = filled.choices
         key = id(choices.vocabulary), filled.is_counted
         if key not in self.tries:

@@ -1,4 +1,4 @@
-"""A grammar ready for use: by name of one that ships, or from a file."""
+"""Loading a shipped grammar by name, or a grammar file by path."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from prompts.errors import GrammarError
 from prompts.grammar.ambiguity import check_unambiguous
+from prompts.grammar.bans import AllowedPairs
+from prompts.grammar.compile import compile_template
 from prompts.grammar.expand import Expanded, expand
-from prompts.grammar.syntax import Use, parse
-from prompts.grammar.template import Template, compile_template
-from prompts.grammar.vocabulary import Vocabulary, vocabulary_path
+from prompts.grammar.nodes import UseDefinition
+from prompts.grammar.parse import parse
+from prompts.grammar.template import Template
+from prompts.vocabulary import Vocabulary, vocabulary_path
 
 SHIPPED = Path(__file__).parent.parent / "grammars"
 ENDING = ".grammar"
-
-Allowed = Mapping[tuple[str, str], frozenset[tuple[str, str]]]
-"""For (noun kind, attribute kind), the pairs of values that may go together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +28,14 @@ class Grammar:
 
     name: str
     sha256: str
-    """Of the grammar's text."""
+    """Hash of the grammar's text."""
     expanded: Expanded
     types: Mapping[str, tuple[Template, ...]]
     """The templates of each prompt type."""
 
     @property
     def vocabularies(self) -> Mapping[str, Vocabulary]:
-        """The vocabularies in use, by kind."""
+        """The vocabularies that the templates use, by kind."""
         kinds = {
             slot.kind: slot.vocabulary
             for templates in self.types.values()
@@ -44,28 +44,28 @@ class Grammar:
         }
         return dict(sorted(kinds.items()))
 
-    def controlled(self, vocabularies: Mapping[str, Vocabulary], allowed: Allowed) -> Grammar:
-        """The same grammar with other words, or with pairs of words kept apart."""
+    def controlled(self, vocabularies: Mapping[str, Vocabulary], allowed: AllowedPairs) -> Grammar:
+        """The same grammar with other vocabularies, or with only `allowed` pairs of values."""
         expanded = replace(self.expanded, vocabularies=vocabularies)
         return replace(self, expanded=expanded, types=_compile(expanded, allowed))
 
 
 def list_grammars() -> tuple[str, ...]:
-    """Names of the grammars that ship, sorted."""
+    """The names of the shipped grammars, sorted."""
     return tuple(sorted(path.stem for path in SHIPPED.glob(f"*{ENDING}")))
 
 
 def load_grammar(source: str) -> Grammar:
-    """Load a grammar that ships, by name, or a grammar file, by path.
+    """Load a shipped grammar by name, or a grammar file by path.
 
-    Raises `GrammarError` naming the file and line.
+    Raises `GrammarError` with the file and line.
     """
     path, text = _read(source)
     return make_grammar(text, name=path.stem, source=path.name, folder=path.parent)
 
 
 def grammar_files(source: str) -> tuple[Path, ...]:
-    """The file of a grammar, and those of the vocabularies that it uses.
+    """The files of a grammar and of the vocabularies that it uses.
 
     Raises `GrammarError` as `load_grammar` does.
     """
@@ -73,7 +73,7 @@ def grammar_files(source: str) -> tuple[Path, ...]:
     used = [
         vocabulary_path(each.name, folder=path.parent)
         for each in parse(text, source=path.name).definitions
-        if isinstance(each, Use)
+        if isinstance(each, UseDefinition)
     ]
     return path, *used
 
@@ -83,12 +83,12 @@ def _read(source: str) -> tuple[Path, str]:
     try:
         return path, path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise GrammarError(f"grammar {path} is no UTF-8 text; write it as plain text") from None
+        raise GrammarError(f"grammar {path} is not UTF-8 text; save it as plain text") from None
     except OSError as error:
         near = difflib.get_close_matches(source, list_grammars(), cutoff=0.4)
         hint = f"did you mean {' or '.join(near or list_grammars())}?"
         raise GrammarError(
-            f"grammar {source!r} is none that ships, and as a file it cannot be read "
+            f"grammar {source!r} is not a shipped grammar, and cannot be read as a file "
             f"({error.strerror}); {hint}"
         ) from None
 
@@ -98,7 +98,7 @@ def make_grammar(
 ) -> Grammar:
     """Compile a grammar from its text.
 
-    Raises `GrammarError` naming the line.
+    Raises `GrammarError` with the line.
     """
     if not text.strip():
         raise GrammarError(
@@ -111,7 +111,7 @@ def make_grammar(
     return Grammar(name, hashlib.sha256(text.encode()).hexdigest(), expanded, types)
 
 
-def _compile(expanded: Expanded, allowed: Allowed) -> dict[str, tuple[Template, ...]]:
+def _compile(expanded: Expanded, allowed: AllowedPairs) -> dict[str, tuple[Template, ...]]:
     return {
         each.name: tuple(
             compile_template(each.name, flat, expanded.vocabularies, allowed=allowed)

@@ -1,148 +1,29 @@
-"""A compiled template: a number stands for a prompt, and its text is put together from pieces.
+"""A compiled template: every number below its size denotes one prompt.
 
-A template is a list of gaps (literal text) with a slot between each two. The words that may fill a
-slot, with the article before them, are laid out beforehand, so that a prompt with its spans costs
-a look-up a slot. The same pieces serve foils: a foil is the prompt with a few pieces exchanged.
+A template alternates gaps (literal text) with slots. The words that can fill a slot, together with
+the article before them, are prepared once, so that writing a prompt with its spans takes one
+look-up per slot. Foils use the same pieces: a foil is the prompt with a few pieces exchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from itertools import combinations
+from functools import cached_property
 from math import factorial, prod
 
-from prompts.grammar.syntax import Slot, Word
-from prompts.grammar.vocabulary import Vocabulary, number_of
-from prompts.mentions import Echo
-from prompts.said import words_said
+from prompts.english.noun_mentions import Echo
+from prompts.english.words import phrases_of
+from prompts.grammar.bans import Ban, same_or_overlapping
+from prompts.grammar.slots import Digits, Piece, TemplateSlot
 from prompts.structure import Constituent
-from prompts.support import components
 
-Piece = tuple[str, int]
-"""The text of a slot with its article, and where in it the constituent starts."""
-Digits = tuple[int, ...]
-"""For each slot, which of its choices fills it."""
-
-_REMEMBERED = 50_000  # constituents a template keeps for use again; bounds the memory
-
-
-@dataclass(frozen=True, eq=False)
-class Choices:
-    """Everything that may fill a slot, with the pieces laid out; slots alike share one."""
-
-    vocabulary: Vocabulary
-    has_article: bool
-
-    @cached_property
-    def pairs(self) -> tuple[tuple[str, int], ...]:
-        """(value, which of its wordings) of each choice."""
-        vocabulary = self.vocabulary
-        return tuple(
-            (value, wording)
-            for value in vocabulary.values
-            for wording in range(len(vocabulary.wordings(value)))
-        )
-
-    @cached_property
-    def values(self) -> tuple[str, ...]:
-        """The value of each choice."""
-        return tuple(value for value, _ in self.pairs)
-
-    @cached_property
-    def words(self) -> tuple[str, ...]:
-        """The words of each choice."""
-        return tuple(self.vocabulary.wordings(value)[wording] for value, wording in self.pairs)
-
-    @cached_property
-    def singular(self) -> tuple[Piece, ...]:
-        """The piece of each choice."""
-        pieces = []
-        for words in self.words:
-            article = f"{self.vocabulary.article(words)} " if self.has_article else ""
-            pieces.append((article + words, len(article)))
-        return tuple(pieces)
-
-    @cached_property
-    def plural(self) -> tuple[Piece, ...]:
-        """The piece of each choice where it is counted and there are several."""
-        return tuple((self.vocabulary.plural(words), 0) for words in self.words)
-
-    @cached_property
-    def numbers(self) -> tuple[int, ...]:
-        """The number that each choice of a count stands for."""
-        return tuple(number_of(value) for value in self.values)
-
-    @cached_property
-    def usual(self) -> Mapping[str, int]:
-        """The choice of each value in its usual wording."""
-        return {value: i for i, (value, wording) in enumerate(self.pairs) if wording == 0}
-
-    @cached_property
-    def others(self) -> tuple[tuple[int, ...], ...]:
-        """For each choice, those of other values that exclude it, in their usual wording."""
-        overlapping = self.vocabulary.overlapping
-        return tuple(
-            tuple(index for value, index in self.usual.items() if value not in overlapping[own])
-            for own in self.values
-        )
-
-    @cached_property
-    def reversed(self) -> tuple[int, ...]:
-        """For each choice, the choice of its reverse in the same wording, or -1."""
-        places = {pair: index for index, pair in enumerate(self.pairs)}
-        result = []
-        for value, wording in self.pairs:
-            other = self.vocabulary.reverse.get(value, "")
-            result.append(places.get((other, wording), places.get((other, 0), -1)))
-        return tuple(result)
-
-
-@cache
-def lay_out(vocabulary: Vocabulary, has_article: bool) -> Choices:
-    """The choices of `vocabulary`, laid out once."""
-    return Choices(vocabulary, has_article)
-
-
-@dataclass(frozen=True, eq=False)
-class TemplateSlot:
-    """A slot of a compiled template."""
-
-    name: str
-    choices: Choices
-    entities: tuple[str, ...]
-    counted_by: int = -1
-    """Position of the slot that counts this noun, or -1."""
-    is_fixed: bool = False
-    """Whether foils leave it alone, as another word may not fit the text around it."""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """Where its words come from."""
-        return self.choices.vocabulary
-
-    @property
-    def kind(self) -> str:
-        """Name of its vocabulary."""
-        return self.choices.vocabulary.name
-
-
-@dataclass(frozen=True, eq=False)
-class Ban:
-    """Two slots whose choices do not all go together."""
-
-    first: int
-    second: int
-    width: int
-    """Number of choices of the second slot."""
-    codes: frozenset[int]
-    """``choice of first * width + choice of second`` of what is banned."""
+_REMEMBERED = 50_000  # cached constituents per template; bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """One way of writing a prompt type; see the module."""
+    """One way of writing a prompt type; see the module docstring."""
 
     type: str
     pattern: str
@@ -153,7 +34,7 @@ class Template:
     bans: tuple[Ban, ...]
     _parts: tuple[dict[int, Constituent], ...] = field(repr=False)
     echoes: tuple[Echo, ...] = ()
-    """Where the one prompt of a foreign template says its slots again; a grammar never does."""
+    """Further mentions of its slots in an imported prompt; templates of a grammar have none."""
 
     @cached_property
     def radices(self) -> tuple[int, ...]:
@@ -162,7 +43,7 @@ class Template:
 
     @cached_property
     def size(self) -> int:
-        """Number of ways to fill the slots, banned ones included."""
+        """Number of ways to fill the slots, including banned ones."""
         return prod(self.radices)
 
     @cached_property
@@ -175,7 +56,7 @@ class Template:
 
     @cached_property
     def dependents(self) -> tuple[tuple[int, ...], ...]:
-        """For each slot, the nouns that it counts."""
+        """For each slot, the indices of the nouns that it counts."""
         return tuple(
             tuple(i for i, slot in enumerate(self.slots) if slot.counted_by == index)
             for index in range(len(self.slots))
@@ -183,22 +64,22 @@ class Template:
 
     @cached_property
     def is_counted(self) -> bool:
-        """Whether any noun takes its number from a count."""
+        """Whether a count determines the number of any noun."""
         return any(slot.counted_by >= 0 for slot in self.slots)
 
     def is_plural(self, noun: int, digits: Sequence[int]) -> bool:
-        """Whether the noun at `noun` is counted, and there are several."""
+        """Whether the noun in slot `noun` has a count above one."""
         counter = self.slots[noun].counted_by
         return counter >= 0 and self.slots[counter].choices.numbers[digits[counter]] > 1
 
     @cached_property
-    def words_said(self) -> frozenset[str]:
-        """The phrases of its literal text."""
-        return words_said(self.gaps)
+    def literal_phrases(self) -> frozenset[str]:
+        """The phrases of up to four words in its literal text."""
+        return phrases_of(self.gaps)
 
     @cached_property
     def has_distinct_nouns(self) -> bool:
-        """Whether each entity has exactly one noun, and no two share one."""
+        """Whether each entity has exactly one noun, and no two entities share one."""
         nouns = [slot for slot in self.slots if slot.vocabulary.role == "noun"]
         entities = {entity for slot in self.slots for entity in slot.entities}
         return (
@@ -208,7 +89,7 @@ class Template:
         )
 
     def digits(self, index: int) -> Digits:
-        """The choices that `index` stands for."""
+        """The choices that `index` denotes, in mixed radix."""
         chosen = []
         for radix in self.radices:
             index, digit = divmod(index, radix)
@@ -216,26 +97,26 @@ class Template:
         return tuple(chosen)
 
     def allows(self, digits: Sequence[int]) -> bool:
-        """Whether no ban speaks against `digits`."""
+        """Whether no ban forbids `digits`."""
         for first, second, width, codes in self._bans:
             if digits[first] * width + digits[second] in codes:
                 return False
         return True
 
     def piece(self, slot: int, digits: Sequence[int]) -> Piece:
-        """The text of a slot, in the number that its count asks for."""
+        """The text of a slot, in the plural where its count requires it."""
         choices = self.slots[slot].choices
         pieces = choices.plural if self.is_plural(slot, digits) else choices.singular
         return pieces[digits[slot]]
 
     def write(self, digits: Digits) -> tuple[str, list[int], tuple[Constituent, ...]]:
-        """The text, where in it each slot's piece starts and ends, and the constituents.
+        """The text, the bounds of each slot's piece, and the constituents.
 
-        The places come in turn: start and end of the first slot's piece, of the second's, ...
+        The bounds alternate: start and end of the first piece, start and end of the second, ...
         """
         gaps, singular, known = self.gaps, self._singular, self._parts
         text = gaps[0]
-        places: list[int] = []
+        bounds: list[int] = []
         parts = []
         for index, digit in enumerate(digits):
             pieces = singular[index]
@@ -243,15 +124,15 @@ class Template:
             at = len(text)
             text += piece
             end = len(text)
-            places += (at, end)
-            # Start, length and choice together say everything about a constituent.
+            bounds += (at, end)
+            # Choice, start and length together determine a constituent.
             key = (digit << 24) | (at + offset << 12) | (end - at)
             part = known[index].get(key)
             if part is None:
                 part = self._part(index, digit, at + offset, end, key)
             parts.append(part)
             text += gaps[index + 1]
-        return text, places, tuple(parts)
+        return text, bounds, tuple(parts)
 
     def _part(self, index: int, digit: int, start: int, end: int, key: int) -> Constituent:
         slot = self.slots[index]
@@ -264,21 +145,23 @@ class Template:
         return part
 
     def count(self) -> int | None:
-        """How many distinct prompts it writes, where bans can be counted in closed form.
+        """The number of distinct prompts, or None if the bans have no closed form.
 
-        Slots that must all differ from one another, alike in everything, are counted by the
-        elementary symmetric polynomial of their values' numbers of wordings; None otherwise.
+        The closed form covers groups of identical slots that must all differ: their number is the
+        elementary symmetric polynomial of the number of wordings of each value.
         """
         total = 1
-        for group in _groups(len(self.slots), self.bans):
-            if len(group) == 1:
-                total *= self.radices[group[0]]
+        for group in set(self._banned_together):
+            first, *others = group
+            if not others:
+                total *= self.radices[first]
                 continue
+            choices = self.slots[first].choices
             bans = [ban for ban in self.bans if ban.first in group]
-            choices = self.slots[group[0]].choices
-            if any(self.slots[index].choices is not choices for index in group):
+            # Every slot of the group has to differ from every other, and from no other slot.
+            if any(self._banned_together[index] != group for index in others):
                 return None
-            if {(ban.first, ban.second) for ban in bans} != set(combinations(group, 2)):
+            if any(self.slots[index].choices is not choices for index in others):
                 return None
             if any(ban.codes != same_or_overlapping(choices, choices) for ban in bans):
                 return None
@@ -287,151 +170,28 @@ class Template:
             total *= _distinct_ways(choices.values, len(group))
         return total
 
-
-def _groups(count: int, bans: Sequence[Ban]) -> list[tuple[int, ...]]:
-    joined = [(index,) for index in range(count)] + [(ban.first, ban.second) for ban in bans]
-    return [tuple(sorted(group)) for group in components(joined)]
+    @cached_property
+    def _banned_together(self) -> tuple[frozenset[int], ...]:
+        """For each slot, the slots that it shares a ban with, itself included."""
+        return tuple(
+            frozenset(
+                {index}.union(
+                    *(
+                        (ban.first, ban.second)
+                        for ban in self.bans
+                        if index in (ban.first, ban.second)
+                    )
+                )
+            )
+            for index in range(len(self.slots))
+        )
 
 
 def _distinct_ways(values: Sequence[str], slots: int) -> int:
-    """Ways to fill `slots` in order with distinct values, a value as often as it has wordings."""
+    """Ways to fill `slots` in order with distinct values, each in any of its wordings."""
     polynomial = [1] + [0] * slots
     for value in dict.fromkeys(values):
         weight = values.count(value)
         for degree in range(slots, 0, -1):
             polynomial[degree] += weight * polynomial[degree - 1]
     return polynomial[slots] * factorial(slots)
-
-
-def compile_template(
-    type_: str,
-    flat: Sequence[Word | Slot],
-    vocabularies: Mapping[str, Vocabulary],
-    *,
-    allowed: Mapping[tuple[str, str], frozenset[tuple[str, str]]] | None = None,
-) -> Template:
-    """Lay out the pieces of one flat template.
-
-    Args:
-        type_: the prompt type.
-        flat: its words and slots.
-        vocabularies: by kind.
-        allowed: for (noun kind, attribute kind), the pairs of values that may go together.
-    """
-    gaps, found, articles = _gaps(flat)
-    counters = {
-        slot.entities[0]: index
-        for index, slot in enumerate(found)
-        if vocabularies[slot.kind].role == "count"
-    }
-    slots = []
-    for slot, article in zip(found, articles, strict=True):
-        vocabulary = vocabularies[slot.kind]
-        counted = counters.get(slot.entities[0], -1) if vocabulary.role == "noun" else -1
-        choices = lay_out(vocabulary, article)
-        slots.append(TemplateSlot(slot.name, choices, slot.entities, counted))
-    pattern = "".join(
-        gap + ("a " if article else "") + f"{{{slot.name}}}"
-        for gap, slot, article in zip(gaps, found, articles, strict=False)
-    )
-    return make_template(type_, pattern + gaps[-1], gaps, tuple(slots), allowed=allowed)
-
-
-def make_template(
-    type_: str,
-    pattern: str,
-    gaps: tuple[str, ...],
-    slots: tuple[TemplateSlot, ...],
-    *,
-    allowed: Mapping[tuple[str, str], frozenset[tuple[str, str]]] | None = None,
-    echoes: tuple[Echo, ...] = (),
-) -> Template:
-    """A template of given slots, with the bans that they call for."""
-    bans = tuple(_bans(slots, allowed or {}))
-    return Template(type_, pattern, gaps, slots, bans, tuple({} for _ in slots), echoes)
-
-
-def _gaps(flat: Sequence[Word | Slot]) -> tuple[tuple[str, ...], list[Slot], list[bool]]:
-    gaps, slots, articles = [""], [], []
-    items = list(flat)
-    for index, item in enumerate(items):
-        before = items[index - 1] if index else None
-        follows = items[index + 1] if index + 1 < len(items) else None
-        space = "" if before is None or item == Word(",") else " "
-        if isinstance(item, Slot):
-            # An article is part of the slot's pieces, so the blank before it is in the gap already.
-            has_article = isinstance(before, Word) and before.text in ("a", "an")
-            gaps[-1] += "" if has_article else space
-            slots.append(item)
-            articles.append(has_article)
-            gaps.append("")
-        elif item.text in ("a", "an") and isinstance(follows, Slot):
-            gaps[-1] += space
-        else:
-            gaps[-1] += space + item.text
-    return tuple(gaps), slots, articles
-
-
-def _bans(
-    slots: Sequence[TemplateSlot], allowed: Mapping[tuple[str, str], frozenset[tuple[str, str]]]
-) -> list[Ban]:
-    bans = []
-    for first, second in combinations(range(len(slots)), 2):
-        one, other = slots[first], slots[second]
-        codes: frozenset[int] = frozenset()
-        if one.entities == other.entities:
-            codes = _sharing_a_word(one.choices, other.choices)
-            forward, backward = (one.kind, other.kind), (other.kind, one.kind)
-            if forward in allowed:
-                codes |= _outside(one.choices, other.choices, allowed[forward])
-            elif backward in allowed:
-                turned = frozenset((attribute, noun) for noun, attribute in allowed[backward])
-                codes |= _outside(one.choices, other.choices, turned)
-        elif _must_differ(one.vocabulary, other.vocabulary):
-            codes = same_or_overlapping(one.choices, other.choices)
-        if codes:
-            bans.append(Ban(first, second, len(other.choices.values), codes))
-    return bans
-
-
-def _must_differ(one: Vocabulary, other: Vocabulary) -> bool:
-    if one.repeats or other.repeats:
-        return False
-    return one.role == other.role == "noun" or one.name == other.name
-
-
-@cache
-def same_or_overlapping(one: Choices, other: Choices) -> frozenset[int]:
-    """Pairs of choices with the same value, or with values that overlap."""
-    width = len(other.values)
-    return frozenset(
-        i * width + j
-        for i, first in enumerate(one.values)
-        for j, second in enumerate(other.values)
-        if first == second or second in one.vocabulary.overlapping[first]
-    )
-
-
-@cache
-def _sharing_a_word(one: Choices, other: Choices) -> frozenset[int]:
-    """Pairs of choices with a word in common, as in "an orange orange"."""
-    width = len(other.values)
-    words = [set(each.split()) for each in other.words]
-    return frozenset(
-        i * width + j
-        for i, first in enumerate(one.words)
-        for j, second in enumerate(words)
-        if not second.isdisjoint(first.split())
-    )
-
-
-@cache
-def _outside(one: Choices, other: Choices, pairs: frozenset[tuple[str, str]]) -> frozenset[int]:
-    """Pairs of choices whose values are not in `pairs`."""
-    width = len(other.values)
-    return frozenset(
-        i * width + j
-        for i, first in enumerate(one.values)
-        for j, second in enumerate(other.values)
-        if (first, second) not in pairs
-    )

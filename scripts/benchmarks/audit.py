@@ -33,7 +33,7 @@ app()
 
 def load(limit: int) -> tuple[LoadedModel, tuple[Prompt, ...]]:
     """The checkpoint and the prompts that everything is measured on."""
-    from prompts.suites import load_suite
+    from prompts.suite import load_suite
     from t2i_audit.models import load_model
 
     return load_model(MODEL, device="cpu"), load_suite(SUITE).limited(limit).prompts

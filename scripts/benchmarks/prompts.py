@@ -25,7 +25,7 @@ PEAK = """
 import resource, sys
 from prompts.formats.native import dump_prompt
 from prompts.grammar.load import make_grammar
-from prompts.grammar.sample import generate
+from prompts.generate import generate
 for prompt in generate(make_grammar({grammar!r}), {n}, seed=0):
     dump_prompt(prompt)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -34,8 +34,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def generation(rounds: int, limit: int) -> list[Line]:
     """A grammar against a loop of `random.choice` and `str.format` written for this template."""
+    from prompts.generate import generate
     from prompts.grammar.load import make_grammar
-    from prompts.grammar.sample import generate
 
     grammar = make_grammar(GRAMMAR)
     words = grammar.vocabularies

@@ -11,7 +11,7 @@ from diffusers import DiffusionPipeline
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from prompts.structure import Prompt, Split
+from prompts.structure import Prompt, SplitName
 from prompts.world import content_of, sample_prompt
 from scripts.training.data import was_drawn
 from scripts.training.evaluate import Drawn, draw, evaluate
@@ -44,7 +44,7 @@ class Cell:
 
 def sample(
     scene_type: str,
-    split: Split,
+    split: SplitName,
     *,
     keep: Callable[[Prompt], bool] = lambda prompt: True,
     seed: int,
@@ -83,7 +83,7 @@ def measure(name: str, pipeline: DiffusionPipeline) -> list[Cell]:
     """The cells of one checkpoint's card."""
 
     def drawn(
-        scene_type: str, split: Split = "seen", keep: Callable[[Prompt], bool] = lambda _: True
+        scene_type: str, split: SplitName = "seen", keep: Callable[[Prompt], bool] = lambda _: True
     ) -> Drawn:
         prompts = sample(scene_type, split, keep=keep, seed=SEED)
         images = draw(pipeline, prompts, steps=STEPS, guidance_scale=GUIDANCE_SCALE, seed=SEED)

@@ -12,7 +12,7 @@ from t2i_audit.printable import printable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from prompts.statistics import Statistics
+    from prompts.analysis.statistics import Statistics
 
 FORMATS = (".png", ".svg")
 MOST = 80  # constituents that are drawn; the labels of more could not be read

@@ -11,9 +11,9 @@ from t2i_audit.report.tables import console, make_table
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from prompts.analysis.statistics import Statistics
     from prompts.formats.native import Header
     from prompts.splits import Certificate
-    from prompts.statistics import Statistics
     from prompts.structure import Prompt
 
 STYLES = ("cyan", "magenta", "green", "yellow", "blue", "red")
@@ -67,7 +67,7 @@ def print_statistics(
     tokens: Mapping[str, tuple[int, int, int]],
 ) -> None:
     """Counts of a file; `tokens` are least, median and most tokens by tokenizer."""
-    from prompts.statistics import middle
+    from prompts.analysis.statistics import middle
 
     screen = console()
     if header is not None and header.source:

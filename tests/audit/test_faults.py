@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from prompts.suites import dump_prompts
+from prompts.suite import dump_prompts
 from prompts.world import Content, write
 from t2i_audit.cli.main import main
 from t2i_audit.run.tables import read_rows, table_path

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prompts.suites import dump_prompts
+from prompts.suite import dump_prompts
 from prompts.world import Content, write
 from t2i_audit.cli.main import main
 from t2i_audit.io import dump_json, sha256_of, write_parquet

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prompts.suites import dump_prompts, load_suite
+from prompts.suite import dump_prompts, load_suite
 from t2i_audit.cli.main import main
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.run.tables import read_rows, table_path

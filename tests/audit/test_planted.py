@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from prompts.structure import Prompt
-from prompts.suites import dump_prompts, load_suite
+from prompts.suite import dump_prompts, load_suite
 from t2i_audit.audit import run_audit
 from t2i_audit.io import read_json
 from t2i_audit.run.tables import read_rows, table_path

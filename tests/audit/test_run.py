@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prompts.suites import dump_prompts, load_suite
+from prompts.suite import dump_prompts, load_suite
 from prompts.world import Content, write
 from t2i_audit.run.columns import COLUMNS
 from t2i_audit.run.tables import read_rows, table_path

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from prompts.structure import Foil, Prompt
-from prompts.suites import dump_prompts, load_suite
+from prompts.suite import dump_prompts, load_suite
 from t2i_audit.cli.main import main
 from t2i_audit.run.tables import read_rows, table_path
 from tests.tiny import tiny_open_clip, tiny_pipeline

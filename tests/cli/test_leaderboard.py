@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from prompts.suites import dump_prompts
+from prompts.suite import dump_prompts
 from prompts.world import Content, write
 from t2i_audit.cli.main import main
 from t2i_audit.io import sha256_of

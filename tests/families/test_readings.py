@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from prompts.structure import Constituent, Foil, Prompt
-from prompts.suites import dump_prompts
+from prompts.suite import dump_prompts
 from t2i_audit.cli.main import main
 from t2i_audit.run.tables import read_rows, table_path
 from tests.tiny import tiny_open_clip

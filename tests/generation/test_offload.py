@@ -10,7 +10,7 @@ import torch
 from accelerate import cpu_offload, dispatch_model
 
 from prompts.structure import Prompt
-from prompts.suites import load_suite
+from prompts.suite import load_suite
 from t2i_audit.activations.random_weights import random_text_encoders
 from t2i_audit.activations.text.encode import encode_suite
 from t2i_audit.generation.sampling import Sampling

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from prompts.suites import load_suite
+from prompts.suite import load_suite
 from t2i_audit.cli.main import main
 from t2i_audit.generation import Sampled, cut_batches, sample_batch
 from t2i_audit.generation.options import sampler_options

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from prompts.structure import Foil, Prompt
-from prompts.suites import load_suite
+from prompts.suite import load_suite
 from prompts.world import content_of, sample_prompt
 from t2i_audit.judges.clip import ClipJudge
 from t2i_audit.judges.clip_text import UNKNOWN

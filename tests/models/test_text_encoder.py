@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from prompts.suites import load_suite
+from prompts.suite import load_suite
 from t2i_audit.activations.random_weights import random_text_encoders
 from t2i_audit.activations.readable import feature_blocks
 from t2i_audit.activations.text.encode import EncodedSuite, encode_suite

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from prompts.structure import Prompt
-from prompts.suites import load_suite
+from prompts.suite import load_suite
 from t2i_audit.probes.features import slot_targets
 from t2i_audit.probes.folds import Fold, composition_folds
 

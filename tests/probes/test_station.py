@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from prompts.structure import Prompt
-from prompts.suites import load_suite
+from prompts.suite import load_suite
 from t2i_audit.activations.readable import targets_at
 from t2i_audit.probes.features import FeatureBlock, presence_counts, slot_targets
 from t2i_audit.probes.folds import composition_folds

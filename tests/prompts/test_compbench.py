@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from prompts.errors import SuiteFormatError
-from prompts.formats.compbench import compbench_vocabularies, kind_of, read_compbench
+from prompts.formats.compbench import kind_of, read_compbench
+from prompts.formats.compbench_words import compbench_vocabularies
+from prompts.formats.drafts import Draft, ImportTally, finish
 from prompts.formats.geneval import facts_of, geneval_vocabularies, read_geneval, write_geneval
-from prompts.formats.imported import Draft, Tally, finish
 from prompts.formats.native import fault_of
 
 PEERS = Path(__file__).parents[3] / "shared" / "peers"
@@ -159,7 +160,7 @@ def test_lines_of_a_fixed_form_are_read_as_their_form_says(kind: str) -> None:
 def test_imported_lines_are_sound_prompts_with_foils(kind: str) -> None:
     lines = (COMPBENCH / f"{kind}_val.txt").read_text(encoding="utf-8").splitlines()
     read = drafts(*lines, kind=kind)
-    tally = Tally()
+    tally = ImportTally()
 
     prompts = list(finish(read, tally, vocabularies=compbench_vocabularies(read, kind)))
 
@@ -174,7 +175,7 @@ def test_imported_lines_are_sound_prompts_with_foils(kind: str) -> None:
 def test_every_prompt_of_geneval_has_structure_and_goes_back_as_it_came() -> None:
     lines = GENEVAL.read_text(encoding="utf-8").splitlines(keepends=True)
     read = list(read_geneval(lines, source="test"))
-    tally = Tally()
+    tally = ImportTally()
 
     prompts = list(finish(read, tally, vocabularies=geneval_vocabularies(read)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prompts.suites import list_suites
+from prompts.suite import list_suites
 from t2i_audit.cli.main import main
 
 HAT = "the blue hat"
@@ -29,7 +29,7 @@ def check(
         for kind in ("faults", "remarks")
     }
     for name in (
-        "text only, so nothing can be decoded",
+        "text only, so no slot can be probed",
         "no foils, so the clip judge cannot judge it",
     ):
         counts["remarks"].pop(name, None)
@@ -59,7 +59,7 @@ def test_a_foil_that_is_its_prompt(
 ) -> None:
     found = check(tmp_path, capsys, {"text": "a red cup", "foils": foils("a blue cup", foil)})
 
-    assert found["faults"] == {"foil is its prompt up to case, spaces and punctuation": 1}
+    assert found["faults"] == {"foil equals its prompt up to case, spaces and punctuation": 1}
 
 
 @pytest.mark.parametrize("again", ["a blue cup", "A blue cup", "a blue cup."])
@@ -86,7 +86,7 @@ def test_a_span_of_another_value(tmp_path: Path, capsys: pytest.CaptureFixture[s
         {"text": HAT, "constituents": [part("colour", "blue", 9, 12), part("noun", "hat", 4, 8)]},
     )
 
-    assert found["faults"] == {"span says another value than its constituent": 3}
+    assert found["faults"] == {"span contains the word for another value": 3}
 
 
 def test_a_span_that_cuts_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +99,7 @@ def test_a_span_that_cuts_a_word(tmp_path: Path, capsys: pytest.CaptureFixture[s
         {"text": "青い帽子", "constituents": [part("colour", "blue", 0, 2)]},
     )
 
-    assert found["faults"] == {"span begins or ends within a word": 2}
+    assert found["faults"] == {"span begins or ends inside a word": 2}
 
 
 def test_other_words_for_a_value_are_no_fault(
@@ -148,7 +148,7 @@ def test_a_foil_that_changes_one_mention_of_two(
         return check(tmp_path, capsys, row)["remarks"]
 
     for foil in halves:
-        assert found(foil) == {"foil changes a word in one place and keeps it in another": 1}
+        assert found(foil) == {"foil changes a word in one place but not in another": 1}
     for foil in whole:
         assert found(foil) == {}
 

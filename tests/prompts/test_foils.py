@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompts.formats.compbench import compbench_vocabularies, read_compbench
+from prompts.formats.compbench import read_compbench
+from prompts.formats.compbench_words import compbench_vocabularies
+from prompts.formats.drafts import ImportTally, finish
 from prompts.formats.geneval import geneval_vocabularies, read_geneval
-from prompts.formats.imported import Tally, finish
+from prompts.generate import capacities, generate
 from prompts.grammar.load import Grammar, list_grammars, load_grammar, make_grammar
-from prompts.grammar.sample import capacities, generate
 from prompts.structure import Prompt
 
 NOUNS, TINTS, NUMBERS = ("cat", "dog", "cow"), ("red", "blue"), ("one", "two", "three")
@@ -195,7 +196,7 @@ def test_every_change_that_is_possible_is_made_and_named(body: str, changes: set
 @given(st.sampled_from(list_grammars()), st.integers(0, 10**6))
 @settings(max_examples=15, deadline=None)
 def test_a_foil_is_written_as_its_grammar_writes(name: str, seed: int) -> None:
-    from prompts.grammar.read import read_prompt
+    from prompts.recover import read_prompt
 
     grammar = load_grammar(name)
     for prompt in generate(grammar, 4, seed=seed):
@@ -214,7 +215,7 @@ def test_a_foil_is_written_as_its_grammar_writes(name: str, seed: int) -> None:
 
 def imported(texts: list[str], kind: str) -> list[Prompt]:
     drafts = list(read_compbench(texts, kind, source="test"))
-    return list(finish(drafts, Tally(), vocabularies=compbench_vocabularies(drafts, kind)))
+    return list(finish(drafts, ImportTally(), vocabularies=compbench_vocabularies(drafts, kind)))
 
 
 def test_an_import_has_no_foil_that_says_the_same() -> None:
@@ -245,7 +246,7 @@ def test_foils_of_an_import_keep_capital_article_and_number() -> None:
             source="test",
         )
     )  # fmt: skip
-    (counted,) = finish(drafts, Tally(), vocabularies=geneval_vocabularies(drafts))
+    (counted,) = finish(drafts, ImportTally(), vocabularies=geneval_vocabularies(drafts))
 
     swapped = next(foil.text for foil in prompt.foils if foil.change == "colours_swapped")
     assert swapped == "A green cup and an orange plate."

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prompts.controls import Control, control
 from prompts.errors import SuiteFormatError
-from prompts.formats import geneval, hub, plain
-from prompts.formats.dataset_files import read_dataset
-from prompts.formats.imported import Duplicates, Tally, finish
+from prompts.formats import geneval, plain, write_dataset
+from prompts.formats.drafts import Duplicates, ImportTally, finish
 from prompts.formats.native import (
     Header,
     dump_header,
@@ -21,13 +22,13 @@ from prompts.formats.native import (
     read_header,
     read_lines,
 )
-from prompts.formats.rows import Names
+from prompts.formats.read_dataset import read_dataset
+from prompts.formats.rows import ColumnNames
+from prompts.generate import generate
 from prompts.grammar.load import list_grammars, load_grammar
-from prompts.grammar.sample import generate
-from prompts.plausibility import Control, control
 from prompts.splits import split_prompts
 from prompts.structure import Constituent, Foil, Prompt
-from prompts.suites import Suite, load_suite
+from prompts.suite import Suite, load_suite
 
 texts = st.text(
     st.characters(categories=("L", "N", "P", "S", "Zs")).filter(lambda c: c not in "\ufeff"),
@@ -90,9 +91,9 @@ def test_the_shipped_schema_is_that_of_the_types() -> None:
 def test_tables_keep_the_whole_structure(name: str, tmp_path: Path) -> None:
     own = list(generate(load_grammar(name), 25, seed=2))
 
-    from_csv = finish(plain.read_csv(plain.write_csv(own), source="csv"), Tally())
-    hub.write_folder(own, tmp_path / "set", name="set", header=None)
-    from_hub = finish(read_dataset(str(tmp_path / "set")), Tally())
+    from_csv = finish(plain.read_csv(plain.write_csv(own), source="csv"), ImportTally())
+    write_dataset.write_folder(own, tmp_path / "set", name="set", header=None)
+    from_hub = finish(read_dataset(str(tmp_path / "set")), ImportTally())
 
     assert list(from_csv) == own
     assert list(from_hub) == own
@@ -101,13 +102,13 @@ def test_tables_keep_the_whole_structure(name: str, tmp_path: Path) -> None:
 def test_a_folder_of_datasets_has_a_card_and_is_never_overwritten(tmp_path: Path) -> None:
     own = list(generate(load_grammar("world"), 9, seed=2))
     header = Header(source="grammar world", licence="CC0-1.0", seed=2)
-    hub.write_folder(own, tmp_path / "set", name="set", header=header)
+    write_dataset.write_folder(own, tmp_path / "set", name="set", header=header)
 
     card = (tmp_path / "set" / "README.md").read_text()
     assert "license: cc0-1.0" in card
     assert "| relation | 3 |" in card
-    with pytest.raises(SuiteFormatError, match="is there already"):
-        hub.write_folder(own, tmp_path / "set", name="set", header=header)
+    with pytest.raises(SuiteFormatError, match="already exists"):
+        write_dataset.write_folder(own, tmp_path / "set", name="set", header=header)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
@@ -117,9 +118,9 @@ def test_a_dataset_saved_to_disk_is_taken_by_its_column(tmp_path: Path) -> None:
     rows = {"caption_en": ["a red cup", "a dog"], "kind": ["colour", "object"]}
     datasets.Dataset.from_dict(rows).save_to_disk(tmp_path / "set")
 
-    read = read_dataset(str(tmp_path / "set"), names=Names("caption_en", "kind"))
+    read = read_dataset(str(tmp_path / "set"), names=ColumnNames("caption_en", "kind"))
 
-    assert [(p.text, p.type) for p in finish(read, Tally())] == [
+    assert [(p.text, p.type) for p in finish(read, ImportTally())] == [
         ("a red cup", "colour"),
         ("a dog", "object"),
     ]
@@ -138,7 +139,7 @@ def test_what_geneval_can_say_comes_back_from_it(name: str) -> None:
     drafts = list(geneval.read_geneval(lines, source="test"))
     read = {
         p.text: p
-        for p in finish(drafts, Tally(), vocabularies=geneval.geneval_vocabularies(drafts))
+        for p in finish(drafts, ImportTally(), vocabularies=geneval.geneval_vocabularies(drafts))
     }
 
     again = [line for line in geneval.write_geneval(read.values()) if line is not None]
@@ -162,7 +163,7 @@ def test_what_geneval_cannot_say_is_left_out() -> None:
     ("duplicates", "kept"), [("drop", ["a cat", "a dog"]), ("keep", ["a cat", "A  cat.", "a dog"])]
 )
 def test_doubles_are_counted_and_dropped_or_kept(duplicates: Duplicates, kept: list[str]) -> None:
-    tally = Tally()
+    tally = ImportTally()
 
     read = list(
         finish(
@@ -190,8 +191,8 @@ def test_control_characters_are_refused_with_the_line(text: str) -> None:
 
 
 def test_controls_keep_prompts_and_foils_to_what_was_asked() -> None:
-    from prompts.grammar.read import read_prompt
-    from prompts.grammar.vocabulary import load_vocabularies
+    from prompts.recover import read_prompt
+    from prompts.vocabulary import load_vocabularies
 
     typical = load_vocabularies("core")["thing"].table.typical["colour"]
     grammar = load_grammar("relations")
@@ -214,5 +215,28 @@ def test_controls_keep_prompts_and_foils_to_what_was_asked() -> None:
 def test_a_foil_equal_to_its_prompt_is_a_fault() -> None:
     line = dump_prompt(Prompt("x", "a cat", "t", "t", (), (Foil("a cat", "none"),)))
 
-    with pytest.raises(SuiteFormatError, match="is the prompt itself"):
+    with pytest.raises(SuiteFormatError, match="is identical to the prompt"):
         list(read_lines([line], source="t"))
+
+
+@pytest.mark.parametrize(
+    ("name", "licence"),
+    [
+        ("pets", "mit\ntags:\n- injected"),
+        ("pets\nlicense: injected", "mit"),
+        ("# pets: all", "cc0-1.0 # no"),
+        ("{pets}", "[mit]"),
+    ],
+)
+def test_names_and_licences_add_no_fields_to_a_dataset_card(name: str, licence: str) -> None:
+    from huggingface_hub import DatasetCard
+
+    text = write_dataset.dataset_card(name, Counter({"a|b": 2}), header=Header(licence=licence))
+    fields = DatasetCard(text).data.to_dict()
+
+    assert fields.keys() == {
+        "pretty_name", "license", "language", "task_categories", "size_categories", "configs",
+    }  # fmt: skip
+    assert fields["pretty_name"] == name
+    assert fields["license"] == licence
+    assert "| a\\|b | 2 |" in text

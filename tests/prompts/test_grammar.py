@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from prompts.errors import RequestError
 from prompts.formats.native import fault_of
+from prompts.generate import capacities, generate
 from prompts.grammar.load import Grammar, list_grammars, load_grammar, make_grammar
-from prompts.grammar.permute import Permutation
-from prompts.grammar.read import read_prompt
-from prompts.grammar.sample import capacities, generate
-from prompts.grammar.vocabulary import Vocabulary, load_vocabularies
+from prompts.permutation import Permutation
+from prompts.recover import read_prompt
 from prompts.structure import Prompt
+from prompts.vocabulary import Vocabulary, load_vocabularies
 from prompts.world import content_of
 from prompts.world import write as write_world
 

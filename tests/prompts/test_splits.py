@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompts.errors import RequestError
+from prompts.generate import generate
 from prompts.grammar.load import load_grammar
-from prompts.grammar.sample import generate
-from prompts.splits import Certificate, Split, certify, compositions, split_prompts
+from prompts.splits import Certificate, SplitPlan, certify, compositions, split_prompts
 from prompts.structure import Prompt
 
 
@@ -154,7 +154,7 @@ def test_more_than_can_be_withheld_is_told_how_much_can() -> None:
 
 def test_a_certificate_sees_a_leak_and_a_lost_constituent() -> None:
     prompts, certificate = split("world", 200, 0.2)
-    plan = Split(2, 0.2, 0, frozenset(certificate.withheld))
+    plan = SplitPlan(2, 0.2, 0, frozenset(certificate.withheld))
 
     leaked = [replace(prompt, split="seen") for prompt in prompts]
     lost = [

@@ -6,13 +6,14 @@ import pytest
 
 from prompts.errors import GrammarError
 from prompts.grammar.load import make_grammar
-from prompts.grammar.syntax import Choice, Slot, Type, Word, parse
+from prompts.grammar.nodes import Choice, Slot, TypeDefinition, Word
+from prompts.grammar.parse import parse
 
 
 def test_a_line_becomes_its_nodes() -> None:
     (definition,) = parse("scene: a {x.colour} (cat | dog)").definitions
 
-    assert isinstance(definition, Type)
+    assert isinstance(definition, TypeDefinition)
     word, slot, choice = definition.body.options[0]
     assert word == Word("a")
     assert isinstance(slot, Slot)
@@ -25,8 +26,8 @@ def test_an_indented_line_goes_on_with_the_one_before() -> None:
     joined = parse("scene: a cat and a dog")
 
     (one,), (other,) = split.definitions, joined.definitions
-    assert isinstance(one, Type)
-    assert isinstance(other, Type)
+    assert isinstance(one, TypeDefinition)
+    assert isinstance(other, TypeDefinition)
     assert one.body == other.body
 
 
@@ -35,11 +36,11 @@ def test_an_indented_line_goes_on_with_the_one_before() -> None:
     [
         ("t: a {x.y", "expected `}` to close `{`", 1, "t: a {x.y}"),
         ("x = a | b\nt: [a b", "line 2: expected `]`", 2, "t: [a b]"),
-        ("t: a ) b", "')' closes nothing", 1, "t: a () b"),
+        ("t: a ) b", "')' closes no bracket", 1, "t: a () b"),
         ("x = a | | b", "has an empty value", 1, "x = a | b"),
         ("t: <rule(a,> b", "expected a name, found '>'", 1, "t: <rule(a)> b"),
         ("t a", "expected `=`, `:=` or `:`", 1, "t :a"),
-        ("t: a ; b", "';' is no part of the language", 1, "t: a b"),
+        ("t: a ; b", "';' is not part of the language", 1, "t: a b"),
         ("t: a {left} b", "slot 'left' names no entity", 1, "t: a {object_1.left} b"),
         ("x (verb) = a", "the role of 'x' should be one of noun", 1, "x (noun) = a"),
     ],
@@ -71,16 +72,19 @@ NOUNS = "object (noun) = cat | dog\ncolour = red | blue\n"
         ("t: <thing(x)>", "there is no rule 'thing'"),
         ("r(x) := a {x.object} <r(x)>\nt: <r(y)>", "rule 'r' calls itself"),
         ("r(x) := <s(x)>\ns(x) := <r(x)>\nt: <r(y)>", "calls itself"),
-        ("r(x) := a {x.object}\nt: <r>", "takes 1 entities and is given 0"),
+        ("r(x) := a {x.object}\nt: <r>", "takes 1 entities but was given 0"),
         ("t: a {x.object} {x.object}", "occurs twice in one prompt"),
-        ("t: {x.object} {mean:colour(x)}", "slot 'mean' has a name with another meaning"),
+        ("t: {x.object} {mean:colour(x)}", "slot 'mean' has another meaning in an audit"),
         ("t: a cat", "can be written without slots"),
         ("t: a {x.object}\nt: the {x.object}", "'t' is defined twice"),
         ("t: a {x.object} {colour(x, y)} b", "has the role attribute and needs 1 entity; it has 2"),
         ("use corr\nt: a {x.object}", "did you mean core or world?"),
         ("object (noun) =\nt: a {x.object}", "has an empty value"),
         ("n (count) = one | dozen\nt: {x.n} {x.object}", "counts with words other than one"),
-        ("near (relation) = by\nt: a {x.object} {near(x, y)} it", "belongs to 'y', of which"),
+        (
+            "near (relation) = by\nt: a {x.object} {near(x, y)} it",
+            "belongs to 'y', which has no noun",
+        ),
         ("t: a {x.object}\nu: a {y.object}", "can be read as t and as u"),
     ],
 )

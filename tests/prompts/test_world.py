@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.structure import Prompt
-from prompts.suites import SHIPPED, dump_prompts, list_suites, load_suite, read_suite_header
+from prompts.suite import SHIPPED, dump_prompts, list_suites, load_suite, read_suite_header
 from prompts.world import (
     COLOURS,
     HELD_OUT_PAIRS,

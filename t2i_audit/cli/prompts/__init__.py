@@ -14,13 +14,13 @@ from t2i_audit.cli.prompts.listing import list_command
 from t2i_audit.cli.prompts.show import show
 from t2i_audit.cli.prompts.stats import stats
 
-app = typer.Typer(help="Make, import, inspect and export prompt benchmarks.")
-app.command("generate", short_help="Draw prompts from a grammar.")(generate)
-app.command("import", short_help="Take in foreign prompts, with structure.")(import_prompts)
-app.command("export", short_help="Write prompts in another format.")(export)
-app.command("filter", short_help="Choose prompts by condition, or a sample.")(filter_prompts)
-app.command("show", short_help="Print some prompts readably.")(show)
-app.command("stats", short_help="Count what a file holds.")(stats)
+app = typer.Typer(help="Generate, import, inspect and export prompt benchmarks.")
+app.command("generate", short_help="Generate prompts from a grammar.")(generate)
+app.command("import", short_help="Import prompts from other benchmarks.")(import_prompts)
+app.command("export", short_help="Export prompts to another format.")(export)
+app.command("filter", short_help="Select prompts by conditions, or a sample.")(filter_prompts)
+app.command("show", short_help="Print a sample of prompts.")(show)
+app.command("stats", short_help="Print statistics of a file.")(stats)
 app.command("diff", short_help="Compare two files.")(diff)
-app.command("check", short_help="Look for faults.")(check)
-app.command("list", short_help="List grammars and suites that ship.")(list_command)
+app.command("check", short_help="Check a file for faults.")(check)
+app.command("list", short_help="List the shipped grammars and suites.")(list_command)

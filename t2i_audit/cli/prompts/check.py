@@ -11,7 +11,7 @@ from t2i_audit.cli import options
 from t2i_audit.cli.prompts import streams
 
 if TYPE_CHECKING:
-    from prompts.check import Judged
+    from prompts.analysis.check import JudgeFindings
     from prompts.structure import Prompt
 
 
@@ -19,20 +19,20 @@ def check(
     file: streams.File,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="MODEL", help="Flag what its tokenizers cannot hold."),
+        typer.Option("--model", metavar="MODEL", help="Report prompts that it truncates."),
     ] = None,
     judge: Annotated[
         str | None,
         typer.Option(
             "--judge",
             metavar="clip|oracle|...",
-            help="Say which prompts this judge of images cannot judge, and why.",
+            help="Report prompts that this judge of images cannot judge, and why.",
         ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Look for faults: structure, doubles, missing foils, the split, length; code 1 if any."""
-    from prompts.check import check_prompts
+    """Check a file: structure, duplicates, missing foils, split, length; exit code 1 for faults."""
+    from prompts.analysis.check import check_prompts
 
     tokenizers = streams.tokenizers_of(model)
     header, prompts = streams.read_file(file)
@@ -40,22 +40,22 @@ def check(
     if judge is None:
         findings = check_prompts(prompts, header, windows=windows)
     else:
-        every = tuple(prompts)  # a judge tokenizes a suite at once
+        every = tuple(prompts)  # a judge tokenizes the whole suite at once
         findings = check_prompts(every, header, windows=windows)
         findings.judge = _judged(judge, every)
     if as_json:
         streams.print_json(findings)
     else:
         for line in findings.lines():
-            streams.say(line)
+            streams.print_message(line)
     if findings.n_faults:
         raise typer.Exit(1)
 
 
-def _judged(spec: str, prompts: Sequence[Prompt]) -> Judged:
-    from prompts.check import Judged
+def _judged(spec: str, prompts: Sequence[Prompt]) -> JudgeFindings:
+    from prompts.analysis.check import JudgeFindings
     from t2i_audit.judges.load import load_reader
 
     reader = load_reader(spec)
     scope = reader.scope(prompts)
-    return Judged(reader.name, reader.window, scope.by_reason(), scope.cut)
+    return JudgeFindings(reader.name, reader.window, scope.by_reason(), scope.cut)

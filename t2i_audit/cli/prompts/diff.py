@@ -11,13 +11,13 @@ from t2i_audit.cli.prompts import streams
 
 
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help="A suite's name, file, or -.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="What it is compared with.")],
+    first: Annotated[str, typer.Argument(metavar="A", help="The name of a suite, a file, or -.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The suite to compare with.")],
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare two files by their prompts' texts and structure; exit code 1 where they differ."""
-    from prompts.compare import compare
-    from prompts.suites import Suite
+    """Compare the texts and structure of two files; exit code 1 if they differ."""
+    from prompts.analysis.compare import compare
+    from prompts.suite import Suite
 
     own, other = streams.read_all(first)[1], streams.read_all(second)[1]
     difference = compare(own, other)
@@ -26,12 +26,12 @@ def diff(
         streams.print_json({"difference": difference, "sha256": hashes})
     else:
         for text in difference.only_first:
-            streams.say(f"- {text}")
+            streams.print_message(f"- {text}")
         for text in difference.only_second:
-            streams.say(f"+ {text}")
+            streams.print_message(f"+ {text}")
         for text, fields in difference.changed:
-            streams.say(f"~ {text} ({', '.join(fields)})")
-        streams.say(
+            streams.print_message(f"~ {text} ({', '.join(fields)})")
+        streams.print_message(
             f"{difference.same:,} the same, {len(difference.changed):,} changed, "
             f"{len(difference.only_first):,} only in {first}, "
             f"{len(difference.only_second):,} only in {second}"

@@ -25,14 +25,14 @@ def export(
         Target,
         typer.Option(
             "--to",
-            help="datasets is a folder with a dataset card, pairs a CSV of prompts and foils.",
+            help="datasets: a folder with a dataset card; pairs: a CSV of prompts and foils.",
         ),
     ],
     output: streams.Output,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write prompts in another format; what it cannot say is left out and counted."""
-    from prompts.formats import hub
+    """Export prompts to another format; prompts that it cannot express are left out and counted."""
+    from prompts.formats import write_dataset
     from t2i_audit.io import atomic_file
 
     check_output(
@@ -45,20 +45,22 @@ def export(
     counts = {"written": 0, "left_out": 0}
     if to in ("datasets", "parquet"):
         if output == streams.STREAM:
-            raise SuiteError(f"--to {to} cannot go to standard output; name it with -o")
+            raise SuiteError(f"--to {to} cannot be written to standard output; name a file with -o")
         path = Path(output)
         if to == "datasets":
-            counts["written"] = hub.write_folder(prompts, path, name=path.name, header=header)
+            counts["written"] = write_dataset.write_folder(
+                prompts, path, name=path.name, header=header
+            )
         else:
             with atomic_file(path) as temporary:
-                counts["written"] = hub.write_parquet(prompts, temporary)
+                counts["written"] = write_dataset.write_parquet(prompts, temporary)
     else:
         streams.write_lines(output, _lines(prompts, to, counts))
     if as_json:
         streams.print_json({"output": output, **counts}, output=output)
         return
-    left = f"; {counts['left_out']:,} cannot be said in {to}" if counts["left_out"] else ""
-    streams.say(f"{counts['written']:,} prompts written{left}", output=output)
+    left = f"; {counts['left_out']:,} cannot be expressed in {to}" if counts["left_out"] else ""
+    streams.print_message(f"{counts['written']:,} prompts written{left}", output=output)
 
 
 def _lines(prompts: Iterable[Prompt], to: Target, counts: dict[str, int]) -> Iterator[str]:

@@ -14,51 +14,53 @@ from t2i_audit.cli.prompts import streams
 from t2i_audit.cli.prompts.outputs import check_output
 from t2i_audit.errors import SuiteError
 
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="FIELD=VALUE",
+        help="Select prompts that meet the condition; several conditions must all hold. FIELD is a "
+        "slot or kind, or id, text, type, template, split, foil, slot, kind, words, entities, "
+        "constituents, foils. Other operators are !=, <, <=, >, >= and ~ (contains); a|b means "
+        "either value, FIELD alone any value, and !FIELD none.",
+    ),
+]
+
 
 def filter_prompts(
     file: streams.File,
     output: streams.Output,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--where",
-            metavar="FIELD=VALUE",
-            help="Only prompts of which this is true; several must all be. FIELD names a "
-            "slot or kind, or is id, text, type, template, split, foil, slot, kind, words, "
-            "entities, constituents, foils. Also !=, <, <=, >, >=, ~ (contains), a|b for either, "
-            "a bare FIELD for any value and !FIELD for none.",
-        ),
-    ] = None,
+    where: Where = None,
     sample: Annotated[
         int | None,
-        typer.Option("--sample", metavar="N", help="Draw N of them at random."),
+        typer.Option("--sample", metavar="N", help="Draw a random sample of N prompts."),
     ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", metavar="FIELD", help="Draw as many from each value of FIELD."),
+        typer.Option("--by", metavar="FIELD", help="Balance the sample over the values of FIELD."),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", metavar="S", help="Same seed, same sample. [default: 0]"),
+        typer.Option("--seed", metavar="S", help="Random seed of the sample. [default: 0]"),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Choose prompts of a suite; they keep their order and their ids."""
-    from prompts.clauses import parse_clause
+    """Select prompts of a suite; they keep their order and their ids."""
     from prompts.formats.native import dump_header
-    from prompts.subset import Sample, choose
+    from prompts.selection.conditions import parse_condition
+    from prompts.selection.subset import Sample, choose
 
     if not where and sample is None:
-        raise SuiteError("give --where or --sample, or both; without them nothing is chosen")
+        raise SuiteError("give --where or --sample, or both; otherwise there is nothing to select")
     if sample is None and (by or seed is not None):
-        raise SuiteError("--by and --seed choose how to sample; give --sample N as well")
+        raise SuiteError("--by and --seed apply to samples; give --sample N as well")
     check_output(output, [streams.path_of(file)])
-    clauses = [parse_clause(text) for text in where or ()]
+    conditions = [parse_condition(text) for text in where or ()]
     wanted = None if sample is None else Sample(sample, tuple(by or ()), seed or 0)
     source = streams.STDIN if file == streams.STREAM else Path(streams.path_of(file)).name
     header, prompts = streams.read_file(file)
     with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as spool:
-        subset, chosen = choose(prompts, header, clauses, wanted, spool, source=source)
+        subset, chosen = choose(prompts, header, conditions, wanted, spool, source=source)
 
         def lines() -> Iterator[str]:
             yield dump_header(subset.header)
@@ -68,9 +70,11 @@ def filter_prompts(
     if as_json:
         streams.print_json({"output": output, **vars(subset)}, output=output)
         return
-    streams.say(f"{subset.kept:,} of {subset.read:,} prompts kept", output=output)
-    for name, share in subset.groups.items():
+    streams.print_message(f"{subset.kept:,} of {subset.read:,} prompts kept", output=output)
+    for name, sample_of in subset.groups.items():
         if by:
-            streams.say(f"  {name}: {share.taken:,} of {share.prompts:,}", output=output)
+            streams.print_message(
+                f"  {name}: {sample_of.taken:,} of {sample_of.prompts:,}", output=output
+            )
     for note in subset.notes:
-        streams.say(f"note: {note}", output=output)
+        streams.print_message(f"note: {note}", output=output)

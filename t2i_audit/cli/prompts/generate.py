@@ -16,52 +16,67 @@ if TYPE_CHECKING:
     from prompts.formats.native import Header
     from prompts.structure import Prompt
 
-Balance = Literal["types", "space"]
-Plausibility = Literal["any", "typical", "atypical"]
-Order = Literal["pairs", "triples"]
+GrammarName = Annotated[
+    str,
+    typer.Argument(
+        metavar="GRAMMAR|NAME", help="A grammar file, or the name of a shipped grammar."
+    ),
+]
+Number = Annotated[int, typer.Option("-n", "--number", metavar="N", help="Number of prompts.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="S", help="Random seed; the same seed gives the same file.")
+]
+HeldOut = Annotated[
+    float | None,
+    typer.Option(
+        "--held-out", metavar="F", help="Share of compositions to withhold, between 0 and 1."
+    ),
+]
+CompositionOrder = Annotated[
+    Literal["pairs", "triples"],
+    typer.Option("--compositions", help="Whether pairs or triples of constituents are withheld."),
+]
+BalanceOption = Annotated[
+    Literal["types", "space"],
+    typer.Option(
+        "--balance",
+        help="types: equally many prompts of each type; space: every prompt is equally likely.",
+    ),
+]
+PlausibilityOption = Annotated[
+    Literal["any", "typical", "atypical"],
+    typer.Option(
+        "--plausibility",
+        help="Use only typical pairs such as yellow banana, or only atypical ones.",
+    ),
+]
+FrequencyBand = Annotated[
+    float | None,
+    typer.Option(
+        "--frequency-band",
+        metavar="Z",
+        help="Use only words whose frequencies lie within a factor of 10^Z of each other.",
+    ),
+]
 
 
 def generate(
-    grammar: Annotated[
-        str,
-        typer.Argument(metavar="GRAMMAR|NAME", help="A grammar file, or one that ships."),
-    ],
+    grammar: GrammarName,
     output: streams.Output,
-    number: Annotated[int, typer.Option("-n", "--number", metavar="N", help="Prompts.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Same seed, same file.")] = 0,
-    held_out: Annotated[
-        float | None,
-        typer.Option("--held-out", metavar="F", help="Share of compositions to withhold."),
-    ] = None,
-    order: Annotated[
-        Order, typer.Option("--compositions", help="What is withheld: pairs or triples.")
-    ] = "pairs",
-    balance: Annotated[
-        Balance,
-        typer.Option(
-            "--balance",
-            help="types: as many of each prompt type; space: every prompt equally likely.",
-        ),
-    ] = "types",
-    plausibility: Annotated[
-        Plausibility,
-        typer.Option("--plausibility", help="Only (a)typical pairs such as yellow banana."),
-    ] = "any",
-    frequency_band: Annotated[
-        float | None,
-        typer.Option(
-            "--frequency-band",
-            metavar="Z",
-            help="Only words whose frequencies lie within Z powers of ten.",
-        ),
-    ] = None,
+    number: Number = 100,
+    seed: Seed = 0,
+    held_out: HeldOut = None,
+    order: CompositionOrder = "pairs",
+    balance: BalanceOption = "types",
+    plausibility: PlausibilityOption = "any",
+    frequency_band: FrequencyBand = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Draw distinct prompts from a grammar, with constituents, spans and foils."""
-    from prompts.formats.native import Header, dump_header, dump_prompt
-    from prompts.grammar import sample
+    from prompts import generate as generation
+    from prompts.controls import control
+    from prompts.formats.native import Header
     from prompts.grammar.load import grammar_files, load_grammar
-    from prompts.plausibility import control
     from prompts.splits import split_prompts
 
     read = load_grammar(grammar)
@@ -69,15 +84,14 @@ def generate(
     loaded, controlled = control(read, plausibility=plausibility, frequency_band=frequency_band)
 
     def draw() -> Iterator[Prompt]:
-        drawn = sample.generate(loaded, number, seed=seed, balance=balance)
+        drawn = generation.generate(loaded, number, seed=seed, balance=balance)
         return streams.with_progress(drawn, number)
 
     prompts: Iterable[Prompt] = draw()
     certificate = None
     if held_out is not None:
-        prompts, certificate = split_prompts(
-            draw, held_out, seed=seed, order=2 if order == "pairs" else 3
-        )
+        size = 2 if order == "pairs" else 3
+        prompts, certificate = split_prompts(draw, held_out, seed=seed, order=size)
     header = Header(
         source=f"grammar {loaded.name}, sha256 {loaded.sha256}",
         seed=seed,
@@ -86,26 +100,29 @@ def generate(
         certificate=certificate,
     )
     types: Counter[str] = Counter()
-
-    def lines() -> Iterator[str]:
-        yield dump_header(header)
-        for prompt in prompts:
-            types[prompt.type] += 1
-            yield dump_prompt(prompt)
-
-    streams.write_lines(output, lines())
+    streams.write_lines(output, _lines(header, prompts, types))
     if as_json:
         streams.print_json({"output": output, "types": types, "header": header}, output=output)
-        return
-    _tell(output, types, header)
+    else:
+        _print_summary(output, types, header)
 
 
-def _tell(output: str, types: Counter[str], header: Header) -> None:
+def _lines(header: Header, prompts: Iterable[Prompt], types: Counter[str]) -> Iterator[str]:
+    """The lines of the file; counts the prompts by type."""
+    from prompts.formats.native import dump_header, dump_prompt
+
+    yield dump_header(header)
+    for prompt in prompts:
+        types[prompt.type] += 1
+        yield dump_prompt(prompt)
+
+
+def _print_summary(output: str, types: Counter[str], header: Header) -> None:
     each = ", ".join(f"{count:,} {name}" for name, count in sorted(types.items()))
-    streams.say(f"{sum(types.values()):,} prompts ({each})", output=output)
+    streams.print_message(f"{sum(types.values()):,} prompts ({each})", output=output)
     certificate = header.certificate
     if certificate is not None:
-        streams.say(
+        streams.print_message(
             f"{len(certificate.withheld)} of {certificate.compositions} compositions withheld: "
             f"{certificate.seen_prompts:,} prompts seen, {certificate.held_out_prompts:,} held "
             f"out; compositional, connected, {certificate.leaks} leaks",

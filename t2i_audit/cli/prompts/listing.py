@@ -7,10 +7,10 @@ from t2i_audit.cli.prompts import streams
 
 
 def list_command(as_json: options.AsJson = False) -> None:
-    """List the grammars that ship, how much they can say, and the suites made of them."""
+    """List the shipped grammars with their numbers of distinct prompts, and the shipped suites."""
+    from prompts.generate import capacities
     from prompts.grammar.load import list_grammars, load_grammar
-    from prompts.grammar.sample import capacities
-    from prompts.suites import list_suites, load_suite
+    from prompts.suite import list_suites, load_suite
 
     grammars = {name: capacities(load_grammar(name)) for name in list_grammars()}
     suites = {name: load_suite(name) for name in list_suites()}
@@ -34,7 +34,7 @@ def list_command(as_json: options.AsJson = False) -> None:
             for index, (type_, capacity) in enumerate(types.items())
         ],
     )
-    streams.say("")
+    streams.print_message("")
     print_table(
         ("suite", "prompts"),
         [(name, f"{len(suite.prompts):,}") for name, suite in suites.items()],

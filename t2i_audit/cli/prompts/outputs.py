@@ -1,4 +1,4 @@
-"""Checks of where a command is to write, before it reads or writes anything."""
+"""Checks of the output of a command, before it reads or writes anything."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def check_output(
 
     Args:
         output: the file to write, or ``-``.
-        inputs: files, folders, and ``-`` for standard input; what does not exist is passed over.
-        option: what names the output, for the message.
-        is_folder: whether a folder is to be written and not a file.
-        is_text: whether text is to be written, which a device or a named pipe takes as well.
+        inputs: files, folders, and ``-`` for standard input; missing ones are ignored.
+        option: the option that names the output, for messages.
+        is_folder: whether a folder is written, not a file.
+        is_text: whether text is written, which may go to a device or a named pipe.
 
     Raises:
-        SuiteError: in one sentence that names the option and the path.
+        SuiteError: the output cannot be written, or is an input.
     """
     if not output:
         raise SuiteError(f"{option} is empty; name a file")
@@ -41,7 +41,7 @@ def check_output(
         given = _status_of(sys.stdin) if source == STREAM else _status(Path(source))
         if given is None:
             continue
-        if target is not None and os.path.samestat(target, given) and _is_kept(target):
+        if target is not None and os.path.samestat(target, given) and _is_persistent(target):
             raise SuiteError(
                 f"{shown} is {_name_of(source)} itself, which is being read and would be "
                 "overwritten; name another file"
@@ -57,17 +57,17 @@ def check_output(
         return
     if target is not None and stat.S_ISDIR(target.st_mode) and not is_folder:
         raise SuiteError(f"{shown} is a folder; name a file")
-    if target is not None and not is_text and not _is_kept(target):
+    if target is not None and not is_text and not _is_persistent(target):
         raise SuiteError(f"{shown} is a device or a pipe; name a plain file")
     for folder in Path(output).absolute().parents:
         if folder.exists():
             if not folder.is_dir():
-                raise SuiteError(f"{shown} is inside of {folder}, which is a file; name a folder")
+                raise SuiteError(f"{shown} is inside {folder}, which is a file; name a folder")
             break
 
 
-def _is_kept(status: os.stat_result) -> bool:
-    """Whether bytes stay there; two streams may well be one terminal, or /dev/null."""
+def _is_persistent(status: os.stat_result) -> bool:
+    """Whether what is written there persists, unlike on a terminal or /dev/null."""
     return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
 
 
@@ -79,7 +79,7 @@ def _status(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
     except (OSError, ValueError):
-        # A hub id, or a file that is about to be missed by whoever reads it.
+        # A hub id, or a missing file, which its reader will report.
         return None
 
 

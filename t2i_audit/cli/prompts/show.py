@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 def show(
     file: streams.File,
-    number: Annotated[int, typer.Option("-n", "--number", metavar="N", help="Prompts.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Which ones.")] = 0,
+    number: Annotated[
+        int, typer.Option("-n", "--number", metavar="N", help="Number of prompts.")
+    ] = 5,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", help="Random seed of the sample.")
+    ] = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Print a sample: each prompt with its constituents coloured, and its foils beneath."""
+    """Print a random sample of prompts, with their constituents in colour and their foils."""
     if number < 1:
         raise SuiteError(f"--number should be at least 1, not {number}")
     _, prompts = streams.read_file(file)

@@ -22,17 +22,19 @@ def stats(
     figure: Annotated[
         Path | None,
         typer.Option(
-            "--figure", metavar="FILE.png|.svg", help="Draw which constituents occur together."
+            "--figure", metavar="FILE.png|.svg", help="Plot which constituents occur together."
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="MODEL", help="Count tokens with its tokenizers."),
+        typer.Option(
+            "--model", metavar="MODEL", help="Count tokens with the tokenizers of this checkpoint."
+        ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Count prompts by type and constituent, lengths, foils, and show the split's certificate."""
-    from prompts.statistics import count, middle
+    from prompts.analysis.statistics import count, middle
 
     if figure is not None:
         check_output(str(figure), [streams.path_of(file)], option="--figure", is_text=False)

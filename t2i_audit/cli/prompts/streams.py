@@ -1,4 +1,4 @@
-"""Prompts in and out: files, suites by name, and ``-`` for the standard streams."""
+"""Reading and writing prompts: files, suites by name, and ``-`` for the standard streams."""
 
 from __future__ import annotations
 
@@ -22,21 +22,29 @@ if TYPE_CHECKING:
 
 STREAM = "-"
 STDIN = "standard input"
-KEPT_IN_MEMORY = 1 << 24  # bytes of output for a stream that wait in memory, the rest on disk
-PROGRESS_FROM = 20_000  # prompts; fewer are made before a bar is drawn
+KEPT_IN_MEMORY = 1 << 24  # bytes of output that are buffered in memory; the rest goes to disk
+PROGRESS_FROM = 20_000  # prompts; fewer need no progress bar
 
 File = Annotated[
     str,
-    typer.Argument(metavar="FILE", help="A suite's name, a .jsonl file, or - for standard input."),
+    typer.Argument(
+        metavar="FILE", help="The name of a suite, a .jsonl file, or - for standard input."
+    ),
 ]
 Output = Annotated[
     str,
-    typer.Option("-o", "--output", metavar="FILE", help="Where to write; - is standard output."),
+    typer.Option(
+        "-o",
+        "--out",
+        "--output",
+        metavar="FILE",
+        help="File to write, or - for standard output.",
+    ),
 ]
 
 
 def input_lines(source: str) -> tuple[Iterator[str], str]:
-    """The lines of a file or of standard input, and what to call it in messages."""
+    """The lines of a file or of standard input, and its name for messages."""
     from prompts.formats.native import file_lines, stream_lines
 
     if source == STREAM:
@@ -48,9 +56,9 @@ def input_lines(source: str) -> tuple[Iterator[str], str]:
 
 
 def input_bytes(source: str) -> tuple[bytes, str]:
-    """The bytes of a file or of standard input, and what to call it in messages."""
+    """The bytes of a file or of standard input, and its name for messages."""
     if source == STREAM:
-        # Where a program has put text in place of the stream, there are no bytes to be had.
+        # A program may have replaced the stream by one of text.
         buffer = getattr(sys.stdin, "buffer", None)
         return (buffer.read() if buffer else sys.stdin.read().encode()), STDIN
     path = Path(source)
@@ -73,14 +81,14 @@ def read_file(source: str) -> tuple[Header | None, Iterator[Prompt]]:
 
 
 def path_of(source: str) -> str:
-    """The path of a suite, by name or by path; ``-`` stays what it is."""
-    from prompts.suites import suite_path
+    """The path of a suite, by name or by path; ``-`` is returned unchanged."""
+    from prompts.suite import suite_path
 
     return source if source == STREAM else str(suite_path(source))
 
 
 def tokenizers_of(model: str | None) -> dict[str, Tokenizer]:
-    """The tokenizers of a checkpoint by name; none where no checkpoint is named."""
+    """The tokenizers of a checkpoint by name; empty if `model` is None."""
     if model is None:
         return {}
     from t2i_audit.models.tokenizers import load_tokenizers
@@ -95,13 +103,13 @@ def read_all(source: str) -> tuple[Header | None, tuple[Prompt, ...]]:
 
 
 def write_lines(output: str, lines: Iterable[str]) -> None:
-    """Write text to a file or to standard output: all of it, or nothing if something fails."""
+    """Write text to a file or to standard output, all of it or nothing."""
     from t2i_audit.io import atomic_file
 
     path = Path(output)
     if output != STREAM and (path.is_file() or not path.exists()):
         with (
-            _no_folder_left(path.parent),
+            _remove_new_folders_on_failure(path.parent),
             atomic_file(path) as temporary,
             temporary.open("w", encoding="utf-8", newline="\n") as file,
         ):
@@ -116,27 +124,27 @@ def write_lines(output: str, lines: Iterable[str]) -> None:
             shutil.copyfileobj(spool, sys.stdout)
             sys.stdout.flush()
             return
-        # A device or a named pipe: a file put in its place would not be one.
+        # A device or a named pipe must not be replaced by a file.
         with path.open("w", encoding="utf-8", newline="\n") as file:
             shutil.copyfileobj(spool, file)
 
 
 @contextmanager
-def _no_folder_left(folder: Path) -> Iterator[None]:
-    """If the block fails, remove the folders that were made for its output."""
+def _remove_new_folders_on_failure(folder: Path) -> Iterator[None]:
+    """If the block fails, remove the folders that were created for its output."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
     except BaseException:
         for path in missing:
-            # One that meanwhile holds something is somebody else's, too.
+            # A folder that is not empty holds files of other programs.
             with suppress(OSError):
                 path.rmdir()
         raise
 
 
 def with_progress(prompts: Iterable[Prompt], total: int) -> Iterator[Prompt]:
-    """Pass `prompts` on, and show progress on stderr where there are many."""
+    """Yield `prompts`, and show progress on stderr if there are many."""
     if total < PROGRESS_FROM:
         yield from prompts
         return
@@ -151,17 +159,17 @@ def with_progress(prompts: Iterable[Prompt], total: int) -> Iterator[Prompt]:
 
 
 def print_json(value: object, *, output: str = "") -> None:
-    """Print `value` as JSON; on stderr where standard output carries prompts."""
+    """Print `value` as JSON, on stderr if prompts go to standard output."""
     from t2i_audit.io import dump_json
 
     (sys.stderr if output == STREAM else sys.stdout).write(writable(dump_json(value)))
 
 
-def say(text: str, *, output: str = "") -> None:
-    """Print a line; on stderr where standard output carries prompts."""
+def print_message(text: str, *, output: str = "") -> None:
+    """Print a line, on stderr if prompts go to standard output."""
     print_line(text, to=sys.stderr if output == STREAM else sys.stdout)
 
 
 def writable(text: str) -> str:
-    """`text` without what cannot be written, such as a file's name that is no UTF-8."""
+    """`text` without characters that cannot be encoded, as in file names that are not UTF-8."""
     return text.encode("utf-8", "replace").decode()
