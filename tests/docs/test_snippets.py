@@ -173,4 +173,4 @@ def test_a_wrong_output_would_be_noticed() -> None:
 
 
 def test_the_python_api_is_pending_only_while_it_is_missing() -> None:
-    assert hasattr(t2i_audit, "audit") != PYTHON_API_IS_PENDING
+    assert hasattr(t2i_audit, "load_run") != PYTHON_API_IS_PENDING
