@@ -72,9 +72,7 @@ def test_every_command_has_help_and_stands_in_the_manual(
     command: tuple[tuple[str, ...], Any],
 ) -> None:
     names, parsed = command
-    written = "\n".join(
-        GENERATED.sub("", page.read_text(encoding="utf-8")) for page in pages()
-    )
+    written = "\n".join(GENERATED.sub("", page.read_text(encoding="utf-8")) for page in pages())
 
     assert parsed.help
     assert " ".join(names) in written, "show it in a page, besides the generated reference"

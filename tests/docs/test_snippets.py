@@ -72,7 +72,7 @@ def run_command(line: str) -> tuple[int, str]:
             code = main(words[1:])
         return code, printed.getvalue()
     program = f"{shlex.quote(sys.executable)} -P -m t2i_audit"
-    shell = f"t2i-audit() {{ {program} \"$@\"; }}\nset -eo pipefail\n{line}"
+    shell = f't2i-audit() {{ {program} "$@"; }}\nset -eo pipefail\n{line}'
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=300)
     return done.returncode, done.stdout + done.stderr
 
