@@ -25,7 +25,7 @@ test: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m scripts.build_docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "The manual lies in $(CURDIR)/site/index.html"
 
 # The stamps carry the date of the last complete installation: a new pyproject.toml renews it,

@@ -17,9 +17,9 @@ DOCS = ROOT / "docs"
 class Block:
     """One fenced block.
 
-    Its info string is a language and options, such as ``console data-test="parse"``. The options
-    are ``title`` (the block is a file of this name), ``data-test`` (``run`` or ``parse``),
-    ``data-exit`` (the exit code of its last command) and ``data-needs`` (what it cannot run
+    Its info string is a language and options, such as ``console test="parse"``. The options
+    are ``title`` (the block is a file of this name), ``test`` (``run`` or ``parse``),
+    ``exit`` (the exit code of its last command) and ``needs`` (what it cannot run
     without).
     """
 
@@ -37,7 +37,7 @@ class Block:
     @property
     def runs(self) -> bool:
         """Whether it is run, and not only parsed."""
-        return self.options.get("data-test", "run") == "run"
+        return self.options.get("test", "run") == "run"
 
 
 @dataclass(frozen=True)

@@ -119,3 +119,6 @@ def test_the_manual_builds_without_a_warning(tmp_path: Path) -> None:
     built = {path.relative_to(tmp_path / "site") for path in (tmp_path / "site").rglob("*.html")}
     wanted = {page.relative_to(DOCS).with_suffix(".html") for page in pages()[1:]}
     assert wanted <= built
+    # A fence whose options the site does not understand would stand there as it is.
+    site = tmp_path / "site"
+    assert not [page for page in wanted if "```" in (site / page).read_text(encoding="utf-8")]

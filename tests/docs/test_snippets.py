@@ -55,7 +55,7 @@ def run_session(block: Block) -> None:
         if not block.runs:
             check_by_parsing(command.line, block)
             continue
-        wanted = int(block.options.get("data-exit", "0")) if number == len(steps) else 0
+        wanted = int(block.options.get("exit", "0")) if number == len(steps) else 0
         code, printed = run_command(command.line)
         assert code == wanted, f"{block.where}: {command.line!r} gave {code}:\n{printed}"
         if command.output.strip():
@@ -88,7 +88,7 @@ def assert_printed(command: Command, printed: str, block: Block) -> None:
 
 def run_python(block: Block, names: dict[str, Any]) -> None:
     code = compile(block.text, block.where, "exec") if ">>>" not in block.text else None
-    if block.options.get("data-needs") == "api" and PYTHON_API_IS_PENDING:
+    if block.options.get("needs") == "api" and PYTHON_API_IS_PENDING:
         return
     if code is not None:
         if block.runs:
@@ -161,7 +161,7 @@ def test_what_is_run_holds_no_placeholder(page: Path) -> None:
 
 
 def test_a_wrong_option_would_be_noticed() -> None:
-    block = Block(ROOT / "README.md", 1, "console", {"data-test": "parse"}, "")
+    block = Block(ROOT / "README.md", 1, "console", {"test": "parse"}, "")
     with pytest.raises(pytest.fail.Exception, match="--no-such-option"):
         parse(["audit", "MODEL", "--no-such-option"], block)
 
