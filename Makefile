@@ -1,5 +1,5 @@
-# `make demo` audits a built-in checkpoint; `make test` lints, type-checks and tests.
-# Both need only Python 3.11 or newer and make.
+# `make demo` audits a built-in checkpoint; `make test` lints, type-checks and tests; `make docs`
+# builds the manual into `site/`. All need only Python 3.11 or newer and make.
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 TORCH ?= torch==2.14.1 torchvision==0.29.1
 
 .DELETE_ON_ERROR:
-.PHONY: demo test clean
+.PHONY: demo test docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/t2i-audit audit builtin:patchy --suite world-relations --seeds 2 --out runs/demo
@@ -22,6 +22,11 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m scripts.build_docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The manual lies in $(CURDIR)/site/index.html"
 
 # The stamps carry the date of the last complete installation: a new pyproject.toml renews it,
 # an interrupted one leaves none.
@@ -37,5 +42,9 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --group test
 	touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group docs
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,210 @@
+"""Write the generated parts of the manual.
+
+    python -m scripts.build_docs [--check]
+
+A page in ``docs/`` marks each generated part with a pair of comments::
+
+    <!-- begin generated: NAME -->
+    <!-- end generated: NAME -->
+
+What stands between them is replaced by what the generator `NAME` returns. With ``--check`` nothing
+is written, and the exit code is 1 if a page is not up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PART = re.compile(
+    r"(<!-- begin generated: (?P<name>[\w-]+) -->\n).*?(<!-- end generated: (?P=name) -->)",
+    re.DOTALL,
+)
+# What the public names return and take; each is documented beneath them.
+API_TYPES = (
+    "t2i_audit.results.run.Run",
+    "t2i_audit.results.summary.RunSummary",
+    "t2i_audit.results.place.Place",
+    "t2i_audit.stats.interval.Interval",
+    "prompts.suites.Suite",
+    "prompts.structure.Prompt",
+    "prompts.structure.Constituent",
+    "prompts.structure.Foil",
+)
+
+
+def command_line() -> str:
+    """Every command of the program with its arguments and options."""
+    return "\n".join(line for names, command in commands() for line in _command(names, command))
+
+
+def columns() -> str:
+    """Every column of every table of a run."""
+    from t2i_audit.run.columns import COLUMNS
+
+    lines: list[str] = []
+    for name, table in COLUMNS.items():
+        rows = [
+            (f"`{each.name}`", each.type, each.unit, "yes" if each.optional else "", each.meaning)
+            for each in table
+        ]
+        lines += [f"### `{name}.parquet`", ""]
+        lines += _table(("column", "type", "unit", "null", "meaning"), rows)
+    return "\n".join(lines)
+
+
+def checkpoints() -> str:
+    """The built-in checkpoints and the figures of their model cards."""
+    from t2i_audit.models import list_models
+
+    models = list_models()
+    rows = [(f"`{i.name}`", i.kind, f"{i.size / 1e6:.1f} MB", i.summary) for i in models]
+    lines = _table(("name", "kind", "size", "what it is"), rows)
+    for info in models:
+        card = (info.path / "README.md").read_text(encoding="utf-8")
+        lines += [f"## `{info.name}`", "", card.replace("\n## ", "\n### ").strip(), ""]
+    return "\n".join(lines)
+
+
+def python_api() -> str:
+    """Directives for mkdocstrings: the names of ``t2i_audit``, then the types they return."""
+    import t2i_audit
+
+    names = [name for name in getattr(t2i_audit, "__all__", ()) if not name.startswith("_")]
+    functions = [_place_of(getattr(t2i_audit, name)) for name in names]
+    types = [path for path in API_TYPES if path not in functions and _exists(path)]
+    lines: list[str] = []
+    for heading, paths in (("Functions", functions), ("Types", types)):
+        if paths:
+            lines += [f"## {heading}", ""]
+            lines += [line for path in paths for line in (f"::: {path}", "")]
+    return "\n".join(lines)
+
+
+GENERATORS: dict[str, Callable[[], str]] = {
+    "command-line": command_line,
+    "columns": columns,
+    "checkpoints": checkpoints,
+    "python-api": python_api,
+}
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command that can be run, with the words that call it."""
+    import typer.main
+
+    from t2i_audit.cli.main import app
+
+    yield from _walk(("t2i-audit",), typer.main.get_command(app))
+
+
+def filled(page: str) -> str:
+    """`page` with every generated part made anew."""
+
+    def part(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{GENERATORS[match['name']]().strip()}\n\n{match[3]}"
+
+    return PART.sub(part, page)
+
+
+def pages() -> list[Path]:
+    """The pages of the manual that have generated parts."""
+    return [path for path in sorted(DOCS.rglob("*.md")) if PART.search(path.read_text("utf-8"))]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the generated parts, or check them; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write the generated parts of the manual.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if stale")
+    check = parser.parse_args(argv).check
+    stale = []
+    for path in pages():
+        before = path.read_text(encoding="utf-8")
+        after = filled(before)
+        if after != before:
+            stale.append(path.relative_to(ROOT))
+            if not check:
+                path.write_text(after, encoding="utf-8")
+    for path in stale:
+        print(f"{path} {'is out of date; run python -m scripts.build_docs' * check or 'written'}")
+    return int(check and bool(stale))
+
+
+def _walk(names: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if not hasattr(command, "commands"):
+        yield names, command
+        return
+    for name, child in command.commands.items():
+        if not child.hidden:
+            yield from _walk((*names, name), child)
+
+
+def _command(names: Sequence[str], command: Any) -> Iterator[str]:
+    import typer
+
+    context = typer.Context(command, info_name=" ".join(names))
+    yield from (f"## `{' '.join(names)}`", "", _help(command.help), "")
+    yield from ("```text", " ".join([*names, *command.collect_usage_pieces(context)]), "```", "")
+    panels: dict[str, list[tuple[str, ...]]] = {}
+    for one in command.params:
+        record = one.get_help_record(context)
+        if record is None:
+            continue
+        is_option = one.opts[0].startswith("-")
+        panel = one.rich_help_panel or ("Options" if is_option else "Arguments")
+        meaning, default = _split_default(record[1])
+        panels.setdefault(panel, []).append((f"`{record[0]}`", default, meaning))
+    for name, rows in panels.items():
+        yield from _table((name, "default", "meaning"), rows)
+
+
+def _split_default(text: str) -> tuple[str, str]:
+    """An option's help without its default, and the default."""
+    found = re.findall(r"\[default: (.*?)\]", text)
+    meaning = re.sub(r"\s*\[(default: .*?|required)\]", "", text)
+    default = "required" if "[required]" in text else found[0] if found else ""
+    return " ".join(meaning.split()), default
+
+
+def _help(text: str | None) -> str:
+    """Help of several paragraphs; typer sets those after a ``\\b`` as they are."""
+    paragraphs = []
+    for paragraph in (text or "").split("\n\n"):
+        kept = paragraph.strip("\n").removeprefix("\b\n")
+        as_it_is = "\b" in paragraph
+        paragraphs.append(f"```text\n{kept}\n```" if as_it_is else " ".join(kept.split()))
+    return "\n\n".join(paragraphs)
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table in Markdown, with a blank line after it."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return [*("| " + " | ".join(map(_cell, line)) + " |" for line in lines), ""]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _place_of(value: Any) -> str:
+    return f"{value.__module__}.{value.__qualname__}"
+
+
+def _exists(path: str) -> bool:
+    from importlib import import_module
+
+    module, _, name = path.rpartition(".")
+    try:
+        return hasattr(import_module(module), name)
+    except ModuleNotFoundError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
