@@ -190,7 +190,7 @@ def run_probe(settings: ProbeSettings) -> Path:
             _write(run, "prompts", text.rows)
             read = probe_rows("text_encoder", text.probes)
             _write(run, "probes", read)
-            write_where_lost(run.path, read, {})
+            write_where_lost(run.path, read, None)
             rows = decodability_rows("text_encoder", text.probes, text.prompts)
             _write(run, "decodability", rows)
             summary = text_only_summary(
@@ -307,7 +307,7 @@ def run_audit(settings: AuditSettings) -> Path:
             _write(run, "prompts", text.rows)
             read = [row for name, each in probed.items() for row in probe_rows(name, each)]
             _write(run, "probes", read)
-            write_where_lost(run.path, read, summary.success.by_slot if summary.success else {})
+            write_where_lost(run.path, read, summary.success)
             decoded = [
                 row
                 for name, each in probed.items()

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t2i_audit.io import to_json
 from t2i_audit.progress import say
-from t2i_audit.report.tables import console, format_interval, make_table
+from t2i_audit.report.tables import console, make_table
 
 if TYPE_CHECKING:
-    from t2i_audit.analysis.comparing import Scalar
-    from t2i_audit.analysis.leaderboard import Leaderboard, LeaderboardRow
+    from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow, Scalar
 
 # Shown where the rows of a group differ in it, under these headings.
 DIFFERING = {
@@ -77,8 +75,8 @@ def _table(rows: Sequence[LeaderboardRow]) -> tuple[list[str], Iterator[list[str
             rates = (row.success, *(row.decodability[name] for name in stations))
             yield [
                 *(row.run, row.model),
-                *(format_interval(to_json(rate)) for rate in rates),
-                row.culprit,
+                *map(str, rates),
+                row.culprit or "",
                 *(_cell(getattr(row.setup, name)) for name in shown),
             ]
 

@@ -1,196 +1,325 @@
-"""A run on one screen, from what ``summary.json`` holds."""
+"""A run on one screen: the verdict in two sentences, then the tables behind it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from t2i_audit.io import dump_json
-from t2i_audit.printable import counted
-from t2i_audit.report.tables import UNDEFINED, console, format_interval, make_table
-from t2i_audit.run.results import read_summary
+from t2i_audit.printable import counted, printable
+from t2i_audit.report.tables import console, make_table
+from t2i_audit.report.verdict import is_presence, verdict_sentences
+from t2i_audit.results.run import load_run
+from t2i_audit.results.summary import (
+    AttributionShares,
+    Detail,
+    RunSummary,
+    SlotDecoding,
+    StationSummary,
+    SuccessRates,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
-DECODED = "balanced_accuracy"
-# Estimates of a slot that stand beside `DECODED`, with their headings.
-CONTROLS = {
-    "presence_balanced_accuracy": "words alone",
-    "random_weights_balanced_accuracy": "random weights",
+    from t2i_audit.results.interval import Interval
+    from t2i_audit.results.summary import Cause, Verdict
+
+STYLES: dict[Verdict, str] = {
+    "kept": "green",
+    "saturated": "yellow",
+    "lost": "red",
+    "undefined": "dim",
 }
-# Shown without their intervals, and only where there is room.
-LESSER_CONTROLS = {
-    "layer_0_balanced_accuracy": "layer 0",
-    "shuffled_balanced_accuracy": "shuffled",
+CAUSES: dict[Cause, tuple[str, str]] = {
+    "encoder": (
+        "text encoder",
+        "a slot that the failure depends on is lost at the text encoder",
+    ),
+    "denoiser": (
+        "denoiser",
+        "the text encoder holds every such slot, yet the image is wrong",
+    ),
+    "chance": ("chance", "more than half of the prompt's images are right"),
+    "unclear": ("unclear", "none of these is certain"),
 }
-WIDE = 100  # letters a line from which the lesser controls fit
+DETAILS: dict[Detail, str] = {
+    "lost_on_the_way_in": "lost on the way in",
+    "held_not_drawn": "held, not drawn",
+    "unclear": "unclear",
+}
+VERDICTS = (
+    "verdict: lost = not half way from the words-alone baseline to certainty; kept = better than "
+    "with random weights; saturated = random weights do as well"
+)
 
 
-def print_run(path: Path, *, as_json: bool = False) -> None:
+@dataclass(frozen=True)
+class _Column:
+    """A column of a station's wide table."""
+
+    heading: str
+    legend: str
+    cells: tuple[str, ...]
+
+
+def print_run(path: Path, *, as_json: bool = False, verbose: bool = False) -> None:
     """Print the finished run in `path`: its summary on one screen, or as JSON.
+
+    Args:
+        path: the run directory.
+        as_json: print what ``summary.json`` holds instead.
+        verbose: print the wide tables too, with the baseline and every control.
 
     Raises:
         RunDirectoryError: there is no finished run in `path`.
     """
-    summary = read_summary(path)
+    summary = load_run(path).summary
     if as_json:
         sys.stdout.write(dump_json(summary))
     else:
-        print_summary(summary, path)
+        print_summary(summary, path, verbose=verbose)
 
 
-def print_summary(summary: Mapping[str, Any], run_path: Path, *, to: Console | None = None) -> None:
-    """Print a run's summary on one screen.
+def print_summary(
+    summary: RunSummary, run_path: Path, *, to: Console | None = None, verbose: bool = False
+) -> None:
+    """Print a run's summary.
 
     Args:
-        summary: what ``summary.json`` holds, keyed as `t2i_audit.analysis.summary.RunSummary`.
+        summary: of the run.
         run_path: the run directory.
         to: where to print; stdout if None.
+        verbose: print the wide tables too.
     """
     screen = console() if to is None else to
-    for line in _head(summary):
-        screen.print(line)
-    for station, record in summary["stations"].items():
-        screen.print()
-        _print_station(screen, station, record)
-    if summary.get("success") is not None:
-        screen.print()
-        _print_success(screen, summary["success"])
+    screen.print(_title(summary))
+    screen.print(_size(summary))
     screen.print()
-    for line in _findings(summary):
-        screen.print(line)
-    for note in summary.get("notes") or ():
-        screen.print(f"Note: {note}")
-    screen.print(f"Run directory: {run_path}", soft_wrap=True)
+    for sentence in verdict_sentences(summary):
+        screen.print(_styled(sentence, "bold"))
+    _print_stations(screen, summary.stations)
+    for name, station in summary.stations.items() if verbose else ():
+        _print_station(screen, name, station)
+    if summary.success is not None:
+        _print_success(screen, summary.success)
+    if summary.attribution is not None:
+        _print_causes(screen, summary.attribution)
+    screen.print()
+    for line in _findings(summary, verbose=verbose):
+        screen.print(printable(line))
+    for note in summary.notes:
+        screen.print(printable(f"Note: {note}"))
+    screen.print(printable(f"Run directory: {run_path}"), soft_wrap=True)
 
 
-def _head(summary: Mapping[str, Any]) -> Iterator[str]:
-    judge = summary.get("judge")
-    yield f"{summary['model']} on {summary['suite']}" + (f", judged by {judge}" if judge else "")
-    prompts = counted(summary["n_prompts"], "prompt")
-    if not summary["n_images"]:
-        yield f"{prompts}, no images"
-        return
-    rests = (
-        f"{prompts}, {counted(summary['n_seeds'], 'seed')}, {counted(summary['n_images'], 'image')}"
+def _title(summary: RunSummary) -> str:
+    judged = "" if summary.judge is None else f", judged by {summary.judge}"
+    return printable(f"{summary.model} on {summary.suite}{judged}")
+
+
+def _size(summary: RunSummary) -> str:
+    prompts = counted(summary.n_prompts, "prompt")
+    if not summary.n_images:
+        return f"{prompts}, no images"
+    images = counted(summary.n_images, "image")
+    left_out = summary.n_excluded
+    return f"{prompts}, {counted(summary.n_seeds, 'seed')}, {images}" + (
+        f" ({left_out} not judged, left out)" if left_out else ""
     )
-    left_out = summary.get("n_excluded") or 0
-    yield rests + (f" ({left_out} not judged, left out)" if left_out else "")
 
 
-def _print_station(screen: Console, station: str, record: Mapping[str, Any]) -> None:
-    if not record["slots"]:
-        screen.print(f"{_words(station).capitalize()}: there was nothing to read")
+def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> None:
+    """Every slot with its accuracy and its verdict at each station."""
+    screen.print()
+    read = {name: station for name, station in stations.items() if station.slots}
+    for name in stations.keys() - read.keys():
+        screen.print(f"{_words(name).capitalize()}: there was nothing to read")
+    if not read:
         return
-    screen.print(
-        f"{_words(station).capitalize()}: weakest slot decodable with probability "
-        f"{format_interval(record.get('decodability'))}"
-    )
-    slots: Mapping[str, Any] = record["slots"]
-    shown = [name for name in CONTROLS if _any_has(slots, name)]
-    lesser = [name for name in LESSER_CONTROLS if _any_has(slots, name)]
-    if screen.width < WIDE:
-        lesser = []
-    headings = (
-        "slot",
-        "decoded",
-        *(CONTROLS[name] for name in shown),
-        *(LESSER_CONTROLS[name] for name in lesser),
-        "verdict",
+    screen.print(_styled("What a linear probe decodes", "bold"))
+    slots = dict.fromkeys(
+        slot for station in read.values() for slot in station.slots if not is_presence(slot)
     )
     rows = []
-    for slot, decoding in slots.items():
-        estimates = decoding["estimates"]
-        rows.append(
-            (
-                slot,
-                *(format_interval(estimates.get(name)) for name in (DECODED, *shown)),
-                *(_estimate(estimates.get(name)) for name in lesser),
-                decoding["verdict"],
+    for slot in slots:
+        row: list[str | Text] = [slot]
+        for station in read.values():
+            decoding = station.slots.get(slot)
+            row += ["", ""] if decoding is None else _decoded_cells(decoding)
+        rows.append(row)
+    headings = ["slot"]
+    for name in read:
+        headings += [_words(name), "verdict"]
+    screen.print(make_table(headings, rows, gap=1))
+    where = ", ".join(map(_words, read))
+    _print_legend(
+        screen,
+        "slot: role in the prompt, e.g. the colour of its first object",
+        f"{where}: balanced accuracy of a probe for the slot's value, with 95% interval",
+        VERDICTS,
+    )
+    for name, station in read.items():
+        for reason, names in _undefined(station.slots).items():
+            screen.print(
+                printable(f"Undefined at the {_words(name)}: {', '.join(names)} ({reason})")
             )
+
+
+def _decoded_cells(decoding: SlotDecoding) -> list[str | Text]:
+    figure = str(decoding.estimates.balanced_accuracy)
+    return [figure, _styled(decoding.verdict, STYLES[decoding.verdict])]
+
+
+def _print_station(screen: Console, name: str, station: StationSummary) -> None:
+    """One station's wide table: every slot and presence beside its baseline and controls."""
+    if not station.slots:
+        return
+    screen.print()
+    screen.print(_styled(f"{_words(name).capitalize()}, beside its controls", "bold"))
+    columns = list(_columns(station.slots))
+    rows = [
+        [slot, *cells, _styled(decoding.verdict, STYLES[decoding.verdict])]
+        for (slot, decoding), *cells in zip(
+            station.slots.items(), *(column.cells for column in columns), strict=True
         )
-    # The figures just fit into 80 letters if one letter stands between them.
-    screen.print(make_table(headings, rows, gap=2 if screen.width >= WIDE else 1))
-    for reason, names in _undefined(slots).items():
-        screen.print(f"Undefined: {', '.join(names)} ({reason})")
+    ]
+    headings = ["slot", *(column.heading for column in columns), "verdict"]
+    screen.print(make_table(headings, rows, gap=1 if screen.width < 100 else 2))
+    _print_legend(
+        screen,
+        "slot: presence.KIND only asks whether a constituent of that kind occurs",
+        *(f"{column.heading}: {column.legend}" for column in columns),
+        VERDICTS,
+    )
+    screen.print(f"Weakest slot, mean probability of its true value: {station.decodability}")
 
 
-def _undefined(slots: Mapping[str, Any]) -> dict[str, list[str]]:
+def _columns(slots: Mapping[str, SlotDecoding]) -> Iterator[_Column]:
+    """The figures of a wide table; a control that was not run has no column."""
+    estimates = [decoding.estimates for decoding in slots.values()]
+
+    def column(
+        heading: str, legend: str, values: Sequence[Interval], *, whole: bool = True
+    ) -> Iterator[_Column]:
+        if any(value.is_defined for value in values):
+            cells = (str(value) if whole else _estimate(value) for value in values)
+            yield _Column(heading, legend, tuple(cells))
+
+    yield from column(
+        "decoded",
+        "balanced accuracy with 95% interval",
+        [each.balanced_accuracy for each in estimates],
+    )
+    yield from column(
+        "words alone",
+        "baseline, from which words occur without their order",
+        [each.presence_balanced_accuracy for each in estimates],
+    )
+    yield from column(
+        "random weights",
+        "control, from the same architecture with random weights",
+        [each.random_weights_balanced_accuracy for each in estimates],
+    )
+    yield from column(
+        "embeddings",
+        "control, from the token embeddings alone",
+        [each.layer_0_balanced_accuracy for each in estimates],
+        whole=False,
+    )
+    yield from column(
+        "shuffled labels",
+        "control, trained on shuffled labels",
+        [each.shuffled_balanced_accuracy for each in estimates],
+        whole=False,
+    )
+
+
+def _undefined(slots: Mapping[str, SlotDecoding]) -> dict[str, list[str]]:
     """Reason -> the slots that are undefined for it."""
     reasons: dict[str, list[str]] = {}
     for slot, decoding in slots.items():
-        if decoding.get("reason"):
-            reasons.setdefault(decoding["reason"], []).append(slot)
+        if decoding.reason and not is_presence(slot):
+            reasons.setdefault(decoding.reason, []).append(slot)
     return reasons
 
 
-def _print_success(screen: Console, success: Mapping[str, Any]) -> None:
-    overall = success["overall"]
-    screen.print(f"Success: {format_interval(overall)} of {counted(overall['n'], 'judged image')}")
-    groups: dict[str, Any] = {}
-    for name in ("by_type", "by_split", "by_reading"):
-        groups |= success.get(name) or {}
-    by_slot = success.get("by_slot") or {}
-    if by_slot:
-        headings = ("slot", "drawn right")
-        screen.print(
-            make_table(headings, [(slot, format_interval(rate)) for slot, rate in by_slot.items()])
-        )
-    if groups:
-        figures = (f"{_words(name)} {format_interval(rate)}" for name, rate in groups.items())
-        screen.print("Of these " + "; ".join(figures))
-
-
-def _findings(summary: Mapping[str, Any]) -> Iterator[str]:
-    for station, association in (summary.get("associations") or {}).items():
-        yield (
-            f"Association, {_words(station)}: AUROC {format_interval(association['auroc'])}, "
-            f"words alone {format_interval(association.get('presence_auroc'))}, "
-            f"Spearman {format_interval(association['spearman'])}, "
-            f"p = {_p_value(association.get('p_value'))}"
-        )
-        yield f"  {association['sentence']}"
-    repeatability = summary.get("repeatability")
-    if repeatability is not None:
-        line = (
-            f"Repeatability of failures over seeds: ICC {format_interval(repeatability['overall'])}"
-        )
-        reason = repeatability.get("reason")
-        yield f"{line} ({reason.rstrip('.')})" if reason else line
-    attribution = summary.get("attribution")
-    if attribution is not None:
-        yield f"Culprit: {attribution['culprit']}"
-        causes = attribution["causes"]
-        failing = max((share["n"] for share in causes.values()), default=0)
-        yield f"  of {counted(failing, 'failing prompt')}: " + "; ".join(
-            f"{_words(name)} {format_interval(share)}" for name, share in causes.items()
-        )
-        if attribution.get("details"):
-            yield "  at the denoiser: " + "; ".join(
-                f"{_words(name)} {format_interval(share)}"
-                for name, share in attribution["details"].items()
-            )
-
-
-def _any_has(slots: Mapping[str, Any], name: str) -> bool:
-    """Whether any slot has the estimate: a control that was not run gets no column."""
-    return any(
-        (decoding["estimates"].get(name) or {}).get("estimate") is not None
-        for decoding in slots.values()
+def _print_success(screen: Console, success: SuccessRates) -> None:
+    screen.print()
+    screen.print(_styled("What is drawn right", "bold"))
+    # A slot and a prompt type may share a name, `relation` for one; hence the kind.
+    rows = [("all", str(success.overall))]
+    rows += [(f"slot {name}", str(rate)) for name, rate in success.by_slot.items()]
+    rows += [(f"prompt type {name}", str(rate)) for name, rate in success.by_type.items()]
+    rows += [(f"split {_words(name)}", str(rate)) for name, rate in success.by_split.items()]
+    rows += [(f"prompts {_words(name)}", str(rate)) for name, rate in success.by_reading.items()]
+    screen.print(make_table(("images", "right"), rows))
+    by_slot = "; a slot is right or wrong by itself" if success.by_slot else ""
+    _print_legend(
+        screen,
+        f"images: all {success.overall.n:,} judged, or those of one prompt type or split{by_slot}",
+        "right: share of these images, with 95% interval",
     )
 
 
-def _estimate(interval: Mapping[str, Any] | None) -> str:
-    if interval is None or interval.get("estimate") is None:
-        return UNDEFINED
-    return f"{interval['estimate']:.2f}"
+def _print_causes(screen: Console, attribution: AttributionShares) -> None:
+    failing = attribution.causes["unclear"].n
+    if not failing:
+        return
+    screen.print()
+    prompts = counted(failing, "failing prompt")
+    screen.print(_styled(f"Why prompts fail: {prompts}, those with a wrong image", "bold"))
+    rows = []
+    for cause, (name, _) in CAUSES.items():
+        rows.append((name, str(attribution.causes[cause])))
+        if cause == "denoiser":
+            rows += [
+                (f"  {name}", str(attribution.details[detail]))
+                for detail, name in DETAILS.items()
+                if detail in attribution.details
+            ]
+    screen.print(make_table(("cause", "share of failing prompts"), rows))
+    _print_legend(screen, *(f"{name}: {legend}" for name, legend in CAUSES.values()))
 
 
-def _p_value(value: float | None) -> str:
-    return UNDEFINED if value is None else f"{value:.3g}"
+def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
+    for station, association in (summary.associations or {}).items():
+        yield f"{_words(station).capitalize()}: {association.sentence}"
+        if verbose:
+            yield (
+                f"  AUROC {association.auroc}, words alone {association.presence_auroc}, Spearman "
+                f"{association.spearman}, p = {_p_value(association.p_value)}"
+            )
+    repeats = summary.repeatability
+    if repeats is not None:
+        reason = f" ({repeats.reason.rstrip('.')})" if repeats.reason else ""
+        meaning = "" if reason else " (1: a prompt always or never fails; 0: failures are random)"
+        yield f"Repeatability of failures over seeds: ICC {repeats.overall}{reason}{meaning}"
+
+
+def _print_legend(screen: Console, *lines: str) -> None:
+    from rich.padding import Padding
+
+    for line in lines:
+        screen.print(Padding(_styled(line, "dim"), (0, 0, 0, 2), expand=False))
+
+
+def _styled(text: str, style: str) -> Text:
+    from rich.text import Text
+
+    return Text(printable(text), style)
+
+
+def _estimate(interval: Interval) -> str:
+    return f"{interval.estimate:.2f}" if interval.is_defined else "undefined"
+
+
+def _p_value(value: float) -> str:
+    return "undefined" if value != value else f"{value:.3g}"
 
 
 def _words(name: str) -> str:

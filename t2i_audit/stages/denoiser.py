@@ -1,4 +1,4 @@
-"""The denoiser side: what was recorded while pictures were made, probed beside its control."""
+"""The denoiser side: what was recorded while images were made, probed beside its control."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,6 @@ from prompts.structure import Prompt
 from t2i_audit.analysis import (
     Attribution,
     DecodedSlot,
-    RunSummary,
-    SlotDecoding,
-    StationSummary,
     associate,
     attribute,
     attribution_shares,
@@ -25,16 +24,58 @@ from t2i_audit.analysis import (
     weakest_slot,
 )
 from t2i_audit.analysis.success import with_readings
-from t2i_audit.probes.station import StationProbes
+from t2i_audit.probes.station import PlaceReading, StationProbes
+from t2i_audit.results.place import Place
+from t2i_audit.results.readings import ProbeReading
+from t2i_audit.results.summary import (
+    DENOISER,
+    TEXT_ENCODER,
+    Association,
+    Repeatability,
+    RunSummary,
+    SlotDecoding,
+    SlotEstimates,
+    StationSummary,
+)
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 
+def probe_readings(station: str, probes: StationProbes) -> list[ProbeReading]:
+    """Every probe of a station, each beside its controls."""
+    random_estimates = {
+        (each.place, each.slot): each.balanced_accuracy.estimate for each in probes.random_places
+    }
+    return [_probe_reading(station, probes, each, random_estimates) for each in probes.places]
+
+
+def _probe_reading(
+    station: str,
+    probes: StationProbes,
+    each: PlaceReading,
+    random_estimates: Mapping[tuple[Place, str], float],
+) -> ProbeReading:
+    slot = probes.slots.get(each.slot)
+    return ProbeReading(
+        station=station,
+        place=each.place,
+        slot=each.slot,
+        masked=each.masked,
+        n_classes=round(1 / each.chance),
+        chance=each.chance,
+        r2=each.r2,
+        balanced_accuracy=each.balanced_accuracy,
+        shuffled_balanced_accuracy=each.shuffled_balanced_accuracy,
+        random_weights_balanced_accuracy=random_estimates.get((each.place, each.slot), math.nan),
+        presence_balanced_accuracy=(slot.presence_balanced_accuracy.estimate if slot else math.nan),
+    )
+
+
 def decodability_rows(
     station: str, probes: StationProbes, prompts: Sequence[Prompt]
 ) -> list[dict[str, Any]]:
-    """Rows of the table ``decodability``: one a prompt and slot; `prompts` are those probed."""
+    """Rows of the table ``decodability``: one per prompt and slot; `prompts` are those probed."""
     return [
         {
             "prompt_id": prompt.id,
@@ -57,13 +98,13 @@ def station_summary(
     """One station's figures for the summary."""
     slots = {
         name: SlotDecoding(
-            {
-                "balanced_accuracy": read.balanced_accuracy,
-                "presence_balanced_accuracy": read.presence_balanced_accuracy,
-                "random_weights_balanced_accuracy": read.random_weights_balanced_accuracy,
-                "layer_0_balanced_accuracy": read.layer_0_balanced_accuracy,
-                "shuffled_balanced_accuracy": read.shuffled_balanced_accuracy,
-            },
+            SlotEstimates(
+                balanced_accuracy=read.balanced_accuracy,
+                presence_balanced_accuracy=read.presence_balanced_accuracy,
+                random_weights_balanced_accuracy=read.random_weights_balanced_accuracy,
+                layer_0_balanced_accuracy=read.layer_0_balanced_accuracy,
+                shuffled_balanced_accuracy=read.shuffled_balanced_accuracy,
+            ),
             read.verdict,
             read.reason,
         )
@@ -93,7 +134,7 @@ def text_only_summary(
         n_seeds=0,
         n_images=0,
         n_excluded=0,
-        stations={"text_encoder": station_summary(text, prompts, rng=rng)},
+        stations={TEXT_ENCODER: station_summary(text, prompts, rng=rng)},
         notes=tuple(notes),
     )
 
@@ -121,75 +162,121 @@ def summarise(
         model: its name.
         suite: its name.
         judge: its name.
-        n_seeds: images a prompt.
+        n_seeds: images per prompt.
         located: ``(n,)`` prompts whose words were found in what a text encoder gets; causes are
             given for these alone.
         read_whole: ``(n,)`` prompts that a text encoder gets to the end as they are.
         notes: sentences that stand before the standing ones.
         seed: of every resampling.
     """
+    # The order of the calls is part of the result: all draw from one generator.
     rng = np.random.default_rng(seed)
-    success, slot_correct = _outcomes(prompts, judged, n_seeds)
-    clusters = [prompt.composition for prompt in prompts]
-    types = [prompt.type for prompt in prompts]
+    images = _Images.of(prompts, judged, n_seeds)
     rates = success_rates(
-        success,
-        clusters,
-        types=types,
+        images.success,
+        images.clusters,
+        types=images.types,
         splits=[prompt.split for prompt in prompts],
-        slot_correct=slot_correct,
+        slot_correct=images.slot_correct,
         rng=rng,
     )
-    # A generator of their own, so that the other intervals are the same with and without them.
-    rates = with_readings(rates, success, clusters, read_whole, rng=np.random.default_rng(seed))
-    repeats = repeatability(success, clusters, types=types, rng=rng)
+    # A generator of its own, so that the other intervals are the same with and without these.
+    own_rng = np.random.default_rng(seed)
+    rates = with_readings(rates, images.success, images.clusters, read_whole, rng=own_rng)
+    repeats = repeatability(images.success, images.clusters, types=images.types, rng=rng)
     associations = {
-        station: associate(
-            _weakest(probes, len(prompts)),
-            success,
-            clusters,
-            types=types,
-            repeatability=repeats,
-            presence=_weakest_presence(probes, len(prompts)),
-            rng=rng,
-        )
+        station: _association(probes, images, repeats, rng=rng)
         for station, probes in stations.items()
     }
     # Without constituents there is nothing that could have been lost.
     attributable = located & np.array([bool(prompt.constituents) for prompt in prompts])
-    attribution = _attribute(prompts, success, slot_correct, stations, attributable)
-    excluded = int(np.isnan(success).sum())
+    attribution = _attribute(prompts, images.success, images.slot_correct, stations, attributable)
     probed = {
         station: station_summary(probes, prompts, rng=rng) for station, probes in stations.items()
     }
     shares = None
     if attributable.any():
-        owners = np.array(clusters)[attributable]
-        shares = attribution_shares(attribution, success[attributable], owners, rng=rng)
+        owners = np.array(images.clusters)[attributable]
+        shares = attribution_shares(attribution, images.success[attributable], owners, rng=rng)
     summary = RunSummary(
         model=model,
         suite=suite,
         judge=judge,
         n_prompts=len(prompts),
         n_seeds=n_seeds,
-        n_images=success.size,
-        n_excluded=excluded,
+        n_images=images.success.size,
+        n_excluded=images.n_excluded,
         stations=probed,
         success=rates,
         repeatability=repeats,
         associations=associations,
         attribution=shares,
-        notes=(
-            *notes,
-            *standing_notes(
-                n_seeds=n_seeds,
-                n_images=success.size,
-                n_excluded=excluded,
-                stations=tuple(stations),
-            ),
-        ),
+        notes=(*notes, *images.notes(stations)),
     )
-    return summary, _attribution_rows(prompts, success, attribution, stations, attributable)
+    rows = _attribution_rows(prompts, images.success, attribution, stations, attributable)
+    return summary, rows
+
+
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """The judged images of `n` prompts."""
+
+    success: FloatArray
+    """``(n, seeds)`` 1 for a right image, 0 for a wrong one, NaN for one left out."""
+    slot_correct: dict[str, FloatArray]
+    """The same for each slot that the judge judges."""
+    clusters: list[str]
+    """``(n,)`` compositions."""
+    types: list[str]
+    """``(n,)`` prompt types."""
+
+    @classmethod
+    def of(
+        cls, prompts: Sequence[Prompt], judged: Sequence[Mapping[str, Any]], n_seeds: int
+    ) -> _Images:
+        """Of the rows of the table ``judgements``."""
+        row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
+        shape = (len(prompts), n_seeds)
+        success = np.full(shape, np.nan)
+        slots: dict[str, FloatArray] = {}
+        for verdict in judged:
+            image = row_of[verdict["prompt_id"]], verdict["seed"]
+            if verdict["correct"] is None:
+                continue
+            success[image] = verdict["correct"]
+            for slot, right in verdict["slots"].items():
+                slots.setdefault(slot, np.full(shape, np.nan))[image] = right
+        compositions = [prompt.composition for prompt in prompts]
+        return cls(success, slots, compositions, [prompt.type for prompt in prompts])
+
+    @property
+    def n_excluded(self) -> int:
+        """Images without a verdict."""
+        return int(np.isnan(self.success).sum())
+
+    def notes(self, stations: Mapping[str, StationProbes]) -> tuple[str, ...]:
+        """The standing notes of a run with these images."""
+        return standing_notes(
+            n_seeds=self.success.shape[1],
+            n_images=self.success.size,
+            n_excluded=self.n_excluded,
+            stations=tuple(stations),
+        )
+
+
+def _association(
+    probes: StationProbes, images: _Images, repeats: Repeatability, *, rng: np.random.Generator
+) -> Association:
+    n = len(images.clusters)
+    return associate(
+        _weakest(probes, n),
+        images.success,
+        images.clusters,
+        types=images.types,
+        repeatability=repeats,
+        presence=_weakest_presence(probes, n),
+        rng=rng,
+    )
 
 
 def _attribute(
@@ -216,8 +303,8 @@ def _attribute(
     return attribute(
         success[attributable],
         {slot: [p.constituent(slot) is not None for p in own] for slot in slots},
-        readings["text_encoder"],
-        denoiser=readings.get("denoiser"),
+        readings[TEXT_ENCODER],
+        denoiser=readings.get(DENOISER),
         slot_correct={slot: right[attributable] for slot, right in slot_correct.items()} or None,
         heads={
             slot: sorted({head.slot for prompt in own for head in prompt.heads(slot)})
@@ -225,24 +312,6 @@ def _attribute(
             if any(prompt.heads(slot) for prompt in own)
         },
     )
-
-
-def _outcomes(
-    prompts: Sequence[Prompt], judged: Sequence[Mapping[str, Any]], n_seeds: int
-) -> tuple[FloatArray, dict[str, FloatArray]]:
-    """Right or wrong of each image, and of each slot in it, ``(n, seeds)`` with NaN."""
-    row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
-    shape = (len(prompts), n_seeds)
-    success = np.full(shape, np.nan)
-    slots: dict[str, FloatArray] = {}
-    for verdict in judged:
-        place = row_of[verdict["prompt_id"]], verdict["seed"]
-        if verdict["correct"] is None:
-            continue
-        success[place] = verdict["correct"]
-        for slot, right in verdict["slots"].items():
-            slots.setdefault(slot, np.full(shape, np.nan))[place] = right
-    return success, slots
 
 
 def _weakest(probes: StationProbes, n: int) -> FloatArray:
@@ -287,8 +356,8 @@ def _attribution_rows(
                 "detail": detail,
                 "needed_slots": needed,
                 "lost_slots": lost,
-                "text_decodability": float(weakest["text_encoder"][row]),
-                "denoiser_decodability": float(weakest.get("denoiser", nothing)[row]),
+                "text_decodability": float(weakest[TEXT_ENCODER][row]),
+                "denoiser_decodability": float(weakest.get(DENOISER, nothing)[row]),
             }
         )
     return rows
