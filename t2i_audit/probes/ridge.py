@@ -133,13 +133,25 @@ class RidgePath:
     ) -> FloatArray:
         """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict rows of `features`."""
         rows = features if isinstance(features, Rows) else Rows.all(features)
-        centre, projected = self._project(targets)
-        shrunk = self.singular[:, None] / (self.singular[:, None] ** 2 + alphas[None]) * projected
-        coefficients = self.right @ shrunk
+        coefficients, centre = self._fit(targets, alphas)
         predictions = np.empty((len(rows), targets.shape[1]))
         for part, chunk in rows.chunks():
             predictions[part] = (chunk - self.mean) @ coefficients + centre
         return predictions
+
+    def coefficients(self, targets: NDArray, alphas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Coefficients ``(d, k)`` and intercepts ``(k,)`` of ``(n, k)`` targets.
+
+        Column j is fitted at ``alphas[j]``; ``features @ coefficients + intercepts`` predicts it.
+        """
+        coefficients, centre = self._fit(targets, alphas)
+        return coefficients, centre - self.mean @ coefficients
+
+    def _fit(self, targets: NDArray, alphas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Coefficients ``(d, k)`` for centred features, and the targets' means ``(k,)``."""
+        centre, projected = self._project(targets)
+        shrunk = self.singular[:, None] / (self.singular[:, None] ** 2 + alphas[None]) * projected
+        return self.right @ shrunk, centre
 
     @cached_property
     def _shrinkage(self) -> FloatArray:

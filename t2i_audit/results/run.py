@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
+    from t2i_audit.results.features import PlaceFeatures
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -91,7 +93,7 @@ class Run:
         optimistic; the summary's is not, as it chooses places inside the training folds.
 
         >>> import t2i_audit as t2i
-        >>> t2i.load_run("runs/demo").best_place("object_1.colour").encoder
+        >>> t2i.load_run("runs/demo").best_place("relation").encoder
         'text_encoder'
 
         Raises:
@@ -106,6 +108,23 @@ class Run:
         if not readings:
             raise AuditError(f"slot {slot!r} was decoded nowhere at {station} in {self.path}")
         return max(readings, key=lambda each: each.balanced_accuracy.estimate).place
+
+    def features(self, place: Place) -> PlaceFeatures:
+        """The recorded states at `place`, one row per prompt that has them.
+
+        >>> import t2i_audit as t2i
+        >>> run = t2i.load_run("runs/demo")
+        >>> features = run.features(run.best_place("relation"))
+        >>> features.values.shape[0] == len(features.prompt_ids)
+        True
+
+        Raises:
+            AuditError: the run recorded nothing at `place`.
+            RunDirectoryError: what it recorded is missing or cannot be read.
+        """
+        from t2i_audit.results.features import features_at
+
+        return features_at(self, place)
 
     def image_paths(self, prompt_id: str) -> dict[int, Path]:
         """The image files of one prompt by seed.
