@@ -7,16 +7,16 @@ the sentences of the command line.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import io
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import MISSING, fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import AuditError, SuiteError
+from t2i_audit.keywords import settings_of
 from t2i_audit.results.place import Place
 from t2i_audit.results.run import Run, load_run
 from t2i_audit.settings import (
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.probes.fitted import FittedProbe
     from t2i_audit.results.leaderboard import Leaderboard
-
-Settings = TypeVar("Settings", AuditSettings, ProbeSettings)
 
 
 def audit(
@@ -91,7 +89,7 @@ def audit(
         }
         from t2i_audit.audit import run_audit
 
-        return load_run(run_audit(_settings(AuditSettings, given, function="audit")))
+        return load_run(run_audit(settings_of(AuditSettings, given, function="audit")))
 
 
 def probe(
@@ -129,7 +127,7 @@ def probe(
         }
         from t2i_audit.audit import run_probe
 
-        return load_run(run_probe(_settings(ProbeSettings, given, function="probe")))
+        return load_run(run_probe(settings_of(ProbeSettings, given, function="probe")))
 
 
 def merge(
@@ -280,46 +278,6 @@ def fit_probe(
     rows = [row for row, each in enumerate(features.prompt_ids) if each in value_of]
     labels = [value_of[features.prompt_ids[row]] for row in rows]
     return replace(fit_ridge(features.values[rows], labels, alpha=alpha), slot=slot, place=place)
-
-
-def _settings(kind: type[Settings], given: Mapping[str, Any], *, function: str) -> Settings:
-    """Settings of `given` values, which are keyed by field, of `kind` or of one of its parts."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from t2i_audit.run.manifest import first_fault
-
-    own: set[str] = {field.name for field in fields(kind)}
-    # Field of a part -> the part's own field in the settings.
-    part_of: dict[str, str] = {}
-    for field in fields(kind):
-        part = _part(field)
-        part_of |= {} if part is None else {each.name: field.name for each in fields(part)}
-    values = {name: value for name, value in given.items() if name in own}
-    parts: dict[str, dict[str, Any]] = {}
-    for name, value in given.items():
-        if name in own:
-            continue
-        if name not in part_of:
-            near = difflib.get_close_matches(name, [*own, *part_of], n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
-        parts.setdefault(part_of[name], {})[name] = value
-    both = sorted(parts.keys() & values.keys())
-    if both:
-        names = ", ".join(parts[both[0]])
-        raise AuditError(f"give {both[0]!r} or {names}, not both")
-    try:
-        return TypeAdapter(kind).validate_python({**values, **parts})
-    except ValidationError as err:
-        raise AuditError(f"a setting cannot be used: {first_fault(err)}") from err
-
-
-def _part(field: Any) -> Any:
-    """The dataclass that a field of the settings is, or None."""
-    value = field.default
-    if value is MISSING and field.default_factory is not MISSING:
-        value = field.default_factory()
-    return type(value) if is_dataclass(value) and not isinstance(value, type) else None
 
 
 @contextmanager

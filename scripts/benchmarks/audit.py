@@ -46,9 +46,10 @@ def text_side(rounds: int, limit: int) -> list[Line]:
 
     from t2i_audit.activations.readable import feature_blocks
     from t2i_audit.activations.text.encode import encode_suite
+    from t2i_audit.probes.decoded import StationProbes
     from t2i_audit.probes.features import presence_targets, slot_targets
     from t2i_audit.probes.folds import composition_folds
-    from t2i_audit.probes.station import StationProbes, probe_station
+    from t2i_audit.probes.station import probe_station
 
     loaded, prompts = load(limit)
     folds = composition_folds(prompts, seed=0)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from prompts.structure import Prompt
+from t2i_audit.probes.decoded import (
+    NOTHING,
+    PlaceReading,
+    SlotDecodability,
+    SlotProbe,
+    StationProbes,
+)
 from t2i_audit.probes.features import FeatureBlock, presence_block, presence_targets, slot_targets
 from t2i_audit.probes.folds import Fold, composition_folds
 from t2i_audit.probes.plan import ProbePlan, Task, tasks_of
@@ -24,96 +30,8 @@ from t2i_audit.probes.selection import (
 from t2i_audit.probes.threads import fitting_threads
 from t2i_audit.probes.verdicts import NO_PLACE, NO_STATE, SAME_VALUE, TOO_FEW, verdict_of
 from t2i_audit.results.interval import Interval, undefined
-from t2i_audit.results.place import Place
-from t2i_audit.results.summary import Verdict
-
-FloatArray = NDArray[np.float64]
 
 FIRST_LAYER = "embeddings"
-
-
-@dataclass(frozen=True)
-class PlaceReading:
-    """One target decoded at one place."""
-
-    place: Place
-    slot: str
-    r2: float
-    balanced_accuracy: Interval
-    shuffled_balanced_accuracy: float
-    chance: float
-    """One over the number of classes."""
-    masked: int
-
-
-@dataclass(frozen=True, eq=False)
-class SlotDecodability:
-    """How decodable one slot is, with layer and position chosen inside the training folds."""
-
-    probability: FloatArray
-    """``(n,)`` mean over folds of the true value's out-of-fold probability; NaN if not read."""
-    lower: FloatArray
-    """``(n,)`` the mean less one standard error over the folds that tested the prompt."""
-    upper: FloatArray
-    presence_probability: FloatArray
-    """``(n,)`` what the words-alone baseline gives the true value."""
-    selected: dict[Place, int]
-    """How many folds chose each place."""
-
-
-@dataclass(frozen=True)
-class SlotProbe:
-    """A slot's figure and its controls, all with the same choice of layer and position."""
-
-    balanced_accuracy: Interval
-    presence_balanced_accuracy: Interval
-    shuffled_balanced_accuracy: Interval
-    layer_0_balanced_accuracy: Interval
-    random_weights_balanced_accuracy: Interval
-    gain_over_random_weights: Interval
-    chance: float
-    verdict: Verdict
-    reason: str = ""
-    """Why the verdict is undefined; empty where it is defined."""
-
-
-@dataclass(frozen=True, eq=False)
-class StationProbes:
-    """All that was read at one station, of `n` prompts."""
-
-    places: tuple[PlaceReading, ...]
-    random_places: tuple[PlaceReading, ...]
-    """The same places with random weights."""
-    slots: dict[str, SlotProbe]
-    decodability: dict[str, SlotDecodability]
-    """Of the slots that were read."""
-
-    def spread(self, rows: Sequence[int], n: int) -> StationProbes:
-        """The same of `n` prompts, of which those at `rows` were read; NaN for the others."""
-        places = np.asarray(rows, dtype=int)
-
-        def at_rows(values: FloatArray) -> FloatArray:
-            every = np.full(n, np.nan)
-            every[places] = values
-            return every
-
-        return replace(
-            self,
-            decodability={
-                slot: SlotDecodability(
-                    at_rows(read.probability),
-                    at_rows(read.lower),
-                    at_rows(read.upper),
-                    at_rows(read.presence_probability),
-                    read.selected,
-                )
-                for slot, read in self.decodability.items()
-            },
-        )
-
-
-NOTHING = StationProbes((), (), {}, {})
-"""Of a station at which there was nothing to read."""
 
 
 def probe_station(

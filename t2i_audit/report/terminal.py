@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t2i_audit.io import dump_json
 from t2i_audit.printable import counted, printable
+from t2i_audit.report.controls import VERDICTS, print_controls
+from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
 from t2i_audit.results.run import load_run
@@ -26,15 +27,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from t2i_audit.results.interval import Interval
-    from t2i_audit.results.summary import Cause, Verdict
+    from t2i_audit.results.summary import Cause
 
-STYLES: dict[Verdict, str] = {
-    "kept": "green",
-    "saturated": "yellow",
-    "lost": "red",
-    "undefined": "dim",
-}
 CAUSES: dict[Cause, tuple[str, str]] = {
     "encoder": (
         "text encoder",
@@ -52,19 +46,6 @@ DETAILS: dict[Detail, str] = {
     "held_not_drawn": "held, not drawn",
     "unclear": "unclear",
 }
-VERDICTS = (
-    "verdict: lost = not half way from the words-alone baseline to certainty; kept = better than "
-    "with random weights; saturated = random weights do as well"
-)
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of a station's wide table."""
-
-    heading: str
-    legend: str
-    cells: tuple[str, ...]
 
 
 def print_run(path: Path, *, as_json: bool = False, verbose: bool = False) -> None:
@@ -101,10 +82,10 @@ def print_summary(
     screen.print(_size(summary))
     screen.print()
     for sentence in verdict_sentences(summary):
-        screen.print(_styled(sentence, "bold"))
+        screen.print(styled(sentence, "bold"))
     _print_stations(screen, summary.stations)
     for name, station in summary.stations.items() if verbose else ():
-        _print_station(screen, name, station)
+        print_controls(screen, name, station)
     if summary.success is not None:
         _print_success(screen, summary.success)
     if summary.attribution is not None:
@@ -138,10 +119,10 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
     screen.print()
     read = {name: station for name, station in stations.items() if station.slots}
     for name in stations.keys() - read.keys():
-        screen.print(f"{_words(name).capitalize()}: there was nothing to read")
+        screen.print(f"{plain_words(name).capitalize()}: there was nothing to read")
     if not read:
         return
-    screen.print(_styled("What a linear probe decodes", "bold"))
+    screen.print(styled("What a linear probe decodes", "bold"))
     slots = dict.fromkeys(
         slot for station in read.values() for slot in station.slots if not is_presence(slot)
     )
@@ -154,10 +135,10 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
         rows.append(row)
     headings = ["slot"]
     for name in read:
-        headings += [_words(name), "verdict"]
+        headings += [plain_words(name), "verdict"]
     screen.print(make_table(headings, rows, gap=1))
-    where = ", ".join(map(_words, read))
-    _print_legend(
+    where = ", ".join(map(plain_words, read))
+    print_legend(
         screen,
         "slot: role in the prompt, e.g. the colour of its first object",
         f"{where}: balanced accuracy of a probe for the slot's value, with 95% interval",
@@ -166,77 +147,13 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
     for name, station in read.items():
         for reason, names in _undefined(station.slots).items():
             screen.print(
-                printable(f"Undefined at the {_words(name)}: {', '.join(names)} ({reason})")
+                printable(f"Undefined at the {plain_words(name)}: {', '.join(names)} ({reason})")
             )
 
 
 def _decoded_cells(decoding: SlotDecoding) -> list[str | Text]:
     figure = str(decoding.estimates.balanced_accuracy)
-    return [figure, _styled(decoding.verdict, STYLES[decoding.verdict])]
-
-
-def _print_station(screen: Console, name: str, station: StationSummary) -> None:
-    """One station's wide table: every slot and presence beside its baseline and controls."""
-    if not station.slots:
-        return
-    screen.print()
-    screen.print(_styled(f"{_words(name).capitalize()}, beside its controls", "bold"))
-    columns = list(_columns(station.slots))
-    rows = [
-        [slot, *cells, _styled(decoding.verdict, STYLES[decoding.verdict])]
-        for (slot, decoding), *cells in zip(
-            station.slots.items(), *(column.cells for column in columns), strict=True
-        )
-    ]
-    headings = ["slot", *(column.heading for column in columns), "verdict"]
-    screen.print(make_table(headings, rows, gap=1 if screen.width < 100 else 2))
-    _print_legend(
-        screen,
-        "slot: presence.KIND only asks whether a constituent of that kind occurs",
-        *(f"{column.heading}: {column.legend}" for column in columns),
-        VERDICTS,
-    )
-    screen.print(f"Weakest slot, mean probability of its true value: {station.decodability}")
-
-
-def _columns(slots: Mapping[str, SlotDecoding]) -> Iterator[_Column]:
-    """The figures of a wide table; a control that was not run has no column."""
-    estimates = [decoding.estimates for decoding in slots.values()]
-
-    def column(
-        heading: str, legend: str, values: Sequence[Interval], *, whole: bool = True
-    ) -> Iterator[_Column]:
-        if any(value.is_defined for value in values):
-            cells = (str(value) if whole else _estimate(value) for value in values)
-            yield _Column(heading, legend, tuple(cells))
-
-    yield from column(
-        "decoded",
-        "balanced accuracy with 95% interval",
-        [each.balanced_accuracy for each in estimates],
-    )
-    yield from column(
-        "words alone",
-        "baseline, from which words occur without their order",
-        [each.presence_balanced_accuracy for each in estimates],
-    )
-    yield from column(
-        "random weights",
-        "control, from the same architecture with random weights",
-        [each.random_weights_balanced_accuracy for each in estimates],
-    )
-    yield from column(
-        "embeddings",
-        "control, from the token embeddings alone",
-        [each.layer_0_balanced_accuracy for each in estimates],
-        whole=False,
-    )
-    yield from column(
-        "shuffled labels",
-        "control, trained on shuffled labels",
-        [each.shuffled_balanced_accuracy for each in estimates],
-        whole=False,
-    )
+    return [figure, verdict_cell(decoding)]
 
 
 def _undefined(slots: Mapping[str, SlotDecoding]) -> dict[str, list[str]]:
@@ -250,16 +167,18 @@ def _undefined(slots: Mapping[str, SlotDecoding]) -> dict[str, list[str]]:
 
 def _print_success(screen: Console, success: SuccessRates) -> None:
     screen.print()
-    screen.print(_styled("What is drawn right", "bold"))
+    screen.print(styled("What is drawn right", "bold"))
     # A slot and a prompt type may share a name, `relation` for one; hence the kind.
     rows = [("all", str(success.overall))]
     rows += [(f"slot {name}", str(rate)) for name, rate in success.by_slot.items()]
     rows += [(f"prompt type {name}", str(rate)) for name, rate in success.by_type.items()]
-    rows += [(f"split {_words(name)}", str(rate)) for name, rate in success.by_split.items()]
-    rows += [(f"prompts {_words(name)}", str(rate)) for name, rate in success.by_reading.items()]
+    rows += [(f"split {plain_words(name)}", str(rate)) for name, rate in success.by_split.items()]
+    rows += [
+        (f"prompts {plain_words(name)}", str(rate)) for name, rate in success.by_reading.items()
+    ]
     screen.print(make_table(("images", "right"), rows))
     by_slot = "; a slot is right or wrong by itself" if success.by_slot else ""
-    _print_legend(
+    print_legend(
         screen,
         f"images: all {success.overall.n:,} judged, or those of one prompt type or split{by_slot}",
         "right: share of these images, with 95% interval",
@@ -272,7 +191,7 @@ def _print_causes(screen: Console, attribution: AttributionShares) -> None:
         return
     screen.print()
     prompts = counted(failing, "failing prompt")
-    screen.print(_styled(f"Why prompts fail: {prompts}, those with a wrong image", "bold"))
+    screen.print(styled(f"Why prompts fail: {prompts}, those with a wrong image", "bold"))
     rows = []
     for cause, (name, _) in CAUSES.items():
         rows.append((name, str(attribution.causes[cause])))
@@ -283,12 +202,12 @@ def _print_causes(screen: Console, attribution: AttributionShares) -> None:
                 if detail in attribution.details
             ]
     screen.print(make_table(("cause", "share of failing prompts"), rows))
-    _print_legend(screen, *(f"{name}: {legend}" for name, legend in CAUSES.values()))
+    print_legend(screen, *(f"{name}: {legend}" for name, legend in CAUSES.values()))
 
 
 def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
     for station, association in (summary.associations or {}).items():
-        yield f"{_words(station).capitalize()}: {association.sentence}"
+        yield f"{plain_words(station).capitalize()}: {association.sentence}"
         if verbose:
             yield (
                 f"  AUROC {association.auroc}, words alone {association.presence_auroc}, Spearman "
@@ -301,26 +220,5 @@ def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
         yield f"Repeatability of failures over seeds: ICC {repeats.overall}{reason}{meaning}"
 
 
-def _print_legend(screen: Console, *lines: str) -> None:
-    from rich.padding import Padding
-
-    for line in lines:
-        screen.print(Padding(_styled(line, "dim"), (0, 0, 0, 2), expand=False))
-
-
-def _styled(text: str, style: str) -> Text:
-    from rich.text import Text
-
-    return Text(printable(text), style)
-
-
-def _estimate(interval: Interval) -> str:
-    return f"{interval.estimate:.2f}" if interval.is_defined else "undefined"
-
-
 def _p_value(value: float) -> str:
     return "undefined" if value != value else f"{value:.3g}"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -1,8 +1,7 @@
-"""From judged images and probes to the tables and the summary of a run."""
+"""From judged images and probes to the summary of a run."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,75 +20,25 @@ from t2i_audit.analysis import (
     repeatability,
     standing_notes,
     success_rates,
-    weakest_slot,
 )
 from t2i_audit.analysis.success import with_readings
-from t2i_audit.probes.station import PlaceReading, StationProbes
-from t2i_audit.results.place import Place
-from t2i_audit.results.readings import ProbeReading
+from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.results.summary import (
     DENOISER,
     TEXT_ENCODER,
     Association,
+    AttributionShares,
     Repeatability,
     RunSummary,
     SlotDecoding,
     SlotEstimates,
     StationSummary,
+    SuccessRates,
 )
+from t2i_audit.stages.rows import attribution_rows, weakest, weakest_presence
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-
-def probe_readings(station: str, probes: StationProbes) -> list[ProbeReading]:
-    """Every probe of a station, each beside its controls."""
-    random_estimates = {
-        (each.place, each.slot): each.balanced_accuracy.estimate for each in probes.random_places
-    }
-    return [_probe_reading(station, probes, each, random_estimates) for each in probes.places]
-
-
-def _probe_reading(
-    station: str,
-    probes: StationProbes,
-    each: PlaceReading,
-    random_estimates: Mapping[tuple[Place, str], float],
-) -> ProbeReading:
-    slot = probes.slots.get(each.slot)
-    return ProbeReading(
-        station=station,
-        place=each.place,
-        slot=each.slot,
-        masked=each.masked,
-        n_classes=round(1 / each.chance),
-        chance=each.chance,
-        r2=each.r2,
-        balanced_accuracy=each.balanced_accuracy,
-        shuffled_balanced_accuracy=each.shuffled_balanced_accuracy,
-        random_weights_balanced_accuracy=random_estimates.get((each.place, each.slot), math.nan),
-        presence_balanced_accuracy=(slot.presence_balanced_accuracy.estimate if slot else math.nan),
-    )
-
-
-def decodability_rows(
-    station: str, probes: StationProbes, prompts: Sequence[Prompt]
-) -> list[dict[str, Any]]:
-    """Rows of the table ``decodability``: one per prompt and slot; `prompts` are those probed."""
-    return [
-        {
-            "prompt_id": prompt.id,
-            "station": station,
-            "slot": slot,
-            "probability": float(read.probability[row]),
-            "lower": float(read.lower[row]),
-            "upper": float(read.upper[row]),
-            "presence_probability": float(read.presence_probability[row]),
-        }
-        for row, prompt in enumerate(prompts)
-        for slot, read in probes.decodability.items()
-        if prompt.constituent(slot) is not None
-    ]
 
 
 def station_summary(
@@ -111,8 +60,8 @@ def station_summary(
         for name, read in probes.slots.items()
     }
     clusters = [prompt.composition for prompt in prompts]
-    weakest = _weakest(probes, len(prompts))
-    return StationSummary(mean_decodability(weakest, clusters, rng=rng), slots)
+    least = weakest(probes, len(prompts))
+    return StationSummary(mean_decodability(least, clusters, rng=rng), slots)
 
 
 def text_only_summary(
@@ -159,12 +108,10 @@ def summarise(
         prompts: the suite's `n` prompts.
         judged: rows of the table ``judgements``.
         stations: what was probed, each of all `n` prompts (see `StationProbes.spread`).
-        model: its name.
-        suite: its name.
-        judge: its name.
+        model, suite, judge: their names.
         n_seeds: images per prompt.
-        located: ``(n,)`` prompts whose words were found in what a text encoder gets; causes are
-            given for these alone.
+        located: ``(n,)`` prompts whose words were found in what a text encoder gets; only these
+            are attributed.
         read_whole: ``(n,)`` prompts that a text encoder gets to the end as they are.
         notes: sentences that stand before the standing ones.
         seed: of every resampling.
@@ -172,17 +119,7 @@ def summarise(
     # The order of the calls is part of the result: all draw from one generator.
     rng = np.random.default_rng(seed)
     images = _Images.of(prompts, judged, n_seeds)
-    rates = success_rates(
-        images.success,
-        images.clusters,
-        types=images.types,
-        splits=[prompt.split for prompt in prompts],
-        slot_correct=images.slot_correct,
-        rng=rng,
-    )
-    # A generator of its own, so that the other intervals are the same with and without these.
-    own_rng = np.random.default_rng(seed)
-    rates = with_readings(rates, images.success, images.clusters, read_whole, rng=own_rng)
+    rates = _success_rates(prompts, images, read_whole, seed=seed, rng=rng)
     repeats = repeatability(images.success, images.clusters, types=images.types, rng=rng)
     associations = {
         station: _association(probes, images, repeats, rng=rng)
@@ -194,10 +131,7 @@ def summarise(
     probed = {
         station: station_summary(probes, prompts, rng=rng) for station, probes in stations.items()
     }
-    shares = None
-    if attributable.any():
-        owners = np.array(images.clusters)[attributable]
-        shares = attribution_shares(attribution, images.success[attributable], owners, rng=rng)
+    shares = _shares(attribution, images, attributable, rng=rng)
     summary = RunSummary(
         model=model,
         suite=suite,
@@ -213,8 +147,7 @@ def summarise(
         attribution=shares,
         notes=(*notes, *images.notes(stations)),
     )
-    rows = _attribution_rows(prompts, images.success, attribution, stations, attributable)
-    return summary, rows
+    return summary, attribution_rows(prompts, images.success, attribution, stations, attributable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,17 +197,52 @@ class _Images:
         )
 
 
+def _success_rates(
+    prompts: Sequence[Prompt],
+    images: _Images,
+    read_whole: BoolArray,
+    *,
+    seed: int,
+    rng: np.random.Generator,
+) -> SuccessRates:
+    rates = success_rates(
+        images.success,
+        images.clusters,
+        types=images.types,
+        splits=[prompt.split for prompt in prompts],
+        slot_correct=images.slot_correct,
+        rng=rng,
+    )
+    # A generator of its own, so that the other intervals are the same with and without these.
+    own_rng = np.random.default_rng(seed)
+    return with_readings(rates, images.success, images.clusters, read_whole, rng=own_rng)
+
+
+def _shares(
+    attribution: Attribution,
+    images: _Images,
+    attributable: BoolArray,
+    *,
+    rng: np.random.Generator,
+) -> AttributionShares | None:
+    """None where no prompt has a cause that could be named."""
+    if not attributable.any():
+        return None
+    owners = np.array(images.clusters)[attributable]
+    return attribution_shares(attribution, images.success[attributable], owners, rng=rng)
+
+
 def _association(
     probes: StationProbes, images: _Images, repeats: Repeatability, *, rng: np.random.Generator
 ) -> Association:
     n = len(images.clusters)
     return associate(
-        _weakest(probes, n),
+        weakest(probes, n),
         images.success,
         images.clusters,
         types=images.types,
         repeatability=repeats,
-        presence=_weakest_presence(probes, n),
+        presence=weakest_presence(probes, n),
         rng=rng,
     )
 
@@ -312,52 +280,3 @@ def _attribute(
             if any(prompt.heads(slot) for prompt in own)
         },
     )
-
-
-def _weakest(probes: StationProbes, n: int) -> FloatArray:
-    read = {slot: each.probability for slot, each in probes.decodability.items()}
-    return weakest_slot(read) if read else np.full(n, np.nan)
-
-
-def _weakest_presence(probes: StationProbes, n: int) -> FloatArray:
-    read = {slot: each.presence_probability for slot, each in probes.decodability.items()}
-    return weakest_slot(read) if read else np.full(n, np.nan)
-
-
-def _attribution_rows(
-    prompts: Sequence[Prompt],
-    success: FloatArray,
-    attribution: Attribution,
-    stations: Mapping[str, StationProbes],
-    attributable: BoolArray,
-) -> list[dict[str, Any]]:
-    weakest = {station: _weakest(probes, len(prompts)) for station, probes in stations.items()}
-    nothing = np.full(len(prompts), np.nan)
-    place = {int(row): index for index, row in enumerate(np.flatnonzero(attributable))}
-    rows = []
-    for row, prompt in enumerate(prompts):
-        outcomes = success[row][~np.isnan(success[row])]
-        cause = detail = None
-        needed: list[str] = []
-        lost: list[str] = []
-        if row in place:
-            own = place[row]
-            cause = str(attribution.cause[own]) or None
-            detail = str(attribution.detail[own]) or None
-            needed = [slot for slot, each in attribution.needed.items() if each[own]]
-            lost = [slot for slot, each in attribution.lost.items() if each[own]]
-        rows.append(
-            {
-                "prompt_id": prompt.id,
-                "judged": len(outcomes),
-                "success_rate": float(outcomes.mean()) if len(outcomes) else float("nan"),
-                "failing": bool((outcomes == 0).any()),
-                "cause": cause,
-                "detail": detail,
-                "needed_slots": needed,
-                "lost_slots": lost,
-                "text_decodability": float(weakest[TEXT_ENCODER][row]),
-                "denoiser_decodability": float(weakest.get(DENOISER, nothing)[row]),
-            }
-        )
-    return rows

@@ -21,10 +21,11 @@ from t2i_audit.errors import ModelError
 from t2i_audit.generation.memory import largest_batch, with_room
 from t2i_audit.generation.nonfinite import states_error
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.probes.station import NOTHING, StationProbes, probe_station
+from t2i_audit.probes.decoded import NOTHING, StationProbes
+from t2i_audit.probes.station import probe_station
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.stages.readings import Readings
-from t2i_audit.stages.results import probe_readings
+from t2i_audit.stages.rows import probe_readings
 
 FOLDER = Path("activations")
 TRIED = 32  # prompts at once, where the first are not encoded as they are

@@ -11,11 +11,12 @@ import pytest
 from prompts.structure import Prompt
 from prompts.suites import load_suite
 from t2i_audit.activations.readable import targets_at
+from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.probes.features import FeatureBlock, presence_counts, slot_targets
 from t2i_audit.probes.folds import composition_folds
 from t2i_audit.probes.plan import ProbePlan, tasks_of
 from t2i_audit.probes.reading import read_block
-from t2i_audit.probes.station import StationProbes, probe_station
+from t2i_audit.probes.station import probe_station
 from t2i_audit.results.place import Place, Position
 
 WIDTH = 128

@@ -111,3 +111,25 @@ def test_a_slot_called_like_a_position_is_probed_beside_that_position() -> None:
     # The words of a slot never decode that slot, whatever it is called.
     assert (Position.of_slot("eos"), "eos") not in found
     assert (Position("eos"), "eos") in found
+
+
+def test_a_text_encoder_keeps_such_a_slot_apart_from_the_position_of_its_name() -> None:
+    from t2i_audit.activations.text.encode import encode_suite
+    from t2i_audit.models import load_model
+
+    prompts = [oddly_named(number) for number in range(4)]
+    loaded = load_model("builtin:sound", device="cpu")
+
+    features = encode_suite(loaded, prompts).features
+
+    values = {
+        Place.parse(each.encoder, each.layer, each.position): each.values for each in features
+    }
+    positions = {place.position for place in values}
+    assert {Position("eos"), Position.of_slot("eos"), Position.of_slot("mean@grid")} <= positions
+    end, words = (
+        values[Place("text_encoder", "block_1", None, position)]
+        for position in (Position("eos"), Position.of_slot("eos"))
+    )
+    # The word is a colour, and nowhere near the end token.
+    assert np.abs(end - words).max() > 0.1
