@@ -1,4 +1,4 @@
-"""Repeatability of failures over seeds: the ceiling of anything that a prompt can predict."""
+"""Repeatability of failures over seeds: the upper bound of what a prompt can predict."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Target:
     @property
     def summary_name(self) -> str:
         """The name it is reported under: all values of one kind share a presence figure."""
-        return self.name.split("=")[0]
+        return self.name.split("=")[0] if self.is_presence else self.name
 
 
 def slot_targets(prompts: Sequence[Prompt]) -> list[Target]:

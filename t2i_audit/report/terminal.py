@@ -118,7 +118,7 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
     """Every slot with its accuracy and its verdict at each station."""
     screen.print()
     read = {name: station for name, station in stations.items() if station.slots}
-    for name in stations.keys() - read.keys():
+    for name in (name for name in stations if name not in read):
         screen.print(f"{plain_words(name).capitalize()}: there was nothing to read")
     if not read:
         return
@@ -144,11 +144,8 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
         f"{where}: balanced accuracy of a probe for the slot's value, with 95% interval",
         VERDICTS,
     )
-    for name, station in read.items():
-        for reason, names in _undefined(station.slots).items():
-            screen.print(
-                printable(f"Undefined at the {plain_words(name)}: {', '.join(names)} ({reason})")
-            )
+    for line in _undefined(read):
+        screen.print(line)
 
 
 def _decoded_cells(decoding: SlotDecoding) -> list[str | Text]:
@@ -156,13 +153,19 @@ def _decoded_cells(decoding: SlotDecoding) -> list[str | Text]:
     return [figure, verdict_cell(decoding)]
 
 
-def _undefined(slots: Mapping[str, SlotDecoding]) -> dict[str, list[str]]:
-    """Reason -> the slots that are undefined for it."""
-    reasons: dict[str, list[str]] = {}
-    for slot, decoding in slots.items():
-        if decoding.reason and not is_presence(slot):
-            reasons.setdefault(decoding.reason, []).append(slot)
-    return reasons
+def _undefined(stations: Mapping[str, StationSummary]) -> Iterator[str]:
+    """Which slots are undefined, where and why; a line for each reason."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for name, station in stations.items():
+        reasons: dict[str, list[str]] = {}
+        for slot, decoding in station.slots.items():
+            if decoding.reason and not is_presence(slot):
+                reasons.setdefault(decoding.reason, []).append(slot)
+        for reason, slots in reasons.items():
+            where.setdefault((reason, ", ".join(slots)), []).append(plain_words(name))
+    for (reason, names), places in where.items():
+        at = "" if len(places) == len(stations) else f" at the {places[0]}"
+        yield printable(f"Undefined: {names}{at} ({reason})")
 
 
 def _print_success(screen: Console, success: SuccessRates) -> None:

@@ -76,10 +76,10 @@ def test_what_is_no_position_is_refused(text: str) -> None:
 
 
 def oddly_named(number: int) -> Prompt:
-    """A prompt of an object's colour and shape whose slots are called ``eos`` and ``mean@grid``."""
+    """A prompt whose colour has the slot ``eos``, and whose shape ``mean@grid=1``."""
     colour, shape = ("red", "blue", "green")[number % 3], ("star", "ring", "cube")[number // 3 % 3]
     text = f"a {colour} {shape}"
-    parts = [("eos", "colour", colour, 2), ("mean@grid", "shape", shape, 3 + len(colour))]
+    parts = [("eos", "colour", colour, 2), ("mean@grid=1", "shape", shape, 3 + len(colour))]
     return Prompt(
         id=str(number),
         text=text,
@@ -106,8 +106,8 @@ def test_a_slot_called_like_a_position_is_probed_beside_that_position() -> None:
     read = probe_station(prompts, feature_blocks(writer.close(), prompts), resamples=50)
 
     found = {(each.place.position, each.slot): each.balanced_accuracy for each in read.places}
-    assert found[Position.of_slot("eos"), "mean@grid"].estimate > 0.95
-    assert found[Position("eos"), "mean@grid"].estimate < 0.6
+    assert found[Position.of_slot("eos"), "mean@grid=1"].estimate > 0.95
+    assert found[Position("eos"), "mean@grid=1"].estimate < 0.6
     # The words of a slot never decode that slot, whatever it is called.
     assert (Position.of_slot("eos"), "eos") not in found
     assert (Position("eos"), "eos") in found
@@ -126,7 +126,7 @@ def test_a_text_encoder_keeps_such_a_slot_apart_from_the_position_of_its_name() 
         Place.parse(each.encoder, each.layer, each.position): each.values for each in features
     }
     positions = {place.position for place in values}
-    assert {Position("eos"), Position.of_slot("eos"), Position.of_slot("mean@grid")} <= positions
+    assert {Position("eos"), Position.of_slot("eos"), Position.of_slot("mean@grid=1")} <= positions
     end, words = (
         values[Place("text_encoder", "block_1", None, position)]
         for position in (Position("eos"), Position.of_slot("eos"))
