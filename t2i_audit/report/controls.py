@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from t2i_audit.results.summary import SlotDecoding, StationSummary
 
 VERDICTS = (
-    "verdict: lost = not half way from the words-alone baseline to certainty; kept = better than "
-    "with random weights; saturated = random weights do as well"
+    "verdict: lost = accuracy < (1 + min(words-alone baseline, 0.5)) / 2; kept = not lost, and "
+    "better than with random weights; saturated = not lost, but random weights do as well"
 )
 
 

@@ -31,6 +31,7 @@ CONTROL_NOT_RUN = "random weights (control): not run"
 COLUMNS = 2
 PANEL = (6.0, 2.6)  # inches
 MOST_LABELS = 40  # names of layers under a panel
+LONGEST_LABEL = 30  # letters of a slot's name under the panel of success
 
 
 class Stop(NamedTuple):
@@ -171,12 +172,17 @@ def _draw_success(panel: Axes, success: SuccessRates) -> Any:
         color="black",
         label="drawn right, 95% interval",
     )
-    panel.set_xticks(range(len(rates)), list(map(printable, rates)), rotation=90, fontsize=7)
+    panel.set_xticks(range(len(rates)), list(map(_short, rates)), rotation=90, fontsize=7)
     panel.set_xlim(-0.5, len(rates) - 0.5)
     panel.set_ylabel("share of images")
     panel.tick_params(axis="y", labelleft=True)
     panel.set_title("Drawn right", loc="left", fontsize=10, fontweight="bold", pad=14)
     return drawn
+
+
+def _short(name: str) -> str:
+    shown = printable(name)
+    return shown if len(shown) <= LONGEST_LABEL else f"{shown[: LONGEST_LABEL - 1]}…"
 
 
 def _label(panel: Axes, way: Sequence[Stop], *, below: bool) -> None:
