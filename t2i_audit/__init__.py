@@ -1,3 +1,103 @@
-"""Audits of text-to-image checkpoints; import the submodules, this package itself stays light."""
+"""Audits of text-to-image checkpoints for compositionality.
+
+>>> import t2i_audit as t2i
+>>> run = t2i.load_run("runs/demo")
+>>> run.summary.success.overall.n
+8
+
+Nothing heavy is imported before it is used: ``import t2i_audit`` takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from t2i_audit.api import (
+        audit,
+        fit_probe,
+        leaderboard,
+        load_model,
+        load_suite,
+        merge,
+        probe,
+    )
+    from t2i_audit.errors import AuditError
+    from t2i_audit.probes.fitted import FittedProbe, fit_ridge
+    from t2i_audit.results.features import PlaceFeatures
+    from t2i_audit.results.interval import Interval
+    from t2i_audit.results.leaderboard import Leaderboard
+    from t2i_audit.results.place import Place
+    from t2i_audit.results.run import Run, load_run
+    from t2i_audit.results.summary import RunSummary
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AuditError",
+    "FittedProbe",
+    "Interval",
+    "Leaderboard",
+    "Place",
+    "PlaceFeatures",
+    "Run",
+    "RunSummary",
+    "audit",
+    "fit_probe",
+    "fit_ridge",
+    "leaderboard",
+    "load_model",
+    "load_run",
+    "load_suite",
+    "merge",
+    "probe",
+]
+
+# Public name -> the module that holds it.
+_HOMES = {
+    "AuditError": "t2i_audit.errors",
+    "FittedProbe": "t2i_audit.probes.fitted",
+    "Interval": "t2i_audit.results.interval",
+    "Leaderboard": "t2i_audit.results.leaderboard",
+    "Place": "t2i_audit.results.place",
+    "PlaceFeatures": "t2i_audit.results.features",
+    "Run": "t2i_audit.results.run",
+    "RunSummary": "t2i_audit.results.summary",
+    "audit": "t2i_audit.api",
+    "fit_probe": "t2i_audit.api",
+    "fit_ridge": "t2i_audit.probes.fitted",
+    "leaderboard": "t2i_audit.api",
+    "load_model": "t2i_audit.api",
+    "load_run": "t2i_audit.results.run",
+    "load_suite": "t2i_audit.api",
+    "merge": "t2i_audit.api",
+    "probe": "t2i_audit.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
+
+class _Package(ModuleType):
+    """The package itself; functions keep their names although modules have the same ones.
+
+    Importing ``t2i_audit.audit`` would set the package's attribute ``audit`` to that module, so
+    that ``t2i_audit.audit(...)`` would work or not depending on what was imported before.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -170,7 +170,8 @@ def run_probe(settings: ProbeSettings) -> Path:
     inputs = _load(settings)
     from t2i_audit.report.where_lost import write_where_lost
     from t2i_audit.stages.finished import is_finished, seal
-    from t2i_audit.stages.results import decodability_rows, text_only_summary
+    from t2i_audit.stages.results import text_only_summary
+    from t2i_audit.stages.rows import decodability_rows
     from t2i_audit.stages.text import fitting_encoding, probe_rows, read_text
 
     batch_size = settings.batch_size or remembered_batch_size(read_manifest_if_any(settings.out))
@@ -190,7 +191,7 @@ def run_probe(settings: ProbeSettings) -> Path:
             _write(run, "prompts", text.rows)
             read = probe_rows("text_encoder", text.probes)
             _write(run, "probes", read)
-            write_where_lost(run.path, read, {})
+            write_where_lost(run.path, read, None)
             rows = decodability_rows("text_encoder", text.probes, text.prompts)
             _write(run, "decodability", rows)
             summary = text_only_summary(
@@ -229,7 +230,8 @@ def run_audit(settings: AuditSettings) -> Path:
         make_images,
     )
     from t2i_audit.stages.judging import judge_as_made, judge_images
-    from t2i_audit.stages.results import decodability_rows, summarise
+    from t2i_audit.stages.results import summarise
+    from t2i_audit.stages.rows import decodability_rows
     from t2i_audit.stages.sampling import plan_sampling
     from t2i_audit.stages.text import probe_rows, read_prompts, read_text
 
@@ -307,7 +309,7 @@ def run_audit(settings: AuditSettings) -> Path:
             _write(run, "prompts", text.rows)
             read = [row for name, each in probed.items() for row in probe_rows(name, each)]
             _write(run, "probes", read)
-            write_where_lost(run.path, read, summary.success.by_slot if summary.success else {})
+            write_where_lost(run.path, read, summary.success)
             decoded = [
                 row
                 for name, each in probed.items()

@@ -2,7 +2,15 @@
 
 
 class AuditError(Exception):
-    """Bad input or a state the user can mend; its text is one clear sentence with the mend."""
+    """Bad input or a state that the user can mend; its text is one sentence that names the mend.
+
+    >>> import t2i_audit as t2i
+    >>> try:
+    ...     t2i.load_run("nowhere")
+    ... except t2i.AuditError as error:
+    ...     print(error)
+    nowhere is no folder; name the folder of a run
+    """
 
 
 class ModelError(AuditError):

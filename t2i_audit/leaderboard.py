@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from t2i_audit.analysis import Leaderboard, leaderboard
 from t2i_audit.analysis.comparing import AuditedRun
+from t2i_audit.analysis.leaderboard import leaderboard
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.io import write_text
 from t2i_audit.report.spreadsheet import csv_text
+from t2i_audit.results.leaderboard import Leaderboard
+from t2i_audit.results.run import load_run
 from t2i_audit.run.directory import read_manifest
-from t2i_audit.run.results import read_results
 
 SEED = 0
 
@@ -43,7 +44,7 @@ def board_csv(board: Leaderboard) -> str:
 
 
 def write_leaderboard(runs: Sequence[Path], output: Path) -> Leaderboard:
-    """Write one row a run to `output` and return the rows with their correlations.
+    """Write one row per run to `output` and return the rows with their correlations.
 
     Raises:
         AuditError: `output` is no place for a table.
@@ -96,8 +97,8 @@ def _read(run: Path) -> AuditedRun:
             f"{run} is not the run of an audit and has no success to rank; give runs of "
             "t2i-audit audit"
         )
-    manifest, summary = read_results(run)
-    return AuditedRun(str(run), summary, manifest.settings, manifest.versions)
+    found = load_run(run)
+    return AuditedRun(str(run), found.summary, found.manifest.settings, found.manifest.versions)
 
 
 def _given_again(paths: Sequence[Path]) -> str:

@@ -44,12 +44,12 @@ def text_side(rounds: int, limit: int) -> list[Line]:
     import numpy as np
     import torch
 
-    from prompts.structure import WORDLESS
     from t2i_audit.activations.readable import feature_blocks
     from t2i_audit.activations.text.encode import encode_suite
+    from t2i_audit.probes.decoded import StationProbes
     from t2i_audit.probes.features import presence_targets, slot_targets
     from t2i_audit.probes.folds import composition_folds
-    from t2i_audit.probes.station import StationProbes, probe_station
+    from t2i_audit.probes.station import probe_station
 
     loaded, prompts = load(limit)
     folds = composition_folds(prompts, seed=0)
@@ -63,17 +63,17 @@ def text_side(rounds: int, limit: int) -> list[Line]:
     # of the same targets at the same places, but for no shuffled labels and no intervals.
     given = feature_blocks(encode_suite(loaded, prompts).features, prompts)
 
-    def rival() -> dict[tuple[str, str, str], list[float]]:
+    def rival() -> dict[tuple[str, str], list[float]]:
         with torch.no_grad():
             for prompt in prompts:
                 loaded.pipeline.encode_prompt(prompt.text, loaded.device, 1, False)
-        accuracies: dict[tuple[str, str, str], list[float]] = {}
+        accuracies: dict[tuple[str, str], list[float]] = {}
         for block in given:
             wanted = [target for target in slots if target.name in block.targets]
-            for target in wanted + (presences if block.position in WORDLESS else []):
+            for target in wanted + ([] if block.place.position.is_slot else presences):
                 usable = block.valid & (target.labels >= 0)
                 tests = [(fold, fold.test(target) & usable) for fold in folds]
-                place = block.layer, block.position, target.summary_name
+                place = str(block.place), target.summary_name
                 accuracies.setdefault(place, []).append(
                     _logistic(block.values, target.labels, tests, usable)
                 )
@@ -82,11 +82,11 @@ def text_side(rounds: int, limit: int) -> list[Line]:
     ratios, seconds, differences, fits = [], [], [], 0
     for _ in range(rounds):
         results: list[StationProbes] = []
-        others: list[dict[tuple[str, str, str], list[float]]] = []
+        others: list[dict[tuple[str, str], list[float]]] = []
         seconds.append(timed(lambda kept=results: kept.append(ours())))  # type: ignore[misc]
         other = timed(lambda kept=others: kept.append(rival()))  # type: ignore[misc]
         ratios.append(other / seconds[-1])
-        own = {(p.layer, p.position, p.slot): p for p in results[0].places}
+        own = {(str(p.place), p.slot): p for p in results[0].places}
         differences = [
             own[place].balanced_accuracy.estimate - float(np.mean(accuracies))
             for place, accuracies in others[0].items()

@@ -55,6 +55,7 @@ def measured(prompts: int, layers: int, width: int) -> dict[str, float]:
 
     from t2i_audit.probes.features import FeatureBlock
     from t2i_audit.probes.station import probe_station
+    from t2i_audit.results.place import Place
 
     rng = np.random.default_rng(0)
     values = np.stack([rng.integers(count, size=prompts) for count, _ in SLOTS.values()], axis=1)
@@ -63,8 +64,8 @@ def measured(prompts: int, layers: int, width: int) -> dict[str, float]:
         features = _features(Path(folder) / "features.npy", values, width)
         every, slots = np.ones(prompts, dtype=bool), frozenset(SLOTS)
         blocks = [
-            FeatureBlock("text_encoder", "text_encoder", str(n), "eos", features, every, slots)
-            for n in range(layers)
+            FeatureBlock("text_encoder", place, features, every, slots)
+            for place in (Place.parse("text_encoder", str(n), "eos") for n in range(layers))
         ]
         before, start = _private(), time.process_time()
         peak, done = [before], threading.Event()

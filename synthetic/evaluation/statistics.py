@@ -12,9 +12,9 @@ from scipy.stats import rankdata
 
 from synthetic.evaluation.results import RunResult
 from synthetic.students.base import INPUT
+from t2i_audit.results.interval import undefined
 from t2i_audit.stats import Interval, cluster_bootstrap_mean, cluster_weights
 from t2i_audit.stats.bootstrap import percentile_interval
-from t2i_audit.stats.interval import undefined
 
 RESAMPLES = 2000
 # If R2 at the input is at least this high in every run, it cannot separate good students from bad.

@@ -15,12 +15,12 @@ from t2i_audit.activations.attention import CrossAttention, attention_maps, grid
 from t2i_audit.activations.features import FeaturePart, Key
 from t2i_audit.activations.following import PICTURE, Follower
 from t2i_audit.activations.given import Found, packed_picture, varied_offset, words_in
-from t2i_audit.activations.readable import text_position
 from t2i_audit.activations.text.positions import PromptTokens, token_averages
 from t2i_audit.activations.words import Located, Words, reading_words
 from t2i_audit.errors import ModelError
 from t2i_audit.pipelines.components import denoiser_name, stage_argument
 from t2i_audit.pipelines.text_encoders import text_encoders
+from t2i_audit.results.place import Position, layer_text
 
 if TYPE_CHECKING:
     import torch
@@ -258,7 +258,7 @@ class DenoiserRecorder:
             import torch
             from torch.nn import functional
 
-            layer = f"{path}@step_{self._step}"
+            layer = layer_text(path, self._step)
             with torch.no_grad():
                 state = self._spatial(path, output)
                 if state is not None:
@@ -285,7 +285,7 @@ class DenoiserRecorder:
         # (r, p, hw) x (r, hw, c): rows of NaN where a prompt lacks the slot.
         pooled = torch.bmm(maps, state.flatten(2).transpose(1, 2))
         for index, slot in enumerate(self._slots):
-            self._features[self._name, layer, slot] = pooled[:, index]
+            self._features[self._name, layer, str(Position.of_slot(slot))] = pooled[:, index]
 
     def _key_averages(self, path: str) -> dict[int, torch.Tensor]:
         """Length -> averages of a block's keys over the words, for each text it is given."""
@@ -324,10 +324,11 @@ class DenoiserRecorder:
             missing = (weights.sum(dim=2) == 0) | ~held[:, None]
             values = weights.to(states.device) @ states.float()
             values[missing.to(states.device)] = torch.nan
-            for index, position in enumerate(("eos", "mean", *self._slots)):
+            slots = (Position.of_slot(slot, tokens_of=encoder) for slot in self._slots)
+            ends = (Position(name, tokens_of=encoder) for name in ("eos", "mean"))
+            for index, position in enumerate((*ends, *slots)):
                 if index or encoder in self._ended:
-                    key = self._name, layer, text_position(position, encoder)
-                    self._features[key] = values[:, index]
+                    self._features[self._name, layer, str(position)] = values[:, index]
 
     def _spatial(self, path: str, output: Any) -> torch.Tensor | None:
         """A block's output as float32 ``(r, c, h, w)``, the prompts' rows only."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from prompts.structure import TEXT_MARK, WORDLESS
 from t2i_audit.activations.features import Features, Station
+from t2i_audit.results.place import SUMMARY_POSITIONS, Place, Position
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,35 +16,35 @@ if TYPE_CHECKING:
     from t2i_audit.probes.features import FeatureBlock
 
 
-def text_position(position: str, encoder: str) -> str:
-    """The name of `position` among an encoder's tokens inside a denoiser."""
-    return f"{position}{TEXT_MARK}{encoder}"
-
-
-def readable_at(prompt: Prompt, slot: str, *, station: Station) -> frozenset[str]:
+def readable_at(prompt: Prompt, slot: str, *, station: Station) -> frozenset[Position]:
     """The positions at which `slot` of `prompt` may be decoded.
 
-    These are the positions that belong to no word, which a generator reads for anything, and those
-    of the slot's partners: the other parts of the same object, or the nouns of a relation. In a
-    text encoder never the slot's own words, where the answer is the input. In the denoiser a slot's
-    position is the image's region that attends to those words, and what is there is no word, so
-    the slot's own region is read too.
+    These are the summary positions, which a generator reads for anything, and those of the slot's
+    partners: the other parts of the same object, or the nouns of a relation. In a text encoder the
+    slot's own words are never among them, because there the answer is the input. In the denoiser a
+    slot's position is the region of the image that attends to those words. The words themselves
+    are not there, so the slot's own region is read too.
     """
     if prompt.constituent(slot) is None:
         return frozenset()
-    partners = {part.slot for part in prompt.partners(slot)}
-    own = {slot} if station == "denoiser" else set()
-    return WORDLESS | partners | own
+    slots = {part.slot for part in prompt.partners(slot)}
+    if station == "denoiser":
+        slots.add(slot)
+    return frozenset([*map(Position, SUMMARY_POSITIONS), *map(Position.of_slot, slots)])
 
 
-def targets_at(prompts: Sequence[Prompt], position: str, *, station: Station) -> frozenset[str]:
-    """The slots that may be decoded at `position` in every prompt that has both."""
-    position, _, encoder = position.partition(TEXT_MARK)
-    if encoder:
-        station = "text_encoder"
+def targets_at(
+    prompts: Sequence[Prompt], position: Position, *, station: Station
+) -> frozenset[str]:
+    """The slots that may be decoded at `position` in every prompt that has both.
+
+    The text tokens inside a denoiser are read as those of a text encoder are.
+    """
+    if position.tokens_of is not None:
+        station, position = "text_encoder", replace(position, tokens_of=None)
     allowed: dict[str, bool] = {}
     for prompt in prompts:
-        if position not in WORDLESS and prompt.constituent(position) is None:
+        if position.is_slot and prompt.constituent(position.name) is None:
             continue
         for part in prompt.constituents:
             readable = position in readable_at(prompt, part.slot, station=station)
@@ -74,26 +75,25 @@ def feature_blocks(
     from t2i_audit.probes.features import FeatureBlock
 
     order = None if rows is None else np.array(rows, dtype=int)
-    targets: dict[tuple[str, Station], frozenset[str]] = {}
-    for each in features:
-        place = (each.position, each.station)
-        if place not in targets:
-            targets[place] = targets_at(prompts, each.position, station=each.station)
+    targets: dict[tuple[Position, Station], frozenset[str]] = {}
+    places = [Place.parse(each.encoder, each.layer, each.position) for each in features]
+    for each, place in zip(features, places, strict=True):
+        key = place.position, each.station
+        if key not in targets:
+            targets[key] = targets_at(prompts, place.position, station=each.station)
     readable = [
-        (each, each.valid if held is None else each.valid & held[each.encoder])
-        for each in features
+        (each, place, each.valid if held is None else each.valid & held[each.encoder])
+        for each, place in zip(features, places, strict=True)
         if held is None or each.encoder in held
     ]
     return [
         FeatureBlock(
             station=each.station,
-            encoder=each.encoder,
-            layer=each.layer,
-            position=each.position,
+            place=place,
             values=each.values,
             valid=valid if order is None else valid[order],
-            targets=targets[each.position, each.station],
+            targets=targets[place.position, each.station],
             order=order,
         )
-        for each, valid in readable
+        for each, place, valid in readable
     ]

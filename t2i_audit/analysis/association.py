@@ -9,41 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.analysis.ranks import auroc, levels_of, spearman
-from t2i_audit.analysis.repeatability import Repeatability
 from t2i_audit.analysis.success import judged_counts, outcome_array
-from t2i_audit.analysis.verdicts import AssociationVerdict, association_verdict
+from t2i_audit.analysis.verdicts import association_verdict
+from t2i_audit.results.interval import Interval, undefined
+from t2i_audit.results.summary import Association, Repeatability
 from t2i_audit.stats.bootstrap import cluster_bootstrap, cluster_bootstrap_mean
-from t2i_audit.stats.interval import Interval, undefined
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 _Statistic = Callable[[IntArray], float]
-
-
-@dataclass(frozen=True)
-class Association:
-    """How the decodability of prompts at one station goes with their failures.
-
-    Every interval is a bootstrap over compositions, and its `n` counts prompts.
-    """
-
-    auroc: Interval
-    """Chance that a failed image's prompt is less decodable than a right image's, ties one half;
-    above 0.5, low decodability goes with failure."""
-    spearman: Interval
-    """Rank correlation of decodability with the failure rate over seeds; below 0 where low
-    decodability goes with failure."""
-    p_value: float
-    """Two-sided, for `auroc`, from permuting decodability over compositions within types."""
-    presence_auroc: Interval
-    """The same figure for what a bag of words guesses; NaN where that was not given."""
-    gain_over_presence: Interval
-    """`auroc` less `presence_auroc`, on the same resamples."""
-    n_images: int
-    """Judged images that the figures rest on."""
-    verdict: AssociationVerdict
-    sentence: str
-    """The verdict in words, with the figures it rests on."""
 
 
 def weakest_slot(probability: Mapping[str, ArrayLike]) -> FloatArray:
@@ -93,8 +67,8 @@ def associate(
         success: 1 for a right image, 0 for a wrong one, NaN for one left out, `(n, seeds)`.
         clusters: the composition of each prompt, `(n,)`.
         types: prompt type of each prompt; permutations stay within it.
-        repeatability: of the same `success`: the ceiling that the verdict is read against.
-        presence: the same as `decodability` for the presence-only probe, `(n,)`.
+        repeatability: of the same `success`; no predictor can do better than it allows.
+        presence: the same as `decodability` for the words-alone baseline, `(n,)`.
         rng: source of resamples and permutations.
         resamples: bootstrap resamples of each interval.
         permutations: permutations behind the p-value.
@@ -102,6 +76,66 @@ def associate(
     Returns:
         NaN figures and the verdict ``undefined`` where failures or decodability do not vary.
     """
+    data = _used(decodability, success, clusters, types=types, presence=presence)
+    reason = _undefined_because(data.values, data.failures, data.successes)
+    if reason:
+        return _undefined(data.n_images, f"Association is undefined: {reason}.")
+
+    levels = levels_of(data.values)
+    rates = levels_of(data.failures / (data.failures + data.successes))
+
+    def area(of: IntArray, index: IntArray) -> float:
+        return auroc(of[index], data.failures[index], data.successes[index])
+
+    def interval(statistic: _Statistic) -> Interval:
+        return cluster_bootstrap(statistic, data.groups, rng=rng, resamples=resamples)
+
+    observed = interval(lambda index: area(levels, index))
+    correlation = interval(lambda index: spearman(levels[index], rates[index]))
+    p_value = _permutation_p(levels, data, rng=rng, permutations=permutations)
+    presence_auroc = gain = undefined()
+    if not np.isnan(data.presence).any():
+        base = levels_of(data.presence)
+        presence_auroc = interval(lambda index: area(base, index))
+        gain = interval(lambda index: area(levels, index) - area(base, index))
+    verdict, sentence = association_verdict(
+        observed, p_value=p_value, gain_over_presence=gain, repeatability=repeatability
+    )
+    return Association(
+        observed, correlation, p_value, presence_auroc, gain, data.n_images, verdict, sentence
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Used:
+    """The prompts that have both a judged image and a decodability; all arrays `(m,)`."""
+
+    values: FloatArray
+    """Decodability."""
+    presence: FloatArray
+    """The same for the words-alone baseline; NaN where that was not given."""
+    failures: FloatArray
+    """Wrong images."""
+    successes: FloatArray
+    groups: NDArray[np.generic]
+    """Compositions."""
+    labels: NDArray[np.str_]
+    """Prompt types."""
+
+    @property
+    def n_images(self) -> int:
+        """Judged images."""
+        return int(self.failures.sum() + self.successes.sum())
+
+
+def _used(
+    decodability: ArrayLike,
+    success: ArrayLike,
+    clusters: ArrayLike,
+    *,
+    types: Sequence[str],
+    presence: ArrayLike | None,
+) -> _Used:
     values = np.asarray(decodability, dtype=np.float64)
     failures, successes = judged_counts(outcome_array(success))
     baseline = np.full(values.shape, np.nan) if presence is None else np.asarray(presence, float)
@@ -112,48 +146,16 @@ def associate(
             f"number of prompts; got {len(values)}, {len(failures)}, {len(groups)}, "
             f"{len(labels)} and {len(baseline)}"
         )
-
     used = ~np.isnan(values) & (failures + successes > 0)
-    values, baseline, groups, labels = values[used], baseline[used], groups[used], labels[used]
-    failures, successes = failures[used], successes[used]
-    n_images = int(failures.sum() + successes.sum())
-    reason = _undefined_because(values, failures, successes)
-    if reason:
-        return Association(
-            undefined(),
-            undefined(),
-            float("nan"),
-            undefined(),
-            undefined(),
-            n_images,
-            "undefined",
-            f"Association is undefined: {reason}.",
-        )
-
-    levels = levels_of(values)
-    rates = levels_of(failures / (failures + successes))
-
-    def area(of: IntArray, index: IntArray) -> float:
-        return auroc(of[index], failures[index], successes[index])
-
-    def interval(statistic: _Statistic) -> Interval:
-        return cluster_bootstrap(statistic, groups, rng=rng, resamples=resamples)
-
-    observed = interval(lambda index: area(levels, index))
-    correlation = interval(lambda index: spearman(levels[index], rates[index]))
-    p_value = _permutation_p(
-        levels, failures, successes, groups, labels, rng=rng, permutations=permutations
+    return _Used(
+        values[used], baseline[used], failures[used], successes[used], groups[used], labels[used]
     )
-    presence_auroc = gain = undefined()
-    if not np.isnan(baseline).any():
-        base = levels_of(baseline)
-        presence_auroc = interval(lambda index: area(base, index))
-        gain = interval(lambda index: area(levels, index) - area(base, index))
-    verdict, sentence = association_verdict(
-        observed, p_value=p_value, gain_over_presence=gain, repeatability=repeatability
-    )
+
+
+def _undefined(n_images: int, sentence: str) -> Association:
+    nothing = undefined()
     return Association(
-        observed, correlation, p_value, presence_auroc, gain, n_images, verdict, sentence
+        nothing, nothing, float("nan"), nothing, nothing, n_images, "undefined", sentence
     )
 
 
@@ -170,14 +172,7 @@ def _undefined_because(values: FloatArray, failures: FloatArray, successes: Floa
 
 
 def _permutation_p(
-    levels: IntArray,
-    failures: FloatArray,
-    successes: FloatArray,
-    groups: NDArray[np.generic],
-    labels: NDArray[np.str_],
-    *,
-    rng: np.random.Generator,
-    permutations: int,
+    levels: IntArray, data: _Used, *, rng: np.random.Generator, permutations: int
 ) -> float:
     """Two-sided p-value of the AUROC under exchange of compositions within prompt types.
 
@@ -185,14 +180,14 @@ def _permutation_p(
     need not centre on 0.5, and the smaller of its two tails is doubled. Compositions move whole,
     because prompts of one composition share both their decodability and their failures.
     """
-    strata = _exchangeable(groups, labels)
-    observed = auroc(levels, failures, successes)
+    strata = _exchangeable(data.groups, data.labels)
+    observed = auroc(levels, data.failures, data.successes)
     null = np.empty(permutations)
     order = np.arange(levels.size)
     for trial in range(permutations):
         for members in strata:
             order[members] = members[rng.permutation(len(members))]
-        null[trial] = auroc(levels[order], failures, successes)
+        null[trial] = auroc(levels[order], data.failures, data.successes)
     # Counts are whole or half numbers, hence exact; the slack is for the final division.
     above = 1 + int((null >= observed - 1e-12).sum())
     below = 1 + int((null <= observed + 1e-12).sum())

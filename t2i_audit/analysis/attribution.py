@@ -1,24 +1,44 @@
-"""Who is to blame for a failing prompt: the encoder, the denoiser, or chance."""
+"""The cause of each failing prompt: the text encoder, the denoiser, or chance.
+
+A slot is decodable at a station when the probability p of its true value reaches
+``(1 + min(p_presence, 0.5)) / 2``: half way from what the words-alone baseline gives, taken as one
+half at the most, to certainty. Over the probe's folds p has an interval, so a slot is
+
+- surely lost when the interval's upper end is below that threshold,
+- surely held when its lower end reaches it,
+- and neither when the interval covers the threshold or the slot could not be read.
+
+A prompt fails when at least one of its judged images is wrong. The first rule that fits:
+
+1. ``chance``: more than half of its judged images are right.
+2. ``encoder``: a needed slot is surely lost at the text encoder.
+3. ``denoiser``: every needed slot is surely held there. With the denoiser probed the detail is
+   ``lost_on_the_way_in`` when a needed slot is surely lost at that station, ``held_not_drawn`` when
+   all are surely held there too, and ``unclear`` otherwise.
+4. ``unclear``: anything else.
+
+Needed are the slots that were wrong in at least one of the prompt's wrong images, where the judge
+judges slots; where it does not, or finds none of them wrong, every slot of the prompt. A relation
+also needs the nouns it stands between: whoever knows the word *left* but not which object comes
+first cannot draw it. With one seed no failure can be attributed to chance, and such failures fall
+under the other rules.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.analysis.success import judged_counts, outcome_array, proportion
-from t2i_audit.probes.station import PRESENCE_CAP
-from t2i_audit.stats.interval import Interval
+from t2i_audit.probes.verdicts import PRESENCE_CAP
+from t2i_audit.results.interval import Interval
+from t2i_audit.results.summary import AttributionShares, Cause, Culprit, Detail
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-Cause = Literal["encoder", "denoiser", "chance", "unclear"]
-Detail = Literal["lost_on_the_way_in", "held_not_drawn", "unclear"]
-Culprit = Literal["encoder", "denoiser", "chance", "unclear", "few failures"]
 
 CAUSES: tuple[Cause, ...] = ("encoder", "denoiser", "chance", "unclear")
 DETAILS: tuple[Detail, ...] = ("lost_on_the_way_in", "held_not_drawn", "unclear")
@@ -38,7 +58,7 @@ class DecodedSlot:
     """Lower end over probe folds of the true value's probability; NaN where it was not read."""
     upper: FloatArray
     presence: FloatArray
-    """Probability that the presence-only probe gives to the true value."""
+    """Probability that the words-alone baseline gives to the true value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,18 +79,6 @@ class Attribution:
     """For each slot, whether it is needed and surely lost at the text encoder."""
 
 
-@dataclass(frozen=True)
-class AttributionShares:
-    """Shares of the failing prompts; every `n` counts failing prompts."""
-
-    causes: dict[Cause, Interval]
-    details: dict[Detail, Interval]
-    """Shares among all failing prompts; empty when no prompt has a detail."""
-    failure_rate: Interval
-    """Share of judged images that are wrong; `n` counts images."""
-    culprit: Culprit
-
-
 def attribute(
     success: ArrayLike,
     has_slot: Mapping[str, ArrayLike],
@@ -82,28 +90,7 @@ def attribute(
 ) -> Attribution:
     """Attribute each failing prompt.
 
-    A slot is decodable at a station when the probability p of its true value reaches
-    ``(1 + min(p_presence, 0.5)) / 2``: half way from what a bag of words guesses, taken as one
-    half at the most, to certainty. Over the probe's folds p has an interval, so a slot is
-
-    - surely lost when the interval's upper end is below that threshold,
-    - surely held when its lower end reaches it,
-    - and neither when the interval covers the threshold or the slot could not be read.
-
-    A prompt fails when at least one of its judged images is wrong. The first rule that fits:
-
-    1. ``chance``: more than half of its judged images are right.
-    2. ``encoder``: a needed slot is surely lost at the text encoder.
-    3. ``denoiser``: every needed slot is surely held there. With the denoiser probed the detail
-       is ``lost_on_the_way_in`` when a needed slot is surely lost at that station,
-       ``held_not_drawn`` when all are surely held there too, and ``unclear`` otherwise.
-    4. ``unclear``: anything else.
-
-    Needed are the slots that were wrong in at least one of the prompt's wrong images, where the
-    judge tells slots; where it does not, or finds none of them wrong, every slot of the prompt.
-    A relation also needs the nouns it stands between: whoever knows the word *left* but not which
-    object comes first cannot draw it.
-    With one seed nothing can be put down to chance, and such failures fall to the other rules.
+    The rule is stated at the top of this module.
 
     Args:
         success: 1 for a right image, 0 for a wrong one, NaN for one left out, `(n, seeds)`.
@@ -111,7 +98,7 @@ def attribute(
         encoder: readings at the text encoder by slot; a slot that is missing was not read.
         denoiser: the same at the denoiser, or None when that station is off.
         slot_correct: for each slot whether it is right in each image, `(n, seeds)`, NaN where
-            unknown; None for a judge that does not tell slots.
+            unknown; None for a judge that does not judge slots.
         heads: for each relation the slots of the nouns it stands between.
     """
     outcomes = outcome_array(success)
@@ -141,7 +128,7 @@ def attribute(
 
 
 def decodable_threshold(presence: ArrayLike) -> FloatArray:
-    """The probability from which a slot counts as decodable, given the bag of words' guess."""
+    """The probability from which a slot counts as decodable, given the words-alone baseline's."""
     guess = np.minimum(np.asarray(presence, dtype=np.float64), PRESENCE_CAP)
     return (1 + guess) / 2
 
@@ -166,8 +153,8 @@ def needed_slots(
     for slot, nouns in heads.items():
         for noun in nouns:
             wrong[noun] = wrong[noun] | (wrong[slot] & present[noun])
-    told_any = _any(wrong, np.zeros_like(failing))
-    return {slot: np.where(told_any, wrong[slot], present[slot]) for slot in present}
+    any_wrong = _any(wrong, np.zeros_like(failing))
+    return {slot: np.where(any_wrong, wrong[slot], present[slot]) for slot in present}
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,9 +224,14 @@ def culprit(shares: Mapping[Cause, Interval], failure_rate: Interval) -> Culprit
         return "unclear"
     if failure_rate.estimate == 0 or failure_rate.upper <= FEW_FAILURES:
         return "few failures"
-    first, second = sorted(CAUSES, key=lambda name: shares[name].estimate, reverse=True)[:2]
+    first, second = by_share(shares)[:2]
     enough = shares[first].n >= FEWEST_FAILING
     return first if enough and shares[first].lower > shares[second].estimate else "unclear"
+
+
+def by_share(shares: Mapping[Cause, Interval]) -> list[Cause]:
+    """The causes from the largest share to the smallest; equal ones in the order of `CAUSES`."""
+    return sorted(CAUSES, key=lambda name: shares[name].estimate, reverse=True)
 
 
 def _any(columns: Mapping[str, BoolArray], none: BoolArray) -> BoolArray:

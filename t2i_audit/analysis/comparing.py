@@ -7,14 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from t2i_audit.io import to_json
-
-if TYPE_CHECKING:
-    from t2i_audit.analysis.leaderboard import LeaderboardRow
-
-Scalar = str | int | float | None
+from t2i_audit.results.leaderboard import LeaderboardRow, Scalar, Setup
+from t2i_audit.results.summary import RunSummary
 
 SHORT = 8  # digits of a hash that are shown
 # Names only: the same checkpoint or suite may go by another one.
@@ -45,30 +42,6 @@ NOTED = {
 
 
 @dataclass(frozen=True)
-class Setup:
-    """What a run was made with, for a table; None where the manifest does not tell."""
-
-    steps: Scalar
-    guidance_scale: Scalar
-    scheduler: Scalar
-    height: Scalar
-    width: Scalar
-    dtype: Scalar
-    device: Scalar
-    lora: Scalar
-    embedding: Scalar
-    base_seed: Scalar
-    negative_prompt: Scalar
-    commit: Scalar
-    t2i_audit: Scalar
-
-    @property
-    def size(self) -> Scalar:
-        """Height and width, as ``512x512``."""
-        return None if self.height is None else f"{self.height}x{self.width}"
-
-
-@dataclass(frozen=True)
 class Measure:
     """What success is measured with; runs of unequal measures are not compared."""
 
@@ -81,7 +54,7 @@ class Measure:
 
     @property
     def contents(self) -> str:
-        """What tells suites apart: the same one may go by several names."""
+        """What distinguishes suites: the same one may go by several names."""
         return self.suite_sha256 or self.suite
 
     @property
@@ -102,7 +75,7 @@ class AuditedRun:
     """A finished audit, as read from its directory."""
 
     directory: str
-    summary: Mapping[str, Any]
+    summary: RunSummary
     settings: Mapping[str, Any]
     """Of its manifest; any may be absent in a run of an earlier version."""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -112,12 +85,12 @@ class AuditedRun:
         """What its success is measured with."""
         settings, judge = self.settings, self.settings.get("judge")
         return Measure(
-            suite=self.summary["suite"],
-            judge=self.summary.get("judge") or "",
+            suite=self.summary.suite,
+            judge=self.summary.judge or "",
             suite_sha256=str(settings.get("suite_sha256") or ""),
             fingerprint=judge if isinstance(judge, Mapping) else {"judge": judge},
-            prompts=_scalar(settings.get("prompts", self.summary["n_prompts"])),
-            seeds=_scalar(settings.get("seeds", self.summary["n_seeds"])),
+            prompts=_scalar(settings.get("prompts", self.summary.n_prompts)),
+            seeds=_scalar(settings.get("seeds", self.summary.n_seeds)),
         )
 
     @cached_property
@@ -154,7 +127,7 @@ class AuditedRun:
     def _key_without(self, names: Sequence[str], components: Sequence[str] = ()) -> str:
         kept = {name: value for name, value in self.settings.items() if name not in names}
         if not self.settings.get("weights_sha256"):
-            kept["model"] = self.summary["model"]
+            kept["model"] = self.summary.model
         files = self.settings.get("checkpoint")
         if isinstance(files, Mapping):
             # A checkpoint in one file may have been renamed; only what is in it counts.
@@ -237,7 +210,7 @@ def _unequal(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tupl
 
 
 def _short(one: Any, other: Any) -> tuple[str, str]:
-    """Two values as text, hashes cut to what tells them apart at a glance."""
+    """Two values as text, hashes cut to what distinguishes them at a glance."""
     texts = (_shown(_scalar(value)) for value in (one, other))
     first, second = (text[:SHORT] if len(text) == 64 else text for text in texts)
     return first, second

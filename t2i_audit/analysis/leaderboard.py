@@ -6,18 +6,17 @@ only within a group that shares what success is measured with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from t2i_audit.analysis.comparing import AuditedRun, Measure, Setup, as_key, repeats, stands_apart
+from t2i_audit.analysis.comparing import AuditedRun, Measure, as_key, repeats, stands_apart
 from t2i_audit.analysis.ranks import levels_of, pearson, spearman
-from t2i_audit.analysis.summary import STATIONS
-from t2i_audit.analysis.verdicts import format_estimate
+from t2i_audit.results.interval import Interval, undefined
+from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow, RunCorrelation, RunGroup
+from t2i_audit.results.summary import STATIONS
 from t2i_audit.stats.bootstrap import cluster_bootstrap
-from t2i_audit.stats.interval import Interval, undefined
 
 # Three points lie near some line more often than not: with fewer than four checkpoints a
 # correlation is not interpreted, and a bootstrap over them has too few distinct resamples for an
@@ -25,98 +24,6 @@ from t2i_audit.stats.interval import Interval, undefined
 FEWEST_RUNS = 4
 
 NAN = float("nan")
-
-
-@dataclass(frozen=True)
-class LeaderboardRow:
-    """One run."""
-
-    group: int
-    """From 1; only rows of one group can be compared."""
-    run: str
-    """Its directory."""
-    model: str
-    suite: str
-    judge: str
-    n_seeds: int
-    n_prompts: int
-    n_images: int
-    success: Interval
-    decodability: dict[str, Interval]
-    """By station, NaN where it was not probed."""
-    culprit: str
-    setup: Setup
-    suite_sha256: str
-    judge_sha256: str
-    """Of the judge's fingerprint."""
-    weights_sha256: str
-    checkpoint: str
-    """What rows of one checkpoint share: its weights, and what was added to them."""
-    identity: str
-    """What rows share whose results should be equal."""
-
-    def to_row(self) -> dict[str, str | int | float | None]:
-        """The row flattened; these are the columns of the leaderboard's table."""
-        row: dict[str, str | int | float | None] = {
-            "group": self.group,
-            "run": self.run,
-            "model": self.model,
-            "suite": self.suite,
-            "judge": self.judge,
-            "seeds": self.n_seeds,
-            "prompts": self.n_prompts,
-            "images": self.n_images,
-        }
-        for name, interval in [("success", self.success), *self.decodability.items()]:
-            prefix = name if name == "success" else f"{name}_decodability"
-            row |= {
-                f"{prefix}_estimate": interval.estimate,
-                f"{prefix}_lower": interval.lower,
-                f"{prefix}_upper": interval.upper,
-            }
-        return {
-            **row,
-            "culprit": self.culprit,
-            **asdict(self.setup),
-            "suite_sha256": self.suite_sha256,
-            "judge_sha256": self.judge_sha256,
-            "weights_sha256": self.weights_sha256,
-        }
-
-
-@dataclass(frozen=True)
-class RunGroup:
-    """Runs that can be compared: of one suite, judge, number of prompts and number of seeds."""
-
-    number: int
-    """From 1, the largest group first."""
-    name: str
-    notes: tuple[str, ...]
-    """Sentences on what sets it apart from the first group, and on what its runs share or not."""
-
-
-@dataclass(frozen=True)
-class RunCorrelation:
-    """Success against decodability over the checkpoints of one group; `n` counts checkpoints."""
-
-    group: int
-    suite: str
-    judge: str
-    station: str
-    pearson: Interval
-    spearman: Interval
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Leaderboard:
-    """Rows, group by group and best success first, and a correlation for each group and station."""
-
-    rows: tuple[LeaderboardRow, ...]
-    correlations: tuple[RunCorrelation, ...]
-    groups: tuple[RunGroup, ...] = ()
-    notes: tuple[str, ...] = ()
-    """Sentences on runs that were given more than once."""
 
 
 def leaderboard(
@@ -225,7 +132,7 @@ def _sentence(station: str, correlation: Interval) -> str:
             "correlation is undefined."
         )
     head = f"over {n} different checkpoints, success and decodability at the {name}"
-    figure = f"(Pearson {format_estimate(correlation)})"
+    figure = f"(Pearson {correlation})"
     if correlation.lower > 0:
         finding = f"{head} rise together {figure}."
     elif correlation.upper < 0:
@@ -237,23 +144,21 @@ def _sentence(station: str, correlation: Interval) -> str:
 
 def _row(run: AuditedRun, group: int, stations: Sequence[str]) -> LeaderboardRow:
     summary, settings = run.summary, run.settings
-    success = summary.get("success") or {}
-    attribution = summary.get("attribution") or {}
-    probed = summary.get("stations") or {}
+    probed = summary.stations
     return LeaderboardRow(
         group=group,
         run=run.directory,
-        model=summary["model"],
-        suite=summary["suite"],
-        judge=summary.get("judge") or "",
-        n_seeds=int(summary["n_seeds"]),
-        n_prompts=int(summary["n_prompts"]),
-        n_images=int(summary["n_images"]),
-        success=_interval(success.get("overall")),
+        model=summary.model,
+        suite=summary.suite,
+        judge=summary.judge or "",
+        n_seeds=summary.n_seeds,
+        n_prompts=summary.n_prompts,
+        n_images=summary.n_images,
+        success=undefined() if summary.success is None else summary.success.overall,
         decodability={
-            name: _interval(probed.get(name, {}).get("decodability")) for name in stations
+            name: probed[name].decodability if name in probed else undefined() for name in stations
         },
-        culprit=attribution.get("culprit") or "",
+        culprit=None if summary.attribution is None else summary.attribution.culprit,
         setup=run.setup,
         suite_sha256=str(settings.get("suite_sha256") or ""),
         judge_sha256=as_key(settings.get("judge")),
@@ -261,15 +166,6 @@ def _row(run: AuditedRun, group: int, stations: Sequence[str]) -> LeaderboardRow
         checkpoint=run.checkpoint,
         identity=run.identity,
     )
-
-
-def _interval(record: Mapping[str, float | None] | None) -> Interval:
-    """Read an interval back from JSON, where null stands for NaN."""
-    if record is None:
-        return undefined()
-    ends = (record[name] for name in ("estimate", "lower", "upper"))
-    estimate, lower, upper = (NAN if end is None else float(end) for end in ends)
-    return Interval(estimate, lower, upper, int(record["n"] or 0))
 
 
 def _size(members: Sequence[AuditedRun]) -> tuple[int, str, str, str]:

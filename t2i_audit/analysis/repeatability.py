@@ -1,16 +1,16 @@
-"""Repeatability of failures over seeds: the ceiling of anything that a prompt can predict."""
+"""Repeatability of failures over seeds: the upper bound of what a prompt can predict."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.analysis.success import outcome_array
+from t2i_audit.results.interval import Interval, undefined
+from t2i_audit.results.summary import Repeatability
 from t2i_audit.stats.bootstrap import cluster_bootstrap
-from t2i_audit.stats.interval import Interval, undefined
 
 FloatArray = NDArray[np.float64]
 
@@ -18,20 +18,6 @@ FloatArray = NDArray[np.float64]
 # had a correlation of 0.05 between seeds, no predictor computed from the prompt got an AUROC
 # outside 0.47 to 0.53.
 NEAR_ZERO = 0.05
-
-
-@dataclass(frozen=True)
-class Repeatability:
-    """How far a prompt's outcome under one seed tells its outcome under another."""
-
-    overall: Interval
-    """ICC(1) over prompts: 1 when a prompt always or never fails, about 0 when failures fall
-    on prompts at random; `n` counts prompts."""
-    within_types: Interval
-    """The same after each prompt type's mean is taken out: what is left to tell prompts of one
-    type apart."""
-    reason: str
-    """Why `overall` is undefined; empty where it is defined."""
 
 
 def repeatability(
@@ -60,7 +46,7 @@ def repeatability(
     labels = np.asarray(types, dtype=str)
     if not len(groups) == len(labels) == len(outcomes):
         raise ValueError(
-            f"`clusters` and `types` should have one entry a prompt ({len(outcomes)}); "
+            f"`clusters` and `types` should have one entry per prompt ({len(outcomes)}); "
             f"got {len(groups)} and {len(labels)}"
         )
     judged = ~np.isnan(outcomes)

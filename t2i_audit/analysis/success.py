@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from t2i_audit.results.interval import Interval, undefined
+from t2i_audit.results.summary import SuccessRates
 from t2i_audit.stats.bootstrap import cluster_bootstrap_mean
-from t2i_audit.stats.interval import Interval, undefined
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class SuccessRates:
-    """The share of judged images that are right; every `n` counts images."""
-
-    overall: Interval
-    by_slot: dict[str, Interval]
-    """Share of images in which the slot is right; empty for a judge that does not tell slots."""
-    by_type: dict[str, Interval]
-    by_split: dict[str, Interval]
-    """By ``seen`` and ``held_out``; prompts of no split are left out."""
-    by_reading: dict[str, Interval] = field(default_factory=dict)
-    """By ``read_whole`` and ``not_read_whole``; empty where a text encoder reads every prompt to
-    the end as it is."""
 
 
 def success_rates(
@@ -168,4 +154,4 @@ def judged_counts(outcomes: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _require_length(name: str, found: int, expected: int) -> None:
     if found != expected:
-        raise ValueError(f"`{name}` should have one entry a prompt ({expected}); got {found}")
+        raise ValueError(f"`{name}` should have one entry per prompt ({expected}); got {found}")

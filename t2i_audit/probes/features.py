@@ -10,30 +10,24 @@ from numpy.typing import NDArray
 
 from prompts.structure import PRESENCE, Pair, Prompt
 from t2i_audit.probes.ridge import Rows
+from t2i_audit.results.place import Place, Position
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureBlock:
-    """The hidden states of every prompt at one (station, encoder, layer, position)."""
+    """The hidden states of every prompt at one place of a station."""
 
     station: str
-    encoder: str
-    layer: str
-    position: str
+    place: Place
     values: NDArray[np.floating]
     """``(n, d)``, or more rows with an `order`, possibly memory-mapped; rows of NaN where the
     position does not exist."""
     valid: NDArray[np.bool_]
     """``(n,)`` whether the row exists."""
     targets: frozenset[str]
-    """Slots that may be decoded here; presence is decoded where `position` belongs to no word."""
+    """Slots that may be decoded here; presence is decoded where the position is no slot's."""
     order: NDArray[np.integer] | None = None
     """``(n,)`` the row of `values` that is each prompt's; None where they are in the same order."""
-
-    @property
-    def place(self) -> str:
-        """Encoder, layer and position."""
-        return f"{self.encoder}/{self.layer}/{self.position}"
 
     def rows(self, prompts: NDArray[np.integer]) -> Rows:
         """What is held of `prompts`, ``(m,)``, to be read in chunks."""
@@ -60,7 +54,7 @@ class Target:
     @property
     def summary_name(self) -> str:
         """The name it is reported under: all values of one kind share a presence figure."""
-        return self.name.split("=")[0]
+        return self.name.split("=")[0] if self.is_presence else self.name
 
 
 def slot_targets(prompts: Sequence[Prompt]) -> list[Target]:
@@ -100,7 +94,7 @@ def _shared(sets: Iterable[frozenset[Pair]]) -> tuple[frozenset[Pair], ...]:
 
 
 def presence_counts(prompts: Sequence[Prompt]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """What a bag of words knows: names ``kind:value`` and how often each occurs, ``(n, m)``."""
+    """The words alone: names ``kind:value`` and how often each occurs in a prompt, ``(n, m)``."""
     names = sorted({part.key for prompt in prompts for part in prompt.constituents})
     columns = {name: index for index, name in enumerate(names)}
     counts = np.zeros((len(prompts), len(names)))
@@ -111,8 +105,9 @@ def presence_counts(prompts: Sequence[Prompt]) -> tuple[tuple[str, ...], NDArray
 
 
 def presence_block(prompts: Sequence[Prompt], station: str) -> FeatureBlock:
-    """The presence-only control as features of their own: word counts, order forgotten."""
+    """The words-alone baseline as features of its own: counts of words, without their order."""
     _, counts = presence_counts(prompts)
     slots = frozenset(part.slot for prompt in prompts for part in prompt.constituents)
     valid = np.ones(len(prompts), dtype=bool)
-    return FeatureBlock(station, "words", "counts", PRESENCE, counts, valid, slots)
+    place = Place("words", "counts", None, Position(PRESENCE))
+    return FeatureBlock(station, place, counts, valid, slots)

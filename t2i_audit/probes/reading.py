@@ -69,7 +69,7 @@ def read_block(block: FeatureBlock, plan: ProbePlan) -> list[TargetReading]:
 def _read(
     block: FeatureBlock, plan: ProbePlan, group: TrainingGroup
 ) -> dict[int, tuple[FoldReading, FloatArray]]:
-    """What each task of `share` gives, and its squared errors by class, ``(k,)``."""
+    """The reading of each task of `group`, and its squared errors by class, ``(k,)``."""
     path = RidgePath.of(block.rows(group.train))
     labels = [_labels(plan, stack, group.train) for stack in group.stacks]
     truth = np.concatenate([_columns(*each) for each in zip(labels, group.stacks, strict=True)], 1)
@@ -156,7 +156,7 @@ def _layout(stacks: Sequence[Stack]) -> tuple[IntArray, list[slice], IntArray]:
 
 
 def _width(stack: Stack) -> int:
-    # The scores of a row sum to one, so of two classes one column tells all.
+    # The scores of a row sum to one, so for two classes one column is enough.
     return stack.classes if stack.classes > 2 else 1
 
 

@@ -103,14 +103,14 @@ class RidgePath:
         They are sums over the rows of `targets`, ``(n, k)``.
         """
         centre, projected = self._project(targets)
-        doubt = self._doubt
+        one_minus_leverage = self._one_minus_leverage
         total = np.zeros((len(self.alphas), targets.shape[1]))
         weights = self._weights(self._shrinkage[:, :, None] * projected)
         for part, basis in self._bases():
             residual = targets[part] - centre
             for index, own in enumerate(weights):
                 missed = residual - basis @ own
-                missed /= doubt[index, part, None]
+                missed /= one_minus_leverage[index, part, None]
                 total[index] += np.einsum("nk,nk->k", missed, missed)
         return total
 
@@ -124,7 +124,7 @@ class RidgePath:
         predictions = np.empty(targets.shape)
         for part, basis in self._bases():
             residual = targets[part] - centre
-            missed = (residual - basis @ weights) / self._doubt[chosen, part].T
+            missed = (residual - basis @ weights) / self._one_minus_leverage[chosen, part].T
             predictions[part] = targets[part] - missed
         return predictions
 
@@ -133,13 +133,25 @@ class RidgePath:
     ) -> FloatArray:
         """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict rows of `features`."""
         rows = features if isinstance(features, Rows) else Rows.all(features)
-        centre, projected = self._project(targets)
-        shrunk = self.singular[:, None] / (self.singular[:, None] ** 2 + alphas[None]) * projected
-        coefficients = self.right @ shrunk
+        coefficients, centre = self._fit(targets, alphas)
         predictions = np.empty((len(rows), targets.shape[1]))
         for part, chunk in rows.chunks():
             predictions[part] = (chunk - self.mean) @ coefficients + centre
         return predictions
+
+    def coefficients(self, targets: NDArray, alphas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Coefficients ``(d, k)`` and intercepts ``(k,)`` of ``(n, k)`` targets.
+
+        Column j is fitted at ``alphas[j]``; ``features @ coefficients + intercepts`` predicts it.
+        """
+        coefficients, centre = self._fit(targets, alphas)
+        return coefficients, centre - self.mean @ coefficients
+
+    def _fit(self, targets: NDArray, alphas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Coefficients ``(d, k)`` for centred features, and the targets' means ``(k,)``."""
+        centre, projected = self._project(targets)
+        shrunk = self.singular[:, None] / (self.singular[:, None] ** 2 + alphas[None]) * projected
+        return self.right @ shrunk, centre
 
     @cached_property
     def _shrinkage(self) -> FloatArray:
@@ -149,15 +161,15 @@ class RidgePath:
         return kept
 
     @cached_property
-    def _doubt(self) -> FloatArray:
+    def _one_minus_leverage(self) -> FloatArray:
         """``(a, n)`` one minus each row's leverage, the intercept's share included."""
         n = len(self.rows)
-        doubt = np.empty((len(self.alphas), n))
+        values = np.empty((len(self.alphas), n))
         for part, basis in self._bases():
             left = basis if self.left is not None else basis @ (self.right / self.singular)
             leverage = self._shrinkage @ (left**2).T + 1 / n
-            doubt[:, part] = 1 - np.minimum(leverage, LARGEST_LEVERAGE)
-        return doubt
+            values[:, part] = 1 - np.minimum(leverage, LARGEST_LEVERAGE)
+        return values
 
     def _bases(self) -> Iterator[tuple[slice, FloatArray]]:
         """The rows in coordinates: of `left` where it is kept, else their centred features."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t2i_audit.probes.threads import fitting_threads
+from t2i_audit.results.interval import Interval
 from t2i_audit.stats.bootstrap import cluster_weights, percentile_interval
-from t2i_audit.stats.interval import Interval
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from t2i_audit.probes.plan import Task
 from t2i_audit.probes.reading import FoldReading, TargetReading
 from t2i_audit.probes.scoring import PredictionCounts
+from t2i_audit.results.place import Place
 
 FloatArray = NDArray[np.float64]
 
@@ -22,11 +23,11 @@ class Chosen:
 
     task: Task
     folds: tuple[FoldReading, ...]
-    places: tuple[str, ...]
-    """``encoder/layer/position`` of each fold."""
+    places: tuple[Place, ...]
+    """Of each fold."""
 
     @property
-    def selected(self) -> dict[str, int]:
+    def selected(self) -> dict[Place, int]:
         """How many folds chose each place."""
         return dict(Counter(self.places))
 
@@ -40,22 +41,29 @@ class Best:
 
     def __init__(self) -> None:
         self._tasks: dict[str, Task] = {}
+        self._with_states: set[str] = set()
         # Target -> of each fold the best place for each set of prompts that places test there.
-        self._folds: dict[str, list[dict[bytes, tuple[FoldReading, str]]]] = {}
+        self._folds: dict[str, list[dict[bytes, tuple[FoldReading, Place]]]] = {}
 
     def offer(self, readings: Iterable[TargetReading]) -> None:
         """Keep what `readings` read where they do better than all before."""
         for reading in readings:
             name = reading.task.target.name
             self._tasks.setdefault(name, reading.task)
+            if (reading.block.valid & (reading.task.target.labels >= 0)).any():
+                self._with_states.add(name)
             folds = self._folds.setdefault(name, [{} for _ in reading.folds])
             for best, fold in zip(folds, reading.folds, strict=True):
                 tested = fold.tested.tobytes()
                 if tested not in best or fold.inner > best[tested][0].inner:
                     best[tested] = fold, reading.block.place
 
+    def has_states(self, task: Task) -> bool:
+        """Whether a place that was offered holds a prompt that has the target of `task`."""
+        return task.target.name in self._with_states
+
     def among(self, tasks: Iterable[Task]) -> list[Chosen]:
-        """Of those of `tasks` that were read anywhere."""
+        """The best places of those of `tasks` that may be read at any of them."""
         chosen = []
         for name in (task.target.name for task in tasks):
             if name in self._folds:
@@ -65,7 +73,7 @@ class Best:
         return chosen
 
 
-def _joined(found: list[tuple[FoldReading, str]]) -> tuple[FoldReading, str]:
+def _joined(found: list[tuple[FoldReading, Place]]) -> tuple[FoldReading, Place]:
     """One fold's readings at places that hold different prompts, and the best of the places."""
     found = sorted(found, key=lambda each: -each[0].inner)
     best, place = found[0]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".svg")
 MOST = 80  # constituents that are drawn; the labels of more could not be read
-INCHES_A_CELL = 0.16
+INCHES_PER_CELL = 0.16
 
 
 def draw_together(statistics: Statistics, path: Path) -> None:
@@ -52,7 +52,7 @@ def _figure(statistics: Statistics) -> Figure:
             counts[place[one], place[other]] = counts[place[other], place[one]] = count
     for name in names:
         counts[place[name], place[name]] = statistics.constituents[name]
-    side = max(4.0, INCHES_A_CELL * len(names) + 2)
+    side = max(4.0, INCHES_PER_CELL * len(names) + 2)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

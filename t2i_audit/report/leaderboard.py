@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t2i_audit.io import to_json
 from t2i_audit.progress import say
-from t2i_audit.report.tables import console, format_interval, make_table
+from t2i_audit.report.styles import plain_words, print_legend
+from t2i_audit.report.tables import console, make_table
 
 if TYPE_CHECKING:
-    from t2i_audit.analysis.comparing import Scalar
-    from t2i_audit.analysis.leaderboard import Leaderboard, LeaderboardRow
+    from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow, Scalar
 
 # Shown where the rows of a group differ in it, under these headings.
 DIFFERING = {
@@ -46,6 +45,14 @@ def print_leaderboard(board: Leaderboard, output: Path) -> None:
                 if correlation.group == group.number:
                     screen.print(correlation.sentence)
         screen.print()
+    if board.rows:
+        stations = ", ".join(map(plain_words, board.rows[0].decodability))
+        print_legend(
+            screen,
+            "success: share of the judged images that are right, with 95% interval",
+            f"{stations}: mean over prompts of the probability of the weakest slot's true value",
+            "culprit: the cause that most failing prompts are attributed to",
+        )
     for note in board.notes:
         screen.print(f"Note: {note}")
     screen.print(f"Table: {output}", soft_wrap=True)
@@ -67,7 +74,7 @@ def _table(rows: Sequence[LeaderboardRow]) -> tuple[list[str], Iterator[list[str
     shown = [name for name in DIFFERING if len({getattr(row.setup, name) for row in rows}) > 1]
     headings = [
         *("run", "model", "success"),
-        *(station.replace("_", " ") for station in stations),
+        *map(plain_words, stations),
         "culprit",
         *(DIFFERING[name] for name in shown),
     ]
@@ -77,8 +84,8 @@ def _table(rows: Sequence[LeaderboardRow]) -> tuple[list[str], Iterator[list[str
             rates = (row.success, *(row.decodability[name] for name in stations))
             yield [
                 *(row.run, row.model),
-                *(format_interval(to_json(rate)) for rate in rates),
-                row.culprit,
+                *map(str, rates),
+                row.culprit or "",
                 *(_cell(getattr(row.setup, name)) for name in shown),
             ]
 

@@ -1,8 +1,8 @@
-"""Plain tables and figures for the terminal."""
+"""Plain tables for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from t2i_audit.printable import printable
@@ -10,9 +10,9 @@ from t2i_audit.printable import printable
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-UNDEFINED = "undefined"
-PIPE_WIDTH = 120  # letters a line where the output is no terminal and has no width of its own
+PIPE_WIDTH = 120  # letters per line where the output is no terminal and has no width of its own
 
 
 def console(*, file: TextIO | None = None, width: int | None = None) -> Console:
@@ -34,28 +34,23 @@ def console(*, file: TextIO | None = None, width: int | None = None) -> Console:
     return screen
 
 
-def make_table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, gap: int = 2) -> Table:
-    """A table without frames, `gap` letters between its columns."""
+def make_table(
+    headers: Sequence[str], rows: Iterable[Sequence[str | Text]], *, gap: int = 2
+) -> Table:
+    """A table without frames, `gap` letters between its columns.
+
+    A cell that is a `Text` keeps its style and must be printable itself.
+    """
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
     for header in headers:
         table.add_column(printable(header), overflow="fold")
     for row in rows:
-        table.add_row(*map(printable, row))
+        table.add_row(*(printable(cell) if isinstance(cell, str) else cell for cell in row))
     return table
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table on stdout."""
     console().print(make_table(headers, rows))
-
-
-def format_interval(interval: Mapping[str, Any] | None) -> str:
-    """``0.97 [0.95, 0.99]`` of an interval as JSON has it; ``undefined`` where it is null."""
-    if interval is None or interval.get("estimate") is None:
-        return UNDEFINED
-    text = f"{interval['estimate']:.2f}"
-    if interval.get("lower") is None or interval.get("upper") is None:
-        return text
-    return f"{text} [{interval['lower']:.2f}, {interval['upper']:.2f}]"

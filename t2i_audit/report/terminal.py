@@ -1,197 +1,227 @@
-"""A run on one screen, from what ``summary.json`` holds."""
+"""A run on one screen: the verdict in two sentences, then the tables behind it."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from t2i_audit.io import dump_json
-from t2i_audit.printable import counted
-from t2i_audit.report.tables import UNDEFINED, console, format_interval, make_table
-from t2i_audit.run.results import read_summary
+from t2i_audit.printable import counted, printable
+from t2i_audit.report.controls import VERDICTS, print_controls
+from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
+from t2i_audit.report.tables import console, make_table
+from t2i_audit.report.verdict import is_presence, verdict_sentences
+from t2i_audit.results.run import load_run
+from t2i_audit.results.summary import (
+    AttributionShares,
+    Detail,
+    RunSummary,
+    SlotDecoding,
+    StationSummary,
+    SuccessRates,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
-DECODED = "balanced_accuracy"
-# Estimates of a slot that stand beside `DECODED`, with their headings.
-CONTROLS = {
-    "presence_balanced_accuracy": "words alone",
-    "random_weights_balanced_accuracy": "random weights",
+    from t2i_audit.results.summary import Cause
+
+CAUSES: dict[Cause, tuple[str, str]] = {
+    "encoder": (
+        "text encoder",
+        "a slot that the failure depends on is lost at the text encoder",
+    ),
+    "denoiser": (
+        "denoiser",
+        "the text encoder holds every such slot, yet the image is wrong",
+    ),
+    "chance": ("chance", "more than half of the prompt's images are right"),
+    "unclear": ("unclear", "none of these is certain"),
 }
-# Shown without their intervals, and only where there is room.
-LESSER_CONTROLS = {
-    "layer_0_balanced_accuracy": "layer 0",
-    "shuffled_balanced_accuracy": "shuffled",
+DETAILS: dict[Detail, str] = {
+    "lost_on_the_way_in": "lost on the way in",
+    "held_not_drawn": "held, not drawn",
+    "unclear": "unclear",
 }
-WIDE = 100  # letters a line from which the lesser controls fit
 
 
-def print_run(path: Path, *, as_json: bool = False) -> None:
+def print_run(path: Path, *, as_json: bool = False, verbose: bool = False) -> None:
     """Print the finished run in `path`: its summary on one screen, or as JSON.
+
+    Args:
+        path: the run directory.
+        as_json: print what ``summary.json`` holds instead.
+        verbose: print the wide tables too, with the baseline and every control.
 
     Raises:
         RunDirectoryError: there is no finished run in `path`.
     """
-    summary = read_summary(path)
+    summary = load_run(path).summary
     if as_json:
         sys.stdout.write(dump_json(summary))
     else:
-        print_summary(summary, path)
+        print_summary(summary, path, verbose=verbose)
 
 
-def print_summary(summary: Mapping[str, Any], run_path: Path, *, to: Console | None = None) -> None:
-    """Print a run's summary on one screen.
+def print_summary(
+    summary: RunSummary, run_path: Path, *, to: Console | None = None, verbose: bool = False
+) -> None:
+    """Print a run's summary.
 
     Args:
-        summary: what ``summary.json`` holds, keyed as `t2i_audit.analysis.summary.RunSummary`.
+        summary: of the run.
         run_path: the run directory.
         to: where to print; stdout if None.
+        verbose: print the wide tables too.
     """
     screen = console() if to is None else to
-    for line in _head(summary):
-        screen.print(line)
-    for station, record in summary["stations"].items():
-        screen.print()
-        _print_station(screen, station, record)
-    if summary.get("success") is not None:
-        screen.print()
-        _print_success(screen, summary["success"])
+    screen.print(_title(summary))
+    screen.print(_size(summary))
     screen.print()
-    for line in _findings(summary):
-        screen.print(line)
-    for note in summary.get("notes") or ():
-        screen.print(f"Note: {note}")
-    screen.print(f"Run directory: {run_path}", soft_wrap=True)
+    for sentence in verdict_sentences(summary):
+        screen.print(styled(sentence, "bold"))
+    _print_stations(screen, summary.stations)
+    for name, station in summary.stations.items() if verbose else ():
+        print_controls(screen, name, station)
+    if summary.success is not None:
+        _print_success(screen, summary.success)
+    if summary.attribution is not None:
+        _print_causes(screen, summary.attribution)
+    screen.print()
+    for line in _findings(summary, verbose=verbose):
+        screen.print(printable(line))
+    for note in summary.notes:
+        screen.print(printable(f"Note: {note}"))
+    screen.print(printable(f"Run directory: {run_path}"), soft_wrap=True)
 
 
-def _head(summary: Mapping[str, Any]) -> Iterator[str]:
-    judge = summary.get("judge")
-    yield f"{summary['model']} on {summary['suite']}" + (f", judged by {judge}" if judge else "")
-    prompts = counted(summary["n_prompts"], "prompt")
-    if not summary["n_images"]:
-        yield f"{prompts}, no images"
-        return
-    rests = (
-        f"{prompts}, {counted(summary['n_seeds'], 'seed')}, {counted(summary['n_images'], 'image')}"
+def _title(summary: RunSummary) -> str:
+    judged = "" if summary.judge is None else f", judged by {summary.judge}"
+    return printable(f"{summary.model} on {summary.suite}{judged}")
+
+
+def _size(summary: RunSummary) -> str:
+    prompts = counted(summary.n_prompts, "prompt")
+    if not summary.n_images:
+        return f"{prompts}, no images"
+    images = counted(summary.n_images, "image")
+    left_out = summary.n_excluded
+    return f"{prompts}, {counted(summary.n_seeds, 'seed')}, {images}" + (
+        f" ({left_out} not judged, left out)" if left_out else ""
     )
-    left_out = summary.get("n_excluded") or 0
-    yield rests + (f" ({left_out} not judged, left out)" if left_out else "")
 
 
-def _print_station(screen: Console, station: str, record: Mapping[str, Any]) -> None:
-    if not record["slots"]:
-        screen.print(f"{_words(station).capitalize()}: there was nothing to read")
+def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> None:
+    """Every slot with its accuracy and its verdict at each station."""
+    screen.print()
+    read = {name: station for name, station in stations.items() if station.slots}
+    for name in (name for name in stations if name not in read):
+        screen.print(f"{plain_words(name).capitalize()}: there was nothing to read")
+    if not read:
         return
-    screen.print(
-        f"{_words(station).capitalize()}: weakest slot decodable with probability "
-        f"{format_interval(record.get('decodability'))}"
-    )
-    slots: Mapping[str, Any] = record["slots"]
-    shown = [name for name in CONTROLS if _any_has(slots, name)]
-    lesser = [name for name in LESSER_CONTROLS if _any_has(slots, name)]
-    if screen.width < WIDE:
-        lesser = []
-    headings = (
-        "slot",
-        "decoded",
-        *(CONTROLS[name] for name in shown),
-        *(LESSER_CONTROLS[name] for name in lesser),
-        "verdict",
+    screen.print(styled("What a linear probe decodes", "bold"))
+    slots = dict.fromkeys(
+        slot for station in read.values() for slot in station.slots if not is_presence(slot)
     )
     rows = []
-    for slot, decoding in slots.items():
-        estimates = decoding["estimates"]
-        rows.append(
-            (
-                slot,
-                *(format_interval(estimates.get(name)) for name in (DECODED, *shown)),
-                *(_estimate(estimates.get(name)) for name in lesser),
-                decoding["verdict"],
-            )
-        )
-    # The figures just fit into 80 letters if one letter stands between them.
-    screen.print(make_table(headings, rows, gap=2 if screen.width >= WIDE else 1))
-    for reason, names in _undefined(slots).items():
-        screen.print(f"Undefined: {', '.join(names)} ({reason})")
+    for slot in slots:
+        row: list[str | Text] = [slot]
+        for station in read.values():
+            decoding = station.slots.get(slot)
+            row += ["", ""] if decoding is None else _decoded_cells(decoding)
+        rows.append(row)
+    headings = ["slot"]
+    for name in read:
+        headings += [plain_words(name), "verdict"]
+    screen.print(make_table(headings, rows, gap=1))
+    where = ", ".join(map(plain_words, read))
+    print_legend(
+        screen,
+        "slot: role in the prompt, e.g. the colour of its first object",
+        f"{where}: balanced accuracy of a probe for the slot's value, with 95% interval",
+        VERDICTS,
+    )
+    for line in _undefined(read):
+        screen.print(line)
 
 
-def _undefined(slots: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Reason -> the slots that are undefined for it."""
-    reasons: dict[str, list[str]] = {}
-    for slot, decoding in slots.items():
-        if decoding.get("reason"):
-            reasons.setdefault(decoding["reason"], []).append(slot)
-    return reasons
+def _decoded_cells(decoding: SlotDecoding) -> list[str | Text]:
+    figure = str(decoding.estimates.balanced_accuracy)
+    return [figure, verdict_cell(decoding)]
 
 
-def _print_success(screen: Console, success: Mapping[str, Any]) -> None:
-    overall = success["overall"]
-    screen.print(f"Success: {format_interval(overall)} of {counted(overall['n'], 'judged image')}")
-    groups: dict[str, Any] = {}
-    for name in ("by_type", "by_split", "by_reading"):
-        groups |= success.get(name) or {}
-    by_slot = success.get("by_slot") or {}
-    if by_slot:
-        headings = ("slot", "drawn right")
-        screen.print(
-            make_table(headings, [(slot, format_interval(rate)) for slot, rate in by_slot.items()])
-        )
-    if groups:
-        figures = (f"{_words(name)} {format_interval(rate)}" for name, rate in groups.items())
-        screen.print("Of these " + "; ".join(figures))
+def _undefined(stations: Mapping[str, StationSummary]) -> Iterator[str]:
+    """Which slots are undefined, where and why; a line for each reason."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for name, station in stations.items():
+        reasons: dict[str, list[str]] = {}
+        for slot, decoding in station.slots.items():
+            if decoding.reason and not is_presence(slot):
+                reasons.setdefault(decoding.reason, []).append(slot)
+        for reason, slots in reasons.items():
+            where.setdefault((reason, ", ".join(slots)), []).append(plain_words(name))
+    for (reason, names), places in where.items():
+        at = "" if len(places) == len(stations) else f" at the {places[0]}"
+        yield printable(f"Undefined: {names}{at} ({reason})")
 
 
-def _findings(summary: Mapping[str, Any]) -> Iterator[str]:
-    for station, association in (summary.get("associations") or {}).items():
-        yield (
-            f"Association, {_words(station)}: AUROC {format_interval(association['auroc'])}, "
-            f"words alone {format_interval(association.get('presence_auroc'))}, "
-            f"Spearman {format_interval(association['spearman'])}, "
-            f"p = {_p_value(association.get('p_value'))}"
-        )
-        yield f"  {association['sentence']}"
-    repeatability = summary.get("repeatability")
-    if repeatability is not None:
-        line = (
-            f"Repeatability of failures over seeds: ICC {format_interval(repeatability['overall'])}"
-        )
-        reason = repeatability.get("reason")
-        yield f"{line} ({reason.rstrip('.')})" if reason else line
-    attribution = summary.get("attribution")
-    if attribution is not None:
-        yield f"Culprit: {attribution['culprit']}"
-        causes = attribution["causes"]
-        failing = max((share["n"] for share in causes.values()), default=0)
-        yield f"  of {counted(failing, 'failing prompt')}: " + "; ".join(
-            f"{_words(name)} {format_interval(share)}" for name, share in causes.items()
-        )
-        if attribution.get("details"):
-            yield "  at the denoiser: " + "; ".join(
-                f"{_words(name)} {format_interval(share)}"
-                for name, share in attribution["details"].items()
-            )
-
-
-def _any_has(slots: Mapping[str, Any], name: str) -> bool:
-    """Whether any slot has the estimate: a control that was not run gets no column."""
-    return any(
-        (decoding["estimates"].get(name) or {}).get("estimate") is not None
-        for decoding in slots.values()
+def _print_success(screen: Console, success: SuccessRates) -> None:
+    screen.print()
+    screen.print(styled("What is drawn right", "bold"))
+    # A slot and a prompt type may share a name, `relation` for one; hence the kind.
+    rows = [("all", str(success.overall))]
+    rows += [(f"slot {name}", str(rate)) for name, rate in success.by_slot.items()]
+    rows += [(f"prompt type {name}", str(rate)) for name, rate in success.by_type.items()]
+    rows += [(f"split {plain_words(name)}", str(rate)) for name, rate in success.by_split.items()]
+    rows += [
+        (f"prompts {plain_words(name)}", str(rate)) for name, rate in success.by_reading.items()
+    ]
+    screen.print(make_table(("images", "right"), rows))
+    by_slot = "; a slot is right or wrong by itself" if success.by_slot else ""
+    print_legend(
+        screen,
+        f"images: all {success.overall.n:,} judged, or those of one prompt type or split{by_slot}",
+        "right: share of these images, with 95% interval",
     )
 
 
-def _estimate(interval: Mapping[str, Any] | None) -> str:
-    if interval is None or interval.get("estimate") is None:
-        return UNDEFINED
-    return f"{interval['estimate']:.2f}"
+def _print_causes(screen: Console, attribution: AttributionShares) -> None:
+    failing = attribution.causes["unclear"].n
+    if not failing:
+        return
+    screen.print()
+    prompts = counted(failing, "failing prompt")
+    screen.print(styled(f"Why prompts fail: {prompts}, those with a wrong image", "bold"))
+    rows = []
+    for cause, (name, _) in CAUSES.items():
+        rows.append((name, str(attribution.causes[cause])))
+        if cause == "denoiser":
+            rows += [
+                (f"  {name}", str(attribution.details[detail]))
+                for detail, name in DETAILS.items()
+                if detail in attribution.details
+            ]
+    screen.print(make_table(("cause", "share of failing prompts"), rows))
+    print_legend(screen, *(f"{name}: {legend}" for name, legend in CAUSES.values()))
 
 
-def _p_value(value: float | None) -> str:
-    return UNDEFINED if value is None else f"{value:.3g}"
+def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
+    for station, association in (summary.associations or {}).items():
+        yield f"{plain_words(station).capitalize()}: {association.sentence}"
+        if verbose:
+            yield (
+                f"  AUROC {association.auroc}, words alone {association.presence_auroc}, Spearman "
+                f"{association.spearman}, p = {_p_value(association.p_value)}"
+            )
+    repeats = summary.repeatability
+    if repeats is not None:
+        reason = f" ({repeats.reason.rstrip('.')})" if repeats.reason else ""
+        meaning = "" if reason else " (1: a prompt always or never fails; 0: failures are random)"
+        yield f"Repeatability of failures over seeds: ICC {repeats.overall}{reason}{meaning}"
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+def _p_value(value: float) -> str:
+    return "undefined" if value != value else f"{value:.3g}"

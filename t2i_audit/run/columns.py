@@ -39,7 +39,9 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         Column("text", "string", "", "The prompt as the checkpoint receives it."),
         Column("type", "string", "", "Prompt type, e.g. relation."),
         Column("template", "string", "", "The wording it was written with."),
-        Column("split", "string", "", "seen or held_out, where the suite tells.", optional=True),
+        Column(
+            "split", "string", "", "seen or held_out, where the suite has a split.", optional=True
+        ),
         Column("composition", "string", "", "Content without wording; clusters of the bootstrap."),
         Column("constituents", "json", "", "List of slot, kind, value, start, end, entities."),
         Column("foils", "json", "", "List of text and change: minimal changes that are false."),
@@ -58,13 +60,18 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
     "probes": (
         _STATION,
         Column("encoder", "string", "", "Component of the pipeline, e.g. text_encoder_2 or unet."),
-        Column("layer", "string", "", "embeddings, block_N, final_norm, pooled, or a module@step."),
+        Column(
+            "layer",
+            "string",
+            "",
+            "embeddings, block_N, final_norm, pooled, or a module with @step_N.",
+        ),
         Column(
             "position",
             "string",
             "",
-            "eos, pooled, mean, grid, or the slot whose words it is; with @encoder: of the text "
-            "tokens inside the denoiser.",
+            "eos, pooled, mean, grid, or the slot whose words are read; with @encoder: the text "
+            "tokens inside the denoiser. A slot of such a name is quoted, see results/place.py.",
         ),
         _SLOT,
         Column("n", "int32", "prompts", "Prompts with an out-of-fold prediction."),
@@ -86,7 +93,7 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             "presence_balanced_accuracy",
             "float64",
             "share",
-            "What the words alone tell, without their order.",
+            "The words-alone baseline: which words occur, without their order.",
         ),
     ),
     "decodability": (
@@ -101,7 +108,7 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         ),
         Column("lower", "float64", "probability", "Lower end over folds."),
         Column("upper", "float64", "probability", "Upper end over folds."),
-        Column("presence_probability", "float64", "probability", "The presence-only probe's."),
+        Column("presence_probability", "float64", "probability", "The words-alone baseline's."),
     ),
     "judgements": (
         _PROMPT_ID,
@@ -118,7 +125,7 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         Column("readable", "bool", "", "Whether the judge could tell what is in the image."),
         Column("margin", "float64", "judge's score", "True caption over best foil; NaN if unread."),
         Column("chosen", "string", "", "The caption chosen, or what the judge read."),
-        Column("slots", "json", "", "Object: slot to whether it is right; empty if not told."),
+        Column("slots", "json", "", "Object: slot to whether it is right; empty if not judged."),
         Column("flaw", "string", "", "Why `correct` is null.", optional=True),
     ),
     "attributions": (
@@ -138,10 +145,10 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             "detail",
             "string",
             "",
-            "lost_on_the_way_in, held_not_drawn or unclear; null if not told.",
+            "lost_on_the_way_in, held_not_drawn or unclear; null where there is none.",
             optional=True,
         ),
-        Column("needed_slots", "json", "", "List of the slots that the failure turns on."),
+        Column("needed_slots", "json", "", "List of the slots that the failure depends on."),
         Column("lost_slots", "json", "", "List of those that are lost at the text encoder."),
         Column("text_decodability", "float64", "probability", "Weakest slot at the text encoder."),
         Column(

@@ -133,17 +133,11 @@ def _is_inside(name: str) -> bool:
     )
 
 
-def first_fault(error: ValidationError, *, null_is_nan: bool = False) -> str:
-    """The first thing that is wrong with a value, as ``stages.images.done: ...``.
-
-    Empty where nothing is wrong but that JSON has ``null`` for an undefined number and
-    `null_is_nan`.
-    """
-    for fault in error.errors(include_url=False):
-        if not (null_is_nan and fault["type"] == "float_type" and fault["input"] is None):
-            place = ".".join(map(str, fault["loc"]))
-            return f"{place}: {fault['msg']}" if place else fault["msg"]
-    return ""
+def first_fault(error: ValidationError) -> str:
+    """The first thing that is wrong with a value, as ``stages.images.done: ...``."""
+    fault = error.errors(include_url=False)[0]
+    place = ".".join(map(str, fault["loc"]))
+    return f"{place}: {fault['msg']}" if place else fault["msg"]
 
 
 def remembered_batch_size(manifest: Manifest | None) -> int | None:

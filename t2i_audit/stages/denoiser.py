@@ -1,4 +1,4 @@
-"""The denoiser side: what was recorded while pictures were made, probed beside its control."""
+"""The denoiser side: what was recorded while images were made, probed beside its control."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from t2i_audit.activations.features import Features
 from t2i_audit.generation import Batch
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.probes.station import NOTHING, StationProbes
+from t2i_audit.probes.decoded import NOTHING, StationProbes
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.stages.images import denoiser_features, random_denoiser_features
 from t2i_audit.stages.text import probe

@@ -1,8 +1,9 @@
-"""From judged images and probes to the tables and the summary of a run."""
+"""From judged images and probes to the summary of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,6 @@ from prompts.structure import Prompt
 from t2i_audit.analysis import (
     Attribution,
     DecodedSlot,
-    RunSummary,
-    SlotDecoding,
-    StationSummary,
     associate,
     attribute,
     attribution_shares,
@@ -22,33 +20,25 @@ from t2i_audit.analysis import (
     repeatability,
     standing_notes,
     success_rates,
-    weakest_slot,
 )
 from t2i_audit.analysis.success import with_readings
-from t2i_audit.probes.station import StationProbes
+from t2i_audit.probes.decoded import StationProbes
+from t2i_audit.results.summary import (
+    DENOISER,
+    TEXT_ENCODER,
+    Association,
+    AttributionShares,
+    Repeatability,
+    RunSummary,
+    SlotDecoding,
+    SlotEstimates,
+    StationSummary,
+    SuccessRates,
+)
+from t2i_audit.stages.rows import attribution_rows, weakest, weakest_presence
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-
-def decodability_rows(
-    station: str, probes: StationProbes, prompts: Sequence[Prompt]
-) -> list[dict[str, Any]]:
-    """Rows of the table ``decodability``: one a prompt and slot; `prompts` are those probed."""
-    return [
-        {
-            "prompt_id": prompt.id,
-            "station": station,
-            "slot": slot,
-            "probability": float(read.probability[row]),
-            "lower": float(read.lower[row]),
-            "upper": float(read.upper[row]),
-            "presence_probability": float(read.presence_probability[row]),
-        }
-        for row, prompt in enumerate(prompts)
-        for slot, read in probes.decodability.items()
-        if prompt.constituent(slot) is not None
-    ]
 
 
 def station_summary(
@@ -57,21 +47,21 @@ def station_summary(
     """One station's figures for the summary."""
     slots = {
         name: SlotDecoding(
-            {
-                "balanced_accuracy": read.balanced_accuracy,
-                "presence_balanced_accuracy": read.presence_balanced_accuracy,
-                "random_weights_balanced_accuracy": read.random_weights_balanced_accuracy,
-                "layer_0_balanced_accuracy": read.layer_0_balanced_accuracy,
-                "shuffled_balanced_accuracy": read.shuffled_balanced_accuracy,
-            },
+            SlotEstimates(
+                balanced_accuracy=read.balanced_accuracy,
+                presence_balanced_accuracy=read.presence_balanced_accuracy,
+                random_weights_balanced_accuracy=read.random_weights_balanced_accuracy,
+                layer_0_balanced_accuracy=read.layer_0_balanced_accuracy,
+                shuffled_balanced_accuracy=read.shuffled_balanced_accuracy,
+            ),
             read.verdict,
             read.reason,
         )
         for name, read in probes.slots.items()
     }
     clusters = [prompt.composition for prompt in prompts]
-    weakest = _weakest(probes, len(prompts))
-    return StationSummary(mean_decodability(weakest, clusters, rng=rng), slots)
+    least = weakest(probes, len(prompts))
+    return StationSummary(mean_decodability(least, clusters, rng=rng), slots)
 
 
 def text_only_summary(
@@ -93,7 +83,7 @@ def text_only_summary(
         n_seeds=0,
         n_images=0,
         n_excluded=0,
-        stations={"text_encoder": station_summary(text, prompts, rng=rng)},
+        stations={TEXT_ENCODER: station_summary(text, prompts, rng=rng)},
         notes=tuple(notes),
     )
 
@@ -118,78 +108,143 @@ def summarise(
         prompts: the suite's `n` prompts.
         judged: rows of the table ``judgements``.
         stations: what was probed, each of all `n` prompts (see `StationProbes.spread`).
-        model: its name.
-        suite: its name.
-        judge: its name.
-        n_seeds: images a prompt.
-        located: ``(n,)`` prompts whose words were found in what a text encoder gets; causes are
-            given for these alone.
+        model, suite, judge: their names.
+        n_seeds: images per prompt.
+        located: ``(n,)`` prompts whose words were found in what a text encoder gets; only these
+            are attributed.
         read_whole: ``(n,)`` prompts that a text encoder gets to the end as they are.
         notes: sentences that stand before the standing ones.
         seed: of every resampling.
     """
+    # The order of the calls is part of the result: all draw from one generator.
     rng = np.random.default_rng(seed)
-    success, slot_correct = _outcomes(prompts, judged, n_seeds)
-    clusters = [prompt.composition for prompt in prompts]
-    types = [prompt.type for prompt in prompts]
-    rates = success_rates(
-        success,
-        clusters,
-        types=types,
-        splits=[prompt.split for prompt in prompts],
-        slot_correct=slot_correct,
-        rng=rng,
-    )
-    # A generator of their own, so that the other intervals are the same with and without them.
-    rates = with_readings(rates, success, clusters, read_whole, rng=np.random.default_rng(seed))
-    repeats = repeatability(success, clusters, types=types, rng=rng)
+    images = _Images.of(prompts, judged, n_seeds)
+    rates = _success_rates(prompts, images, read_whole, seed=seed, rng=rng)
+    repeats = repeatability(images.success, images.clusters, types=images.types, rng=rng)
     associations = {
-        station: associate(
-            _weakest(probes, len(prompts)),
-            success,
-            clusters,
-            types=types,
-            repeatability=repeats,
-            presence=_weakest_presence(probes, len(prompts)),
-            rng=rng,
-        )
+        station: _association(probes, images, repeats, rng=rng)
         for station, probes in stations.items()
     }
     # Without constituents there is nothing that could have been lost.
     attributable = located & np.array([bool(prompt.constituents) for prompt in prompts])
-    attribution = _attribute(prompts, success, slot_correct, stations, attributable)
-    excluded = int(np.isnan(success).sum())
+    attribution = _attribute(prompts, images.success, images.slot_correct, stations, attributable)
     probed = {
         station: station_summary(probes, prompts, rng=rng) for station, probes in stations.items()
     }
-    shares = None
-    if attributable.any():
-        owners = np.array(clusters)[attributable]
-        shares = attribution_shares(attribution, success[attributable], owners, rng=rng)
+    shares = _shares(attribution, images, attributable, rng=rng)
     summary = RunSummary(
         model=model,
         suite=suite,
         judge=judge,
         n_prompts=len(prompts),
         n_seeds=n_seeds,
-        n_images=success.size,
-        n_excluded=excluded,
+        n_images=images.success.size,
+        n_excluded=images.n_excluded,
         stations=probed,
         success=rates,
         repeatability=repeats,
         associations=associations,
         attribution=shares,
-        notes=(
-            *notes,
-            *standing_notes(
-                n_seeds=n_seeds,
-                n_images=success.size,
-                n_excluded=excluded,
-                stations=tuple(stations),
-            ),
-        ),
+        notes=(*notes, *images.notes(stations)),
     )
-    return summary, _attribution_rows(prompts, success, attribution, stations, attributable)
+    return summary, attribution_rows(prompts, images.success, attribution, stations, attributable)
+
+
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """The judged images of `n` prompts."""
+
+    success: FloatArray
+    """``(n, seeds)`` 1 for a right image, 0 for a wrong one, NaN for one left out."""
+    slot_correct: dict[str, FloatArray]
+    """The same for each slot that the judge judges."""
+    clusters: list[str]
+    """``(n,)`` compositions."""
+    types: list[str]
+    """``(n,)`` prompt types."""
+
+    @classmethod
+    def of(
+        cls, prompts: Sequence[Prompt], judged: Sequence[Mapping[str, Any]], n_seeds: int
+    ) -> _Images:
+        """Of the rows of the table ``judgements``."""
+        row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
+        shape = (len(prompts), n_seeds)
+        success = np.full(shape, np.nan)
+        slots: dict[str, FloatArray] = {}
+        for verdict in judged:
+            image = row_of[verdict["prompt_id"]], verdict["seed"]
+            if verdict["correct"] is None:
+                continue
+            success[image] = verdict["correct"]
+            for slot, right in verdict["slots"].items():
+                slots.setdefault(slot, np.full(shape, np.nan))[image] = right
+        compositions = [prompt.composition for prompt in prompts]
+        return cls(success, slots, compositions, [prompt.type for prompt in prompts])
+
+    @property
+    def n_excluded(self) -> int:
+        """Images without a verdict."""
+        return int(np.isnan(self.success).sum())
+
+    def notes(self, stations: Mapping[str, StationProbes]) -> tuple[str, ...]:
+        """The standing notes of a run with these images."""
+        return standing_notes(
+            n_seeds=self.success.shape[1],
+            n_images=self.success.size,
+            n_excluded=self.n_excluded,
+            stations=tuple(stations),
+        )
+
+
+def _success_rates(
+    prompts: Sequence[Prompt],
+    images: _Images,
+    read_whole: BoolArray,
+    *,
+    seed: int,
+    rng: np.random.Generator,
+) -> SuccessRates:
+    rates = success_rates(
+        images.success,
+        images.clusters,
+        types=images.types,
+        splits=[prompt.split for prompt in prompts],
+        slot_correct=images.slot_correct,
+        rng=rng,
+    )
+    # A generator of its own, so that the other intervals are the same with and without these.
+    own_rng = np.random.default_rng(seed)
+    return with_readings(rates, images.success, images.clusters, read_whole, rng=own_rng)
+
+
+def _shares(
+    attribution: Attribution,
+    images: _Images,
+    attributable: BoolArray,
+    *,
+    rng: np.random.Generator,
+) -> AttributionShares | None:
+    """None where no prompt has a cause that could be named."""
+    if not attributable.any():
+        return None
+    owners = np.array(images.clusters)[attributable]
+    return attribution_shares(attribution, images.success[attributable], owners, rng=rng)
+
+
+def _association(
+    probes: StationProbes, images: _Images, repeats: Repeatability, *, rng: np.random.Generator
+) -> Association:
+    n = len(images.clusters)
+    return associate(
+        weakest(probes, n),
+        images.success,
+        images.clusters,
+        types=images.types,
+        repeatability=repeats,
+        presence=weakest_presence(probes, n),
+        rng=rng,
+    )
 
 
 def _attribute(
@@ -216,8 +271,8 @@ def _attribute(
     return attribute(
         success[attributable],
         {slot: [p.constituent(slot) is not None for p in own] for slot in slots},
-        readings["text_encoder"],
-        denoiser=readings.get("denoiser"),
+        readings[TEXT_ENCODER],
+        denoiser=readings.get(DENOISER),
         slot_correct={slot: right[attributable] for slot, right in slot_correct.items()} or None,
         heads={
             slot: sorted({head.slot for prompt in own for head in prompt.heads(slot)})
@@ -225,70 +280,3 @@ def _attribute(
             if any(prompt.heads(slot) for prompt in own)
         },
     )
-
-
-def _outcomes(
-    prompts: Sequence[Prompt], judged: Sequence[Mapping[str, Any]], n_seeds: int
-) -> tuple[FloatArray, dict[str, FloatArray]]:
-    """Right or wrong of each image, and of each slot in it, ``(n, seeds)`` with NaN."""
-    row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
-    shape = (len(prompts), n_seeds)
-    success = np.full(shape, np.nan)
-    slots: dict[str, FloatArray] = {}
-    for verdict in judged:
-        place = row_of[verdict["prompt_id"]], verdict["seed"]
-        if verdict["correct"] is None:
-            continue
-        success[place] = verdict["correct"]
-        for slot, right in verdict["slots"].items():
-            slots.setdefault(slot, np.full(shape, np.nan))[place] = right
-    return success, slots
-
-
-def _weakest(probes: StationProbes, n: int) -> FloatArray:
-    read = {slot: each.probability for slot, each in probes.decodability.items()}
-    return weakest_slot(read) if read else np.full(n, np.nan)
-
-
-def _weakest_presence(probes: StationProbes, n: int) -> FloatArray:
-    read = {slot: each.presence_probability for slot, each in probes.decodability.items()}
-    return weakest_slot(read) if read else np.full(n, np.nan)
-
-
-def _attribution_rows(
-    prompts: Sequence[Prompt],
-    success: FloatArray,
-    attribution: Attribution,
-    stations: Mapping[str, StationProbes],
-    attributable: BoolArray,
-) -> list[dict[str, Any]]:
-    weakest = {station: _weakest(probes, len(prompts)) for station, probes in stations.items()}
-    nothing = np.full(len(prompts), np.nan)
-    place = {int(row): index for index, row in enumerate(np.flatnonzero(attributable))}
-    rows = []
-    for row, prompt in enumerate(prompts):
-        outcomes = success[row][~np.isnan(success[row])]
-        cause = detail = None
-        needed: list[str] = []
-        lost: list[str] = []
-        if row in place:
-            own = place[row]
-            cause = str(attribution.cause[own]) or None
-            detail = str(attribution.detail[own]) or None
-            needed = [slot for slot, each in attribution.needed.items() if each[own]]
-            lost = [slot for slot, each in attribution.lost.items() if each[own]]
-        rows.append(
-            {
-                "prompt_id": prompt.id,
-                "judged": len(outcomes),
-                "success_rate": float(outcomes.mean()) if len(outcomes) else float("nan"),
-                "failing": bool((outcomes == 0).any()),
-                "cause": cause,
-                "detail": detail,
-                "needed_slots": needed,
-                "lost_slots": lost,
-                "text_decodability": float(weakest["text_encoder"][row]),
-                "denoiser_decodability": float(weakest.get("denoiser", nothing)[row]),
-            }
-        )
-    return rows

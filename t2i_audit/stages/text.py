@@ -21,9 +21,11 @@ from t2i_audit.errors import ModelError
 from t2i_audit.generation.memory import largest_batch, with_room
 from t2i_audit.generation.nonfinite import states_error
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.probes.station import NOTHING, PlaceReading, StationProbes, probe_station
+from t2i_audit.probes.decoded import NOTHING, StationProbes
+from t2i_audit.probes.station import probe_station
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.stages.readings import Readings
+from t2i_audit.stages.rows import probe_readings
 
 FOLDER = Path("activations")
 TRIED = 32  # prompts at once, where the first are not encoded as they are
@@ -241,37 +243,4 @@ def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[
 
 def probe_rows(station: str, probes: StationProbes) -> list[dict[str, Any]]:
     """Rows of the table ``probes``: one for each place and slot, beside its controls."""
-    random_estimates = {
-        _place(each): each.balanced_accuracy.estimate for each in probes.random_places
-    }
-    nothing = float("nan")
-    rows = []
-    for each in probes.places:
-        slot = probes.slots.get(each.slot)
-        rows.append(
-            {
-                "station": station,
-                "encoder": each.encoder,
-                "layer": each.layer,
-                "position": each.position,
-                "slot": each.slot,
-                "n": each.balanced_accuracy.n,
-                "masked": each.masked,
-                "n_classes": round(1 / each.chance),
-                "chance": each.chance,
-                "r2": each.r2,
-                "balanced_accuracy": each.balanced_accuracy.estimate,
-                "balanced_accuracy_lower": each.balanced_accuracy.lower,
-                "balanced_accuracy_upper": each.balanced_accuracy.upper,
-                "shuffled_balanced_accuracy": each.shuffled_balanced_accuracy,
-                "random_weights_balanced_accuracy": random_estimates.get(_place(each), nothing),
-                "presence_balanced_accuracy": (
-                    slot.presence_balanced_accuracy.estimate if slot else nothing
-                ),
-            }
-        )
-    return rows
-
-
-def _place(each: PlaceReading) -> tuple[str, str, str, str]:
-    return each.encoder, each.layer, each.position, each.slot
+    return [reading.to_row() for reading in probe_readings(station, probes)]

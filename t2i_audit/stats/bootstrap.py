@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from t2i_audit.stats.interval import Interval, undefined
+from t2i_audit.results.interval import Interval, undefined
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

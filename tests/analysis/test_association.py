@@ -7,8 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from t2i_audit.analysis.association import Association, associate, mean_decodability, weakest_slot
+from t2i_audit.analysis.association import associate, mean_decodability, weakest_slot
 from t2i_audit.analysis.repeatability import repeatability
+from t2i_audit.results import Association
 
 
 def relate(

@@ -16,7 +16,7 @@ from t2i_audit.analysis.attribution import (
     culprit,
     decodable_threshold,
 )
-from t2i_audit.stats.interval import Interval
+from t2i_audit.results.interval import Interval
 
 
 def reading(lower: float, upper: float | None = None, presence: float = 0.5) -> DecodedSlot:

@@ -9,12 +9,20 @@ import pytest
 from scipy import stats
 
 from t2i_audit.analysis.comparing import AuditedRun
-from t2i_audit.analysis.leaderboard import Leaderboard, leaderboard
+from t2i_audit.analysis.leaderboard import leaderboard
+from t2i_audit.results import (
+    AttributionShares,
+    Interval,
+    RunSummary,
+    StationSummary,
+    SuccessRates,
+    undefined,
+)
+from t2i_audit.results.leaderboard import Leaderboard
 
 
-def interval(estimate: float | None) -> dict[str, Any]:
-    near = None if estimate is None else estimate
-    return {"estimate": near, "lower": near, "upper": near, "n": 100}
+def interval(estimate: float) -> Interval:
+    return Interval(estimate, estimate, estimate, 100)
 
 
 def run(
@@ -28,20 +36,21 @@ def run(
     fingerprint: str = "5" * 64,
     **settings: Any,
 ) -> AuditedRun:
-    stations = {"text_encoder": {"decodability": interval(text), "slots": {}}}
+    stations = {"text_encoder": StationSummary(interval(text), {})}
     if denoiser is not None:
-        stations["denoiser"] = {"decodability": interval(denoiser), "slots": {}}
-    summary = {
-        "model": model,
-        "suite": "spatial",
-        "judge": judge,
-        "n_prompts": 50,
-        "n_seeds": 2,
-        "n_images": 100,
-        "success": None if success is None else {"overall": interval(success)},
-        "stations": stations,
-        "attribution": {"culprit": "encoder"},
-    }
+        stations["denoiser"] = StationSummary(interval(denoiser), {})
+    summary = RunSummary(
+        model,
+        "spatial",
+        judge,
+        n_prompts=50,
+        n_seeds=2,
+        n_images=100,
+        n_excluded=0,
+        stations=stations,
+        success=None if success is None else SuccessRates(interval(success), {}, {}, {}),
+        attribution=AttributionShares({}, {}, undefined(), "encoder"),
+    )
     own = {
         "model": model,
         "suite_sha256": "5" * 64,

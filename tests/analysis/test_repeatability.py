@@ -11,10 +11,10 @@ from scipy import stats
 
 from t2i_audit.analysis.repeatability import (
     NEAR_ZERO,
-    Repeatability,
     intraclass_correlation,
     repeatability,
 )
+from t2i_audit.results import Repeatability
 
 
 def measure(success: np.ndarray, types: list[str] | None = None) -> Repeatability:

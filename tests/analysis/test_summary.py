@@ -8,16 +8,19 @@ import numpy as np
 
 from t2i_audit.analysis.association import associate
 from t2i_audit.analysis.attribution import attribute, attribution_shares
+from t2i_audit.analysis.notes import standing_notes
 from t2i_audit.analysis.repeatability import repeatability
 from t2i_audit.analysis.success import success_rates
-from t2i_audit.analysis.summary import (
+from t2i_audit.io import dump_json, to_json
+from t2i_audit.results import (
+    Interval,
     RunSummary,
     SlotDecoding,
+    SlotEstimates,
     StationSummary,
-    standing_notes,
-    to_json_dict,
+    undefined,
 )
-from t2i_audit.stats.interval import Interval
+from t2i_audit.results.summary import summary_from_json
 
 
 def whole_summary() -> RunSummary:
@@ -26,6 +29,8 @@ def whole_summary() -> RunSummary:
     success, clusters, types = np.ones((4, 2)), np.arange(4), ["t"] * 4
     ceiling = repeatability(success, clusters, types=types, rng=rng, resamples=50)
     attribution = attribute(success, {"relation": [True] * 4}, {})
+    nothing = undefined()
+    read = SlotEstimates(Interval(1.0, 0.9, 1.0, 4), nothing, nothing, nothing, nothing)
     return RunSummary(
         model="builtin:sound",
         suite="tiny",
@@ -37,7 +42,7 @@ def whole_summary() -> RunSummary:
         stations={
             "text_encoder": StationSummary(
                 Interval(0.8, 0.7, 0.9, 4),
-                {"relation": SlotDecoding({"balanced_accuracy": Interval(1, 0.9, 1, 4)}, "kept")},
+                {"relation": SlotDecoding(read, "kept")},
             )
         },
         success=success_rates(success, clusters, types=types, splits=["seen"] * 4, rng=rng),
@@ -57,10 +62,19 @@ def whole_summary() -> RunSummary:
 
 
 def test_a_summary_is_plain_json_with_undefined_as_null() -> None:
-    record = to_json_dict(whole_summary())
+    record = to_json(whole_summary())
 
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert record["associations"]["text_encoder"]["auroc"]["estimate"] is None
+
+
+def test_a_summary_that_is_written_and_read_back_is_the_same() -> None:
+    summary = whole_summary()
+
+    read = summary_from_json(json.loads(dump_json(summary)))
+
+    assert dump_json(read) == dump_json(summary)
+    assert np.isnan(read.associations["text_encoder"].auroc.estimate)  # type: ignore[index]
 
 
 def test_every_estimate_carries_its_ends_and_its_count() -> None:
@@ -73,7 +87,7 @@ def test_every_estimate_carries_its_ends_and_its_count() -> None:
             for item in value.values():
                 visit(item)
 
-    visit(to_json_dict(whole_summary()))
+    visit(to_json(whole_summary()))
 
     assert bare == []
 
@@ -81,7 +95,7 @@ def test_every_estimate_carries_its_ends_and_its_count() -> None:
 def test_a_run_without_images_has_no_success() -> None:
     summary = RunSummary("m", "s", None, 4, 0, 0, 0, {})
 
-    assert to_json_dict(summary)["success"] is None
+    assert to_json(summary)["success"] is None
 
 
 def test_one_seed_is_noted_as_unable_to_tell_chance() -> None:

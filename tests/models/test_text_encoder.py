@@ -18,7 +18,8 @@ from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
 from t2i_audit.cli.main import main
 from t2i_audit.models import builtin_folder, load_model
 from t2i_audit.models.text_encoder import load_text_encoder
-from t2i_audit.probes.station import PlaceReading, probe_station
+from t2i_audit.probes.decoded import PlaceReading
+from t2i_audit.probes.station import probe_station
 from t2i_audit.run.tables import read_rows, table_path
 from tests.families import text
 from tests.tiny import tiny_open_clip, tiny_prompts

@@ -11,11 +11,13 @@ import pytest
 from prompts.structure import Prompt
 from prompts.suite import load_suite
 from t2i_audit.activations.readable import targets_at
+from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.probes.features import FeatureBlock, presence_counts, slot_targets
 from t2i_audit.probes.folds import composition_folds
 from t2i_audit.probes.plan import ProbePlan, tasks_of
 from t2i_audit.probes.reading import read_block
-from t2i_audit.probes.station import StationProbes, probe_station
+from t2i_audit.probes.station import probe_station
+from t2i_audit.results.place import Place, Position
 
 WIDTH = 128
 SLOTS = ("object_1.colour", "object_1.shape", "object_2.colour", "object_2.shape", "relation")
@@ -26,10 +28,16 @@ def prompts() -> tuple[Prompt, ...]:
     return load_suite("world-relations").limited(240).prompts
 
 
-def block(prompts: tuple[Prompt, ...], values: np.ndarray, layer: str = "block_1") -> FeatureBlock:
-    targets = targets_at(prompts, "eos", station="text_encoder")
+def block(
+    prompts: tuple[Prompt, ...],
+    values: np.ndarray,
+    layer: str = "block_1",
+    position: Position = Position("eos"),  # noqa: B008, it is frozen
+) -> FeatureBlock:
+    targets = targets_at(prompts, position, station="text_encoder")
     valid = np.ones(len(prompts), dtype=bool)
-    return FeatureBlock("text_encoder", "text_encoder", layer, "eos", values, valid, targets)
+    place = Place("text_encoder", layer, None, position)
+    return FeatureBlock("text_encoder", place, values, valid, targets)
 
 
 def written(prompts: tuple[Prompt, ...], slots: tuple[str, ...], seed: int = 0) -> np.ndarray:
@@ -147,13 +155,15 @@ def test_the_layer_that_holds_a_slot_is_the_one_chosen(prompts: tuple[Prompt, ..
     read = probe_station(prompts, blocks)
 
     for slot in SLOTS:
-        assert set(read.decodability[slot].selected) == {"text_encoder/block_1/eos"}
+        (place,) = read.decodability[slot].selected
+        assert str(place) == "text_encoder/block_1/eos"
         assert read.slots[slot].layer_0_balanced_accuracy.estimate < 0.5
 
 
 def test_the_words_own_position_is_never_read(prompts: tuple[Prompt, ...]) -> None:
     for slot in SLOTS:
-        assert slot not in targets_at(prompts, slot, station="text_encoder")
+        position = Position.of_slot(slot)
+        assert slot not in targets_at(prompts, position, station="text_encoder")
 
 
 def test_values_that_the_training_prompts_lack_are_counted_not_scored(
@@ -224,3 +234,33 @@ def test_more_layers_take_no_more_memory(prompts: tuple[Prompt, ...]) -> None:
 
     # Of each layer a line of figures a slot is kept; its readings would be a megabyte.
     assert many < few + 6 * 100_000
+
+
+def undefined_for(read: StationProbes) -> dict[str, str]:
+    """Slot or presence -> the reason why its verdict is undefined."""
+    return {name: each.reason for name, each in read.slots.items() if each.verdict == "undefined"}
+
+
+def test_what_has_no_place_to_be_read_is_undefined_for_that_reason(
+    prompts: tuple[Prompt, ...],
+) -> None:
+    """Only the words of object 1's shape are read: no other object's slot, and no presence."""
+    at_words = Position.of_slot("object_1.shape")
+    read = probe_station(prompts, [block(prompts, noise(prompts), position=at_words)])
+
+    reasons = undefined_for(read)
+    assert reasons.keys() == {
+        "object_1.shape", "object_2.colour", "object_2.shape",
+        "presence.colour", "presence.relation", "presence.shape",
+    }  # fmt: skip
+    assert set(reasons.values()) == {"there is no place where it may be read"}
+
+
+def test_a_slot_whose_states_could_never_be_read_is_undefined_and_not_lost(
+    prompts: tuple[Prompt, ...],
+) -> None:
+    unread = replace(block(prompts, noise(prompts)), valid=np.zeros(len(prompts), dtype=bool))
+    read = probe_station(prompts, [unread])
+
+    assert set(undefined_for(read)) == set(read.slots)
+    assert set(undefined_for(read).values()) == {"no state of it could be read"}

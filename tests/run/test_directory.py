@@ -12,8 +12,8 @@ import pytest
 
 from t2i_audit import io
 from t2i_audit.errors import RunDirectoryError
+from t2i_audit.results.run import load_run
 from t2i_audit.run.directory import check_output, open_run, read_manifest
-from t2i_audit.run.results import read_summary
 
 SETTINGS = {"model": "builtin:sound", "seeds": 2, "sampler": {"steps": 12, "guidance_scale": 2.0}}
 VERSIONS = {"torch": "1"}
@@ -233,12 +233,12 @@ def test_an_unfinished_run_has_no_summary(out: Path) -> None:
     open_run(out, SETTINGS).close()
 
     with pytest.raises(RunDirectoryError, match="not finished"):
-        read_summary(out)
+        load_run(out)
 
 
 def test_a_folder_without_a_run_has_no_summary(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="holds no run"):
-        read_summary(tmp_path)
+        load_run(tmp_path)
 
 
 def test_a_finished_run_of_other_versions_says_so(

@@ -23,6 +23,7 @@ from t2i_audit.activations.text.windows import Cut, cut_off
 from t2i_audit.errors import ModelError
 from t2i_audit.pipelines.prompt_encoding import prompt_encoding
 from t2i_audit.pipelines.text_encoders import TextEncoder, text_encoders
+from t2i_audit.results.place import Position
 
 if TYPE_CHECKING:
     import torch
@@ -200,7 +201,7 @@ class _Held:
         # Most of a batch may be foils, which have no slots.
         kept = {
             (index, position): np.flatnonzero(present[:, index])
-            for index, position in enumerate((EOS, MEAN, *slots))
+            for index, position in enumerate((EOS, MEAN, *map(_position_of, slots)))
         }
         weights = weights.to(next(iter(self.call.states.values())).device)
         finite = np.ones(len(self.rows), dtype=bool)
@@ -253,6 +254,10 @@ def _calls_of(
             "states cannot be told apart."
         )
     return held
+
+
+def _position_of(slot: str) -> str:
+    return str(Position.of_slot(slot))
 
 
 def _averaged(weights: torch.Tensor, states: torch.Tensor) -> np.ndarray:

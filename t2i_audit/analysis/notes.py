@@ -1,0 +1,30 @@
+"""Sentences that the figures of a run should not be read without, whatever the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from t2i_audit.results.summary import DENOISER
+
+
+def standing_notes(
+    *, n_seeds: int, n_images: int, n_excluded: int, stations: Sequence[str]
+) -> tuple[str, ...]:
+    """Sentences on what the size and the settings of a run leave out."""
+    notes = []
+    if n_excluded:
+        notes.append(
+            f"{n_excluded} of {n_images} images could not be judged and are left out of every "
+            "estimate."
+        )
+    if n_images and n_seeds < 2:
+        notes.append(
+            "With one seed a failure cannot be told from chance: use 2 seeds or more for "
+            "repeatability and for `chance` as a cause."
+        )
+    if n_images and DENOISER not in stations:
+        notes.append(
+            "The denoiser was not probed, so failures put down to it are not split into what was "
+            "lost on the way in and what was held and not drawn."
+        )
+    return tuple(notes)

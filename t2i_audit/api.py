@@ -1,0 +1,299 @@
+"""The Python API: what the commands do, as functions that return typed results.
+
+``import t2i_audit as t2i`` gives these functions; errors a user can mend are `t2i.AuditError`, with
+the sentences of the command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.errors import AuditError, SuiteError
+from t2i_audit.keywords import settings_of
+from t2i_audit.results.place import Place
+from t2i_audit.results.run import Run, load_run
+from t2i_audit.settings import (
+    DEFAULT_SEEDS,
+    DEFAULT_SUITE,
+    AuditSettings,
+    ProbeSettings,
+    default_judge,
+    default_out,
+)
+
+if TYPE_CHECKING:
+    from prompts.suites import Suite
+    from t2i_audit.models.load import DeviceName, DtypeName
+    from t2i_audit.models.loaded import LoadedModel
+    from t2i_audit.probes.fitted import FittedProbe
+    from t2i_audit.results.leaderboard import Leaderboard
+
+
+def audit(
+    model: str,
+    *,
+    suite: str | Path | Suite = DEFAULT_SUITE,
+    judge: str | None = None,
+    seeds: int = DEFAULT_SEEDS,
+    out: str | Path | None = None,
+    progress: bool = False,
+    **settings: Any,
+) -> Run:
+    """Audit a checkpoint; the same call in the same directory resumes an interrupted audit.
+
+    >>> import t2i_audit as t2i
+    >>> run = t2i.audit("builtin:sound", seeds=1, limit=8, steps=2, out="runs/demo")
+    >>> run.summary.success.overall.n
+    8
+    >>> run.summary.stations["text_encoder"].slots["relation"].verdict in ("kept", "lost")
+    True
+
+    Args:
+        model: ``builtin:NAME``, a local diffusers folder, a ``.safetensors`` file, or a hub id.
+        suite: name of a shipped suite, path of a JSON Lines file, or a suite from `load_suite`.
+        judge: None takes the oracle for a built-in checkpoint and CLIP for any other.
+        seeds: images per prompt.
+        out: the run directory; under ``runs`` if None.
+        progress: whether to show progress and messages on stderr.
+        settings: any other field of `t2i_audit.settings.AuditSettings`, or of its parts
+            (`ModelOptions`, `ImageOptions`, `Placement`), by its name: ``steps=20``,
+            ``lora=["style.safetensors:0.8"]``, ``offload="model"``.
+
+    Returns:
+        The finished run. The process of a shard (`shard`) cannot finish it; `merge` does.
+
+    Raises:
+        TypeError: there is no setting of that name.
+        AuditError: a value cannot be used, or the audit cannot be made.
+    """
+    if settings.get("shard") is not None:
+        raise AuditError(
+            "`shard` makes a part of a run, which has no results yet; give it to the command "
+            "t2i-audit audit, and t2i.merge returns the run"
+        )
+    with _suite_file(suite) as source, _quiet(progress):
+        given = {
+            **settings,
+            "model": model,
+            "out": default_out(model, source) if out is None else out,
+            "suite": source,
+            "seeds": seeds,
+            "judge": default_judge(model) if judge is None else judge,
+        }
+        from t2i_audit.audit import run_audit
+
+        return load_run(run_audit(settings_of(AuditSettings, given, function="audit")))
+
+
+def probe(
+    model: str,
+    *,
+    suite: str | Path | Suite = DEFAULT_SUITE,
+    out: str | Path | None = None,
+    progress: bool = False,
+    **settings: Any,
+) -> Run:
+    """Decode a suite's prompts from a checkpoint's text encoders; no images are made.
+
+    >>> import t2i_audit as t2i
+    >>> run = t2i.probe("builtin:sound", suite="world-smoke", limit=6, out="runs/probe")
+    >>> run.summary.success is None
+    True
+
+    Args:
+        model: as in `audit`; with ``encoder_alone=True`` a text encoder's folder.
+        suite: as in `audit`.
+        out: the run directory; under ``runs`` if None.
+        progress: whether to show progress and messages on stderr.
+        settings: any other field of `t2i_audit.settings.ProbeSettings`, or of its parts.
+
+    Raises:
+        TypeError: there is no setting of that name.
+        AuditError: a value cannot be used, or the probe cannot be made.
+    """
+    with _suite_file(suite) as source, _quiet(progress):
+        given = {
+            **settings,
+            "model": model,
+            "out": default_out(model, source, ending="-probe") if out is None else out,
+            "suite": source,
+        }
+        from t2i_audit.audit import run_probe
+
+        return load_run(run_probe(settings_of(ProbeSettings, given, function="probe")))
+
+
+def merge(
+    runs: Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    trust_remote_code: str | None = None,
+    progress: bool = False,
+) -> Run:
+    """Join the shards of an audit and finish it.
+
+    >>> import t2i_audit as t2i
+    >>> t2i.merge(["runs/demo"]).summary.n_images
+    8
+
+    Args:
+        runs: the run directories in which shards worked; a single one is finished where it is.
+        out: where to join several.
+        trust_remote_code: the model whose own code may run.
+        progress: whether to show progress and messages on stderr.
+
+    Raises:
+        AuditError: a directory holds no audit, two are shards of different audits, or `out` is
+            missing.
+    """
+    from t2i_audit.merge import merge_runs
+
+    if not runs:
+        raise AuditError("`runs` should name at least one run directory")
+    with _quiet(progress):
+        path = merge_runs(
+            [Path(run) for run in runs],
+            out=None if out is None else Path(out),
+            trust_remote_code=trust_remote_code,
+        )
+    return load_run(path)
+
+
+def leaderboard(runs: Sequence[str | Path | Run], *, out: str | Path | None = None) -> Leaderboard:
+    """Set finished audits side by side, and correlate success with decodability over them.
+
+    >>> import t2i_audit as t2i
+    >>> board = t2i.leaderboard(["runs/demo"], out="board.csv")
+    >>> [row.model for row in board.rows]
+    ['builtin:sound']
+
+    Args:
+        runs: the audits or their directories.
+        out: a CSV file to write, one row per run.
+
+    Raises:
+        AuditError: a directory holds no finished audit, or `out` cannot be written.
+    """
+    from t2i_audit.leaderboard import rank_runs, write_leaderboard
+
+    paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
+    return rank_runs(paths) if out is None else write_leaderboard(paths, Path(out))
+
+
+def load_suite(source: str | Path) -> Suite:
+    """The prompts of a shipped suite, by name, or of a JSON Lines file, by path.
+
+    >>> import t2i_audit as t2i
+    >>> suite = t2i.load_suite("world-smoke")
+    >>> suite.name, suite.prompts[0].constituents[0].slot
+    ('world-smoke', 'object_1.colour')
+
+    Raises:
+        AuditError: there is no such suite, or a line of it is at fault.
+    """
+    from prompts.errors import PromptsError
+    from prompts.suites import load_suite as load
+
+    try:
+        return load(str(source))
+    except PromptsError as err:
+        raise SuiteError(str(err)) from err
+
+
+def load_model(
+    name: str, *, dtype: DtypeName = "auto", device: DeviceName = "auto", **options: Any
+) -> LoadedModel:
+    """Load a checkpoint as an audit does; its diffusers pipeline is `LoadedModel.pipeline`.
+
+    >>> import t2i_audit as t2i
+    >>> t2i.load_model("builtin:sound", device="cpu").dtype_name
+    'float32'
+
+    Args:
+        name: as in `audit`.
+        dtype: of all networks; ``auto`` is float32 on a CPU.
+        device: ``auto`` takes CUDA, then MPS, then the CPU.
+        options: ``placement`` and ``options`` of `t2i_audit.models.load_model`.
+
+    Raises:
+        AuditError: it cannot be found, is incomplete, or does not load.
+    """
+    from t2i_audit.models.load import load_model as load
+
+    return load(name, dtype=dtype, device=device, **options)
+
+
+def fit_probe(
+    run: Run,
+    slot: str,
+    place: Place | None = None,
+    *,
+    station: str = "text_encoder",
+    alpha: float | None = None,
+) -> FittedProbe:
+    """Fit a probe for `slot` to all prompts of a run, to be kept and applied elsewhere.
+
+    Its accuracy on the same prompts says nothing; the run's own figures are out of fold.
+
+    >>> import t2i_audit as t2i
+    >>> run = t2i.load_run("runs/demo")
+    >>> probe = t2i.fit_probe(run, "relation")
+    >>> features = run.features(probe.place)
+    >>> probe.predict_proba(features.values).shape == (8, len(probe.classes))
+    True
+
+    Args:
+        run: a finished run.
+        slot: the slot to predict.
+        place: where to read; None takes `Run.best_place`.
+        station: where the best place is looked for.
+        alpha: the regularisation; None chooses it by the leave-one-out error.
+
+    Raises:
+        AuditError: `slot` is not decoded at `place`, or too few of the prompts have it.
+    """
+    from t2i_audit.probes.fitted import fit_ridge
+
+    if place is None:
+        place = run.best_place(slot, station=station)
+    elif (place, slot) not in {(each.place, each.slot) for each in run.probe_readings()}:
+        raise AuditError(
+            f"slot {slot!r} is not decoded at {place} in {run.path}; its table 'probes' lists the "
+            "slots that may be read at each place"
+        )
+    features = run.features(place)
+    value_of = {
+        row.prompt_id: part["value"]
+        for row in run.table("prompts").itertuples()
+        for part in row.constituents
+        if part["slot"] == slot
+    }
+    rows = [row for row, each in enumerate(features.prompt_ids) if each in value_of]
+    labels = [value_of[features.prompt_ids[row]] for row in rows]
+    return replace(fit_ridge(features.values[rows], labels, alpha=alpha), slot=slot, place=place)
+
+
+@contextmanager
+def _suite_file(suite: str | Path | Suite) -> Iterator[str]:
+    """The name or path of `suite`; one in memory is written to a file while the block runs."""
+    if isinstance(suite, str | Path):
+        yield str(suite)
+        return
+    from prompts.suites import dump_prompts
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{suite.name}.jsonl"
+        path.write_text(dump_prompts(suite.prompts), encoding="utf-8")
+        yield str(path)
+
+
+def _quiet(progress: bool) -> AbstractContextManager[Any]:
+    """While the block runs nothing is shown on stderr, unless `progress`."""
+    return contextlib.nullcontext() if progress else contextlib.redirect_stderr(io.StringIO())

@@ -1,0 +1,99 @@
+"""What the probes of one station found: at every place, and for each slot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from t2i_audit.results.interval import Interval
+from t2i_audit.results.place import Place
+from t2i_audit.results.summary import Verdict
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PlaceReading:
+    """One target decoded at one place."""
+
+    place: Place
+    slot: str
+    r2: float
+    balanced_accuracy: Interval
+    shuffled_balanced_accuracy: float
+    chance: float
+    """One over the number of classes."""
+    masked: int
+
+
+@dataclass(frozen=True, eq=False)
+class SlotDecodability:
+    """How decodable one slot is, with layer and position chosen inside the training folds."""
+
+    probability: FloatArray
+    """``(n,)`` mean over folds of the true value's out-of-fold probability; NaN if not read."""
+    lower: FloatArray
+    """``(n,)`` the mean less one standard error over the folds that tested the prompt."""
+    upper: FloatArray
+    presence_probability: FloatArray
+    """``(n,)`` what the words-alone baseline gives the true value."""
+    selected: dict[Place, int]
+    """How many folds chose each place."""
+
+
+@dataclass(frozen=True)
+class SlotProbe:
+    """A slot's figure and its controls, all with the same choice of layer and position."""
+
+    balanced_accuracy: Interval
+    presence_balanced_accuracy: Interval
+    shuffled_balanced_accuracy: Interval
+    layer_0_balanced_accuracy: Interval
+    random_weights_balanced_accuracy: Interval
+    gain_over_random_weights: Interval
+    chance: float
+    verdict: Verdict
+    reason: str = ""
+    """Why the verdict is undefined; empty where it is defined."""
+
+
+@dataclass(frozen=True, eq=False)
+class StationProbes:
+    """All that was read at one station, of `n` prompts."""
+
+    places: tuple[PlaceReading, ...]
+    random_places: tuple[PlaceReading, ...]
+    """The same places with random weights."""
+    slots: dict[str, SlotProbe]
+    decodability: dict[str, SlotDecodability]
+    """Of the slots that were read."""
+
+    def spread(self, rows: Sequence[int], n: int) -> StationProbes:
+        """The same of `n` prompts, of which those at `rows` were read; NaN for the others."""
+        places = np.asarray(rows, dtype=int)
+
+        def at_rows(values: FloatArray) -> FloatArray:
+            every = np.full(n, np.nan)
+            every[places] = values
+            return every
+
+        return replace(
+            self,
+            decodability={
+                slot: SlotDecodability(
+                    at_rows(read.probability),
+                    at_rows(read.lower),
+                    at_rows(read.upper),
+                    at_rows(read.presence_probability),
+                    read.selected,
+                )
+                for slot, read in self.decodability.items()
+            },
+        )
+
+
+NOTHING = StationProbes((), (), {}, {})
+"""Of a station at which there was nothing to read."""

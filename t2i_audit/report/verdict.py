@@ -1,0 +1,196 @@
+"""The result of a run in two plain sentences: what fails and how often; who is to blame, how sure.
+
+Nothing is said here that the figures do not show: where a cause is not clear, or the run is too
+small, the sentence says that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from prompts.structure import PRESENCE
+from t2i_audit.analysis.attribution import FEW_FAILURES, FEWEST_FAILING, by_share
+from t2i_audit.printable import counted
+from t2i_audit.results.interval import Interval
+from t2i_audit.results.summary import (
+    TEXT_ENCODER,
+    AttributionShares,
+    Cause,
+    RunSummary,
+    SlotDecoding,
+    SuccessRates,
+)
+
+CAUSE_NAMES: dict[Cause, str] = {
+    "encoder": "the text encoder",
+    "denoiser": "the denoiser",
+    "chance": "chance",
+    "unclear": "no clear cause",
+}
+MOST_NAMED = 3  # slots in a sentence
+
+
+def verdict_sentences(summary: RunSummary) -> tuple[str, str]:
+    """What fails and how often, and who is to blame and how sure that is."""
+    if summary.success is None:
+        return (
+            _decoded_sentence(summary),
+            "No images were made, so this run does not show what fails in images, nor why.",
+        )
+    return _failure_sentence(summary.success), _blame_sentence(summary.attribution)
+
+
+def percent(share: float) -> str:
+    """E.g. ``54%``; a share that would round to nothing or to everything says so."""
+    if 0 < share < 0.005:
+        return "under 1%"
+    if 0.995 < share < 1:
+        return "over 99%"
+    return f"{share:.0%}"
+
+
+def is_presence(slot: str) -> bool:
+    """Whether `slot` is no slot but the presence of one kind of constituent."""
+    return slot.startswith(PRESENCE + ".")
+
+
+def _failure_sentence(success: SuccessRates) -> str:
+    wrong = _complement(success.overall)
+    if not wrong.is_defined:
+        return "No image could be judged, so nothing is known about failures."
+    images = f"{wrong.n:,} judged images"
+    if wrong.n == 1:
+        state = "wrong" if wrong.estimate else "right"
+        return (
+            f"The only judged image is {state}, and one image says little "
+            f"({_between(wrong)} for the failure rate)."
+        )
+    if wrong.estimate == 0:
+        return f"None of the {images} is wrong ({_between(wrong)} for the failure rate)."
+    how_often = "All" if wrong.estimate == 1 else f"{percent(wrong.estimate)} of"
+    return f"{how_often} the {images} are wrong ({_between(wrong)}){_what_fails(success)}."
+
+
+def _what_fails(success: SuccessRates) -> str:
+    """Which slots, or else which prompt types, are wrong most often; empty if there is no choice.
+
+    Those are named together whose intervals overlap that of the most frequent one.
+    """
+    rates, what = success.by_slot, "slot"
+    if not rates:
+        rates, what = success.by_type, "prompt type"
+    wrong = {name: _complement(rate) for name, rate in rates.items() if rate.is_defined}
+    if len(wrong) < 2:
+        return ""
+    worst = max(wrong.values(), key=lambda rate: rate.estimate)
+    named = sorted(
+        (name for name, rate in wrong.items() if rate.upper >= worst.lower),
+        key=lambda name: -wrong[name].estimate,
+    )
+    if len(named) == len(wrong) or len(named) > MOST_NAMED:
+        return f"; no {what} fails clearly more often than the others"
+    figures = [f"{name} ({percent(wrong[name].estimate)})" for name in named]
+    if len(named) == 1:
+        return f"; the {what} that fails most often is {figures[0]}"
+    return f"; the {what}s that fail most often are {_listed(figures)}"
+
+
+def _blame_sentence(attribution: AttributionShares | None) -> str:
+    if attribution is None:
+        return (
+            "No cause can be named: no prompt has constituents whose words were found in what a "
+            "text encoder reads."
+        )
+    shares, culprit = attribution.causes, attribution.culprit
+    if culprit == "few failures":
+        return _few_failures_sentence(attribution.failure_rate)
+    if culprit == "unclear":
+        return _unclear_sentence(attribution)
+    second = by_share(shares)[1]
+    share = shares[culprit]
+    of_prompts = f"{percent(share.estimate)} of {share.n:,} failing prompts"
+    following = f"{CAUSE_NAMES[second]} follows with {percent(shares[second].estimate)}"
+    if second == "unclear":
+        following = f"{percent(shares[second].estimate)} have no clear cause"
+    if culprit == "chance":
+        return (
+            f"Chance is the main cause: {of_prompts} are drawn right under most of their seeds "
+            f"({_between(share)}); {following}."
+        )
+    return (
+        f"{CAUSE_NAMES[culprit].capitalize()} is to blame: {of_prompts} are attributed to it "
+        f"({_between(share)}); {following}."
+    )
+
+
+def _few_failures_sentence(failure_rate: Interval) -> str:
+    if failure_rate.upper <= FEW_FAILURES:
+        return (
+            "Nobody is blamed, because failures are few: the 95% interval of their rate ends at "
+            f"{failure_rate.upper:.1%}, and up to {percent(FEW_FAILURES)} no cause is named."
+        )
+    return (
+        "There is no failure to explain, but the run is too small to show that there are few: "
+        f"their rate may be up to {percent(failure_rate.upper)}."
+    )
+
+
+def _unclear_sentence(attribution: AttributionShares) -> str:
+    shares = attribution.causes
+    first, second = by_share(shares)[:2]
+    share = shares[first]
+    if attribution.failure_rate.n == 0:
+        return "No cause can be named, because no image was judged."
+    if share.n < FEWEST_FAILING:
+        fail = "1 prompt fails" if share.n == 1 else f"{share.n} prompts fail"
+        return f"Only {fail}, too few to name a cause; at least {FEWEST_FAILING} are needed."
+    of_prompts = f"{percent(share.estimate)} of {share.n:,} failing prompts"
+    if first == "unclear":
+        return (
+            f"It is not clear who is to blame: for {of_prompts} ({_between(share)}) the probes do "
+            "not decide between the text encoder and the denoiser."
+        )
+    other = f"{CAUSE_NAMES[second]} for {percent(shares[second].estimate)}"
+    if second == "unclear":
+        other = f"{percent(shares[second].estimate)} have no clear cause"
+    return (
+        f"It is not clear who is to blame: {CAUSE_NAMES[first]} accounts for {of_prompts} "
+        f"({_between(share)}) and {other}."
+    )
+
+
+def _decoded_sentence(summary: RunSummary) -> str:
+    station = summary.stations.get(TEXT_ENCODER)
+    slots = {} if station is None else _slots_only(station.slots)
+    decided = {slot: each for slot, each in slots.items() if each.verdict != "undefined"}
+    if not decided:
+        reasons = sorted({each.reason for each in slots.values() if each.reason})
+        why = f" ({reasons[0]})" if len(reasons) == 1 else ""
+        return f"Nothing can be said of the text encoder: no slot could be decided{why}."
+    lost = [slot for slot, each in decided.items() if each.verdict == "lost"]
+    if not lost:
+        return f"The text encoder loses none of {counted(len(decided), 'slot')}."
+    named = [f"{slot} ({decided[slot].estimates.balanced_accuracy})" for slot in lost]
+    if len(lost) > MOST_NAMED:
+        named = [*named[:MOST_NAMED], f"{len(lost) - MOST_NAMED} more"]
+    return (
+        f"The text encoder loses {len(lost)} of {counted(len(decided), 'slot')}, with their "
+        f"balanced accuracy: {_listed(named)}."
+    )
+
+
+def _slots_only(slots: Mapping[str, SlotDecoding]) -> dict[str, SlotDecoding]:
+    return {slot: each for slot, each in slots.items() if not is_presence(slot)}
+
+
+def _complement(rate: Interval) -> Interval:
+    """The failure rate of a success rate."""
+    return Interval(1 - rate.estimate, 1 - rate.upper, 1 - rate.lower, rate.n)
+
+
+def _between(share: Interval) -> str:
+    return f"95% interval {percent(share.lower)} to {percent(share.upper)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

@@ -1,0 +1,75 @@
+"""The images of a run as a Hugging Face dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from t2i_audit.errors import AuditError, RunDirectoryError
+from t2i_audit.results.summary import AGAIN
+from t2i_audit.run.tables import read_rows, table_path
+
+if TYPE_CHECKING:
+    import datasets
+
+    from t2i_audit.results.run import Run
+
+
+def dataset_of(run: Run) -> datasets.Dataset:
+    """One row per image of `run`; see `Run.dataset`."""
+    from datasets import Dataset, Features, Image, Value
+
+    if not run.summary.n_images:
+        raise AuditError(f"{run.path} is the run of a probe and made no images")
+    text, number, truth = Value("string"), Value("int32"), Value("bool")
+    span = {"slot": text, "kind": text, "value": text, "start": number, "end": number}
+    features = Features(
+        {
+            "image": Image(),
+            "prompt_id": text,
+            "seed": number,
+            "prompt": text,
+            "type": text,
+            "split": text,
+            "constituents": [{**span, "entities": [text]}],
+            "foils": [{"text": text, "change": text}],
+            "correct": truth,
+            "slots": [{"slot": text, "correct": truth}],
+            "margin": Value("float64"),
+            "chosen": text,
+            "flaw": text,
+            "cause": text,
+        }
+    )
+    return Dataset.from_list(list(_rows(run)), features=features)
+
+
+def _rows(run: Run) -> Iterator[dict[str, Any]]:
+    prompts, judged, causes = (
+        read_rows(table_path(run.path, name), name)
+        for name in ("prompts", "judgements", "attributions")
+    )
+    prompt_of: dict[Any, dict[str, Any]] = {row["prompt_id"]: row for row in prompts}
+    cause_of = {row["prompt_id"]: row["cause"] for row in causes}
+    for row in judged:
+        prompt = prompt_of[row["prompt_id"]]
+        path = run.path / str(row["image"])
+        if not path.is_file():
+            raise RunDirectoryError(f"{path} is missing; {AGAIN}")
+        slots: dict[str, bool] = row["slots"]  # type: ignore[assignment]
+        yield {
+            "image": str(path),
+            "prompt_id": row["prompt_id"],
+            "seed": row["seed"],
+            "prompt": prompt["text"],
+            "type": prompt["type"],
+            "split": prompt["split"],
+            "constituents": prompt["constituents"],
+            "foils": prompt["foils"],
+            "correct": row["correct"],
+            "slots": [{"slot": slot, "correct": right} for slot, right in slots.items()],
+            "margin": row["margin"],
+            "chosen": row["chosen"],
+            "flaw": row["flaw"],
+            "cause": cause_of[row["prompt_id"]],
+        }

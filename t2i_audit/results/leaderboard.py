@@ -1,0 +1,133 @@
+"""Runs side by side: the rows of a leaderboard and what is found over them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from t2i_audit.results.interval import Interval
+from t2i_audit.results.summary import Culprit
+
+Scalar = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a run was made with, for a table; None where the manifest does not record it."""
+
+    steps: Scalar
+    guidance_scale: Scalar
+    scheduler: Scalar
+    height: Scalar
+    width: Scalar
+    dtype: Scalar
+    device: Scalar
+    lora: Scalar
+    embedding: Scalar
+    base_seed: Scalar
+    negative_prompt: Scalar
+    commit: Scalar
+    t2i_audit: Scalar
+
+    @property
+    def size(self) -> Scalar:
+        """Height and width, as ``512x512``."""
+        return None if self.height is None else f"{self.height}x{self.width}"
+
+
+@dataclass(frozen=True)
+class LeaderboardRow:
+    """One run."""
+
+    group: int
+    """From 1; only rows of one group can be compared."""
+    run: str
+    """Its directory."""
+    model: str
+    suite: str
+    judge: str
+    n_seeds: int
+    n_prompts: int
+    n_images: int
+    success: Interval
+    decodability: dict[str, Interval]
+    """By station, NaN where it was not probed."""
+    culprit: Culprit | None
+    """None where no cause was given."""
+    setup: Setup
+    suite_sha256: str
+    judge_sha256: str
+    """Of the judge's fingerprint."""
+    weights_sha256: str
+    checkpoint: str
+    """What rows of one checkpoint share: its weights, and what was added to them."""
+    identity: str
+    """What rows share whose results should be equal."""
+
+    def to_row(self) -> dict[str, str | int | float | None]:
+        """The row flattened; these are the columns of the leaderboard's table."""
+        row: dict[str, str | int | float | None] = {
+            "group": self.group,
+            "run": self.run,
+            "model": self.model,
+            "suite": self.suite,
+            "judge": self.judge,
+            "seeds": self.n_seeds,
+            "prompts": self.n_prompts,
+            "images": self.n_images,
+        }
+        for name, interval in [("success", self.success), *self.decodability.items()]:
+            prefix = name if name == "success" else f"{name}_decodability"
+            row |= {
+                f"{prefix}_estimate": interval.estimate,
+                f"{prefix}_lower": interval.lower,
+                f"{prefix}_upper": interval.upper,
+            }
+        return {
+            **row,
+            "culprit": self.culprit or "",
+            **asdict(self.setup),
+            "suite_sha256": self.suite_sha256,
+            "judge_sha256": self.judge_sha256,
+            "weights_sha256": self.weights_sha256,
+        }
+
+
+@dataclass(frozen=True)
+class RunGroup:
+    """Runs that can be compared: of one suite, judge, number of prompts and number of seeds."""
+
+    number: int
+    """From 1, the largest group first."""
+    name: str
+    notes: tuple[str, ...]
+    """Sentences on what sets it apart from the first group, and on what its runs share or not."""
+
+
+@dataclass(frozen=True)
+class RunCorrelation:
+    """Success against decodability over the checkpoints of one group; `n` counts checkpoints."""
+
+    group: int
+    suite: str
+    judge: str
+    station: str
+    pearson: Interval
+    spearman: Interval
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Rows, group by group and best success first, and a correlation for each group and station.
+
+    >>> import t2i_audit as t2i
+    >>> board = t2i.leaderboard(["runs/demo"])
+    >>> board.rows[0].model, board.rows[0].success.n
+    ('builtin:sound', 8)
+    """
+
+    rows: tuple[LeaderboardRow, ...]
+    correlations: tuple[RunCorrelation, ...]
+    groups: tuple[RunGroup, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences on runs that were given more than once."""

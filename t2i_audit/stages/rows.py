@@ -1,0 +1,125 @@
+"""Rows of a run's tables, from what the probes found and what the images were judged to show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prompts.structure import Prompt
+from t2i_audit.analysis import Attribution, weakest_slot
+from t2i_audit.probes.decoded import PlaceReading, StationProbes
+from t2i_audit.results.place import Place
+from t2i_audit.results.readings import ProbeReading
+from t2i_audit.results.summary import DENOISER, TEXT_ENCODER
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+def probe_readings(station: str, probes: StationProbes) -> list[ProbeReading]:
+    """Every probe of a station, each beside its controls."""
+    random_estimates = {
+        (each.place, each.slot): each.balanced_accuracy.estimate for each in probes.random_places
+    }
+    return [_probe_reading(station, probes, each, random_estimates) for each in probes.places]
+
+
+def _probe_reading(
+    station: str,
+    probes: StationProbes,
+    each: PlaceReading,
+    random_estimates: Mapping[tuple[Place, str], float],
+) -> ProbeReading:
+    slot = probes.slots.get(each.slot)
+    return ProbeReading(
+        station=station,
+        place=each.place,
+        slot=each.slot,
+        masked=each.masked,
+        n_classes=round(1 / each.chance),
+        chance=each.chance,
+        r2=each.r2,
+        balanced_accuracy=each.balanced_accuracy,
+        shuffled_balanced_accuracy=each.shuffled_balanced_accuracy,
+        random_weights_balanced_accuracy=random_estimates.get((each.place, each.slot), math.nan),
+        presence_balanced_accuracy=(slot.presence_balanced_accuracy.estimate if slot else math.nan),
+    )
+
+
+def decodability_rows(
+    station: str, probes: StationProbes, prompts: Sequence[Prompt]
+) -> list[dict[str, Any]]:
+    """Rows of the table ``decodability``: one per prompt and slot; `prompts` are those probed."""
+    return [
+        {
+            "prompt_id": prompt.id,
+            "station": station,
+            "slot": slot,
+            "probability": float(read.probability[row]),
+            "lower": float(read.lower[row]),
+            "upper": float(read.upper[row]),
+            "presence_probability": float(read.presence_probability[row]),
+        }
+        for row, prompt in enumerate(prompts)
+        for slot, read in probes.decodability.items()
+        if prompt.constituent(slot) is not None
+    ]
+
+
+def attribution_rows(
+    prompts: Sequence[Prompt],
+    success: FloatArray,
+    attribution: Attribution,
+    stations: Mapping[str, StationProbes],
+    attributable: BoolArray,
+) -> list[dict[str, Any]]:
+    """Rows of the table ``attributions``: one per prompt.
+
+    Causes are given for the prompts that are `attributable`, ``(n,)``; `attribution` is of these.
+    """
+    least = {station: weakest(probes, len(prompts)) for station, probes in stations.items()}
+    nothing = np.full(len(prompts), np.nan)
+    place = {int(row): index for index, row in enumerate(np.flatnonzero(attributable))}
+    rows = []
+    for row, prompt in enumerate(prompts):
+        outcomes = success[row][~np.isnan(success[row])]
+        cause = detail = None
+        needed: list[str] = []
+        lost: list[str] = []
+        if row in place:
+            own = place[row]
+            cause = str(attribution.cause[own]) or None
+            detail = str(attribution.detail[own]) or None
+            needed = [slot for slot, each in attribution.needed.items() if each[own]]
+            lost = [slot for slot, each in attribution.lost.items() if each[own]]
+        rows.append(
+            {
+                "prompt_id": prompt.id,
+                "judged": len(outcomes),
+                "success_rate": float(outcomes.mean()) if len(outcomes) else float("nan"),
+                "failing": bool((outcomes == 0).any()),
+                "cause": cause,
+                "detail": detail,
+                "needed_slots": needed,
+                "lost_slots": lost,
+                "text_decodability": float(least[TEXT_ENCODER][row]),
+                "denoiser_decodability": float(least.get(DENOISER, nothing)[row]),
+            }
+        )
+    return rows
+
+
+def weakest(probes: StationProbes, n: int) -> FloatArray:
+    """``(n,)`` the least probability of a true value over each prompt's slots; NaN if unread."""
+    read = {slot: each.probability for slot, each in probes.decodability.items()}
+    return weakest_slot(read) if read else np.full(n, np.nan)
+
+
+def weakest_presence(probes: StationProbes, n: int) -> FloatArray:
+    """The same of the words-alone baseline."""
+    read = {slot: each.presence_probability for slot, each in probes.decodability.items()}
+    return weakest_slot(read) if read else np.full(n, np.nan)

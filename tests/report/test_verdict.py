@@ -1,0 +1,143 @@
+"""The verdict sentences, on the summaries of real runs of the built-in checkpoints.
+
+The files in ``summaries`` are what ``t2i-audit audit builtin:NAME --suite world-relations`` wrote:
+``sound`` and ``misbinding`` with ``--seeds 2 --limit 120``, ``patchy`` with ``--seeds 2``,
+``one_prompt`` of ``builtin:sound`` with ``--seeds 1 --limit 1``, ``clip_judge`` of
+``builtin:patchy`` with ``--seeds 2 --limit 20 --judge clip``; and ``probe`` of ``t2i-audit probe
+builtin:patchy --limit 40``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from t2i_audit.analysis.attribution import culprit
+from t2i_audit.report.verdict import percent, verdict_sentences
+from t2i_audit.results import AttributionShares, Interval, RunSummary, SuccessRates
+from t2i_audit.results.summary import Cause, read_summary
+
+SUMMARIES = Path(__file__).parent / "summaries"
+
+
+def summary_of(name: str) -> RunSummary:
+    return read_summary(SUMMARIES / f"{name}.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "who"),
+    [
+        (
+            "sound",
+            "6% of the 240 judged images are wrong (95% interval 3% to 10%); no slot fails clearly "
+            "more often than the others.",
+            "Nobody is blamed, because failures are few: the 95% interval of their rate ends at "
+            "9.5%, and up to 10% no cause is named.",
+        ),
+        (
+            "patchy",
+            "54% of the 960 judged images are wrong (95% interval 50% to 58%); the slots that fail "
+            "most often are relation (23%), object_1.colour (22%) and object_2.colour (20%).",
+            "The text encoder is to blame: 78% of 326 failing prompts are attributed to it (95% "
+            "interval 74% to 83%); the denoiser follows with 15%.",
+        ),
+        (
+            "misbinding",
+            "79% of the 240 judged images are wrong (95% interval 74% to 85%); the slot that fails "
+            "most often is relation (66%).",
+            "The denoiser is to blame: 98% of 113 failing prompts are attributed to it (95% "
+            "interval 96% to 100%); 2% have no clear cause.",
+        ),
+        (
+            "one_prompt",
+            "The only judged image is right, and one image says little (95% interval 0% to 98% for "
+            "the failure rate).",
+            "There is no failure to explain, but the run is too small to show that there are few: "
+            "their rate may be up to 98%.",
+        ),
+        (
+            "probe",
+            "The text encoder loses 1 of 5 slots, with their balanced accuracy: relation (0.57 "
+            "[0.41, 0.72]).",
+            "No images were made, so this run does not show what fails in images, nor why.",
+        ),
+        (
+            "clip_judge",
+            "48% of the 40 judged images are wrong (95% interval 32% to 63%).",
+            "It is not clear who is to blame: the text encoder accounts for 50% of 14 failing "
+            "prompts (95% interval 28% to 79%) and 50% have no clear cause.",
+        ),
+    ],
+)
+def test_the_verdict_of_a_real_run(name: str, what: str, who: str) -> None:
+    assert verdict_sentences(summary_of(name)) == (what, who)
+
+
+def sentence(shares: dict[Cause, float], *, failing: int, rate: float = 0.5) -> str:
+    """Who is to blame for these shares, each known to 0.05."""
+    every: dict[Cause, float] = {"encoder": 0, "denoiser": 0, "chance": 0, "unclear": 0}
+    causes = {
+        name: Interval(share, max(share - 0.05, 0), min(share + 0.05, 1), failing)
+        for name, share in (every | shares).items()
+    }
+    failures = Interval(rate, max(rate - 0.05, 0), min(rate + 0.05, 1), 100)
+    own = AttributionShares(causes, {}, failures, culprit(causes, failures))
+    return verdict_sentences(replace(summary_of("patchy"), attribution=own))[1]
+
+
+def test_chance_is_no_part_of_the_model() -> None:
+    assert sentence({"chance": 0.9, "encoder": 0.1}, failing=50) == (
+        "Chance is the main cause: 90% of 50 failing prompts are drawn right under most of their "
+        "seeds (95% interval 85% to 95%); the text encoder follows with 10%."
+    )
+
+
+def test_two_causes_that_overlap_leave_it_open() -> None:
+    assert sentence({"encoder": 0.52, "denoiser": 0.48}, failing=50) == (
+        "It is not clear who is to blame: the text encoder accounts for 52% of 50 failing prompts "
+        "(95% interval 47% to 57%) and the denoiser for 48%."
+    )
+
+
+def test_failures_whose_cause_is_unclear_blame_nobody() -> None:
+    assert "the probes do not decide" in sentence({"unclear": 0.9, "encoder": 0.1}, failing=50)
+
+
+def test_too_few_failing_prompts_blame_nobody() -> None:
+    assert sentence({"encoder": 1.0}, failing=4) == (
+        "Only 4 prompts fail, too few to name a cause; at least 5 are needed."
+    )
+
+
+def test_a_run_without_attribution_says_why() -> None:
+    _, who = verdict_sentences(replace(summary_of("patchy"), attribution=None))
+
+    assert who.startswith("No cause can be named: no prompt has constituents")
+
+
+def test_a_run_of_which_nothing_was_judged_claims_nothing() -> None:
+    nothing = Interval(float("nan"), float("nan"), float("nan"), 0)
+    success = SuccessRates(nothing, {}, {}, {})
+
+    what, _ = verdict_sentences(replace(summary_of("patchy"), success=success))
+
+    assert what == "No image could be judged, so nothing is known about failures."
+
+
+def test_without_slots_the_prompt_types_are_compared() -> None:
+    by_type = {"one_object": Interval(0.9, 0.85, 0.95, 100), "relation": Interval(0.3, 0.2, 0.4, 9)}
+    success = SuccessRates(Interval(0.6, 0.5, 0.7, 109), {}, by_type, {})
+
+    what, _ = verdict_sentences(replace(summary_of("patchy"), success=success))
+
+    assert what.endswith("; the prompt type that fails most often is relation (70%).")
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0, "0%"), (0.004, "under 1%"), (0.544, "54%"), (0.999, "over 99%"), (1, "100%")],
+)
+def test_a_share_is_never_rounded_to_nothing_or_everything(share: float, shown: str) -> None:
+    assert percent(share) == shown
