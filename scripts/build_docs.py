@@ -32,7 +32,7 @@ API_TYPES = (
     "t2i_audit.results.summary.RunSummary",
     "t2i_audit.results.place.Place",
     "t2i_audit.stats.interval.Interval",
-    "prompts.suites.Suite",
+    "prompts.suite.Suite",
     "prompts.structure.Prompt",
     "prompts.structure.Constituent",
     "prompts.structure.Foil",

@@ -29,7 +29,7 @@ from t2i_audit.settings import (
 )
 
 if TYPE_CHECKING:
-    from prompts.suites import Suite
+    from prompts.suite import Suite
     from t2i_audit.models.load import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.probes.fitted import FittedProbe
@@ -199,7 +199,7 @@ def load_suite(source: str | Path) -> Suite:
         AuditError: there is no such suite, or a line of it is at fault.
     """
     from prompts.errors import PromptsError
-    from prompts.suites import load_suite as load
+    from prompts.suite import load_suite as load
 
     try:
         return load(str(source))
@@ -286,7 +286,7 @@ def _suite_file(suite: str | Path | Suite) -> Iterator[str]:
     if isinstance(suite, str | Path):
         yield str(suite)
         return
-    from prompts.suites import dump_prompts
+    from prompts.suite import dump_prompts
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{suite.name}.jsonl"

@@ -13,7 +13,7 @@ from hatchling.builders.wheel import WheelBuilder
 from PIL import Image as PILImage
 
 import t2i_audit as t2i
-from prompts.suites import Suite
+from prompts.suite import Suite
 from t2i_audit.results.place import Position
 
 SMALL: dict[str, Any] = {"limit": 3, "steps": 1, "device": "cpu", "denoiser_station": False}
