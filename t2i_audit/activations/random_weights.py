@@ -9,14 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.models.offload import take_turns
-from t2i_audit.models.quiet import quiet_libraries
-from t2i_audit.pipelines.components import pipeline_parts
-from t2i_audit.pipelines.text_encoders import text_encoders
+from t2i_audit.pipelines.workarounds import quiet_libraries, uninitialised_memory_is_nan
 
 if TYPE_CHECKING:
     from torch import nn
 
     from t2i_audit.models.loaded import LoadedModel
+    from t2i_audit.pipelines.adapter import PipelineAdapter
 
 STANDARD_DEVIATION = 0.02  # as the transformers' own initialisation
 
@@ -34,8 +33,8 @@ def random_text_encoders(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedMo
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fresh = {}
-        for encoder in text_encoders(loaded.pipeline):
-            with _marking_uninitialised():
+        for encoder in loaded.adapter.text_encoders:
+            with uninitialised_memory_is_nan():
                 model = type(encoder.model)(copy.deepcopy(encoder.model.config))
             _fill_uninitialised(model)
             fresh[encoder.name] = model.to(dtype=loaded.dtype).eval()
@@ -57,7 +56,7 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
     trained = loaded.pipeline.components[name]
     with torch.random.fork_rng(devices=[]), quiet_libraries():
         torch.manual_seed(seed)
-        with _marking_uninitialised():
+        with uninitialised_memory_is_nan():
             fresh = type(trained).from_config(trained.config)
         _fill_uninitialised(fresh)
         _open_gates(fresh)
@@ -71,7 +70,7 @@ def _standing_in(
     loaded: LoadedModel, fresh: Mapping[str, nn.Module], what: str
 ) -> Iterator[LoadedModel]:
     """`loaded` with the networks `fresh` for those of the same names, in their places."""
-    own, pipeline = loaded.pipeline, _with_components(loaded.pipeline, fresh)
+    own, pipeline = loaded.pipeline, _with_components(loaded.adapter, fresh)
     take_turns(own, pipeline, fresh, loaded.device)
     try:
         yield replace(loaded, pipeline=pipeline, name=f"{loaded.name} ({what})")
@@ -79,33 +78,19 @@ def _standing_in(
         take_turns(pipeline, own, fresh, loaded.device)
 
 
-def _with_components(pipeline: Any, fresh: Mapping[str, Any]) -> Any:
-    """A copy of `pipeline`, and of the pipelines it is made of, with some components replaced."""
-    components = pipeline.components
+def _with_components(adapter: PipelineAdapter, fresh: Mapping[str, Any]) -> Any:
+    """A copy of the pipeline, and of the pipelines it is made of, with the components `fresh`."""
+    components = adapter.pipeline.components
     # A shallow copy of a pipeline has components of its own and shares the rest.
-    copied = copy.copy(pipeline)
-    parts = pipeline_parts(pipeline)
-    for key, part in parts.items():
+    copied = copy.copy(adapter.pipeline)
+    for key, part in adapter.parts.items():
         setattr(copied, key, copy.copy(part))
-    for owner in (copied, *(getattr(copied, key) for key in parts)):
+    for owner in (copied, *(getattr(copied, key) for key in adapter.parts)):
         for own, component in owner.components.items():
             for name, model in fresh.items():
                 if component is components[name]:
                     setattr(owner, own, model)
     return copied
-
-
-@contextmanager
-def _marking_uninitialised() -> Iterator[None]:
-    """Have memory that a class leaves as it is filled with NaN while the block runs."""
-    import torch
-
-    before = torch.are_deterministic_algorithms_enabled()
-    try:
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before)
 
 
 def _fill_uninitialised(model: nn.Module) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.distilled import distilled
-from t2i_audit.generation.options import STEPS, guidance_name, guiders, own_steps
 from t2i_audit.io import read_json
-from t2i_audit.pipelines.components import stage_argument
 
 if TYPE_CHECKING:
     from t2i_audit.models.loaded import LoadedModel
@@ -63,8 +60,8 @@ class SamplingDefaults:
 def sampling_defaults(loaded: LoadedModel, loras: Sequence[str] = ()) -> SamplingDefaults:
     """Steps and guidance of a checkpoint.
 
-    The first of these that has them: the checkpoint's ``t2i_audit.json``, what tells that it is
-    distilled (see `distilled`), its pipeline's call.
+    The first of these that has them: the checkpoint's ``t2i_audit.json``, what it is
+    recognised by as distilled (see `distilled`), its pipeline's call.
 
     Args:
         loaded: the checkpoint.
@@ -73,20 +70,18 @@ def sampling_defaults(loaded: LoadedModel, loras: Sequence[str] = ()) -> Samplin
     Raises:
         ModelError: the file cannot be read, or the pipeline has no default number of steps.
     """
-    pipeline = loaded.pipeline
-    called = inspect.signature(type(pipeline).__call__).parameters
-    own = own_steps(pipeline)
-    steps = own or _default(called, stage_argument(pipeline, STEPS))
-    guidance = _default(called, guidance_name(pipeline))
-    for guider in guiders(pipeline)[:1]:
+    call = loaded.adapter.call
+    steps = call.own_steps or call.default(call.steps)
+    guidance = call.default(call.guidance)
+    for guider in loaded.adapter.guiders[:1]:
         guidance = guider.guidance_scale
-    source = f"the defaults of {type(pipeline).__name__}"
+    source = f"the defaults of {call.class_name}"
     steps_from, guidance_from, note = source, source, ""
-    few = None if own else distilled(loaded, loras, class_steps=steps)
+    few = None if call.own_steps else distilled(loaded, loras, class_steps=steps)
     if few is not None:
-        steps, steps_from, note = few.steps, few.told_by, few.note
+        steps, steps_from, note = few.steps, few.recognised_by, few.note
         if few.guidance_scale is not None and guidance is not None:
-            guidance, guidance_from = few.guidance_scale, few.told_by
+            guidance, guidance_from = few.guidance_scale, few.recognised_by
     saved = _saved(loaded)
     if "steps" in saved:
         steps, steps_from, note = saved["steps"], FROM_FILE, ""
@@ -94,7 +89,7 @@ def sampling_defaults(loaded: LoadedModel, loras: Sequence[str] = ()) -> Samplin
         guidance = saved["guidance_scale"]
         guidance_from = FROM_FILE
     if steps is None:
-        raise ModelError(f"{type(pipeline).__name__} has no default number of steps; give --steps.")
+        raise ModelError(f"{call.class_name} has no default number of steps; give --steps.")
     return SamplingDefaults(
         int(steps), None if guidance is None else float(guidance), steps_from, guidance_from, note
     )
@@ -123,10 +118,3 @@ def _number(name: str, value: Any) -> Any:
     if not (1 if whole else 0) <= value < float("inf"):
         raise ValueError(f"{name} should be at least {1 if whole else 0}, not {value}")
     return value
-
-
-def _default(parameters: Any, name: str) -> Any:
-    parameter = parameters.get(name)
-    if parameter is None or parameter.default is parameter.empty:
-        return None
-    return parameter.default

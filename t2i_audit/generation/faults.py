@@ -9,8 +9,8 @@ from t2i_audit.errors import AuditError, ModelError
 from t2i_audit.models.out_of_memory import is_out_of_memory
 
 PACKAGE = Path(__file__).parents[1]
-# Where the functions live that a pipeline calls while it runs.
-HOOKED = (PACKAGE / "activations", PACKAGE / "generation" / "calling.py")
+# The functions of this package that a pipeline calls while it runs.
+HOOKED = (PACKAGE / "activations", PACKAGE / "pipelines" / "workarounds.py")
 # These raise on behalf of whoever called them.
 SERVANTS = ("torch", "numpy")
 LONGEST_REASON = 300  # characters; some libraries quote whole configurations

@@ -16,7 +16,7 @@ from t2i_audit.judges.clip_text import ClipText, texts_of
 from t2i_audit.judges.judgement import Judgement, unjudged
 from t2i_audit.judges.scope import TIE, Scope
 from t2i_audit.models.out_of_memory import is_out_of_memory
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.workarounds import quiet_libraries
 
 if TYPE_CHECKING:
     import torch

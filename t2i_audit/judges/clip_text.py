@@ -10,7 +10,7 @@ from prompts.world import vocabulary
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.clip_spec import ClipSpec, text_config
 from t2i_audit.judges.scope import Scope
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import DEFAULT_CLIP
 
 if TYPE_CHECKING:

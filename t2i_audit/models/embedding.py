@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.components import encoder_tokenizers
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def unsaid_notes(
     texts: Sequence[str],
 ) -> list[str]:
     """A sentence for each embedding, given with its path, that none of `texts` says."""
-    tokenizers = [tokenizer for _, tokenizer, _ in _encoders(pipeline)]
+    tokenizers = [tokenizer for _, _, tokenizer in encoder_tokenizers(pipeline)]
     return [
         f"no prompt says {each.token}, so --embedding {path} changes nothing."
         for path, each in embeddings
@@ -147,7 +148,7 @@ def _assign(
 
     A file for one encoder goes to the first whose width is that of its vectors.
     """
-    encoders = {name: (tokenizer, model) for name, tokenizer, model in _encoders(pipeline)}
+    encoders = {name: (tokenizer, model) for name, model, tokenizer in encoder_tokenizers(pipeline)}
     widths = {name: _width(model) for name, (_, model) in encoders.items()}
     name, vectors = next(iter(tensors.items()))
     named = {*ENCODERS, T5}.issuperset(tensors)
@@ -190,16 +191,6 @@ def _require_width(path: str, vectors: torch.Tensor, widths: Mapping[str, int | 
             f"--embedding {path} has vectors of {vectors.shape[-1]} numbers, and {taken}; give one "
             "that was made for this text encoder."
         )
-
-
-def _encoders(pipeline: Any) -> list[tuple[str, Any, Any]]:
-    """Name, tokenizer and network of each text encoder that a word can be added to."""
-    found = []
-    for name, model in pipeline.components.items():
-        tokenizer = pipeline.components.get(name.replace("text_encoder", "tokenizer"))
-        if name.startswith("text_encoder") and model is not None and tokenizer is not None:
-            found.append((name, tokenizer, model))
-    return sorted(found, key=lambda each: each[0])
 
 
 def _t5(encoders: Mapping[str, tuple[Any, Any]]) -> str:

@@ -22,24 +22,25 @@ from t2i_audit.models.files import (
 )
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.offload import loading_arguments, place
-from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import (
     absent_components,
     check_pipeline,
     fetch_from_hub,
     own_code,
     read_index,
-    require_text_to_image,
     resolve_model,
 )
 from t2i_audit.models.unused import refuse_unused
 from t2i_audit.models.variants import check_variant, names_in
-from t2i_audit.pipelines.moved_modules import restore_folders
+from t2i_audit.pipelines.text_to_image import require_text_to_image
+from t2i_audit.pipelines.workarounds import limit_tokenizers, moved_modules, quiet_libraries
 from t2i_audit.settings import SAFE, ModelOptions, Placement
 
 if TYPE_CHECKING:
     import torch
 
+    from t2i_audit.models.embedding import AddedEmbedding
+    from t2i_audit.models.lora import AddedLora
 
 DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -81,23 +82,14 @@ def load_model(
     if path is None:
         path = fetch_from_hub(name, options)
         check_pipeline(path, name, trusted=trusted)
-
-    from t2i_audit.models.embedding import add_embeddings
-    from t2i_audit.models.lora import add_loras
-    from t2i_audit.models.scheduler import set_scheduler
-    from t2i_audit.models.tokenizers import limit_tokenizers
-
     pipeline, checkpoint = _read(path, name, chosen_dtype, options, placement, trusted=trusted)
     require_text_to_image(pipeline, name)
     pipeline.set_progress_bar_config(disable=True)
-    if options.scheduler is not None:
-        set_scheduler(pipeline, options.scheduler)
-    # Before the networks are placed: layer by layer, weights may be where nothing can be added.
-    loras, lora_notes = add_loras(pipeline, options.loras())
-    embeddings, embedding_notes = add_embeddings(pipeline, options.embeddings())
+    # Before the networks are placed: with sequential offloading nothing can be added to them.
+    loras, embeddings, notes = _change(pipeline, options)
     with _as_model_error(name), quiet_libraries():
         pipeline = place(pipeline, chosen_device, placement)
-    limit_tokenizers(pipeline)
+    notes += limit_tokenizers(pipeline)
     return LoadedModel(
         name=name,
         source=resolved.source,
@@ -111,8 +103,23 @@ def load_model(
         placement=placement,
         loras=loras,
         embeddings=embeddings,
-        notes=(*lora_notes, *embedding_notes),
+        notes=notes,
     )
+
+
+def _change(
+    pipeline: Any, options: ModelOptions
+) -> tuple[tuple[AddedLora, ...], tuple[AddedEmbedding, ...], tuple[str, ...]]:
+    """Set the scheduler and add LoRAs and embeddings; returns what was added, and notes on it."""
+    from t2i_audit.models.embedding import add_embeddings
+    from t2i_audit.models.lora import add_loras
+    from t2i_audit.models.scheduler import set_scheduler
+
+    if options.scheduler is not None:
+        set_scheduler(pipeline, options.scheduler)
+    loras, lora_notes = add_loras(pipeline, options.loras())
+    embeddings, embedding_notes = add_embeddings(pipeline, options.embeddings())
+    return loras, embeddings, (*lora_notes, *embedding_notes)
 
 
 def _read(
@@ -140,8 +147,8 @@ def _read(
         return pipeline, hash_files(files)
     index, components = read_index(path, name, trusted=trusted)
     check_variant(names_in(path, components), name, options.variant)
-    with _as_model_error(name), quiet_libraries():
-        restore_folders(str(index[key][0]) for key in components)
+    packages = [str(index[key][0]) for key in components]
+    with _as_model_error(name), quiet_libraries(), moved_modules(packages):
         pipeline = DiffusionPipeline.from_pretrained(
             path,
             dtype=dtype,

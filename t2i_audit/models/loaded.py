@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.models.files import Checkpoint
 from t2i_audit.models.resolve import Source
+from t2i_audit.pipelines.adapter import PipelineAdapter, adapt
 from t2i_audit.settings import Placement
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class LoadedModel:
     embeddings: tuple[AddedEmbedding, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences on how it was changed that its results should not be read without."""
+    adapter: PipelineAdapter = field(init=False, repr=False)
+    """What is known of `pipeline`; made anew for every other pipeline, also by `replace`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "adapter", adapt(self.pipeline))
 
     @property
     def dtype_name(self) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.workarounds import quiet_libraries, replaced_method
 from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
@@ -166,11 +166,8 @@ def _fitting_alone(pipeline: Any, path: str, fit: _Fit) -> Iterator[None]:
             raise _fits_nothing(path, type(pipeline).__name__, unused or list(tensors))
         return (kept, *others) if isinstance(read, tuple) else kept
 
-    pipeline.lora_state_dict = fitting
-    try:
+    with replaced_method(pipeline, "lora_state_dict", fitting):
         yield
-    finally:
-        del pipeline.lora_state_dict
 
 
 def _fits_nothing(path: str, kind: str, names: Sequence[str]) -> ModelError:

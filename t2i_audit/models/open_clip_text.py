@@ -11,6 +11,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from t2i_audit.errors import ModelError
 from t2i_audit.io import read_json
 from t2i_audit.models.builtin import JUDGE_CONFIG
+from t2i_audit.pipelines.workarounds import mask_as_long_as
 
 WEIGHTS = "open_clip_model.safetensors"
 TOWER = "text."
@@ -47,16 +48,8 @@ class OpenClipText(PreTrainedModel):
 
     def forward(self, input_ids: torch.Tensor) -> Any:
         """What the tower makes of token ids ``(b, s)``: the pooled output ``(b, d)``."""
-        mask = self.tower.attn_mask
-        if mask is None:
+        with mask_as_long_as(self.tower, input_ids.shape[1]):
             return self.tower(input_ids)
-        # open_clip keeps its causal mask as wide as the context, whatever it is given.
-        length = input_ids.shape[1]
-        try:
-            self.tower.attn_mask = mask[:length, :length]
-            return self.tower(input_ids)
-        finally:
-            self.tower.attn_mask = mask
 
 
 def load_open_clip_text(

@@ -6,7 +6,6 @@ A model is ``builtin:NAME``, a local folder in diffusers' layout, or a hub id ``
 from __future__ import annotations
 
 import difflib
-import inspect
 import json
 import re
 from dataclasses import dataclass
@@ -23,9 +22,9 @@ from t2i_audit.models.builtin import (
     builtin_names,
 )
 from t2i_audit.models.files import WHOLE
-from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.variants import check_variant, names_among
 from t2i_audit.pipelines.moved_modules import is_pipeline_folder
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import ModelOptions
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -41,9 +40,6 @@ CONVERT = (
 
 # Whose classes a pipeline may name without code of its own.
 LIBRARIES = ("diffusers", "transformers")
-
-# What a pipeline's call is given images by; in some that make them from text, too.
-IMAGES = ("image", "control_image")
 
 Source = Literal["builtin", "folder", "file", "hub"]
 
@@ -217,58 +213,6 @@ def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[st
             f"read it and trust it, give --trust-remote-code {name}."
         )
     return index, components
-
-
-def require_text_to_image(pipeline: Any, name: str) -> None:
-    """Refuse a pipeline that makes no image from a prompt alone.
-
-    Raises:
-        ModelError: it takes no prompt, or needs something beside it (named).
-    """
-    kind = type(pipeline).__name__
-    taken = inspect.signature(type(pipeline).__call__).parameters
-    if "prompt" not in taken:
-        raise ModelError(
-            f"{name!r} is a {kind}, which takes no prompt; give a text-to-image model, or a folder "
-            "of the pipeline that joins this one with what encodes the prompt."
-        )
-    made = taken.get("output_type")
-    # Those that make sounds, videos or what another pipeline draws from have another default.
-    frames = taken.get("num_frames")
-    film = frames is not None and frames.default != 1
-    if film or (made is not None and made.default not in (made.empty, "pil")):
-        raise ModelError(f"{name!r} is a {kind}, which makes no image; give a text-to-image model.")
-    # Asked late, because the answer takes most of diffusers' pipelines into memory.
-    if not taken.keys().isdisjoint(IMAGES) and kind in _wanting_images():
-        raise ModelError(
-            f"{name!r} is a {kind}, which needs an image beside the prompt; give the "
-            "text-to-image pipeline of the same checkpoint."
-        )
-    needed = [key for key, each in taken.items() if each.default is each.empty and _is_named(each)]
-    needed = [key for key in needed if key not in ("self", "prompt")]
-    if needed:
-        raise ModelError(
-            f"{name!r} is a {kind}, which needs {' and '.join(needed)} beside the prompt; give a "
-            "text-to-image model, or a folder of the pipeline that joins this one with what makes "
-            "them."
-        )
-
-
-def _is_named(parameter: inspect.Parameter) -> bool:
-    return parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-
-
-def _wanting_images() -> set[str]:
-    from diffusers.pipelines import auto_pipeline
-
-    text, *others = (
-        {
-            kind.__name__
-            for kind in getattr(auto_pipeline, f"AUTO_{task}_PIPELINES_MAPPING").values()
-        }
-        for task in ("TEXT2IMAGE", "IMAGE2IMAGE", "INPAINT")
-    )
-    return set().union(*others) - text
 
 
 def _require_installed(class_name: Any, name: str) -> None:

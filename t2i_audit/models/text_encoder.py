@@ -22,9 +22,9 @@ from t2i_audit.models.load import (
     choose_dtype,
 )
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import CONVERT, NETWORK_CONFIG, WEIGHT_FILES
-from t2i_audit.models.tokenizers import UNLIMITED
+from t2i_audit.pipelines.components import UNLIMITED
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:

@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import check_pipeline, fetch_from_hub, resolve_model
-from t2i_audit.progress import say
+from t2i_audit.pipelines.components import UNLIMITED
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import ModelOptions
-
-# Tokenizers without a limit of their own say so by a number beyond any encoder.
-UNLIMITED = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,33 +25,6 @@ class Tokenizer:
     def length(self, text: str) -> int:
         """Tokens of `text`, those at its ends included."""
         return len(self.tokenizer(text, truncation=False, verbose=False)["input_ids"])
-
-
-def limit_tokenizers(pipeline: Any) -> None:
-    """Give tokenizers of `pipeline` that state no limit the number of their encoders' positions.
-
-    A ``tokenizer_config.json`` without ``model_max_length`` leaves a number to which no text can be
-    padded. It is said on the screen.
-    """
-    components = pipeline.components
-    for name, encoder in components.items():
-        tokenizer = components.get(name.replace("text_encoder", "tokenizer"))
-        stated = getattr(tokenizer, "model_max_length", None)
-        if "text_encoder" not in name or encoder is None or stated is None or stated < UNLIMITED:
-            continue
-        config = encoder.config.get_text_config()
-        positions = getattr(config, "max_position_embeddings", None)
-        if positions is None:
-            continue
-        assert tokenizer is not None
-        tokenizer.model_max_length = int(positions)
-        say(
-            f"the tokenizer of {name} states no model_max_length; the {positions} positions of "
-            f"{name} are taken"
-        )
-        # Some pipelines keep the limit of their first tokenizer when they are made.
-        if getattr(pipeline, "tokenizer_max_length", 0) >= UNLIMITED:
-            pipeline.tokenizer_max_length = int(positions)
 
 
 def load_tokenizers(name: str) -> dict[str, Tokenizer]:

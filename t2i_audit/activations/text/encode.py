@@ -21,8 +21,7 @@ from t2i_audit.activations.text.positions import (
 from t2i_audit.activations.text.tokenizing import TextTokens, tokenize
 from t2i_audit.activations.text.windows import Cut, cut_off
 from t2i_audit.errors import ModelError
-from t2i_audit.pipelines.prompt_encoding import prompt_encoding
-from t2i_audit.pipelines.text_encoders import TextEncoder, text_encoders
+from t2i_audit.pipelines.text_encoders import TextEncoder
 
 if TYPE_CHECKING:
     import torch
@@ -97,8 +96,7 @@ def encode_suite(
     Raises:
         ModelError: the pipeline's encoders cannot be hooked, or their states cannot be told apart.
     """
-    pipeline = loaded.pipeline
-    encoders = text_encoders(pipeline)
+    encoders = loaded.adapter.text_encoders
     slots = tuple(dict.fromkeys(part.slot for p in prompts for part in p.constituents))
     writer = FeatureWriter("text_encoder", len(prompts), folder=folder)
     found: dict[str, dict[int, PromptTokens]] = {encoder.name: {} for encoder in encoders}
@@ -109,7 +107,7 @@ def encode_suite(
     words = {encoder.name: _tokenized(encoder, list(rows_of)) for encoder in encoders}
     texts = _by_length(list(rows_of), words)
     cut: Cut = {encoder.name: {} for encoder in encoders}
-    with prompt_encoding(pipeline) as encode:
+    with loaded.adapter.encoding() as encode:
         exact = cuttable(encoders, lambda: encode(texts[:TRIED]))
         for start in range(0, len(texts), batch_size):
             batch = texts[start : start + batch_size]
