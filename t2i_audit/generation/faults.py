@@ -7,10 +7,11 @@ from types import TracebackType
 
 from t2i_audit.errors import AuditError, ModelError
 from t2i_audit.models.out_of_memory import is_out_of_memory
+from t2i_audit.pipelines import workarounds
 
 PACKAGE = Path(__file__).parents[1]
 # The functions of this package that a pipeline calls while it runs.
-HOOKED = (PACKAGE / "activations", PACKAGE / "pipelines" / "workarounds.py")
+HOOKED = (PACKAGE / "activations", Path(workarounds.__file__))
 # These raise on behalf of whoever called them.
 SERVANTS = ("torch", "numpy")
 LONGEST_REASON = 300  # characters; some libraries quote whole configurations
