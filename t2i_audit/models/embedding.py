@@ -11,6 +11,7 @@ from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
 from t2i_audit.pipelines.components import encoder_tokenizers
 from t2i_audit.pipelines.workarounds import quiet_libraries
+from t2i_audit.printable import first_line
 from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
@@ -102,8 +103,7 @@ def _add(pipeline: Any, path: str, given: str | None) -> tuple[str, list[str]]:
                 )
         # What does not fit surfaces as nearly any type.
         except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise ModelError(f"--embedding {path} cannot be added: {reason[0]}") from error
+            raise ModelError(f"--embedding {path} cannot be added: {first_line(error)}") from error
         if not _says(tokenizer, token, f"a {token}"):
             raise ModelError(
                 f"--embedding {path}: tokenizer{number} does not find the token {token!r} in a "
@@ -121,8 +121,7 @@ def _read(path: str) -> dict[str, torch.Tensor]:
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"--embedding {path} cannot be read: {reason[0]}") from error
+        raise ModelError(f"--embedding {path} cannot be read: {first_line(error)}") from error
     if len(tensors) != 1 and not set(tensors) <= {*ENCODERS, T5}:
         names = sorted(tensors)
         listed = " and ".join(names) if len(names) == 2 else ", ".join(names[:3])

@@ -164,14 +164,27 @@ def hash_of(hashes: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def weights_of(checkpoint: Checkpoint) -> dict[str, str]:
-    """The hashes of the safetensors files alone, by component and name."""
-    return {
+def weights_sha256(checkpoint: Checkpoint, path: Path) -> str:
+    """One SHA-256 over the safetensors files that were loaded of the checkpoint in `path`.
+
+    Of a folder it covers the files' names within it and their contents. Of a single file it is the
+    file's own, joined with those of the folders that the file's missing components came from.
+    """
+    weights = {
         f"{group}/{name}": digest
         for group, members in checkpoint.items()
         for name, digest in members.items()
         if name.endswith(SAFE)
     }
+    if path.is_dir():
+        return hash_of(weights)
+    own = weights.pop(f"{WHOLE}/{path.name}")
+    folders: dict[str, dict[str, str]] = {}
+    for key, digest in weights.items():
+        folder, name = key.split("/", 1)
+        folders.setdefault(folder, {})[name] = digest
+    parts = [f"{folder} {hash_of(hashes)}" for folder, hashes in folders.items()]
+    return hashlib.sha256("\n".join([own, *parts]).encode()).hexdigest() if parts else own
 
 
 def _is_weights(name: str) -> bool:

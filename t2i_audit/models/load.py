@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.io import sha256_of
-from t2i_audit.models.builtin import PIPELINE_INDEX
+from t2i_audit.models.devices import DeviceName, DtypeName, choose_device, choose_dtype
 from t2i_audit.models.files import (
     WHOLE,
     Checkpoint,
     hash_files,
-    hash_of,
     pipeline_files,
-    weight_files,
-    weights_of,
+    weights_sha256,
 )
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.offload import loading_arguments, place
@@ -34,16 +30,14 @@ from t2i_audit.models.unused import refuse_unused
 from t2i_audit.models.variants import check_variant, names_in
 from t2i_audit.pipelines.text_to_image import require_text_to_image
 from t2i_audit.pipelines.workarounds import limit_tokenizers, moved_modules, quiet_libraries
-from t2i_audit.settings import SAFE, ModelOptions, Placement
+from t2i_audit.printable import first_line
+from t2i_audit.settings import ModelOptions, Placement
 
 if TYPE_CHECKING:
     import torch
 
     from t2i_audit.models.embedding import AddedEmbedding
     from t2i_audit.models.lora import AddedLora
-
-DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def load_model(
@@ -98,7 +92,7 @@ def load_model(
         dtype=chosen_dtype,
         device=chosen_device,
         checkpoint=checkpoint,
-        weights_sha256=_weights_sha256(checkpoint, path),
+        weights_sha256=weights_sha256(checkpoint, path),
         commit=path.name if path.parent.name == "snapshots" else None,
         placement=placement,
         loras=loras,
@@ -166,93 +160,10 @@ def _read(
 
 @contextmanager
 def _as_model_error(name: str) -> Iterator[None]:
-    """Have what the libraries raise, of nearly any type for damaged files, name the model."""
+    """Turn what the libraries raise, for damaged files nearly any type, into a `ModelError`."""
     try:
         yield
     except ModelError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise ModelError(
-            f"{name!r} does not load: {reason[0] if reason else type(error).__name__}"
-        ) from error
-
-
-def _weights_sha256(checkpoint: Checkpoint, path: Path) -> str:
-    """As `hash_weights`, of what was read; of a single file with what comes from other folders."""
-    weights = weights_of(checkpoint)
-    if path.is_dir():
-        return hash_of(weights)
-    own = weights.pop(f"{WHOLE}/{path.name}")
-    folders: dict[str, dict[str, str]] = {}
-    for key, digest in weights.items():
-        folder, name = key.split("/", 1)
-        folders.setdefault(folder, {})[name] = digest
-    parts = [f"{folder} {hash_of(hashes)}" for folder, hashes in folders.items()]
-    return hashlib.sha256("\n".join([own, *parts]).encode()).hexdigest() if parts else own
-
-
-def hash_weights(path: Path) -> str:
-    """SHA-256 over the weights that are loaded of the checkpoint in `path`, sorted by name.
-
-    It is the one of their names and contents in a folder, and of a single file its own.
-    """
-    if path.is_file():
-        return sha256_of(path)
-    groups = [path]
-    if (path / PIPELINE_INDEX).is_file():
-        groups = [folder for folder in path.iterdir() if folder.is_dir()]
-    files = {
-        file.relative_to(path).as_posix(): file
-        for folder in groups
-        for file in weight_files(folder)
-        if file.suffix == SAFE
-    }
-    return hash_of(hash_files({WHOLE: files})[WHOLE])
-
-
-def choose_device(name: DeviceName) -> torch.device:
-    """The device that `name` stands for; `ModelError` if this machine has none such."""
-    import torch
-
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return _own_device(next(device for device, available in there.items() if available))
-    if not there.get(name, False):
-        usable = ", ".join(device for device, available in there.items() if available)
-        raise ModelError(f"This machine has no device {name!r}; it has {usable}.")
-    return _own_device(name)
-
-
-def _own_device(kind: str) -> torch.device:
-    """The device of `kind` that is this process's own, by its number where there are several.
-
-    Bare, networks that leave it while idle would come back to the first.
-    """
-    import torch
-
-    return torch.device(kind, torch.cuda.current_device()) if kind == "cuda" else torch.device(kind)
-
-
-def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:
-    """The number format that `name` stands for on `device`; `ModelError` if there is none such."""
-    import torch
-
-    if name == "auto":
-        if device.type == "cpu":
-            return torch.float32
-        if device.type == "cuda" and torch.cuda.is_bf16_supported():
-            return torch.bfloat16
-        return torch.float16
-    named = {
-        "float32": torch.float32,
-        "float16": torch.float16,
-        "bfloat16": torch.bfloat16,
-    }
-    if name not in named:
-        raise ModelError(f"The dtype should be auto, {', '.join(named)}; got {name!r}.")
-    return named[name]
+        raise ModelError(f"{name!r} does not load: {first_line(error)}") from error

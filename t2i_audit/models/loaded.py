@@ -34,7 +34,7 @@ class LoadedModel:
     checkpoint: Checkpoint
     """Every file that was loaded."""
     weights_sha256: str
-    """See `hash_weights`."""
+    """See `t2i_audit.models.files.weights_sha256`."""
     commit: str | None = None
     """Of a hub id, the commit that was loaded."""
     placement: Placement = field(default_factory=Placement)

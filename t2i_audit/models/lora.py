@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
 from t2i_audit.pipelines.workarounds import quiet_libraries, replaced_method
+from t2i_audit.printable import first_line
 from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
@@ -105,8 +106,7 @@ def _add(pipeline: Any, path: str, weight: float) -> _Fit:
         # Of a file in which they find none of the names they know they say so in many ways.
         if not fit.used:
             raise _fits_nothing(path, kind, names) from error
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"--lora {path} cannot be added: {reason[0]}") from error
+        raise ModelError(f"--lora {path} cannot be added: {first_line(error)}") from error
     fit.unused += tuple(name for name in names if LEFT_OUT in name)
     layers = _changed_layers(pipeline)
     before = {name: _fingerprint(layer) for name, layer in layers.items()}
@@ -136,8 +136,7 @@ def _tensor_names(path: str) -> list[str]:
         with safe_open(path, framework="pt") as file:
             return sorted(file.keys())
     except (OSError, SafetensorError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"--lora {path} cannot be read: {reason[0]}") from error
+        raise ModelError(f"--lora {path} cannot be read: {first_line(error)}") from error
 
 
 @contextmanager

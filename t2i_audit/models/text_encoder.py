@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.models.builtin import JUDGE_CONFIG, PIPELINE_INDEX
+from t2i_audit.models.devices import DeviceName, DtypeName, choose_device, choose_dtype
 from t2i_audit.models.files import (
     NETWORK_SETTINGS,
     component_files,
@@ -15,16 +16,11 @@ from t2i_audit.models.files import (
     hash_of,
     settings_files,
 )
-from t2i_audit.models.load import (
-    DeviceName,
-    DtypeName,
-    choose_device,
-    choose_dtype,
-)
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.resolve import CONVERT, NETWORK_CONFIG, WEIGHT_FILES
 from t2i_audit.pipelines.components import UNLIMITED
 from t2i_audit.pipelines.workarounds import quiet_libraries
+from t2i_audit.printable import first_line
 from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
@@ -127,8 +123,7 @@ def load_text_encoder(
         raise
     # Damaged files surface as nearly any type, from three libraries.
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"--text-encoder {name} does not load: {reason[0]}") from error
+        raise ModelError(f"--text-encoder {name} does not load: {first_line(error)}") from error
     of_words = () if folder is None else settings_files(folder, words)
     others = {*of_model, *NETWORK_SETTINGS}  # where the two share a folder
     tokenizer_files = {file.name: file for file in of_words if file.name not in others}

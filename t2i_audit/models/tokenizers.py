@@ -9,6 +9,7 @@ from t2i_audit.errors import ModelError
 from t2i_audit.models.resolve import check_pipeline, fetch_from_hub, resolve_model
 from t2i_audit.pipelines.components import UNLIMITED
 from t2i_audit.pipelines.workarounds import quiet_libraries
+from t2i_audit.printable import first_line
 from t2i_audit.settings import ModelOptions
 
 
@@ -48,8 +49,9 @@ def load_tokenizers(name: str) -> dict[str, Tokenizer]:
                 )
         # Damaged files surface as nearly any type.
         except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise ModelError(f"{name!r}: {folder.name} does not load: {reason[0]}") from error
+            raise ModelError(
+                f"{name!r}: {folder.name} does not load: {first_line(error)}"
+            ) from error
         limit = tokenizer.model_max_length
         found[folder.name] = Tokenizer(
             folder.name, int(limit) if limit < UNLIMITED else None, tokenizer

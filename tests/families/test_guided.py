@@ -13,7 +13,8 @@ from diffusers import WuerstchenCombinedPipeline
 from t2i_audit.activations.denoiser import GRID_SIDE, denoiser_blocks
 from t2i_audit.activations.features import FeaturePart
 from t2i_audit.activations.sequences import sequences_in
-from t2i_audit.activations.text.encode import POOLED, encode_suite
+from t2i_audit.activations.text.encode import encode_suite
+from t2i_audit.activations.text.encoded_rows import POOLED
 from t2i_audit.cli.main import main
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, sampling_defaults

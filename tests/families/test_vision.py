@@ -199,7 +199,7 @@ def test_a_pipeline_of_films_is_refused() -> None:
     from diffusers import Kandinsky6TI2VAPipeline
 
     pipeline = object.__new__(Kandinsky6TI2VAPipeline)
-    with pytest.raises(ModelError, match="Kandinsky6TI2VAPipeline, which makes no picture"):
+    with pytest.raises(ModelError, match="Kandinsky6TI2VAPipeline, which makes no image"):
         require_text_to_image(pipeline, "k6")
 
 
