@@ -124,14 +124,14 @@ def _require_checkpoint_of_run(
 def _unsaid_notes(
     settings: AuditSettings | ProbeSettings, loaded: LoadedModel, suite: Suite
 ) -> list[str]:
-    """A sentence for each textual inversion that no prompt says."""
-    from t2i_audit.models.embedding import unsaid_notes
+    """A sentence for each textual inversion whose token no prompt contains."""
+    from t2i_audit.models.embedding import unused_notes
 
     texts = [prompt.text for prompt in suite.prompts]
     if isinstance(settings, AuditSettings) and settings.image_options.negative_prompt:
         texts.append(settings.image_options.negative_prompt)
     paths = (path for path, _ in settings.model_options.embeddings())
-    return unsaid_notes(loaded.pipeline, zip(paths, loaded.embeddings, strict=True), texts)
+    return unused_notes(loaded.pipeline, zip(paths, loaded.embeddings, strict=True), texts)
 
 
 def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:

@@ -1,4 +1,4 @@
-"""The control of each station: the same architecture with weights that learned nothing."""
+"""The control with random weights: the same architecture, untrained."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.pipelines.adapter import PipelineAdapter
 
-STANDARD_DEVIATION = 0.02  # as the transformers' own initialisation
+STANDARD_DEVIATION = 0.02  # as transformers initialises most models
 
 
 @contextmanager
 def random_text_encoders(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
-    """`loaded` with every text encoder initialised afresh from its configuration.
+    """`loaded` with every text encoder initialised at random from its configuration.
 
-    The architecture's own initialisation is used, so a probe of it reads what architecture
-    and tokenizer give away by themselves. Everything but the encoders is shared with `loaded`,
-    whose own wait on the host while the block runs; the global random state is left untouched.
+    The architecture's own initialisation is used, so that a probe decodes what architecture and
+    tokenizer alone provide. Everything else is shared with `loaded`. While the block runs, its
+    trained encoders are on the host; the global random state is not changed.
     """
     import torch
 
@@ -44,9 +44,9 @@ def random_text_encoders(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedMo
 
 @contextmanager
 def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
-    """`loaded` with its denoiser initialised afresh from its configuration, the rest shared.
+    """`loaded` with its denoiser initialised at random from its configuration, the rest shared.
 
-    The trained denoiser waits on the host while the block runs.
+    While the block runs, the trained denoiser is on the host.
     """
     import torch
 
@@ -69,7 +69,7 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
 def _standing_in(
     loaded: LoadedModel, fresh: Mapping[str, nn.Module], what: str
 ) -> Iterator[LoadedModel]:
-    """`loaded` with the networks `fresh` for those of the same names, in their places."""
+    """`loaded` with the networks `fresh` in place of those of the same names."""
     own, pipeline = loaded.pipeline, _with_components(loaded.adapter, fresh)
     take_turns(own, pipeline, fresh, loaded.device)
     try:
@@ -94,7 +94,7 @@ def _with_components(adapter: PipelineAdapter, fresh: Mapping[str, Any]) -> Any:
 
 
 def _fill_uninitialised(model: nn.Module) -> None:
-    """Draw what a class leaves to its checkpoint: padding tokens of some, all of ChatGLM."""
+    """Draw weights that a class leaves uninitialised: padding tokens of some, all of ChatGLM."""
     import torch
 
     for name, parameter in model.named_parameters():
@@ -107,9 +107,9 @@ def _fill_uninitialised(model: nn.Module) -> None:
 
 
 def _open_gates(model: nn.Module) -> None:
-    """Draw the matrices that a class begins with at zero.
+    """Draw the matrices that a class initialises with zeros.
 
-    Gates of Kandinsky 5, say, behind which no block would change what it is given.
+    Behind the gates of Kandinsky 5, for example, no block would change its input otherwise.
     """
     import torch
 

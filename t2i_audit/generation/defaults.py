@@ -1,4 +1,4 @@
-"""Steps and guidance that a checkpoint is sampled with, and where they come from."""
+"""The steps and guidance of a checkpoint, and where they come from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FROM_FILE = f"the checkpoint's {DEFAULTS_FILE}"
 
 @dataclass(frozen=True)
 class SamplingDefaults:
-    """What a checkpoint is sampled with unless the user says otherwise."""
+    """Steps and guidance of a checkpoint unless the user gives others."""
 
     steps: int
     guidance_scale: float | None
@@ -30,10 +30,10 @@ class SamplingDefaults:
     """Where the steps come from, as part of a sentence."""
     guidance_from: str = ""
     note: str = ""
-    """What a reader must know beside that; empty if there is nothing."""
+    """A sentence for the reader of the results; empty if there is none."""
 
     def given(self, steps: int | None, guidance_scale: float | None) -> SamplingDefaults:
-        """With what the user gave in place of the defaults."""
+        """The same with the values that the user gave in place of the defaults."""
         chosen = self
         if steps is not None:
             chosen = replace(chosen, steps=steps, steps_from=STEPS_OPTION)
@@ -43,7 +43,7 @@ class SamplingDefaults:
 
     @property
     def is_given(self) -> bool:
-        """Whether the user or the checkpoint's own file settled both."""
+        """Whether both come from the user or the checkpoint's own file."""
         sources = {self.steps_from}
         if self.guidance_scale is not None:
             sources.add(self.guidance_from)
@@ -60,12 +60,12 @@ class SamplingDefaults:
 def sampling_defaults(loaded: LoadedModel, loras: Sequence[str] = ()) -> SamplingDefaults:
     """Steps and guidance of a checkpoint.
 
-    The first of these that has them: the checkpoint's ``t2i_audit.json``, what it is
-    recognised by as distilled (see `distilled`), its pipeline's call.
+    They come from the first of these that states them: the checkpoint's ``t2i_audit.json``, the
+    kind of distillation (see `distilled`), the defaults of its pipeline's call.
 
     Args:
         loaded: the checkpoint.
-        loras: the files of the LoRAs that are added to it.
+        loras: paths of the LoRAs that were added to it.
 
     Raises:
         ModelError: the file cannot be read, or the pipeline has no default number of steps.
@@ -96,7 +96,7 @@ def sampling_defaults(loaded: LoadedModel, loras: Sequence[str] = ()) -> Samplin
 
 
 def _saved(loaded: LoadedModel) -> dict[str, Any]:
-    """The defaults in the checkpoint's ``t2i_audit.json``."""
+    """The values in the checkpoint's ``t2i_audit.json``."""
     path = loaded.path / DEFAULTS_FILE
     if not path.is_file():
         return {}

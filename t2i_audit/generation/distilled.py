@@ -26,14 +26,14 @@ CACHED = re.compile(r"models--[^/]+?--([^/]+)")  # a repository in the hub's cac
 COMPONENTS = ("unet", "transformer", "prior", "prior_prior")
 STEPS_IN_NAME = re.compile(r"(?<!\d)(\d{1,2})[-_ ]?steps?(?![a-z])")
 MOST_IN_NAME = 16  # steps; more are of something else, as of training
-# Anywhere in a name; the others only as a word of their own.
+# These are recognised anywhere in a name, those in `WORD` only as a whole word.
 LOUD = re.compile(r"turbo|schnell|lightning")
 WORD = re.compile(r"(?<![a-z])(lcm|tcd|pcm|dmd2?|hyper|flash)(?![a-z])")
 GUIDED = re.compile(r"(?<![a-z])cfg(?![a-z])")  # distilled in steps only
-# These are words of a LoRA's style as well, unless there is a number of steps beside them.
+# These describe a LoRA's style as well, unless the name states a number of steps.
 STYLES = ("lightning", "hyper", "flash")
-FEW = 8  # steps; a class with such a default is of distilled checkpoints only
-# Of turbo checkpoints by the beginning of the pipeline's class; of any other kind it is 4.
+FEW = 8  # steps; a pipeline class with such a default is for distilled checkpoints only
+# Steps of turbo checkpoints, by the beginning of the pipeline's class; other classes have 4.
 TURBO_STEPS = {
     "StableDiffusion3": 4, "StableDiffusion": 1, "ZImage": 9, "Flux": 8, "Krea2": 8,
     "ErnieImage": 8, "QwenImage": 8,
@@ -44,26 +44,26 @@ TRAILING = "trailing"
 
 @dataclass(frozen=True)
 class Distilled:
-    """What a distilled checkpoint is sampled with."""
+    """How a distilled checkpoint is sampled."""
 
     steps: int
     guidance_scale: float | None
-    """None leaves it to the pipeline: it is an input of the denoiser."""
+    """None keeps the pipeline's default, because guidance is an input of the denoiser."""
     recognised_by: str
     """What it was recognised by, as part of a sentence."""
     note: str = ""
-    """What speaks against it all the same."""
+    """What contradicts it; empty if nothing does."""
 
 
 def distilled(
     loaded: LoadedModel, loras: Sequence[str], *, class_steps: int | None
 ) -> Distilled | None:
-    """What `loaded` is sampled with if it is distilled; None if nothing says so.
+    """How `loaded` is sampled if it is distilled; None if nothing indicates that.
 
     Args:
         loaded: the checkpoint, with its scheduler set and its LoRAs added.
-        loras: the files of those.
-        class_steps: the steps that the pipeline's class defaults to.
+        loras: paths of the LoRAs.
+        class_steps: the default steps of the pipeline's class.
     """
     adapter = loaded.adapter
     found = _kind(loaded, loras)
@@ -106,7 +106,7 @@ def _kind(loaded: LoadedModel, loras: Sequence[str]) -> tuple[str, str, str] | N
 
 
 def _own_names(loaded: LoadedModel) -> list[str]:
-    """What the checkpoint is called, and what its files say that it was made from."""
+    """The checkpoint's name, and the names of what it was made from by its own files."""
     path = loaded.path
     names = [*_names(loaded.name)[:1], *_names(str(path.resolve()))[:1]]
     if path.is_dir():
@@ -115,14 +115,14 @@ def _own_names(loaded: LoadedModel) -> list[str]:
             try:
                 origin = json.loads((path / file).read_text(encoding="utf-8")).get(ORIGIN)
             except (OSError, ValueError, AttributeError):
-                continue  # those that matter were read when the checkpoint was loaded
+                continue  # files that are needed were read when the checkpoint was loaded
             if isinstance(origin, str):
                 names += _names(origin)[:1]
     return list(dict.fromkeys(names))
 
 
 def _names(path: str) -> list[str]:
-    """The last part of a path or hub id that is a name, and the one before."""
+    """The last part of a path or hub id that is a name, and the part before it."""
     cached = CACHED.search(path)
     if cached:
         return [cached[1]]
@@ -142,7 +142,7 @@ def _steps_in(name: str) -> int | None:
 
 
 def _plain(name: str) -> str:
-    """`name` in small letters, its words in CamelCase apart."""
+    """`name` in small letters, with hyphens between words in CamelCase."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 

@@ -1,4 +1,4 @@
-"""Noise that belongs to a (prompt, seed index) and to nothing else."""
+"""Noise that depends on a prompt and a seed index and on nothing else."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 def generator_for(base_seed: int, prompt_id: str, seed_index: int) -> torch.Generator:
     """The source of all randomness of one image.
 
-    On the CPU whatever the device, so that every device starts from the same noise.
+    It is on the CPU whatever the device, so that every device starts from the same noise.
     """
     import torch
 
     digest = hashlib.sha256(f"{base_seed}/{prompt_id}/{seed_index}".encode()).digest()
-    # 63 bits: torch takes no larger seed on every platform.
+    # 63 bits are the most that torch accepts on every platform.
     return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 

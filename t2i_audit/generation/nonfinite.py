@@ -1,4 +1,4 @@
-"""Which part of a checkpoint makes numbers that are not finite, and what a user can do about it."""
+"""Which component of a checkpoint produces NaN or infinity, and what a user can do about it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from t2i_audit.models.loaded import LoadedModel
 
-# Numbers that are too large for float16 are not for these, as its exponent has fewer bits.
+# Number formats for values that overflow another one.
 WIDER = {"float16": "bfloat16 or float32", "bfloat16": "float32"}
 
 
@@ -25,7 +25,7 @@ def damaged_component(pipeline: Any) -> str | None:
 
     for name, network in _networks(pipeline):
         for weights in network.parameters():
-            # Layers that left the device for the time being have no values there.
+            # Layers that are offloaded at the moment have no values here.
             if weights.device.type == "meta" or not weights.is_floating_point():
                 continue
             if not bool(torch.isfinite(weights).all()):
@@ -35,9 +35,9 @@ def damaged_component(pipeline: Any) -> str | None:
 
 @contextmanager
 def watching_for_nan(pipeline: Any) -> Iterator[list[str]]:
-    """Yields a list that holds, once a network makes NaN of finite numbers, that component's name.
+    """Yields a list; the first component that turns finite numbers into NaN is put into it by name.
 
-    Infinite numbers inside a network are no fault: some clamp them before they go on.
+    Infinity inside a network is no fault: some networks clamp it before they go on.
     """
     found: list[str] = []
     with ExitStack() as stack:
@@ -57,7 +57,7 @@ def not_finite_error(
     Args:
         loaded: the checkpoint whose images are not finite.
         damaged: the component whose weights are not finite, if there is one.
-        overflowing: the component that makes NaN of finite numbers, if it is known.
+        overflowing: the component that turns finite numbers into NaN, if it is known.
     """
     if damaged is not None:
         return ModelError(
@@ -83,7 +83,7 @@ def states_error(loaded: LoadedModel, encoder: str) -> ModelError:
 
 
 def advice(dtype: str) -> str:
-    """What a user can do about a checkpoint that makes NaN in the number format `dtype`."""
+    """What a user can do about a checkpoint that produces NaN in the number format `dtype`."""
     if dtype in WIDER:
         return f"its numbers are too large for {dtype}, so give --dtype {WIDER[dtype]}"
     return "the checkpoint is damaged or its parts do not fit each other, so fetch or save it again"
@@ -93,7 +93,7 @@ def _noting(name: str, found: list[str]) -> Any:
     def note(_: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
         if not found and _has_nan(output):
             given = [*args, *kwargs.values()]
-            # What comes from outside of the networks, as from the scheduler, is nobody's of them.
+            # NaN in the input comes from outside, e.g. from the scheduler, so no network is named.
             found.append("" if _has_nan(given) else name)
 
     return note

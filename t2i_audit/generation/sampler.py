@@ -31,9 +31,9 @@ class Sampled:
     images: np.ndarray
     """``(b, h, w, 3)`` uint8; black where not `finite`."""
     finite: np.ndarray
-    """``(b,)`` bool: False where the pipeline made NaN or infinite pixels."""
+    """``(b,)`` bool: False where pixels are NaN or infinite."""
     blocked: np.ndarray
-    """``(b,)`` bool: True where the pipeline's own safety checker blacked the image out."""
+    """``(b,)`` bool: True where the pipeline's safety checker blacked the image out."""
 
 
 def sample_batch(

@@ -26,10 +26,11 @@ from t2i_audit.models.resolve import (
     read_index,
     resolve_model,
 )
+from t2i_audit.models.tokenizers import limit_tokenizers
 from t2i_audit.models.unused import refuse_unused
 from t2i_audit.models.variants import check_variant, names_in
 from t2i_audit.pipelines.text_to_image import require_text_to_image
-from t2i_audit.pipelines.workarounds import limit_tokenizers, moved_modules, quiet_libraries
+from t2i_audit.pipelines.workarounds import moved_modules, quiet_libraries
 from t2i_audit.printable import first_line
 from t2i_audit.settings import ModelOptions, Placement
 
@@ -51,20 +52,20 @@ def load_model(
 ) -> LoadedModel:
     """Load the pipeline `name`; see `resolve_model` for what a name may be.
 
-    Only safetensors weights are read, whatever else lies in the folder.
+    Only safetensors weights are read, whatever other files the folder holds.
 
     Args:
         name: ``builtin:NAME``, a local folder, or a hub id.
-        dtype: of all networks; ``auto`` is float32 on a CPU, else bfloat16 where the device has
+        dtype: of all networks; ``auto`` is float32 on a CPU, else bfloat16 if the device supports
             it, else float16.
         device: ``auto`` takes CUDA, then MPS, then the CPU.
-        builtin: folder of the shipped checkpoints, if not the package's own.
-        placement: where its parts lie and what saves memory; all on the device, as long as they
-            fit there, if None.
+        builtin: folder of the shipped checkpoints; the package's if None.
+        placement: on which device its networks are, and what saves memory; if None, all are on
+            the device as long as they fit.
         options: how it is fetched and changed.
 
     Raises:
-        ModelError: it cannot be found, is incomplete, does not load, or the device is not there.
+        ModelError: it cannot be found, is incomplete or does not load, or there is no such device.
     """
     trusted = options.trust_remote_code == name
     resolved = resolve_model(name, builtin=builtin, trusted=trusted, single=True)
@@ -125,7 +126,7 @@ def _read(
     *,
     trusted: bool,
 ) -> tuple[Any, Checkpoint]:
-    """The pipeline in `path` as it was saved, and the hashes of what was read of it."""
+    """The pipeline in `path` as it was saved, and the hashes of the files that were read."""
     from diffusers import DiffusionPipeline
 
     from t2i_audit.models.single_file import load_single_file

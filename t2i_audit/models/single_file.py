@@ -1,6 +1,6 @@
 """Checkpoints in one file, with the configuration of a folder of the same architecture.
 
-Some files hold a whole pipeline, others the denoiser alone, as those of FLUX.1: what the file lacks
+Some files hold a whole pipeline, others only the denoiser, as those of FLUX.1. What the file lacks
 is read from the folder.
 """
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     import torch
 
 DENOISERS = ("unet", "transformer")
-# Diffusers itself leaves these out of what it reads from one file.
+# Diffusers does not read these from a single file.
 LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")
 
 
 def load_single_file(
     path: Path, options: ModelOptions, dtype: torch.dtype
 ) -> tuple[Any, tuple[str, ...]]:
-    """The pipeline of the class that ``options.config`` names, with the weights in `path`.
+    """Load the pipeline of the class that ``options.config`` names, with the weights in `path`.
 
     Returns:
         The pipeline, and the components that `path` lacks, whose weights come from that folder.
@@ -106,7 +106,7 @@ def _lacking(
 
 
 def _holds(keys: Set[str], part: Any) -> bool:
-    """Whether a file with tensors named `keys` holds a component of the class `part`."""
+    """Whether a file with tensors named `keys` holds a component of class `part`."""
     from diffusers.loaders.single_file_utils import (
         LDM_VAE_KEYS,
         is_clip_model_in_single_file,

@@ -1,9 +1,12 @@
-"""Every change to a library's own state, in one place; each is undone when its block ends.
+"""Every change to the state of a library, in one place.
 
-Nothing else in this package assigns to a module, a class or an internal attribute of diffusers,
-transformers, open_clip, peft or torch. What is process-wide is shared between threads: the first
-one that enters changes it, and the last one that leaves restores it, because a judge works in
-another thread while images are made.
+Nothing else in this package assigns to a module, a class or a method of diffusers, transformers,
+open_clip, peft or torch. Each change is a context manager that undoes it when its block ends. What
+is process-wide is shared between threads, because a judge works in another thread while images are
+made: the first thread that enters changes it, and the last one that leaves restores it.
+
+The exception is `keep_all_tokens`, whose change stays: it is made to a tokenizer that was loaded for
+one judge and that nothing else shares.
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.pipelines.components import UNLIMITED, encoder_tokenizers
 from t2i_audit.pipelines.moved_modules import moved_folder
 
 if TYPE_CHECKING:
@@ -253,35 +255,6 @@ def mask_as_long_as(tower: Any, length: int) -> Iterator[None]:
         tower.attn_mask = mask
 
 
-def limit_tokenizers(pipeline: Any) -> tuple[str, ...]:
-    """Set the limit of tokenizers that state none to their encoders' number of positions.
-
-    A ``tokenizer_config.json`` without ``model_max_length`` leaves a number to which no text can be
-    padded. This changes the loaded checkpoint's own tokenizers, which no other checkpoint shares,
-    and so for good.
-
-    Returns:
-        A sentence for each tokenizer that was changed.
-    """
-    notes = []
-    for name, encoder, tokenizer in encoder_tokenizers(pipeline):
-        stated = getattr(tokenizer, "model_max_length", None)
-        if stated is None or stated < UNLIMITED:
-            continue
-        positions = getattr(encoder.config.get_text_config(), "max_position_embeddings", None)
-        if positions is None:
-            continue
-        tokenizer.model_max_length = int(positions)
-        notes.append(
-            f"The tokenizer of {name} states no model_max_length; the {positions} positions of "
-            f"{name} are taken as its limit."
-        )
-        # Some pipelines keep the limit of their first tokenizer when they are made.
-        if getattr(pipeline, "tokenizer_max_length", 0) >= UNLIMITED:
-            pipeline.tokenizer_max_length = int(positions)
-    return tuple(notes)
-
-
 def _repeat_time(
     _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
@@ -294,3 +267,13 @@ def _repeat_time(
     if len(time) in (1, len(rows)) or not bool((time == time[0]).all()):
         return None
     return args, {**kwargs, TIME: time[:1].expand(len(rows))}
+
+
+def keep_all_tokens(tokenizer: Any) -> None:
+    """Have an open_clip tokenizer keep the first tokens of a text that is too long.
+
+    A model may be trained on texts from which tokens are dropped at random; judging must read the
+    same tokens each time.
+    """
+    if getattr(tokenizer, "reduction_fn", None) is not None:
+        tokenizer.reduction_fn = None

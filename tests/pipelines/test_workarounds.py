@@ -8,7 +8,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,10 +25,10 @@ from t2i_audit.generation import cut_batches, sample_batch
 from t2i_audit.generation.faults import PipelineFault
 from t2i_audit.models import load_model
 from t2i_audit.models.loaded import LoadedModel
+from t2i_audit.models.tokenizers import limit_tokenizers
 from t2i_audit.pipelines import workarounds
 from t2i_audit.pipelines.workarounds import (
     guided_by,
-    limit_tokenizers,
     mask_as_long_as,
     moved_modules,
     one_text_per_image,
@@ -266,10 +265,9 @@ def test_a_failing_pipeline_is_left_as_it_was(
 def test_only_a_tokenizer_without_a_limit_gets_its_encoders(tiny: LoadedModel) -> None:
     assert limit_tokenizers(tiny.pipeline) == ()
 
-    model = replace(tiny)
     tokenizer, encoder = clip_tokenizer(length=int(1e30)), tiny.pipeline.text_encoder
     parts = {**tiny.pipeline.components, "tokenizer": tokenizer}
-    pipeline = type(model.pipeline)(**parts, requires_safety_checker=False)
+    pipeline = type(tiny.pipeline)(**parts, requires_safety_checker=False)
     (note,) = limit_tokenizers(pipeline)
 
     positions = encoder.config.max_position_embeddings

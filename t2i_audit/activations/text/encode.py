@@ -1,4 +1,4 @@
-"""The text-encoder station: what every layer of every text encoder holds of a suite's prompts."""
+"""The text-encoder station: the states of every layer of every text encoder for a suite."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ TRIED = 2  # prompts by which it is decided whether an encoder's padding matters
 
 @dataclass(frozen=True, eq=False)
 class EncodedSuite:
-    """A suite as a pipeline's text encoders see it."""
+    """The states of a pipeline's text encoders for a suite, and where each prompt's words are."""
 
     features: tuple[Features, ...]
     """One for each encoder, layer and position."""
     tokens: dict[str, tuple[PromptTokens, ...]]
-    """Encoder -> where each prompt lies in its input, in the suite's order."""
+    """Encoder -> positions of each prompt's words in its input, in the suite's order."""
 
     cut: Cut = field(default_factory=dict)
     """Which of the texts that an encoder does not get unchanged are cut off."""
 
     @property
     def readings(self) -> dict[str, tuple[EncoderReading, ...]]:
-        """Encoder -> what it gets of each prompt."""
+        """Encoder -> how much of each prompt it gets."""
         return {name: tuple(own.reading for own in each) for name, each in self.tokens.items()}
 
     @property
     def held(self) -> dict[str, np.ndarray]:
-        """Encoder -> ``(n,)`` bool: prompts of which it gets every constituent."""
+        """Encoder -> ``(n,)`` bool: whether it gets every constituent of the prompt."""
         return {
             name: np.array([own.located for own in each], dtype=bool)
             for name, each in self.tokens.items()
@@ -56,7 +56,7 @@ class EncodedSuite:
 
     @property
     def truncated(self) -> np.ndarray:
-        """``(n,)`` bool: prompts that are longer than any of the encoders reads."""
+        """``(n,)`` bool: whether the prompt is longer than every encoder's window."""
         flags = [[each.truncated for each in tokens] for tokens in self.tokens.values()]
         return np.logical_and.reduce(np.array(flags, dtype=bool), axis=0)
 
@@ -70,26 +70,27 @@ def encode_suite(
     on_batch: Callable[[int], None] | None = None,
     known: Cut | None = None,
 ) -> EncodedSuite:
-    """Run the pipeline's own prompt encoding over `prompts` and keep what its layers computed.
+    """Encode `prompts` by the pipeline's own ``encode_prompt`` and keep the states of its layers.
 
     Layers are ``embeddings`` (what enters the first block), ``block_1`` .. ``block_N``,
     ``final_norm``, and ``pooled`` where the pipeline uses the encoder's pooled output. Positions
     are ``eos``, ``mean`` (over the prompt's own tokens), each slot of the suite (mean over that
     constituent's tokens), and ``pooled`` for the layer of that name.
 
-    A text that occurs twice is encoded once, texts of like length share a batch, and padding is
-    cut off where nothing that is read depends on it (see `t2i_audit.activations.text.padding`).
+    A text that occurs twice is encoded once, texts of similar length share a batch, and padding is
+    removed where no state that is read depends on it (see `t2i_audit.activations.text.padding`).
 
     Args:
         loaded: the model.
         prompts: the suite's `n` prompts; a prompt that is cut off keeps the slots before the cut.
-        batch_size: prompts a forward pass.
-        folder: where to keep the arrays, memory-mapped as float16; in memory, as float32, if None.
+        batch_size: prompts per forward pass.
+        folder: the folder for the arrays, memory-mapped as float16; None keeps them in memory, as
+            float32.
         on_batch: called with the number of prompts after each batch.
         known: `cut` of an earlier call with the same prompts, which saves the trial for it.
 
     Raises:
-        ModelError: the pipeline's encoders cannot be hooked, or their states cannot be told apart.
+        ModelError: the encoders cannot be hooked, or their states cannot be assigned to prompts.
     """
     encoders = loaded.adapter.text_encoders
     slots = tuple(dict.fromkeys(part.slot for p in prompts for part in p.constituents))

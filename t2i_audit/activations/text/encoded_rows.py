@@ -54,13 +54,13 @@ class EncodedRows:
         )
 
     def given(self, prompts: Sequence[Prompt]) -> dict[str, list[int]]:
-        """Text -> the token ids that the encoder was given for it."""
+        """Text -> the token ids that the encoder got for it."""
         ids = self.call.ids.tolist()
         pairs = zip(self.lines, self.rows, strict=True)
         return {prompts[row].text: ids[line] for line, row in pairs}
 
     def keep_states(self, writer: FeatureWriter, slots: Sequence[str]) -> None:
-        """Keep every layer at every position, and note which prompts' states are not finite."""
+        """Keep every layer at every position, and mark the prompts whose states are not finite."""
         if not self.call.states:
             return
         weights = token_averages(self.located, slots, self.call.ids.shape[1])
@@ -101,10 +101,10 @@ def encoded_rows(
     rows_of: Mapping[str, Sequence[int]],
     model: str,
 ) -> list[EncodedRows]:
-    """What each of `calls` holds of the texts in `batch`, which they encode one after the other.
+    """The rows of `calls` that hold texts of `batch`, which they encode one after the other.
 
     Raises:
-        ModelError: they are for another number of texts.
+        ModelError: they encode another number of texts.
     """
     held, done = [], 0
     for call in calls:
@@ -118,7 +118,7 @@ def encoded_rows(
     if calls and done != len(batch):
         raise ModelError(
             f"{encoder.name} of {model!r} encoded {done} texts for {len(batch)} prompts; its "
-            "states cannot be told apart."
+            "states cannot be assigned to prompts."
         )
     return held
 
@@ -128,7 +128,7 @@ def _averaged(weights: torch.Tensor, states: torch.Tensor) -> np.ndarray:
     # One product reads every position at once.
     values = (weights @ states.float()).cpu().numpy()
     if not np.isfinite(values).all():
-        # Zero times infinity: what is not read, as padding, must not matter.
+        # Zero times infinity is NaN: states that are not read, as of padding, must not matter.
         unread = (weights.sum(dim=1) == 0).unsqueeze(-1)
         values = (weights @ states.float().masked_fill(unread, 0)).cpu().numpy()
     return values
