@@ -5,8 +5,8 @@ open_clip, peft or torch. Each change is a context manager that undoes it when i
 is process-wide is shared between threads, because a judge works in another thread while images are
 made: the first thread that enters changes it, and the last one that leaves restores it.
 
-The exception is `keep_all_tokens`, whose change stays: it is made to a tokenizer that was loaded for
-one judge and that nothing else shares.
+The exception is `keep_all_tokens`, whose change stays: the tokenizer was loaded for one judge, and
+nothing else shares it.
 """
 
 from __future__ import annotations
