@@ -50,9 +50,8 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
     """
     import torch
 
-    from t2i_audit.activations.denoiser import denoiser_blocks
-
-    name, _ = denoiser_blocks(loaded.pipeline)
+    name = loaded.adapter.denoiser
+    assert name is not None  # otherwise nothing was recorded of it
     trained = loaded.pipeline.components[name]
     with torch.random.fork_rng(devices=[]), quiet_libraries():
         torch.manual_seed(seed)

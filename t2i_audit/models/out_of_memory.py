@@ -1,4 +1,4 @@
-"""How a shortage of memory is told from other errors, and what the user can do about it."""
+"""Recognising a shortage of memory, and what the user can do about it."""
 
 from __future__ import annotations
 
