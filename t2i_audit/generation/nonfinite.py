@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
+from t2i_audit.models.devices import nan_advice
 from t2i_audit.pipelines.components import DENOISERS
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from t2i_audit.models.loaded import LoadedModel
-
-# Number formats for values that overflow another one.
-WIDER = {"float16": "bfloat16 or float32", "bfloat16": "float32"}
 
 
 def damaged_component(pipeline: Any) -> str | None:
@@ -67,7 +65,7 @@ def not_finite_error(
     maker = f": {_described(overflowing)} makes them" if overflowing else ""
     return ModelError(
         f"{loaded.name!r} makes images that are not finite (NaN) in {loaded.dtype_name}{maker}; "
-        f"{advice(loaded.dtype_name)}"
+        f"{nan_advice(loaded.dtype_name)}"
     )
 
 
@@ -79,14 +77,7 @@ def states_error(loaded: LoadedModel, encoder: str) -> ModelError:
             f"{what}: the weights of {_described(encoder)} hold numbers that are not finite, so "
             "the checkpoint is damaged; fetch or save it again"
         )
-    return ModelError(f"{what} in {loaded.dtype_name}; {advice(loaded.dtype_name)}")
-
-
-def advice(dtype: str) -> str:
-    """What a user can do about a checkpoint that produces NaN in the number format `dtype`."""
-    if dtype in WIDER:
-        return f"its numbers are too large for {dtype}, so give --dtype {WIDER[dtype]}"
-    return "the checkpoint is damaged or its parts do not fit each other, so fetch or save it again"
+    return ModelError(f"{what} in {loaded.dtype_name}; {nan_advice(loaded.dtype_name)}")
 
 
 def _noting(name: str, found: list[str]) -> Any:

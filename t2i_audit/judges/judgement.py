@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from t2i_audit.errors import JudgeError, ModelError
-from t2i_audit.generation.nonfinite import advice
 from t2i_audit.judges.scope import Reader
+from t2i_audit.models.devices import nan_advice
 from t2i_audit.pipelines.safety import BLOCKED, NOT_FINITE
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def require_readable(
 
 def _mend(flaws: Mapping[str, int], dtype: str) -> str:
     if NOT_FINITE in flaws:
-        return f"the checkpoint makes NaN; {advice(dtype)}"
+        return f"the checkpoint makes NaN; {nan_advice(dtype)}"
     if set(flaws) == {BLOCKED}:
         return "its safety checker takes every image for unsafe, so use a checkpoint without one"
     return "the checkpoint is damaged, or --steps and --guidance-scale do not suit it"

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
+# Number formats for values that overflow another one.
+WIDER = {"float16": "bfloat16 or float32", "bfloat16": "float32"}
+
 
 def choose_device(name: DeviceName) -> torch.device:
     """The device that `name` stands for.
@@ -66,3 +69,10 @@ def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:
     if name not in named:
         raise ModelError(f"The dtype should be auto, {', '.join(named)}; got {name!r}.")
     return named[name]
+
+
+def nan_advice(dtype: str) -> str:
+    """What a user can do about a checkpoint that produces NaN in the number format `dtype`."""
+    if dtype in WIDER:
+        return f"its numbers are too large for {dtype}, so give --dtype {WIDER[dtype]}"
+    return "the checkpoint is damaged or its parts do not fit each other, so fetch or save it again"
