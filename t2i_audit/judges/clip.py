@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from t2i_audit.errors import JudgeError
+from t2i_audit.judges.base import Judgement, unjudged
 from t2i_audit.judges.clip_identity import fingerprint_of
 from t2i_audit.judges.clip_spec import CONFIG, LOCAL, WEIGHTS, ClipSpec, parse_clip
 from t2i_audit.judges.clip_text import ClipText, texts_of
-from t2i_audit.judges.judgement import Judgement, unjudged
 from t2i_audit.judges.scope import TIE, Scope
 from t2i_audit.models.out_of_memory import is_out_of_memory
 from t2i_audit.pipelines.workarounds import quiet_libraries

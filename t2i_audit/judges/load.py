@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from t2i_audit.errors import JudgeError
-from t2i_audit.judges.judgement import Judge
+from t2i_audit.judges.base import Judge
 from t2i_audit.judges.scope import Reader
 
 NAMES = ("clip", "oracle")

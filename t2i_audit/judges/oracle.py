@@ -10,7 +10,7 @@ import numpy as np
 from prompts.structure import Prompt
 from prompts.world import COLOURS, RELATIONS, SHAPES
 from t2i_audit.errors import JudgeError
-from t2i_audit.judges.judgement import Judgement
+from t2i_audit.judges.base import Judgement
 from t2i_audit.judges.scope import Scope
 from t2i_audit.settings import DEFAULT_CLIP
 from t2i_audit.world.oracle import ReadObject, SceneReading, read_images, relation_holds
