@@ -81,7 +81,7 @@ def test_images_that_the_safety_checker_blackens_are_counted(
     assert f"blacked out {2 * blocked} of 2 images" in note
 
 
-def test_without_a_checker_nothing_is_said_of_one(tiny: LoadedModel) -> None:
+def test_without_a_checker_there_is_no_note_on_one(tiny: LoadedModel) -> None:
     assert notes_of(tiny, [{"flaw": None}, {"flaw": "not finite"}]) == []
 
 
