@@ -30,7 +30,7 @@ from t2i_audit.settings import (
 
 if TYPE_CHECKING:
     from prompts.suite import Suite
-    from t2i_audit.models.load import DeviceName, DtypeName
+    from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.probes.fitted import FittedProbe
     from t2i_audit.results.leaderboard import Leaderboard

@@ -51,11 +51,9 @@ class _Inputs:
 
     def identity(self, settings: AuditSettings | ProbeSettings) -> dict[str, Any]:
         """What the results depend on, for the manifest."""
-        from t2i_audit.models.cleaning import cleaning_packages
-
         return {
             "model": settings.model,
-            "pipeline": type(self.loaded.pipeline).__name__,
+            "pipeline": self.loaded.adapter.class_name,
             "weights_sha256": self.loaded.weights_sha256,
             "checkpoint": self.loaded.checkpoint,
             "suite": self.suite.name,
@@ -65,7 +63,7 @@ class _Inputs:
             "dtype": self.loaded.dtype_name,
             "device": self.loaded.device.type,
             **settings.placement.rounding(),
-            "caption_cleaning": cleaning_packages(self.loaded.pipeline),
+            "caption_cleaning": self.loaded.adapter.caption_cleaning,
             "commit": self.loaded.commit,
             "variant": settings.model_options.variant,
             "lora": self.loaded.loras,
@@ -102,11 +100,11 @@ def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
             f"all {len(suite.prompts)} prompts are longer than the text encoder reads, or changed "
             "by the pipeline, so there is nothing to probe; shorten them"
         )
-    from t2i_audit.models.cleaning import uncleaned_notes
+    from t2i_audit.pipelines.cleaning import uncleaned_notes
 
     notes = (
         *loaded.notes,
-        *uncleaned_notes(loaded.pipeline),
+        *uncleaned_notes(loaded.adapter.class_name, loaded.adapter.caption_cleaning),
         *_unsaid_notes(settings, loaded, suite),
     )
     return _Inputs(suite, loaded, notes, located)
@@ -126,14 +124,14 @@ def _require_checkpoint_of_run(
 def _unsaid_notes(
     settings: AuditSettings | ProbeSettings, loaded: LoadedModel, suite: Suite
 ) -> list[str]:
-    """A sentence for each textual inversion that no prompt says."""
-    from t2i_audit.models.embedding import unsaid_notes
+    """A sentence for each textual inversion whose token no prompt contains."""
+    from t2i_audit.models.embedding import unused_notes
 
     texts = [prompt.text for prompt in suite.prompts]
     if isinstance(settings, AuditSettings) and settings.image_options.negative_prompt:
         texts.append(settings.image_options.negative_prompt)
     paths = (path for path, _ in settings.model_options.embeddings())
-    return unsaid_notes(loaded.pipeline, zip(paths, loaded.embeddings, strict=True), texts)
+    return unused_notes(loaded.pipeline, zip(paths, loaded.embeddings, strict=True), texts)
 
 
 def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
@@ -301,7 +299,11 @@ def run_audit(settings: AuditSettings) -> Path:
                     *inputs.notes,
                     *notes,
                     *plan.notes,
-                    *safety_notes(inputs.loaded.pipeline, judged),
+                    *safety_notes(
+                        judged,
+                        checker=inputs.loaded.adapter.safety_checker,
+                        watermarker=inputs.loaded.adapter.watermarker,
+                    ),
                     *scope_notes(judge, scope, len(inputs.suite.prompts), judged),
                 ],
                 seed=SEED,

@@ -1,6 +1,6 @@
-"""Text from outside made safe to print: control characters are shown instead of obeyed.
+"""Making text from outside safe to print, by escaping control characters.
 
-Names, prompts, paths and messages of libraries may hold escape sequences that set a terminal's
+Names, prompts, paths and messages of libraries may contain escape sequences that set a terminal's
 title, move its cursor or reverse its text.
 """
 
@@ -26,8 +26,14 @@ UNPRINTABLE_IN_JSON = re.compile(UNPRINTABLE.pattern.replace("\x00-\x1f", ""))
 
 
 def printable(text: str) -> str:
-    r"""`text` on one line, each control character in it spelled out, e.g. ``\x1b``."""
+    r"""`text` on one line, with control characters escaped, e.g. ``\x1b``."""
     return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def first_line(error: BaseException) -> str:
+    """First line of an error's message; the name of its type where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def counted(number: int, unit: str) -> str:
@@ -36,7 +42,7 @@ def counted(number: int, unit: str) -> str:
 
 
 def printable_json(text: str) -> str:
-    """JSON `text` of the same value, with no control character but line breaks and tabs."""
+    """Equivalent JSON `text` without control characters other than line breaks and tabs."""
 
     def escaped(match: re.Match[str]) -> str:
         units = match[0].encode("utf-16-be", "surrogatepass").hex()
@@ -46,13 +52,13 @@ def printable_json(text: str) -> str:
 
 
 def print_line(text: str = "", *, to: TextIO | None = None) -> None:
-    """Print `text` on one line of `to` (stdout if None), control characters spelled out."""
+    """Print `text` on one line of `to` (stdout if None), with control characters escaped."""
     print(printable(text), file=sys.stdout if to is None else to, flush=True)
 
 
 @contextmanager
 def printable_messages() -> Iterator[None]:
-    """While the block runs, what libraries warn of or log has its control characters shown."""
+    """Escape control characters in warnings and log messages of libraries while the block runs."""
     format_warning, make_record = warnings.formatwarning, logging.getLogRecordFactory()
 
     def formatted(*args: object, **kwargs: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from prompts.structure import Prompt
 from prompts.world import sample_prompt, vocabulary
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.workarounds import quiet_libraries
 
 CONTEXT = 16
 SIDE = 8  # of the latents

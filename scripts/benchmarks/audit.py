@@ -140,7 +140,7 @@ def images(rounds: int, limit: int) -> list[Line]:
     import torch
 
     from t2i_audit.generation.sampling import Sampling
-    from t2i_audit.models.quiet import quiet_libraries
+    from t2i_audit.pipelines.workarounds import quiet_libraries
     from t2i_audit.run.directory import open_run
     from t2i_audit.stages.images import make_images
 

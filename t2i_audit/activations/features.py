@@ -1,7 +1,7 @@
-"""Features of prompts, in memory or on disk: one array for each layer and position read there.
+"""Features of prompts, in memory or on disk: one array for each layer and position.
 
-On disk they are float16 (float32 where a value does not fit), memory-mapped, and described by an
-index that is written last: a folder with an index is whole.
+On disk they are float16 (float32 where a value does not fit) and memory-mapped. An index describes
+them; it is written last, so that a folder with an index is complete.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What one layer holds at one position, for every prompt of a suite."""
+    """The states of one layer at one position, for every prompt of a suite."""
 
     station: Station
     encoder: str
@@ -41,12 +41,12 @@ class Features:
 
 
 class FeatureWriter:
-    """Gathers features batch by batch; `close` returns them.
+    """Collects features batch by batch; `close` returns them.
 
     Args:
-        station: where they come from.
-        n: prompts in the suite.
-        folder: where to keep them; in memory, as float32, if None.
+        station: the station that they are recorded at.
+        n: number of prompts in the suite.
+        folder: the folder to write them to; None keeps them in memory, as float32.
     """
 
     def __init__(self, station: Station, n: int, *, folder: Path | None = None) -> None:
@@ -80,7 +80,7 @@ class FeatureWriter:
         self._valid[key][rows] = valid
 
     def close(self) -> tuple[Features, ...]:
-        """Put everything in its final place; on disk the index comes last."""
+        """Finish the arrays and return them; on disk the index is written last."""
         if self._folder is None:
             return tuple(
                 Features(self._station, *key, array, self._valid[key])
@@ -116,7 +116,7 @@ class FeatureWriter:
         shape = (self._n, width)
         if self._folder is None:
             return np.full(shape, np.nan, dtype=np.float32)
-        # A number, never the key: it holds names of slots, which come from outside.
+        # Numbered files: the key holds names of slots, which come from the user.
         path = self._folder / f".{self._files:05}{TEMPORARY_SUFFIX}"
         self._files += 1
         array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
@@ -126,10 +126,10 @@ class FeatureWriter:
 
 
 def open_features(folder: Path) -> tuple[Features, ...]:
-    """The features that a `FeatureWriter` left in `folder`, memory-mapped.
+    """The features that a `FeatureWriter` wrote to `folder`, memory-mapped.
 
     Raises:
-        FileNotFoundError: the folder has no index, so what lies there is not whole.
+        FileNotFoundError: the folder has no index, so its content is incomplete.
     """
     index = read_json(folder / INDEX)
     features = []
@@ -142,7 +142,7 @@ def open_features(folder: Path) -> tuple[Features, ...]:
                 layer=entry["layer"],
                 position=entry["position"],
                 values=values,
-                # A row is NaN throughout or not at all.
+                # All values of a row are NaN, or none is.
                 valid=~np.isnan(values[:, 0]),
             )
         )
@@ -151,7 +151,7 @@ def open_features(folder: Path) -> tuple[Features, ...]:
 
 @dataclass(frozen=True, eq=False)
 class FeaturePart:
-    """Features of a few prompts, as one batch of generation leaves them."""
+    """Features of the prompts in one batch of images."""
 
     prompt_ids: tuple[str, ...]
     arrays: dict[Key, np.ndarray]
@@ -181,7 +181,7 @@ def read_part(path: Path) -> FeaturePart:
 
 
 def join_parts(parts: Sequence[FeaturePart]) -> FeaturePart:
-    """One part of several, rows one after the other; NaN where one lacks a key."""
+    """Join parts to one, row after row; NaN where a part lacks a key."""
     keys = dict.fromkeys(key for part in parts for key in part.arrays)
     arrays = {}
     for key in keys:
@@ -195,12 +195,12 @@ def join_parts(parts: Sequence[FeaturePart]) -> FeaturePart:
 def gather_parts(
     parts: Iterable[FeaturePart], prompt_ids: Sequence[str], *, folder: Path | None = None
 ) -> tuple[Features, ...]:
-    """The denoiser's features of a whole suite from its batches, rows in the suite's order.
+    """The denoiser's features of a whole suite from those of its batches.
 
     Args:
         parts: of all batches, in any order; read one at a time.
-        prompt_ids: the suite's.
-        folder: where to keep the result; in memory if None.
+        prompt_ids: ids of the suite's prompts; rows are in this order.
+        folder: the folder to write the result to; None keeps it in memory.
     """
     row_of = {prompt_id: row for row, prompt_id in enumerate(prompt_ids)}
     writer = FeatureWriter("denoiser", len(row_of), folder=folder)

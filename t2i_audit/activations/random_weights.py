@@ -1,4 +1,4 @@
-"""The control of each station: the same architecture with weights that learned nothing."""
+"""The control with random weights: the same architecture, untrained."""
 
 from __future__ import annotations
 
@@ -9,33 +9,32 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.models.offload import take_turns
-from t2i_audit.models.quiet import quiet_libraries
-from t2i_audit.pipelines.components import pipeline_parts
-from t2i_audit.pipelines.text_encoders import text_encoders
+from t2i_audit.pipelines.workarounds import quiet_libraries, uninitialised_memory_is_nan
 
 if TYPE_CHECKING:
     from torch import nn
 
     from t2i_audit.models.loaded import LoadedModel
+    from t2i_audit.pipelines.adapter import PipelineAdapter
 
-STANDARD_DEVIATION = 0.02  # as the transformers' own initialisation
+STANDARD_DEVIATION = 0.02  # as transformers initialises most models
 
 
 @contextmanager
 def random_text_encoders(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
-    """`loaded` with every text encoder initialised afresh from its configuration.
+    """`loaded` with every text encoder initialised at random from its configuration.
 
-    The architecture's own initialisation is used, so a probe of it reads what architecture
-    and tokenizer give away by themselves. Everything but the encoders is shared with `loaded`,
-    whose own wait on the host while the block runs; the global random state is left untouched.
+    The architecture's own initialisation is used, so that a probe decodes what architecture and
+    tokenizer alone provide. Everything else is shared with `loaded`. While the block runs, its
+    trained encoders are on the host; the global random state is not changed.
     """
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fresh = {}
-        for encoder in text_encoders(loaded.pipeline):
-            with _marking_uninitialised():
+        for encoder in loaded.adapter.text_encoders:
+            with uninitialised_memory_is_nan():
                 model = type(encoder.model)(copy.deepcopy(encoder.model.config))
             _fill_uninitialised(model)
             fresh[encoder.name] = model.to(dtype=loaded.dtype).eval()
@@ -45,19 +44,18 @@ def random_text_encoders(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedMo
 
 @contextmanager
 def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
-    """`loaded` with its denoiser initialised afresh from its configuration, the rest shared.
+    """`loaded` with its denoiser initialised at random from its configuration, the rest shared.
 
-    The trained denoiser waits on the host while the block runs.
+    While the block runs, the trained denoiser is on the host.
     """
     import torch
 
-    from t2i_audit.activations.denoiser import denoiser_blocks
-
-    name, _ = denoiser_blocks(loaded.pipeline)
+    name = loaded.adapter.denoiser
+    assert name is not None  # otherwise nothing was recorded of it
     trained = loaded.pipeline.components[name]
     with torch.random.fork_rng(devices=[]), quiet_libraries():
         torch.manual_seed(seed)
-        with _marking_uninitialised():
+        with uninitialised_memory_is_nan():
             fresh = type(trained).from_config(trained.config)
         _fill_uninitialised(fresh)
         _open_gates(fresh)
@@ -70,8 +68,8 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
 def _standing_in(
     loaded: LoadedModel, fresh: Mapping[str, nn.Module], what: str
 ) -> Iterator[LoadedModel]:
-    """`loaded` with the networks `fresh` for those of the same names, in their places."""
-    own, pipeline = loaded.pipeline, _with_components(loaded.pipeline, fresh)
+    """`loaded` with the networks `fresh` in place of those of the same names."""
+    own, pipeline = loaded.pipeline, _with_components(loaded.adapter, fresh)
     take_turns(own, pipeline, fresh, loaded.device)
     try:
         yield replace(loaded, pipeline=pipeline, name=f"{loaded.name} ({what})")
@@ -79,15 +77,14 @@ def _standing_in(
         take_turns(pipeline, own, fresh, loaded.device)
 
 
-def _with_components(pipeline: Any, fresh: Mapping[str, Any]) -> Any:
-    """A copy of `pipeline`, and of the pipelines it is made of, with some components replaced."""
-    components = pipeline.components
+def _with_components(adapter: PipelineAdapter, fresh: Mapping[str, Any]) -> Any:
+    """A copy of the pipeline, and of the pipelines it is made of, with the components `fresh`."""
+    components = adapter.pipeline.components
     # A shallow copy of a pipeline has components of its own and shares the rest.
-    copied = copy.copy(pipeline)
-    parts = pipeline_parts(pipeline)
-    for key, part in parts.items():
+    copied = copy.copy(adapter.pipeline)
+    for key, part in adapter.parts.items():
         setattr(copied, key, copy.copy(part))
-    for owner in (copied, *(getattr(copied, key) for key in parts)):
+    for owner in (copied, *(getattr(copied, key) for key in adapter.parts)):
         for own, component in owner.components.items():
             for name, model in fresh.items():
                 if component is components[name]:
@@ -95,21 +92,8 @@ def _with_components(pipeline: Any, fresh: Mapping[str, Any]) -> Any:
     return copied
 
 
-@contextmanager
-def _marking_uninitialised() -> Iterator[None]:
-    """Have memory that a class leaves as it is filled with NaN while the block runs."""
-    import torch
-
-    before = torch.are_deterministic_algorithms_enabled()
-    try:
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before)
-
-
 def _fill_uninitialised(model: nn.Module) -> None:
-    """Draw what a class leaves to its checkpoint: padding tokens of some, all of ChatGLM."""
+    """Draw weights that a class leaves uninitialised: padding tokens of some, all of ChatGLM."""
     import torch
 
     for name, parameter in model.named_parameters():
@@ -122,9 +106,9 @@ def _fill_uninitialised(model: nn.Module) -> None:
 
 
 def _open_gates(model: nn.Module) -> None:
-    """Draw the matrices that a class begins with at zero.
+    """Draw the matrices that a class initialises with zeros.
 
-    Gates of Kandinsky 5, say, behind which no block would change what it is given.
+    Behind the gates of Kandinsky 5, for example, no block would change its input otherwise.
     """
     import torch
 

@@ -1,6 +1,7 @@
-"""The images of a suite, cut into batches once and for all.
+"""Dividing the images of a suite into batches.
 
-A resumed or a divided run computes the very same batches, so its images are the same bit for bit.
+A resumed run and a run of several processes have the very same batches, so that their images are
+the same bit for bit.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BatchItem:
-    """One image to be made."""
+    """One image to make."""
 
     prompt: Prompt
     seed_index: int
@@ -23,16 +24,16 @@ class BatchItem:
 
 @dataclass(frozen=True)
 class Batch:
-    """Images that are sampled together."""
+    """Images that are sampled in one call."""
 
     index: int
     items: tuple[BatchItem, ...]
 
 
 def cut_batches(prompts: Sequence[Prompt], *, seeds: int, batch_size: int) -> tuple[Batch, ...]:
-    """Every (prompt, seed index), in batches of `batch_size` (the last may be smaller).
+    """Every (prompt, seed index), in batches of `batch_size`; the last may be smaller.
 
-    All prompts come with seed index 0 first, then with 1, and so on.
+    All prompts come first with seed index 0, then with 1, and so on.
 
     Raises:
         ValueError: `seeds` or `batch_size` is below 1.

@@ -1,17 +1,14 @@
-"""Steps and guidance that a checkpoint is sampled with, and where they come from."""
+"""The steps and guidance of a checkpoint, and where they come from."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.distilled import distilled
-from t2i_audit.generation.options import STEPS, guidance_name, guiders, own_steps
 from t2i_audit.io import read_json
-from t2i_audit.pipelines.components import stage_argument
 
 if TYPE_CHECKING:
     from t2i_audit.models.loaded import LoadedModel
@@ -24,7 +21,7 @@ FROM_FILE = f"the checkpoint's {DEFAULTS_FILE}"
 
 @dataclass(frozen=True)
 class SamplingDefaults:
-    """What a checkpoint is sampled with unless the user says otherwise."""
+    """Steps and guidance of a checkpoint unless the user gives others."""
 
     steps: int
     guidance_scale: float | None
@@ -33,10 +30,10 @@ class SamplingDefaults:
     """Where the steps come from, as part of a sentence."""
     guidance_from: str = ""
     note: str = ""
-    """What a reader must know beside that; empty if there is nothing."""
+    """A sentence for the reader of the results; empty if there is none."""
 
     def given(self, steps: int | None, guidance_scale: float | None) -> SamplingDefaults:
-        """With what the user gave in place of the defaults."""
+        """The same with the values that the user gave in place of the defaults."""
         chosen = self
         if steps is not None:
             chosen = replace(chosen, steps=steps, steps_from=STEPS_OPTION)
@@ -46,7 +43,7 @@ class SamplingDefaults:
 
     @property
     def is_given(self) -> bool:
-        """Whether the user or the checkpoint's own file settled both."""
+        """Whether both come from the user or the checkpoint's own file."""
         sources = {self.steps_from}
         if self.guidance_scale is not None:
             sources.add(self.guidance_from)
@@ -63,30 +60,28 @@ class SamplingDefaults:
 def sampling_defaults(loaded: LoadedModel, loras: Sequence[str] = ()) -> SamplingDefaults:
     """Steps and guidance of a checkpoint.
 
-    The first of these that has them: the checkpoint's ``t2i_audit.json``, what tells that it is
-    distilled (see `distilled`), its pipeline's call.
+    They come from the first of these that states them: the checkpoint's ``t2i_audit.json``, the
+    kind of distillation (see `distilled`), the defaults of its pipeline's call.
 
     Args:
         loaded: the checkpoint.
-        loras: the files of the LoRAs that are added to it.
+        loras: paths of the LoRAs that were added to it.
 
     Raises:
         ModelError: the file cannot be read, or the pipeline has no default number of steps.
     """
-    pipeline = loaded.pipeline
-    called = inspect.signature(type(pipeline).__call__).parameters
-    own = own_steps(pipeline)
-    steps = own or _default(called, stage_argument(pipeline, STEPS))
-    guidance = _default(called, guidance_name(pipeline))
-    for guider in guiders(pipeline)[:1]:
+    call = loaded.adapter.call
+    steps = call.own_steps or call.default(call.steps)
+    guidance = call.default(call.guidance)
+    for guider in loaded.adapter.guiders[:1]:
         guidance = guider.guidance_scale
-    source = f"the defaults of {type(pipeline).__name__}"
+    source = f"the defaults of {call.class_name}"
     steps_from, guidance_from, note = source, source, ""
-    few = None if own else distilled(loaded, loras, class_steps=steps)
+    few = None if call.own_steps else distilled(loaded, loras, class_steps=steps)
     if few is not None:
-        steps, steps_from, note = few.steps, few.told_by, few.note
+        steps, steps_from, note = few.steps, few.recognised_by, few.note
         if few.guidance_scale is not None and guidance is not None:
-            guidance, guidance_from = few.guidance_scale, few.told_by
+            guidance, guidance_from = few.guidance_scale, few.recognised_by
     saved = _saved(loaded)
     if "steps" in saved:
         steps, steps_from, note = saved["steps"], FROM_FILE, ""
@@ -94,14 +89,14 @@ def sampling_defaults(loaded: LoadedModel, loras: Sequence[str] = ()) -> Samplin
         guidance = saved["guidance_scale"]
         guidance_from = FROM_FILE
     if steps is None:
-        raise ModelError(f"{type(pipeline).__name__} has no default number of steps; give --steps.")
+        raise ModelError(f"{call.class_name} has no default number of steps; give --steps.")
     return SamplingDefaults(
         int(steps), None if guidance is None else float(guidance), steps_from, guidance_from, note
     )
 
 
 def _saved(loaded: LoadedModel) -> dict[str, Any]:
-    """The defaults in the checkpoint's ``t2i_audit.json``."""
+    """The values in the checkpoint's ``t2i_audit.json``."""
     path = loaded.path / DEFAULTS_FILE
     if not path.is_file():
         return {}
@@ -123,10 +118,3 @@ def _number(name: str, value: Any) -> Any:
     if not (1 if whole else 0) <= value < float("inf"):
         raise ValueError(f"{name} should be at least {1 if whole else 0}, not {value}")
     return value
-
-
-def _default(parameters: Any, name: str) -> Any:
-    parameter = parameters.get(name)
-    if parameter is None or parameter.default is parameter.empty:
-        return None
-    return parameter.default

@@ -1,4 +1,4 @@
-"""Failures of a pipeline while it samples, told apart from failures of what is hooked into it."""
+"""Failures of a pipeline itself, as opposed to failures of the hooks of this package."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from types import TracebackType
 
 from t2i_audit.errors import AuditError, ModelError
 from t2i_audit.models.out_of_memory import is_out_of_memory
+from t2i_audit.pipelines import workarounds
 
 PACKAGE = Path(__file__).parents[1]
-# Where the functions live that a pipeline calls while it runs.
-HOOKED = (PACKAGE / "activations", PACKAGE / "generation" / "calling.py")
-# These raise on behalf of whoever called them.
-SERVANTS = ("torch", "numpy")
+# The functions of this package that a pipeline calls while it runs.
+HOOKED = (PACKAGE / "activations", Path(workarounds.__file__))
+# Libraries that raise errors on behalf of their caller.
+ACTING_FOR_CALLERS = ("torch", "numpy")
 LONGEST_REASON = 300  # characters; some libraries quote whole configurations
 
 
 class PipelineFault(ModelError):
-    """The pipeline fails on the prompts that it was given."""
+    """The pipeline fails on certain prompts."""
 
     def __init__(self, sentence: str, reason: str) -> None:
         super().__init__(sentence)
         self.reason = reason
-        """What went wrong, in the library's own words."""
+        """The library's own message."""
 
 
 class NoImagesError(ModelError):
-    """The pipeline makes something else than images, whatever it is given."""
+    """The pipeline returns something other than images."""
 
 
 def reason_of(error: BaseException) -> str:
@@ -39,7 +40,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def is_pipelines_own(error: Exception) -> bool:
-    """Whether `error` arose in the pipeline's own code, for lack of anything but memory."""
+    """Whether `error` arose in the pipeline's own code, and not for lack of memory."""
     if isinstance(error, AuditError | MemoryError):
         return False
     if isinstance(error, RuntimeError) and is_out_of_memory(error):
@@ -53,7 +54,7 @@ def is_from_a_hook(error: BaseException) -> bool:
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         frame = trace.tb_frame
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in SERVANTS:
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in ACTING_FOR_CALLERS:
             raised_in = Path(frame.f_code.co_filename)
         trace = trace.tb_next
     return raised_in is not None and any(

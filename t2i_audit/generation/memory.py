@@ -1,11 +1,11 @@
-"""What is done where memory runs short: smaller batches, and networks that leave the device.
+"""Running out of memory: smaller batches, and networks that leave the device while idle.
 
-Batches are cut once, so that a resumed or divided run makes the very same ones. With
-``--batch-size auto`` their size is found by a trial before anything is cut and stands in the
-manifest. Should memory run short later all the same, a batch is sampled in parts of half the size,
-and so are all that follow. Where not even one image fits, or a batch may not be divided, the
-networks leave the device while they are idle. Both are kept in the run directory. Parts change a
-image by rounding only, networks that leave the device not at all.
+The batches of a run are fixed, so that a resumed run has the very same ones. With
+``--batch-size auto`` a trial finds their size, which is recorded in the manifest. If memory runs
+short later all the same, this batch and all that follow are sampled in parts of half the size. If
+not even one image fits, or a batch may not be divided, networks leave the device while they do not
+run. Both decisions are kept in the run directory. Parts change an image by rounding only; networks
+that leave the device do not change it at all.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ T = TypeVar("T")
 def largest_batch(loaded: LoadedModel, attempt: Callable[[int], object], *, start: int) -> int:
     """The largest of `start`, `start` / 2, `start` / 4, ... for which `attempt` has memory.
 
-    Where not even 1 fits, once more with networks that leave the device while they are idle.
+    If not even 1 has, the search starts again with networks that leave the device while idle.
 
     Raises:
-        ModelError: then 1 does not fit either.
+        ModelError: memory is too small for 1 even so.
     """
     size = start
     while runs_short(partial(attempt, size)):
@@ -57,10 +57,10 @@ def largest_batch(loaded: LoadedModel, attempt: Callable[[int], object], *, star
 
 
 def with_room(loaded: LoadedModel, attempt: Callable[[], T], *, size: int) -> T:
-    """What `attempt` returns; where memory runs short, idle networks leave the device for it.
+    """Return what `attempt` returns; if memory runs short, idle networks leave the device for it.
 
     Raises:
-        ModelError: it runs short all the same; it says so of `size` at once.
+        ModelError: memory is too small all the same; the message says so of a batch of `size`.
     """
     made: list[T] = []
     while runs_short(lambda: made.append(attempt())):
@@ -71,11 +71,11 @@ def with_room(loaded: LoadedModel, attempt: Callable[[], T], *, size: int) -> T:
 
 
 def remember_offload(loaded: LoadedModel, folder: Path) -> None:
-    """Have the networks of `loaded` leave the device, if they had to in an earlier run here."""
+    """Let idle networks leave the device if an earlier process of this run had to."""
     try:
         needed = bool(read_json(folder / REMEMBERED)[OFFLOAD])
     except (OSError, ValueError, TypeError, KeyError):
-        return  # found again when memory runs short
+        return  # decided again when memory runs short
     if needed and relieve(loaded):
         say(f"{OFFLOADED}, as before")
 
@@ -89,9 +89,9 @@ class Parts:
     whole: int
     """The size of the batches."""
     shrinks: bool
-    """Whether a shortage halves the parts; else all of a batch must fit."""
+    """Whether parts are halved when memory runs short; else a whole batch must fit."""
     size: int = field(init=False)
-    """Of a part; less than `whole` once memory ran short."""
+    """Images per part; less than `whole` once memory ran short."""
 
     def __post_init__(self) -> None:
         self.size = self.whole
@@ -101,12 +101,12 @@ class Parts:
                 self.size = min(self.whole, max(1, int(read_json(path)[SIZE])))
             except (OSError, ValueError, OverflowError, TypeError, KeyError):
                 say(f"{path} is damaged; the size of a batch is found again")
-        # The trial for the size of the batches had no folder to write to.
+        # The trial for the batch size had no folder to record this in.
         if self.loaded.placement.offload == "auto" and is_offloaded(self.loaded.pipeline):
             self._remember()
 
     def sample(self, batch: Batch, sample: Callable[[Batch], Made]) -> Made:
-        """`sample` of the whole `batch`, or of its parts one after the other.
+        """Sample the whole `batch`, or its parts one after the other.
 
         Raises:
             ModelError: memory runs short for a single image, or parts may not shrink.

@@ -1,4 +1,4 @@
-"""Which part of a checkpoint makes numbers that are not finite, and what a user can do about it."""
+"""Which component of a checkpoint produces NaN or infinity, and what a user can do about it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
+from t2i_audit.models.devices import nan_advice
 from t2i_audit.pipelines.components import DENOISERS
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from t2i_audit.models.loaded import LoadedModel
 
-# Numbers that are too large for float16 are not for these, as its exponent has fewer bits.
-WIDER = {"float16": "bfloat16 or float32", "bfloat16": "float32"}
-
 
 def damaged_component(pipeline: Any) -> str | None:
     """The first component whose weights are not all finite; None where there is none."""
@@ -25,7 +23,7 @@ def damaged_component(pipeline: Any) -> str | None:
 
     for name, network in _networks(pipeline):
         for weights in network.parameters():
-            # Layers that left the device for the time being have no values there.
+            # Layers that are offloaded at the moment have no values here.
             if weights.device.type == "meta" or not weights.is_floating_point():
                 continue
             if not bool(torch.isfinite(weights).all()):
@@ -35,9 +33,9 @@ def damaged_component(pipeline: Any) -> str | None:
 
 @contextmanager
 def watching_for_nan(pipeline: Any) -> Iterator[list[str]]:
-    """Yields a list that holds, once a network makes NaN of finite numbers, that component's name.
+    """Yields a list; the first component that turns finite numbers into NaN is put into it by name.
 
-    Infinite numbers inside a network are no fault: some clamp them before they go on.
+    Infinity inside a network is no fault: some networks clamp it before they go on.
     """
     found: list[str] = []
     with ExitStack() as stack:
@@ -57,7 +55,7 @@ def not_finite_error(
     Args:
         loaded: the checkpoint whose images are not finite.
         damaged: the component whose weights are not finite, if there is one.
-        overflowing: the component that makes NaN of finite numbers, if it is known.
+        overflowing: the component that turns finite numbers into NaN, if it is known.
     """
     if damaged is not None:
         return ModelError(
@@ -67,7 +65,7 @@ def not_finite_error(
     maker = f": {_described(overflowing)} makes them" if overflowing else ""
     return ModelError(
         f"{loaded.name!r} makes images that are not finite (NaN) in {loaded.dtype_name}{maker}; "
-        f"{advice(loaded.dtype_name)}"
+        f"{nan_advice(loaded.dtype_name)}"
     )
 
 
@@ -79,21 +77,14 @@ def states_error(loaded: LoadedModel, encoder: str) -> ModelError:
             f"{what}: the weights of {_described(encoder)} hold numbers that are not finite, so "
             "the checkpoint is damaged; fetch or save it again"
         )
-    return ModelError(f"{what} in {loaded.dtype_name}; {advice(loaded.dtype_name)}")
-
-
-def advice(dtype: str) -> str:
-    """What a user can do about a checkpoint that makes NaN in the number format `dtype`."""
-    if dtype in WIDER:
-        return f"its numbers are too large for {dtype}, so give --dtype {WIDER[dtype]}"
-    return "the checkpoint is damaged or its parts do not fit each other, so fetch or save it again"
+    return ModelError(f"{what} in {loaded.dtype_name}; {nan_advice(loaded.dtype_name)}")
 
 
 def _noting(name: str, found: list[str]) -> Any:
     def note(_: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
         if not found and _has_nan(output):
             given = [*args, *kwargs.values()]
-            # What comes from outside of the networks, as from the scheduler, is nobody's of them.
+            # NaN in the input comes from outside, e.g. from the scheduler, so no network is named.
             found.append("" if _has_nan(given) else name)
 
     return note

@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from t2i_audit.generation.faults import NoImagesError, PipelineFault, is_pipelines_own, reason_of
-from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
-from t2i_audit.generation.options import (
-    STEPS,
-    call_arguments,
-    image_size,
-    spread_arguments,
-)
-from t2i_audit.models.quiet import quiet_libraries
-from t2i_audit.pipelines.components import stage_argument
-from t2i_audit.pipelines.workarounds import calling
+from t2i_audit.generation.noise import draw_latents, generator_for
+from t2i_audit.pipelines.arguments import call_arguments, image_size, spread_arguments
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import ImageOptions
 
 if TYPE_CHECKING:
@@ -26,9 +19,9 @@ if TYPE_CHECKING:
     from t2i_audit.generation.batches import Batch
     from t2i_audit.models.loaded import LoadedModel
 
-# Of a safety checker, under the names that pipelines have for it; what it flags it blackens.
+# Fields of the output in which safety checkers flag the images that they have blacked out.
 FLAGS = ("nsfw_content_detected", "nsfw_detected", "watermark_detected")
-RECORDED_SEED = 0  # the denoiser station looks at one image a prompt
+RECORDED_SEED = 0  # the denoiser is recorded for one image per prompt
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +31,9 @@ class Sampled:
     images: np.ndarray
     """``(b, h, w, 3)`` uint8; black where not `finite`."""
     finite: np.ndarray
-    """``(b,)`` bool: False where the pipeline made NaN or infinite pixels."""
+    """``(b,)`` bool: False where pixels are NaN or infinite."""
     blocked: np.ndarray
-    """``(b,)`` bool: True where the pipeline's own safety checker blacked the image out."""
+    """``(b,)`` bool: True where the pipeline's safety checker blacked the image out."""
 
 
 def sample_batch(
@@ -55,69 +48,90 @@ def sample_batch(
 ) -> Sampled:
     """Make the images of `batch`.
 
-    An image depends on its prompt, its seed index and `base_seed`; on its neighbours in the batch
-    only by rounding.
+    An image depends on its prompt, its seed index and `base_seed`; its neighbours in the batch
+    change it by rounding only.
 
     Args:
         loaded: the model.
         batch: from `cut_batches`.
-        steps: denoising steps; of two stages, those of the one whose denoiser is recorded.
-        guidance_scale: of classifier-free guidance; None leaves it to the pipeline.
+        steps: denoising steps; in a pipeline of two stages, those of the stage that is recorded.
+        guidance_scale: of classifier-free guidance; None keeps the pipeline's default.
         base_seed: the run's seed.
         recorder: records the denoiser for the images of seed index 0; fetch with its `take`.
         options: size and negative prompt, where they are not the pipeline's own.
 
     Raises:
         PipelineFault: the pipeline fails on these prompts.
-        NoImagesError: it makes something else than images.
+        NoImagesError: it returns something other than images.
     """
     import torch
 
-    pipeline = loaded.pipeline
-    generators = [generator_for(base_seed, i.prompt.id, i.seed_index) for i in batch.items]
-    arguments: dict[str, Any] = {
-        "prompt": [item.prompt.text for item in batch.items],
-        stage_argument(pipeline, STEPS): steps,
-        # Samplers that add noise on the way draw it from here, each image from its own.
-        "generator": generators,
-        "output_type": "np",
-    }
-    arguments |= call_arguments(pipeline, options, guidance_scale, len(batch.items))
-    arguments |= spread_arguments(pipeline, steps)
-    # Of another size than the denoiser's own the pipeline lays the latents out itself.
-    shape = latents_shape(pipeline) if options.own_size else None
-    if shape is not None:
-        latents = draw_latents(generators, shape)
-        arguments["latents"] = latents.to(device=loaded.device, dtype=loaded.dtype)
-    rows = [row for row, item in enumerate(batch.items) if item.seed_index == RECORDED_SEED]
+    count = len(batch.items)
+    arguments = _call_arguments(
+        loaded, batch, steps, guidance_scale, base_seed=base_seed, options=options
+    )
     watch: Any = nullcontext()
     if recorder is not None:
+        rows = [row for row, item in enumerate(batch.items) if item.seed_index == RECORDED_SEED]
         recorded = [batch.items[row].prompt for row in rows]
-        size = image_size(pipeline, options)
-        watch = recorder.recording(recorded, rows, len(batch.items), size=size)
+        size = image_size(loaded.adapter.call, options)
+        watch = recorder.recording(recorded, rows, count, size=size)
         if rows:
             arguments |= recorder.call_arguments
     try:
         with (
             torch.no_grad(),
             quiet_libraries(),
-            calling(pipeline, guidance_scale, len(batch.items)),
+            loaded.adapter.sampling(guidance_scale=guidance_scale, count=count),
             watch,
         ):
-            output = pipeline(**arguments)
+            output = loaded.pipeline(**arguments)
     # Four libraries run in there, which raise nearly any type.
     except Exception as error:
         if not is_pipelines_own(error):
             raise
-        raise _fault(pipeline, batch, reason_of(error)) from error
-    pixels = np.asarray(output[0])  # first by whatever name: images, image
+        raise _fault(loaded, batch, reason_of(error)) from error
+    return _sampled(loaded, batch, output)
+
+
+def _call_arguments(
+    loaded: LoadedModel,
+    batch: Batch,
+    steps: int,
+    guidance_scale: float | None,
+    *,
+    base_seed: int,
+    options: ImageOptions,
+) -> dict[str, Any]:
+    call = loaded.adapter.call
+    generators = [generator_for(base_seed, i.prompt.id, i.seed_index) for i in batch.items]
+    arguments: dict[str, Any] = {
+        "prompt": [item.prompt.text for item in batch.items],
+        call.steps: steps,
+        # Schedulers that add noise at each step draw it from here, each image from its own.
+        "generator": generators,
+        "output_type": "np",
+    }
+    arguments |= call_arguments(call, options, guidance_scale, len(batch.items))
+    arguments |= spread_arguments(call, steps)
+    # At another size than the denoiser's own the pipeline decides the latents' layout.
+    shape = loaded.adapter.latents_shape if options.own_size else None
+    if shape is not None:
+        latents = draw_latents(generators, shape)
+        arguments["latents"] = latents.to(device=loaded.device, dtype=loaded.dtype)
+    return arguments
+
+
+def _sampled(loaded: LoadedModel, batch: Batch, output: Any) -> Sampled:
+    """The images in what the pipeline's call returned."""
+    pixels = np.asarray(output[0])  # the first field, whether it is called images or image
     if pixels.ndim != 4:  # videos have frames as well
         raise NoImagesError(
-            f"{type(pipeline).__name__} made an array of shape {pixels.shape}, which is no image "
+            f"{loaded.adapter.class_name} made an array of shape {pixels.shape}, which is no image "
             "for each prompt; give a text-to-image model"
         )
     if len(pixels) != len(batch.items):
-        raise _fault(pipeline, batch, f"it made {len(pixels)} for {len(batch.items)} prompts")
+        raise _fault(loaded, batch, f"it made {len(pixels)} for {len(batch.items)} prompts")
     blocked = np.zeros(len(pixels), dtype=bool)
     for name in FLAGS:
         flagged = getattr(output, name, None)
@@ -133,8 +147,8 @@ def sample_batch(
     )
 
 
-def _fault(pipeline: Any, batch: Batch, reason: str) -> PipelineFault:
+def _fault(loaded: LoadedModel, batch: Batch, reason: str) -> PipelineFault:
     count, first = len(batch.items), batch.items[0].prompt.id
     of_what = f"the prompt {first!r}" if count == 1 else f"{count} prompts at once, {first!r} first"
-    sentence = f"{type(pipeline).__name__} fails on {of_what} ({reason})"
+    sentence = f"{loaded.adapter.class_name} fails on {of_what} ({reason})"
     return PipelineFault(sentence, reason)

@@ -1,4 +1,4 @@
-"""Sizes of images: those near to what is asked for, and how they are written."""
+"""Sizes of images: those nearest to a requested one, and their form in messages."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import replace
 
 from t2i_audit.settings import ImageOptions
 
-SIDES = (8, 16, 32, 64)  # pixels; pipelines take multiples of one of these, or of their own
+SIDES = (8, 16, 32, 64)  # pixels; most pipelines take multiples of one of these
 
 
 def nearby_sizes(
     asked: ImageOptions, own_side: int | None
 ) -> Iterator[tuple[ImageOptions, ImageOptions]]:
-    """Options next below and next above those `asked`, for coarser and coarser grids.
+    """Options with the next smaller and the next larger size, for coarser and coarser grids.
 
     Args:
-        asked: with a height, a width or both.
-        own_side: the pixels to one of the latents, if they are known.
+        asked: requested options, with a height, a width or both.
+        own_side: pixels per latent of the pipeline, if known.
     """
     sides = {*SIDES, *([own_side] if own_side is not None and own_side > 1 else [])}
     for side in sorted(sides):
@@ -25,19 +25,19 @@ def nearby_sizes(
 
 
 def is_as_asked(made: tuple[int, int], options: ImageOptions) -> bool:
-    """Whether images of height and width `made` are what `options` ask for."""
+    """Whether images of height and width `made` have the size that `options` request."""
     asked = (options.height, options.width)
     return all(side in (None, real) for side, real in zip(asked, made, strict=True))
 
 
 def as_options(options: ImageOptions) -> str:
-    """The size as the command line takes it."""
+    """The size as options of the command line."""
     sides = {"--height": options.height, "--width": options.width}
     return " ".join(f"{name} {side}" for name, side in sides.items() if side is not None)
 
 
 def in_pixels(size: Sequence[int]) -> str:
-    """A height and a width for the user to read."""
+    """A height and a width as text for the user."""
     return f"{size[0]} x {size[1]} pixels (height x width)"
 
 

@@ -1,0 +1,1 @@
+"""Judges: whether an image shows what its prompt says."""

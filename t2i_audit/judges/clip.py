@@ -1,4 +1,4 @@
-"""The CLIP judge: a forced choice of the true caption among its minimal foils."""
+"""The CLIP judge: a forced choice between the true caption and its minimal foils."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from t2i_audit.errors import JudgeError
+from t2i_audit.judges.base import Judgement, unjudged
 from t2i_audit.judges.clip_identity import fingerprint_of
 from t2i_audit.judges.clip_spec import CONFIG, LOCAL, WEIGHTS, ClipSpec, parse_clip
 from t2i_audit.judges.clip_text import ClipText, texts_of
-from t2i_audit.judges.judgement import Judgement, unjudged
 from t2i_audit.judges.scope import TIE, Scope
 from t2i_audit.models.out_of_memory import is_out_of_memory
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.workarounds import quiet_libraries
 
 if TYPE_CHECKING:
     import torch
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
 
 CAPTIONS = 64  # encoded at once
-# A cosine difference up to this is rounding. The embeddings of a text in batches of different
-# sizes lie up to 5e-7 apart (float32, ViT-B-32, CPU), and two of them make a difference; what a
-# change of one word makes is 1e-3 and more.
+# A cosine difference up to this counts as rounding. The embeddings of a text in batches of
+# different sizes are up to 5e-7 apart (float32, ViT-B-32, CPU), and a margin is a difference of
+# two of them; a change of one word changes it by 1e-3 and more.
 ROUNDING = 5e-6
 
 
 @dataclass(frozen=True, eq=False)
 class ClipJudge:
-    """Right is an image to which the prompt is more similar than every one of its foils."""
+    """An image is correct if the prompt is more similar to it than every foil is."""
 
     text: ClipText
     fingerprint: Mapping[str, str]
@@ -46,7 +46,8 @@ class ClipJudge:
     def from_spec(cls, spec: str, *, device: str) -> ClipJudge:
         """Load ``clip`` (the built-in judge), ``clip:local-dir:PATH`` or ``clip:MODEL/TAG``.
 
-        Raises `JudgeError` when open_clip cannot load it, or it cannot judge an image.
+        Raises:
+            JudgeError: open_clip cannot load it, or it cannot judge an image.
         """
         chosen = parse_clip(spec)
         text = ClipText.load(chosen)
@@ -64,24 +65,24 @@ class ClipJudge:
 
     @property
     def name(self) -> str:
-        """What it is called in results."""
+        """Its name in results."""
         return self.text.name
 
     @property
     def window(self) -> int:
-        """Tokens of a text that are read, those at its ends included."""
+        """How many tokens of a text it reads, begin and end tokens included."""
         return self.text.window
 
     @property
     def advice(self) -> str:
-        """What to do about prompts that it cannot judge."""
+        """What the user can do about prompts that it cannot judge."""
         return self.text.advice
 
     def scope(self, prompts: Sequence[Prompt]) -> Scope:
-        """Which of `prompts` it can tell from every one of their foils.
+        """Which of `prompts` it can distinguish from all of their foils.
 
         Raises:
-            JudgeError: the tokenizer fails on a text, or belongs to other weights.
+            JudgeError: the tokenizer fails on a text, or does not belong to the weights.
         """
         scope = self.text.scope(prompts)
         own = [prompt for prompt in prompts if prompt.id not in scope.unjudgeable]
@@ -91,7 +92,8 @@ class ClipJudge:
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
         """Judge ``uint8`` images ``(b, height, width, 3)``; the margin is a cosine difference.
 
-        Raises `JudgeError` for a prompt that has no foils.
+        Raises:
+            JudgeError: a prompt has no foils.
         """
         judged = []
         for prompt, scores in zip(prompts, self.similarities(images, prompts), strict=True):
@@ -118,15 +120,15 @@ class ClipJudge:
         pixels = torch.stack([self.preprocess(Image.fromarray(image)) for image in images])
         with torch.no_grad():
             vectors = self.model.encode_image(pixels.to(self.device), normalize=True)
-        # In double precision, where equal captions are equally similar: the kernels for single
-        # precision round each row of a matrix in their own way.
+        # In double precision, so that equal captions are equally similar: kernels for single
+        # precision may round the rows of a matrix differently.
         return [
             (torch.stack([self._captions[text] for text in texts_of(prompt)]) @ vector).numpy()
             for vector, prompt in zip(vectors.double().cpu(), prompts, strict=True)
         ]
 
     def _line_up(self, texts: Sequence[str]) -> None:
-        """Give each new text its place among those that are encoded together."""
+        """Give each new text its place in the order in which texts are encoded together."""
         rows = self.text.read(texts)
         known = _vocabulary_size(self.model)
         largest = max((int(rows[text][0].max()) for text in texts), default=0)
@@ -140,11 +142,11 @@ class ClipJudge:
             self._order.setdefault(text, len(self._order))
 
     def _encode_texts(self, texts: Sequence[str]) -> None:
-        """Encode what is not known yet; a suite's texts recur for every seed.
+        """Encode the texts that are not encoded yet; a suite's texts recur for every seed.
 
-        Texts are encoded with their neighbours in the suite, whichever are asked for first: which
-        others are in a batch changes a text's embedding by rounding, and an audit that is divided
-        or goes on would not end with the same bytes.
+        A text is always encoded together with its neighbours in the suite, whichever is needed
+        first. The other texts of a batch change an embedding by rounding, so without this rule a
+        resumed audit or one of several processes would not end with the same bytes.
         """
         import torch
 
@@ -163,7 +165,7 @@ class ClipJudge:
             self._captions.update(zip(part, encoded.double().cpu(), strict=True))
 
     def _require_sound(self) -> None:
-        """Try the judge on an image, so that what is wrong with it is told before any is made.
+        """Try the judge on an image, so that an unusable judge is refused before any image is made.
 
         Raises:
             JudgeError: it cannot judge an image, or its weights are not finite.
@@ -172,7 +174,7 @@ class ClipJudge:
         from PIL import Image
 
         try:
-            # On a text side of its own, that nothing be kept of the trial.
+            # With a cache of its own, so that the trial leaves nothing behind.
             tokens = replace(self.text, _read={}).read(["a"])["a"][0][None].long()
             shades = np.arange(64 * 64 * 3, dtype=np.int64).reshape(64, 64, 3) % 251
             pixels = self.preprocess(Image.fromarray(shades.astype(np.uint8)))[None]
@@ -182,7 +184,7 @@ class ClipJudge:
             similarity = (caption @ image.T).float()
         except JudgeError:
             raise
-        except Exception as error:  # what a configuration that fits no weights comes to
+        except Exception as error:  # e.g. a configuration that does not fit the weights
             if isinstance(error, RuntimeError) and is_out_of_memory(error):
                 raise
             raise self.text.spec.failure("model", error) from error
@@ -194,13 +196,13 @@ class ClipJudge:
 
 
 def _load_model(spec: ClipSpec, device: str) -> tuple[Any, Any]:
-    """The model and its preprocessing of images, as open_clip makes them."""
+    """The model and its image preprocessing, as open_clip creates them."""
     import open_clip
 
     if spec.folder is None:
         _require_safe_weights(spec)
-    # open_clip only warns where an architecture's name leaves out the activation that its weights
-    # were trained with, as ViT-L-14/openai does.
+    # open_clip only warns if the architecture's name does not state the activation with which its
+    # weights were trained, as for ViT-L-14/openai.
     weights = open_clip.get_pretrained_cfg(spec.model, spec.tag) if spec.tag else {}
     with quiet_libraries():
         model, _, preprocess = open_clip.create_model_and_transforms(
@@ -213,13 +215,13 @@ def _load_model(spec: ClipSpec, device: str) -> tuple[Any, Any]:
 
 
 def _require_safe_weights(spec: ClipSpec) -> None:
-    """Fetch the weights of a model on open_clip's list as safetensors, if need be.
+    """Fetch the weights of a model on open_clip's list as safetensors, if they are not cached.
 
-    open_clip looks for them first, but takes a pickle where there are none.
+    open_clip prefers them, but reads a pickle if there are none.
 
     Raises:
         JudgeError: there are none.
-        OSError: they are not in the local cache, and the hub cannot be asked.
+        OSError: they are not in the local cache, and the hub cannot be reached.
     """
     import open_clip
     from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
@@ -236,14 +238,14 @@ def _require_safe_weights(spec: ClipSpec) -> None:
         raise
     except EntryNotFoundError as error:
         raise JudgeError(
-            f"judge {spec.given!r} is not read: its weights are there only as a pickle, which can "
+            f"judge {spec.given!r} is not read: its weights exist only as a pickle, which can "
             "run code when it is read; where you trust them, load them with open_clip, save them "
             f"with safetensors as {WEIGHTS} beside {CONFIG}, and give clip:{LOCAL}FOLDER"
         ) from error
 
 
 def _vocabulary_size(model: Any) -> int | None:
-    """How many tokens the text tower knows; None where it does not say."""
+    """Size of the text tower's vocabulary; None if it cannot be found."""
     text = getattr(model, "text", model)
     embedding = getattr(text, "token_embedding", None)
     if embedding is None and hasattr(text, "transformer"):

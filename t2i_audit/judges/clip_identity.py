@@ -1,4 +1,4 @@
-"""What the verdicts of a CLIP judge depend on: its files, and the versions of what reads them."""
+"""What the verdicts of a CLIP judge depend on: its files, and the versions of the libraries."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from t2i_audit.judges.clip_text import ClipText
 
 CHOICE = "true caption among its foils, cosine similarity, ties undecided"
-# Names of the files that a tokenizer of transformers may be read from.
+# Patterns of the files from which a transformers tokenizer may be read.
 TOKENIZER_FILES = ("*.json", "*.txt", "*.model")
-# They clean texts, prepare images or build the towers.
+# Libraries that clean texts, prepare images or build the towers.
 LIBRARIES = ("ftfy", "regex", "tokenizers", "transformers", "pillow", "torchvision", "timm")
 
 
 def fingerprint_of(text: ClipText, model: torch.nn.Module) -> dict[str, str]:
-    """The identity of a judge; two that differ in it may give other verdicts.
+    """The identity of a judge; judges that differ in it may give different verdicts.
 
     Args:
-        text: its text side, whose tokenizer has not run yet.
+        text: its text side, with a tokenizer that has not run yet.
         model: its weights.
     """
     spec = text.spec
@@ -48,7 +48,7 @@ def fingerprint_of(text: ClipText, model: torch.nn.Module) -> dict[str, str]:
 
 
 def _hash_of_config(spec: ClipSpec) -> str:
-    """Of what open_clip's own lists say of a model and of its weights."""
+    """Hash of the entries of a model and its weights in open_clip's lists."""
     import open_clip
 
     known = (
@@ -60,7 +60,7 @@ def _hash_of_config(spec: ClipSpec) -> str:
 
 def _hash_of_tokenizer(tokenizer: Any, folder: Path | None) -> str:
     words = getattr(tokenizer, "tokenizer", None)
-    if words is None:  # open_clip's own, whose merges are in a file of the library
+    if words is None:  # open_clip's own tokenizer, whose merges are in a file of the library
         return _hash_of_lines(map(str, tokenizer.encoder.items()))
     if folder is not None:
         files = {file for pattern in TOKENIZER_FILES for file in folder.glob(pattern)}
@@ -73,7 +73,7 @@ def _hash_of_tokenizer(tokenizer: Any, folder: Path | None) -> str:
 
 
 def _other_config(model: torch.nn.Module) -> dict[str, str]:
-    """A text tower of transformers has a configuration of its own, in another place."""
+    """Hash of the configuration that a text tower of transformers has in addition."""
     config = getattr(getattr(model, "text", None), "config", None)
     if config is None:
         return {}
@@ -81,7 +81,7 @@ def _other_config(model: torch.nn.Module) -> dict[str, str]:
 
 
 def _hash_of_weights(model: torch.nn.Module) -> str:
-    """SHA-256 over the names and bytes of a model's tensors, for weights that came from afar."""
+    """SHA-256 over the names and bytes of a model's tensors, for weights from the hub."""
     import torch
 
     digest = hashlib.sha256()

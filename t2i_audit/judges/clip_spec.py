@@ -1,4 +1,4 @@
-"""Which open_clip model a judge's name on the command line stands for."""
+"""The open_clip model that a judge's name on the command line stands for."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from t2i_audit.models.builtin import JUDGE_CONFIG, builtin_folder
 BUILTIN = "clip-judge"
 LOCAL = "local-dir:"
 CONFIG, WEIGHTS = JUDGE_CONFIG, "open_clip_model.safetensors"
-LONGEST = 300  # letters of a library's reason that are passed on
+LONGEST = 300  # characters of a library's message that are shown
 
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """An open_clip model, by the name that open_clip gives it."""
+    """An open_clip model, as open_clip identifies it."""
 
     given: str
     """As the user wrote it."""
     model: str
     """An architecture's name, or ``local-dir:PATH``."""
     tag: str
-    """Of its pretrained weights; empty for a folder."""
+    """Tag of its pretrained weights; empty for a folder."""
     folder: Path | None
 
     @property
@@ -40,15 +40,15 @@ class ClipSpec:
 
     @property
     def name(self) -> str:
-        """What it is called in results: as the command line takes it, less a folder's path."""
+        """Its name in results: as on the command line, without a folder's path."""
         if self.is_builtin:
             return "clip"
         return f"clip:{LOCAL}{self.short}" if self.folder else f"clip:{self.short}/{self.tag}"
 
     def failure(self, part: str, error: Exception) -> JudgeError:
-        """The one sentence for what a library raised over a `part` of this model."""
+        """The error for the user, if a library cannot load a `part` of this model."""
         text = " ".join(str(error).split()) or type(error).__name__
-        # A KeyError says nothing but the key.
+        # The message of a KeyError is only the key.
         text = f"{text} is missing" if isinstance(error, KeyError) else text.partition(". ")[0]
         reason = text.rstrip(".:") if len(text) <= LONGEST else f"{text[:LONGEST]}..."
         mend = (
@@ -60,7 +60,7 @@ class ClipSpec:
 
 
 def parse_clip(spec: str) -> ClipSpec:
-    """Understand ``clip`` (the built-in judge), ``clip:local-dir:PATH`` or ``clip:MODEL/TAG``.
+    """Parse ``clip`` (the built-in judge), ``clip:local-dir:PATH`` or ``clip:MODEL/TAG``.
 
     Raises:
         JudgeError: a file of the folder is missing, or open_clip has no such model.
@@ -87,10 +87,10 @@ def parse_clip(spec: str) -> ClipSpec:
 
 
 def text_config(spec: ClipSpec) -> dict[str, Any]:
-    """The part of the model's configuration that its texts are read by.
+    """The part of the model's configuration that concerns texts.
 
     Raises:
-        ValueError: the configuration is none of open_clip's.
+        ValueError: it is no configuration of open_clip.
         OSError: it cannot be read.
     """
     import open_clip

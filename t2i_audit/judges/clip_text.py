@@ -1,4 +1,4 @@
-"""How a CLIP judge reads texts: its tokenizer, and what of a prompt lies within its window."""
+"""How a CLIP judge reads texts: its tokenizer, and how much of a prompt is in its window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prompts.world import vocabulary
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.clip_spec import ClipSpec, text_config
 from t2i_audit.judges.scope import Scope
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.workarounds import keep_all_tokens, quiet_libraries
 from t2i_audit.settings import DEFAULT_CLIP
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
 
 AT_ONCE = 1024  # texts that are tokenized together
-# Tokens: a beginning, one word and an end are the least; more than this no text tower reads.
+# Tokens: at least begin, one word and end; no text tower reads more than the largest number.
 LEAST_WINDOW, LARGEST_WINDOW = 3, 1 << 17
 
 NO_FOILS = "there are no foils to choose from"
-UNKNOWN = "the prompt or a foil says a word that the built-in judge has never seen"
+UNKNOWN = "the prompt or a foil contains a word that the built-in judge has never seen"
 SAME = "a foil is the same text as the prompt to this judge"
 
 
@@ -33,16 +33,15 @@ class ClipText:
 
     spec: ClipSpec
     window: int
-    """Tokens of a text that are read, those at its ends included."""
+    """How many tokens of a text it reads, begin and end tokens included."""
     tokenizer: Any = field(repr=False)
     words: frozenset[str] | None = field(repr=False)
-    """All it knows, where it was trained on a closed vocabulary; a word it has never seen would
-    be judged all the same, and mean nothing."""
+    """Its vocabulary if that is closed, else None: a verdict on any other word means nothing."""
     _read: dict[str, tuple[torch.Tensor, bool]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, spec: ClipSpec) -> ClipText:
-        """Load the tokenizer of `spec`; of a hub's model this is all that is fetched.
+        """Load the tokenizer of `spec`; nothing else of a model on the hub is fetched.
 
         Raises:
             JudgeError: it cannot be loaded, or the model states no window.
@@ -66,26 +65,23 @@ class ClipText:
                 "configuration",
                 ValueError(f"context_length, {window!r}, should be a number of tokens"),
             )
-        # A model may be trained on texts from which tokens are left out at random. Judged are the
-        # same tokens each time: the first.
-        if getattr(tokenizer, "reduction_fn", None) is not None:
-            tokenizer.reduction_fn = None
+        keep_all_tokens(tokenizer)
         return cls(spec, window, tokenizer, frozenset(vocabulary()) if spec.is_builtin else None)
 
     @property
     def name(self) -> str:
-        """What the judge is called in results."""
+        """The judge's name in results."""
         return self.spec.name
 
     @property
     def advice(self) -> str:
-        """What to do about prompts that it cannot judge."""
+        """What the user can do about prompts that it cannot judge."""
         if self.words is not None:
             return f"it knows only the rendered world; use --judge {DEFAULT_CLIP}"
-        return "give them foils that it can tell from the prompt, or choose another --judge"
+        return "give them foils that it can distinguish from the prompt, or choose another --judge"
 
     def scope(self, prompts: Sequence[Prompt]) -> Scope:
-        """Which of `prompts` it can tell from every one of their foils.
+        """Which of `prompts` it can distinguish from all of their foils.
 
         Raises:
             JudgeError: the tokenizer fails on a text.
@@ -105,9 +101,9 @@ class ClipText:
         if not prompt.foils:
             return NO_FOILS
         if self.words is not None:
-            # Its tokenizer makes no difference between capitals and small letters.
-            said = {word for text in texts_of(prompt) for word in text.lower().split()}
-            if not said <= self.words:
+            # Its tokenizer ignores case.
+            used = {word for text in texts_of(prompt) for word in text.lower().split()}
+            if not used <= self.words:
                 return UNKNOWN
         tokens, is_cut = read[prompt.text]
         same = [foil.text for foil in prompt.foils if tokens.equal(read[foil.text][0])]
@@ -131,7 +127,7 @@ class ClipText:
             with quiet_libraries():
                 for start in range(0, len(new), AT_ONCE):
                     self._tokenize(new[start : start + AT_ONCE])
-        except Exception as error:  # tokenizers raise whatever their code of other languages does
+        except Exception as error:  # tokenizers written in other languages raise errors of any type
             raise JudgeError(
                 f"judge {self.spec.given!r} cannot read the prompts with its tokenizer: "
                 f"{' '.join(str(error).split()) or type(error).__name__}"
@@ -142,7 +138,7 @@ class ClipText:
         rows = self.tokenizer(texts, context_length=self.window)
         empty = self.tokenizer([""], context_length=self.window + LEAST_WINDOW)
         padding = empty.mode().values.item()
-        # Where a text fills its row, it may go on: one token more then shows another text.
+        # A text that fills its row may be longer: then a row with one more token differs.
         full = ((rows == padding).sum(dim=1) <= 1).nonzero()[:, 0].tolist()
         cut = set()
         if full:
@@ -157,7 +153,7 @@ class ClipText:
 
 
 def _require_words(tokenizer: Any) -> None:
-    """Raise `ValueError` for a tokenizer that transformers made up where its file is missing."""
+    """Raise `ValueError` for the empty tokenizer that transformers makes if a file is missing."""
     words = getattr(tokenizer, "tokenizer", None)
     if words is not None and len(words) <= len(words.all_special_ids):
         raise ValueError("it has no vocabulary, so a file of it is missing")

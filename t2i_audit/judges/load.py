@@ -1,11 +1,11 @@
-"""A judge by its name on the command line."""
+"""Loading a judge by its name on the command line."""
 
 from __future__ import annotations
 
 import difflib
 
 from t2i_audit.errors import JudgeError
-from t2i_audit.judges.judgement import Judge
+from t2i_audit.judges.base import Judge
 from t2i_audit.judges.scope import Reader
 
 NAMES = ("clip", "oracle")
@@ -14,7 +14,8 @@ NAMES = ("clip", "oracle")
 def load_judge(spec: str, *, device: str) -> Judge:
     """Load ``oracle``, ``clip``, ``clip:MODEL/TAG`` or ``clip:local-dir:PATH``.
 
-    Raises `JudgeError` naming the nearest judges, or why one cannot load.
+    Raises:
+        JudgeError: there is no such judge (the nearest are named), or it does not load.
     """
     if spec == "oracle":
         from t2i_audit.judges.oracle import OracleJudge
@@ -28,9 +29,10 @@ def load_judge(spec: str, *, device: str) -> Judge:
 
 
 def load_reader(spec: str) -> Reader:
-    """The judge `spec` as far as it reads prompts; of a hub's model only the tokenizer is fetched.
+    """The prompt-reading part of judge `spec`; only the tokenizer of a hub model is fetched.
 
-    Raises `JudgeError` as `load_judge` does.
+    Raises:
+        JudgeError: as `load_judge`.
     """
     if _is_clip(spec):
         from t2i_audit.judges.clip_spec import parse_clip

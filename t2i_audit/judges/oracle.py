@@ -1,4 +1,4 @@
-"""The judge of the rendered world: reads objects from pixels and holds them to the prompt."""
+"""The judge of the rendered world: reads objects from pixels and compares them with the prompt."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from prompts.structure import Prompt
 from prompts.world import COLOURS, RELATIONS, SHAPES
 from t2i_audit.errors import JudgeError
-from t2i_audit.judges.judgement import Judgement
+from t2i_audit.judges.base import Judgement
 from t2i_audit.judges.scope import Scope
 from t2i_audit.settings import DEFAULT_CLIP
 from t2i_audit.world.oracle import ReadObject, SceneReading, read_images, relation_holds
 
 VALUES = {"shape": SHAPES, "colour": COLOURS, "relation": RELATIONS}
-MOST_OBJECTS = 4  # of a prompt; the ways to match them to what was read grow as fast as factorials
+MOST_OBJECTS = 4  # in a prompt; the number of ways to match them with what was read is factorial
 
 
 def judge_reading(reading: SceneReading, prompt: Prompt) -> Judgement:
-    """Hold what was read to what `prompt` says.
+    """Compare what was read from an image with `prompt`.
 
-    Objects are matched to the prompt's so that most slots come out right, nouns before colours
-    before the relation: with colours exchanged, the colours are wrong, not the shapes. Extra or
-    missing objects make the image wrong.
+    Objects are matched with the prompt's so that the most slots are right, with shapes preferred to
+    colours and colours to the relation: if colours are swapped, the colours are wrong and not the
+    shapes. Extra or missing objects make the image wrong.
     """
     entities = sorted({e for part in prompt.constituents for e in part.entities})
     wanted = [part for part in prompt.constituents if part.kind in ("shape", "colour")]
@@ -65,7 +65,7 @@ def _is_right(item: ReadObject | None, part: object) -> bool:
 
 
 def describe(reading: SceneReading) -> str:
-    """A reading in words, e.g. ``red circle at 16,30; blue star at 47,33``."""
+    """Describe a reading in words, e.g. ``red circle at 16,30; blue star at 47,33``."""
     return "; ".join(
         f"{item.colour if item.readable else 'unclear'} {item.shape} at {item.x:.0f},{item.y:.0f}"
         for item in reading.objects
@@ -73,7 +73,7 @@ def describe(reading: SceneReading) -> str:
 
 
 class OracleJudge:
-    """Reads the rendered world exactly; of no use on any other images."""
+    """Reads the rendered world exactly; useless for any other images."""
 
     name = "oracle"
     window: int | None = None
@@ -81,14 +81,15 @@ class OracleJudge:
     fingerprint: Mapping[str, str] = {"judge": "oracle", "version": "1"}
 
     def scope(self, prompts: Sequence[Prompt]) -> Scope:
-        """Which of `prompts` say only what the rendered world has."""
+        """Which of `prompts` contain only what the rendered world has."""
         reasons = ((prompt.id, _unreadable(prompt)) for prompt in prompts)
         return Scope({prompt_id: reason for prompt_id, reason in reasons if reason})
 
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
         """Judge ``uint8`` images of the rendered world, ``(b, 64, 64, 3)``.
 
-        Raises `JudgeError` for a prompt that says what the rendered world does not have.
+        Raises:
+            JudgeError: a prompt contains something that the rendered world does not have.
         """
         for prompt in prompts:
             reason = _unreadable(prompt)
@@ -99,7 +100,7 @@ class OracleJudge:
 
 
 def _unreadable(prompt: Prompt) -> str:
-    """Why the oracle cannot hold images to `prompt`; empty if it can."""
+    """Why the oracle cannot judge images of `prompt`; empty if it can."""
     parts = prompt.constituents
     if not parts:
         return "the prompt has no constituents to look for"
@@ -109,7 +110,7 @@ def _unreadable(prompt: Prompt) -> str:
         is_relation = part.kind == "relation"
         if len(set(part.entities)) != (2 if is_relation else 1):
             return "a constituent belongs to another number of objects than the oracle reads"
-        # The one slot in which a relation is looked for.
+        # A relation is judged only in this slot.
         if is_relation != (part.slot == "relation"):
             return "the prompt has a relation in another slot than 'relation'"
     if len({entity for part in parts for entity in part.entities}) > MOST_OBJECTS:

@@ -1,4 +1,4 @@
-"""Which prompts of a suite a judge can judge, and how that is told."""
+"""Which prompts of a suite a judge can judge, and the sentences about those it cannot."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
 
 TIE = "the prompt and a foil are equally similar to the image"
-NAMED = 20  # ids that a note names; the table has them all
+NAMED = 20  # ids that a note lists; the table has all of them
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What a judge can make of a suite."""
+    """Which prompts of a suite a judge can judge."""
 
     unjudgeable: Mapping[str, str]
     """Id of each prompt that it cannot judge, and why; empty if it can judge all."""
     cut: tuple[str, ...] = ()
-    """Ids of the prompts that it judges, although it does not read them or their foils to the
-    end."""
+    """Ids of prompts that it judges although it does not read them or a foil to the end."""
 
     def by_reason(self) -> dict[str, tuple[str, ...]]:
-        """The ids of the prompts that cannot be judged, by why, in the suite's order."""
+        """The ids of the prompts that cannot be judged, by reason, in the suite's order."""
         ids: dict[str, list[str]] = {}
         for prompt_id, reason in self.unjudgeable.items():
             ids.setdefault(reason, []).append(prompt_id)
@@ -34,21 +33,21 @@ class Scope:
 
 
 class Reader(Protocol):
-    """A judge as far as it reads prompts: no image is looked at, and no weights are needed."""
+    """The part of a judge that reads prompts; it needs neither images nor weights."""
 
     @property
     def name(self) -> str:
-        """As the command line takes it."""
+        """Its name in results."""
         ...
 
     @property
     def window(self) -> int | None:
-        """How many tokens of a text it reads, those at its ends included; None if it reads all."""
+        """How many tokens of a text it reads, begin and end tokens included; None for all."""
         ...
 
     @property
     def advice(self) -> str:
-        """What to do about prompts that it cannot judge."""
+        """What the user can do about prompts that it cannot judge."""
         ...
 
     def scope(self, prompts: Sequence[Prompt]) -> Scope:
@@ -88,9 +87,9 @@ def require_scope(
 
 
 def scope_lines(reader: Reader, scope: Scope, n_prompts: int, *, named: int = 1) -> Iterator[str]:
-    """Sentences without a full stop on what a judge leaves out of `n_prompts` and what it cuts.
+    """Sentences, without a full stop, on prompts that a judge leaves out or cuts off.
 
-    Each names the first `named` ids.
+    Each lists the first `named` ids.
     """
     for reason, ids in scope.by_reason().items():
         yield (
@@ -108,7 +107,7 @@ def scope_lines(reader: Reader, scope: Scope, n_prompts: int, *, named: int = 1)
 def scope_notes(
     reader: Reader, scope: Scope, n_prompts: int, judged: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """What a reader of the results must know of images without a verdict by `reader`.
+    """Notes for the reader of the results on images without a verdict.
 
     Args:
         reader: the judge.

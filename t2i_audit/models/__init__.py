@@ -1,4 +1,4 @@
-"""Checkpoints: which there are, where they lie, and how they are loaded."""
+"""Checkpoints: which ones exist, where they are stored, and how they are loaded."""
 
 from t2i_audit.models.builtin import ModelInfo, builtin_folder, list_models
 from t2i_audit.models.load import load_model

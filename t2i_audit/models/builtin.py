@@ -33,12 +33,12 @@ class ModelInfo:
 
 
 def builtin_folder(name: str, *, folder: Path | None = None) -> Path:
-    """Where the built-in `name` lies (with or without ``builtin:``), whether it exists or not."""
+    """Folder of the built-in `name` (with or without ``builtin:``), whether it exists or not."""
     return (FOLDER if folder is None else folder) / name.removeprefix(PREFIX)
 
 
 def builtin_names(kind: ModelKind | None = None, *, folder: Path | None = None) -> tuple[str, ...]:
-    """Names of the shipped checkpoints, sorted, each with its ``builtin:``."""
+    """Names of the shipped checkpoints with their ``builtin:``, sorted."""
     return tuple(
         info.name for info in list_models(folder=folder) if kind is None or info.kind == kind
     )

@@ -1,4 +1,4 @@
-"""Textual inversions: words that a user adds to a checkpoint, each with vectors of its own."""
+"""Textual inversions: tokens that a user adds to a checkpoint, each with its own vectors."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.components import encoder_tokenizers
+from t2i_audit.pipelines.workarounds import quiet_libraries
+from t2i_audit.printable import first_line
 from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
     import torch
 
-# Files for several encoders name each by its kind, and no token.
+# Files for several encoders name each encoder by its kind, and name no token.
 ENCODERS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
 T5 = "t5"
-# What stands in the place of a token's name where a file was not given one.
+# Placeholders that a file has for the token's name if it was saved without one.
 NAMELESS = ("emb_params", "*")
-# How vocabularies write a word by itself, and what diffusers calls the second of several vectors.
+# How vocabularies write a whole word, and the name that diffusers gives to the second of several
+# vectors.
 KNOWN_AS = ("{}", "{}</w>", "\u2581{}", "\u0120{}", "{}_1")
 
 
@@ -31,21 +34,21 @@ class AddedEmbedding:
     file: str
     """Name of the file, without its folder."""
     token: str
-    """What a prompt calls it by."""
+    """The word by which a prompt refers to it."""
     sha256: str
 
 
 def add_embeddings(
     pipeline: Any, embeddings: Sequence[tuple[str, str | None]]
 ) -> tuple[tuple[AddedEmbedding, ...], tuple[str, ...]]:
-    """Add each file's vectors to the text encoders, under its own token or the one that is given.
+    """Add each file's vectors to the text encoders, under the file's token or the given one.
 
     Returns:
-        What was added, and sentences on what of it a reader must know.
+        What was added, and notes for the reader of the results.
 
     Raises:
-        ModelError: a file is missing or no textual inversion in safetensors format, does not fit
-            the text encoders, or its token is known already.
+        ModelError: a file is missing or is no textual inversion in safetensors format, does not fit
+            the text encoders, or its token exists already.
     """
     added, notes = [], []
     for path, given in embeddings:
@@ -55,22 +58,22 @@ def add_embeddings(
     return tuple(added), tuple(notes)
 
 
-def unsaid_notes(
+def unused_notes(
     pipeline: Any,
     embeddings: Iterable[tuple[str, AddedEmbedding]],
     texts: Sequence[str],
 ) -> list[str]:
-    """A sentence for each embedding, given with its path, that none of `texts` says."""
-    tokenizers = [tokenizer for _, tokenizer, _ in _encoders(pipeline)]
+    """A sentence for each embedding, given with its path, whose token is in none of `texts`."""
+    tokenizers = [tokenizer for _, _, tokenizer in encoder_tokenizers(pipeline)]
     return [
-        f"no prompt says {each.token}, so --embedding {path} changes nothing."
+        f"no prompt contains {each.token}, so --embedding {path} changes nothing."
         for path, each in embeddings
-        if not any(_says(own, each.token, text) for own in tokenizers for text in texts)
+        if not any(_contains(own, each.token, text) for own in tokenizers for text in texts)
     ]
 
 
 def _add(pipeline: Any, path: str, given: str | None) -> tuple[str, list[str]]:
-    """Add one file's vectors; its token, and notes."""
+    """Add one file's vectors; returns its token, and notes."""
     kind = type(pipeline).__name__
     if not path.endswith(SAFE) or not Path(path).is_file():
         raise ModelError(f"--embedding {path} should name a {SAFE} file that exists.")
@@ -88,7 +91,7 @@ def _add(pipeline: Any, path: str, given: str | None) -> tuple[str, list[str]]:
         )
     for encoder, (tokenizer, model, vectors) in targets.items():
         number = encoder.removeprefix("text_encoder")
-        # A word that is known would mean something else wherever it is said.
+        # A word that exists would change its meaning in every prompt that contains it.
         if not {form.format(token) for form in KNOWN_AS}.isdisjoint(tokenizer.get_vocab()):
             raise ModelError(
                 f"--embedding {path}: the token {token!r} is in the vocabulary of "
@@ -99,11 +102,10 @@ def _add(pipeline: Any, path: str, given: str | None) -> tuple[str, list[str]]:
                 pipeline.load_textual_inversion(
                     {token: vectors}, token=token, tokenizer=tokenizer, text_encoder=model
                 )
-        # What does not fit surfaces as nearly any type.
+        # Vectors that do not fit surface as errors of nearly any type.
         except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise ModelError(f"--embedding {path} cannot be added: {reason[0]}") from error
-        if not _says(tokenizer, token, f"a {token}"):
+            raise ModelError(f"--embedding {path} cannot be added: {first_line(error)}") from error
+        if not _contains(tokenizer, token, f"a {token}"):
             raise ModelError(
                 f"--embedding {path}: tokenizer{number} does not find the token {token!r} in a "
                 f"prompt; give --embedding {path}:TOKEN with another."
@@ -120,14 +122,13 @@ def _read(path: str) -> dict[str, torch.Tensor]:
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"--embedding {path} cannot be read: {reason[0]}") from error
+        raise ModelError(f"--embedding {path} cannot be read: {first_line(error)}") from error
     if len(tensors) != 1 and not set(tensors) <= {*ENCODERS, T5}:
         names = sorted(tensors)
         listed = " and ".join(names) if len(names) == 2 else ", ".join(names[:3])
         raise ModelError(
-            f"--embedding {path} is no textual inversion: it holds the tensors {listed}; one holds "
-            f"a single tensor, or {', '.join(ENCODERS)} and {T5}."
+            f"--embedding {path} is no textual inversion: it holds the tensors {listed}, not "
+            f"a single tensor or {', '.join(ENCODERS)} and {T5}."
         )
     for name, tensor in tensors.items():
         if tensor.ndim not in (1, 2) or not tensor.is_floating_point() or not tensor.numel():
@@ -136,18 +137,18 @@ def _read(path: str) -> dict[str, torch.Tensor]:
                 f"{tuple(tensor.shape)}."
             )
         if not torch.isfinite(tensor).all():
-            raise ModelError(f"--embedding {path} is damaged: some of its values are no numbers.")
+            raise ModelError(f"--embedding {path} is damaged: some of its values are not finite.")
     return {name: torch.atleast_2d(tensor) for name, tensor in tensors.items()}
 
 
 def _assign(
     pipeline: Any, path: str, tensors: Mapping[str, torch.Tensor]
 ) -> tuple[str, dict[str, tuple[Any, Any, torch.Tensor]], list[str]]:
-    """The file's own token, tokenizer, encoder and vectors by the encoder's name, and notes.
+    """The file's token; by encoder name its tokenizer, network and vectors; and notes.
 
-    A file for one encoder goes to the first whose width is that of its vectors.
+    The vectors of a file for one encoder go to the first encoder of their width.
     """
-    encoders = {name: (tokenizer, model) for name, tokenizer, model in _encoders(pipeline)}
+    encoders = {name: (tokenizer, model) for name, model, tokenizer in encoder_tokenizers(pipeline)}
     widths = {name: _width(model) for name, (_, model) in encoders.items()}
     name, vectors = next(iter(tensors.items()))
     named = {*ENCODERS, T5}.issuperset(tensors)
@@ -192,16 +193,6 @@ def _require_width(path: str, vectors: torch.Tensor, widths: Mapping[str, int | 
         )
 
 
-def _encoders(pipeline: Any) -> list[tuple[str, Any, Any]]:
-    """Name, tokenizer and network of each text encoder that a word can be added to."""
-    found = []
-    for name, model in pipeline.components.items():
-        tokenizer = pipeline.components.get(name.replace("text_encoder", "tokenizer"))
-        if name.startswith("text_encoder") and model is not None and tokenizer is not None:
-            found.append((name, tokenizer, model))
-    return sorted(found, key=lambda each: each[0])
-
-
 def _t5(encoders: Mapping[str, tuple[Any, Any]]) -> str:
     named = (name for name, (_, model) in encoders.items() if "T5" in type(model).__name__)
     return next(named, "")
@@ -211,8 +202,8 @@ def _width(model: Any) -> int | None:
     return getattr(model.get_input_embeddings(), "embedding_dim", None)
 
 
-def _says(tokenizer: Any, token: str, text: str) -> bool:
-    """Whether `text` holds a `token` that was added to the words of `tokenizer`."""
+def _contains(tokenizer: Any, token: str, text: str) -> bool:
+    """Whether `token`, which was added to `tokenizer`, is one of the tokens of `text`."""
     if token not in tokenizer.get_added_vocab():
         return False
     ids = tokenizer(text, truncation=False, verbose=False)["input_ids"]

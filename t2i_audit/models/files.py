@@ -1,7 +1,7 @@
-"""Which files of a checkpoint are loaded, so that a run can be held to their contents.
+"""Which files of a checkpoint are loaded, so that a run can record their contents.
 
-A folder holds more than is read: cards, images, weights in other formats and other variants, shards
-that no index names. What counts is what diffusers and transformers read of each component.
+A folder holds more than is read: cards, images, weights in other formats and variants, shards that
+no index names. Only what diffusers and transformers read of each component counts.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Checkpoint = Mapping[str, Mapping[str, str]]
 # The files that belong to no component: the pipeline's index, or a checkpoint in a single file.
 WHOLE = "."
 
-# What the two libraries call the weights of a network.
+# Names that the two libraries give to the weights of a network.
 DIFFUSERS_WEIGHTS = "diffusion_pytorch_model"
 TRANSFORMERS_WEIGHTS = "model"
-# The files beside its weights that a network is built from.
+# Files that a network is built from, beside its weights.
 NETWORK_SETTINGS = ("config.json", "generation_config.json", "adapter_config.json")
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-# Of tokenizers, schedulers and processors.
+# Files of tokenizers, schedulers and processors.
 SETTINGS_SUFFIXES = (".json", ".jinja", ".model", ".tiktoken", ".spm")
 VOCABULARIES = ("merges.txt", "vocab.txt")
 TEMPLATES = "additional_chat_templates"
-# Of a component with code of its own it cannot be told what that code reads, so only these are out.
+# It is unknown what the code of a component reads, so only these files are excluded there.
 NEVER_READ = (
     ".md", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".bin", ".ckpt", ".pt", ".pth", ".pkl",
     ".msgpack", ".h5", ".onnx", ".pyc",
@@ -50,8 +50,8 @@ def pipeline_files(
 
     Args:
         path: the pipeline's folder.
-        components: the loaded components by name; those that are None were not read.
-        variant: of the weights, as it was asked for.
+        components: the loaded components by name; None for one that was not read.
+        variant: of the weights, as the user asked for it.
         own_code: components that bring code which was run; `WHOLE` for the pipeline's own class.
         with_weights: components whose weights were read from the folder; all of them if None.
     """
@@ -92,8 +92,8 @@ def component_files(
 
 
 def settings_files(folder: Path, part: Any) -> Iterator[Path]:
-    """What a tokenizer, a scheduler or a processor is read from in `folder`."""
-    # A processor is made of others.
+    """The files in `folder` from which a tokenizer, a scheduler or a processor is read."""
+    # A processor consists of a tokenizer and other processors.
     parts = (part, getattr(part, "tokenizer", None), getattr(part, "image_processor", None))
     named = set(VOCABULARIES)
     for each in parts:
@@ -110,12 +110,13 @@ def weight_files(
 ) -> list[Path]:
     """The weights of a network that are loaded from `folder`, with the index of its shards.
 
-    Of a component that has no files of `variant` its plain ones are read, as diffusers does.
+    If the component has no files of `variant`, its plain ones are read, as diffusers does.
 
     Args:
         folder: the component's folder.
-        variant: of the weights, as it was asked for.
-        transformers: whether transformers reads them and not diffusers; by their names if None.
+        variant: of the weights, as the user asked for it.
+        transformers: whether transformers reads them rather than diffusers; None decides by their
+            names.
     """
     if variant is not None and not has_variant(folder, variant):
         variant = None
@@ -129,15 +130,15 @@ def weight_files(
     single = folder / f"{stem}{dotted}{SAFE}"
     index = folder / f"{stem}{SAFE}.index{dotted}.json"
     if not index.is_file():
-        index = folder / f"{stem}{SAFE}{dotted}.index.json"  # as it was written once
+        index = folder / f"{stem}{SAFE}{dotted}.index.json"  # the older form of the name
     adapter = folder / ADAPTER_WEIGHTS
     adapted = transformers and (folder / "adapter_config.json").is_file()
     extra = [adapter] if adapted else []
-    # Where both are there, the libraries choose differently.
+    # Where both exist, the libraries choose differently.
     candidates = (single, index) if transformers else (index, single)
     chosen = next((file for file in candidates if file.is_file()), None)
     if chosen is None:
-        # Of a class with a format of its own: all that may be meant.
+        # A class with a format of its own may read any of them.
         return [*sorted(_weight_candidates(folder)), *extra]
     return [*([chosen] if chosen == single else _shards(chosen)), *extra]
 
@@ -164,14 +165,27 @@ def hash_of(hashes: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def weights_of(checkpoint: Checkpoint) -> dict[str, str]:
-    """The hashes of the safetensors files alone, by component and name."""
-    return {
+def weights_sha256(checkpoint: Checkpoint, path: Path) -> str:
+    """One SHA-256 over the safetensors files that were loaded of the checkpoint in `path`.
+
+    Of a folder it covers the files' names within it and their contents. Of a single file it is the
+    file's own, joined with those of the folders that the file's missing components came from.
+    """
+    weights = {
         f"{group}/{name}": digest
         for group, members in checkpoint.items()
         for name, digest in members.items()
         if name.endswith(SAFE)
     }
+    if path.is_dir():
+        return hash_of(weights)
+    own = weights.pop(f"{WHOLE}/{path.name}")
+    folders: dict[str, dict[str, str]] = {}
+    for key, digest in weights.items():
+        folder, name = key.split("/", 1)
+        folders.setdefault(folder, {})[name] = digest
+    parts = [f"{folder} {hash_of(hashes)}" for folder, hashes in folders.items()]
+    return hashlib.sha256("\n".join([own, *parts]).encode()).hexdigest() if parts else own
 
 
 def _is_weights(name: str) -> bool:
@@ -189,7 +203,7 @@ def _is_transformers(part: Any) -> bool:
 
 
 def _explicit_weights(folder: Path) -> Path | None:
-    """The file that a transformers configuration names for its weights, if it does."""
+    """The file of weights that a transformers configuration names; None if it names none."""
     config = folder / "config.json"
     named = read_json(config).get("transformers_weights") if config.is_file() else None
     return folder / named if isinstance(named, str) and named else None

@@ -1,4 +1,4 @@
-"""A pipeline in memory, with all that identifies it in a run's manifest."""
+"""A pipeline in memory, with everything that identifies it in a run's manifest."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.models.files import Checkpoint
 from t2i_audit.models.resolve import Source
+from t2i_audit.pipelines.adapter import PipelineAdapter, adapt
 from t2i_audit.settings import Placement
 
 if TYPE_CHECKING:
@@ -33,15 +34,20 @@ class LoadedModel:
     checkpoint: Checkpoint
     """Every file that was loaded."""
     weights_sha256: str
-    """See `hash_weights`."""
+    """See `t2i_audit.models.files.weights_sha256`."""
     commit: str | None = None
-    """Of a hub id, the commit that was loaded."""
+    """The commit that was loaded, if `name` is a hub id."""
     placement: Placement = field(default_factory=Placement)
     """As the user asked for it."""
     loras: tuple[AddedLora, ...] = ()
     embeddings: tuple[AddedEmbedding, ...] = ()
     notes: tuple[str, ...] = ()
-    """Sentences on how it was changed that its results should not be read without."""
+    """Sentences on how it was changed, for the reader of its results."""
+    adapter: PipelineAdapter = field(init=False, repr=False)
+    """What is known of `pipeline`; made anew for every other pipeline, also by `replace`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "adapter", adapt(self.pipeline))
 
     @property
     def dtype_name(self) -> str:

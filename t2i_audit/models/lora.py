@@ -1,8 +1,8 @@
-"""LoRAs: added to a checkpoint's weights for good, counted by what of them fits.
+"""LoRAs: fused into a checkpoint's weights, after a check of which of their tensors fit.
 
-Diffusers takes what it knows of a file and warns of the rest, so a LoRA of another architecture
-changes nothing and nobody is told. Here the tensors are held to the checkpoint's own layers before
-they are loaded, and the weights are compared before and after.
+Diffusers loads what it recognises in a file and warns of the rest, so that a LoRA for another
+architecture silently changes nothing. Here the tensors are matched with the checkpoint's layers
+before they are loaded, and the weights are compared before and after.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.workarounds import quiet_libraries, replaced_method
+from t2i_audit.printable import first_line
 from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-# What follows the name of a layer in the name of a tensor that changes it.
+# Follows the name of a layer in the name of a tensor that changes it.
 CHANGE = re.compile(r"\.(lora_|lokr_)")
 ALPHA = re.compile(r"(^|[._])alpha$")
-# Scales of DoRA, in a format of which diffusers reads the rest and leaves these out.
+# Scales of DoRA, which diffusers leaves out in one format.
 LEFT_OUT = "dora_scale"
-# The matrix that reads what a layer takes, and the one that makes what it gives.
+# The matrix with the width of a layer's input, and the one with the width of its output.
 DOWN, UP = (".lora_A.", ".down."), (".lora_B.", ".up.")
 
 
@@ -48,7 +49,7 @@ class AddedLora:
 
 @dataclass
 class _Fit:
-    """What of a LoRA's tensors goes where."""
+    """How many of a LoRA's tensors fit the checkpoint."""
 
     used: int = 0
     unused: tuple[str, ...] = ()
@@ -61,10 +62,10 @@ class _Fit:
 def add_loras(
     pipeline: Any, loras: Sequence[tuple[str, float]]
 ) -> tuple[tuple[AddedLora, ...], tuple[str, ...]]:
-    """Add each LoRA, times its weight, to the checkpoint's weights for good.
+    """Fuse each LoRA, times its weight, into the checkpoint's weights.
 
     Returns:
-        What was added, and sentences on what of it a reader must know.
+        What was added, and notes for the reader of the results.
 
     Raises:
         ModelError: a file is missing, is not in safetensors format, fits nothing in the checkpoint
@@ -100,13 +101,12 @@ def _add(pipeline: Any, path: str, weight: float) -> _Fit:
             pipeline.load_lora_weights(path, use_safetensors=True, local_files_only=True)
     except ModelError:
         raise
-    # What the libraries cannot read surfaces as nearly any type.
+    # A file that the libraries cannot read surfaces as an error of nearly any type.
     except Exception as error:
-        # Of a file in which they find none of the names they know they say so in many ways.
+        # If no name in it is known, the errors vary as much.
         if not fit.used:
             raise _fits_nothing(path, kind, names) from error
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"--lora {path} cannot be added: {reason[0]}") from error
+        raise ModelError(f"--lora {path} cannot be added: {first_line(error)}") from error
     fit.unused += tuple(name for name in names if LEFT_OUT in name)
     layers = _changed_layers(pipeline)
     before = {name: _fingerprint(layer) for name, layer in layers.items()}
@@ -116,7 +116,7 @@ def _add(pipeline: Any, path: str, weight: float) -> _Fit:
     for layer in layers.values():
         if not _is_finite(layer):
             raise ModelError(
-                f"--lora {path} makes weights that are no numbers; it is damaged, or its weight "
+                f"--lora {path} makes weights that are not finite; it is damaged, or its weight "
                 f"{weight:g} is too large."
             )
     if weight and all(before[name] == _fingerprint(layer) for name, layer in layers.items()):
@@ -136,13 +136,12 @@ def _tensor_names(path: str) -> list[str]:
         with safe_open(path, framework="pt") as file:
             return sorted(file.keys())
     except (OSError, SafetensorError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"--lora {path} cannot be read: {reason[0]}") from error
+        raise ModelError(f"--lora {path} cannot be read: {first_line(error)}") from error
 
 
 @contextmanager
 def _fitting_alone(pipeline: Any, path: str, fit: _Fit) -> Iterator[None]:
-    """Have `pipeline` load of a LoRA only what fits its layers; what does is counted in `fit`.
+    """Have `pipeline` load only those tensors of a LoRA that fit its layers; `fit` counts them.
 
     Raises:
         ModelError: nothing fits, or a layer is of another width.
@@ -150,7 +149,7 @@ def _fitting_alone(pipeline: Any, path: str, fit: _Fit) -> Iterator[None]:
     own: Callable[..., Any] = pipeline.lora_state_dict
 
     def fitting(*args: Any, **kwargs: Any) -> Any:
-        # Here the file's names are already those of diffusers, whoever has trained it.
+        # At this point the names are those of diffusers, whatever program trained the LoRA.
         read = own(*args, **kwargs)
         tensors, *others = read if isinstance(read, tuple) else (read,)
         kept, unused = {}, []
@@ -166,11 +165,8 @@ def _fitting_alone(pipeline: Any, path: str, fit: _Fit) -> Iterator[None]:
             raise _fits_nothing(path, type(pipeline).__name__, unused or list(tensors))
         return (kept, *others) if isinstance(read, tuple) else kept
 
-    pipeline.lora_state_dict = fitting
-    try:
+    with replaced_method(pipeline, "lora_state_dict", fitting):
         yield
-    finally:
-        del pipeline.lora_state_dict
 
 
 def _fits_nothing(path: str, kind: str, names: Sequence[str]) -> ModelError:
@@ -182,7 +178,7 @@ def _fits_nothing(path: str, kind: str, names: Sequence[str]) -> ModelError:
 
 
 def _layers_of(pipeline: Any, names: Mapping[str, Any]) -> dict[str, nn.Module | None]:
-    """The layer of `pipeline` that each tensor of a LoRA changes; None where there is no such."""
+    """The layer of `pipeline` that each tensor of a LoRA changes; None if it has no such layer."""
     found: dict[str, nn.Module | None] = dict.fromkeys(names)
     for component in pipeline._lora_loadable_modules:
         network = getattr(pipeline, component, None)
@@ -202,7 +198,7 @@ def _layers_of(pipeline: Any, names: Mapping[str, Any]) -> dict[str, nn.Module |
 
 
 def _as_peft_names(names: Mapping[str, str], component: str, network: Any) -> dict[str, str]:
-    """`names` within `component` as the libraries' own conversion to PEFT's names leaves them."""
+    """`names` within `component`, converted to PEFT's names as the libraries do it."""
     from diffusers.utils import state_dict_utils as conversion
     from transformers import PreTrainedModel
 
@@ -213,7 +209,7 @@ def _as_peft_names(names: Mapping[str, str], component: str, network: Any) -> di
     try:
         within = conversion.convert_state_dict_to_diffusers(within)
         within = conversion.convert_state_dict_to_peft(within)
-    except ValueError:  # none of the formats it knows
+    except ValueError:  # the format is unknown to the conversion
         return within
     if not hasattr(network, "text_model"):
         within = {name.removeprefix("text_model."): key for name, key in within.items()}
@@ -221,7 +217,7 @@ def _as_peft_names(names: Mapping[str, str], component: str, network: Any) -> di
 
 
 def _require_width(path: str, key: str, tensor: torch.Tensor, layer: nn.Module) -> None:
-    """Refuse a pair of matrices that goes with a layer of another width."""
+    """Refuse a matrix that belongs to a layer of another width."""
     weight: Any = getattr(layer, "weight", None)
     down, up = (any(part in key for part in each) for each in (DOWN, UP))
     if weight is None or weight.ndim < 2 or tensor.ndim < 2 or not (down or up):
@@ -236,7 +232,7 @@ def _require_width(path: str, key: str, tensor: torch.Tensor, layer: nn.Module) 
 
 
 def _changed_layers(pipeline: Any) -> dict[str, Any]:
-    """The layers that a LoRA was put in front of, each under its component's name and its own."""
+    """The layers that PEFT wrapped, by component and by name within it."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     return {
@@ -249,10 +245,10 @@ def _changed_layers(pipeline: Any) -> dict[str, Any]:
 
 
 def _fingerprint(layer: Any) -> tuple[int, ...]:
-    """Numbers that other weights of the layer would hardly have; no copy of them is made."""
+    """Hashes of the layer's weights; the weights are not copied."""
     import torch
 
-    # The 64 bits have no sign, which Python's conversion does not take.
+    # The hash is unsigned, which Python's conversion does not accept.
     return tuple(int(torch.hash_tensor(each).view(torch.int64)) for each in _weights(layer))
 
 
@@ -261,5 +257,5 @@ def _is_finite(layer: Any) -> bool:
 
 
 def _weights(layer: Any) -> list[torch.Tensor]:
-    """The checkpoint's own weights of a layer that a LoRA was put in front of."""
+    """The checkpoint's own weights of a layer that PEFT wrapped."""
     return [each.detach() for each in layer.get_base_layer().parameters(recurse=False)]

@@ -1,4 +1,4 @@
-"""Where a pipeline's networks lie, and what of its speed is given up for memory."""
+"""On which device a pipeline's networks are, and the options that trade speed for memory."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ OFFLOADED = "memory runs short; from here on each network is on the device only 
 
 
 def loading_arguments(placement: Placement) -> dict[str, Any]:
-    """What `from_pretrained` is given so that the parts come to lie where they should."""
+    """Arguments of `from_pretrained` that place the networks."""
     return {} if placement.device_map is None else {"device_map": placement.device_map}
 
 
 def place(pipeline: Any, device: torch.device, placement: Placement) -> Any:
-    """`pipeline` moved to `device`, or its parts when their turn comes.
+    """Move `pipeline` to `device`, or let each of its networks move there when it runs.
 
     Raises:
-        ModelError: offloading without an accelerator, or the pipeline has no such saving.
+        ModelError: the device is the CPU and cannot offload, or the pipeline lacks an option.
     """
     name = type(pipeline).__name__
     if placement.offload in ("model", "sequential") and not has_own_memory(device):
@@ -64,7 +64,7 @@ def place(pipeline: Any, device: torch.device, placement: Placement) -> Any:
 
 
 def has_own_memory(device: torch.device) -> bool:
-    """Whether networks that leave `device` for the host give memory free."""
+    """Whether moving networks from `device` to the host frees memory of the device."""
     return device.type != "cpu"
 
 
@@ -77,11 +77,12 @@ def is_offloaded(pipeline: Any) -> bool:
 
 
 def relieve(loaded: LoadedModel) -> bool:
-    """From now on have each network of `loaded` on the device only while it runs.
+    """From now on keep each network of `loaded` on the device only while it runs.
 
-    So the text encoders are gone while the denoiser samples. It changes no number.
+    For example, the text encoders leave it while the denoiser samples. No number changes.
 
-    Returns whether that is new; not where the user has chosen otherwise, or nothing is gained.
+    Returns:
+        Whether anything was changed: not if the user chose otherwise, or nothing would be gained.
     """
     pipeline = loaded.pipeline
     if (
@@ -97,10 +98,10 @@ def relieve(loaded: LoadedModel) -> bool:
 
 
 def take_turns(leaving: Any, coming: Any, names: Iterable[str], device: torch.device) -> None:
-    """Have the networks `names` of the pipeline `coming` lie where those of `leaving` lie now.
+    """Move the networks `names` of the pipeline `coming` to where those of `leaving` are now.
 
-    Those of `leaving` go to the host, so that the device never holds both. The two pipelines share
-    all other networks.
+    Those of `leaving` move to the host, so that the device never holds both. The two pipelines
+    share all other networks.
     """
     from accelerate import cpu_offload, dispatch_model
     from accelerate.hooks import remove_hook_from_submodules
@@ -118,11 +119,11 @@ def take_turns(leaving: Any, coming: Any, names: Iterable[str], device: torch.de
         elif not hasattr(old, "_hf_hook"):
             old.to("cpu")
             new.to(device)
-        # Layer by layer: neither is on the device while idle.
+        # With sequential offloading neither is on the device while it does not run.
         elif not hasattr(new, "_hf_hook"):
             cpu_offload(new, device, offload_buffers=bool(new._parameters))
 
 
 def _knows_turns(pipeline: Any) -> bool:
-    """Whether `pipeline` says in which order its networks run, as offloading them needs."""
+    """Whether `pipeline` states the order in which its networks run, which offloading needs."""
     return getattr(pipeline, "model_cpu_offload_seq", None) is not None

@@ -1,4 +1,4 @@
-"""The text tower of an open_clip model, in the shape of a transformers model."""
+"""The text tower of an open_clip model as a transformers model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from t2i_audit.errors import ModelError
 from t2i_audit.io import read_json
 from t2i_audit.models.builtin import JUDGE_CONFIG
+from t2i_audit.pipelines.workarounds import mask_as_long_as
 
 WEIGHTS = "open_clip_model.safetensors"
 TOWER = "text."
@@ -46,28 +47,21 @@ class OpenClipText(PreTrainedModel):
         )
 
     def forward(self, input_ids: torch.Tensor) -> Any:
-        """What the tower makes of token ids ``(b, s)``: the pooled output ``(b, d)``."""
-        mask = self.tower.attn_mask
-        if mask is None:
+        """The tower's pooled output ``(b, d)`` for token ids ``(b, s)``."""
+        with mask_as_long_as(self.tower, input_ids.shape[1]):
             return self.tower(input_ids)
-        # open_clip keeps its causal mask as wide as the context, whatever it is given.
-        length = input_ids.shape[1]
-        try:
-            self.tower.attn_mask = mask[:length, :length]
-            return self.tower(input_ids)
-        finally:
-            self.tower.attn_mask = mask
 
 
 def load_open_clip_text(
     path: Path, tokenizer: Path | None, dtype: torch.dtype
 ) -> tuple[OpenClipText, Any, Path | None]:
-    """The text tower, its tokenizer and the folder of that one, of the open_clip model in `path`.
+    """The text tower of the open_clip model in `path`, its tokenizer, and the tokenizer's folder.
 
-    A folder without tokenizer files has open_clip's own tokenizer, CLIP's, which lies in none.
+    For a folder without tokenizer files, open_clip's built-in tokenizer of CLIP is used, and the
+    folder is None.
 
     Raises:
-        ModelError: the folder is no open_clip model, or its tower is another library's.
+        ModelError: the folder holds no open_clip model, or its tower is a transformers model.
     """
     for name in (JUDGE_CONFIG, WEIGHTS):
         if not (path / name).is_file():
@@ -81,7 +75,7 @@ def load_open_clip_text(
     if model_cfg["text_cfg"].get("embed_cls"):
         raise ModelError(
             f"--text-encoder local-dir:{path} appends a token of its own to every text, as CoCa "
-            "does, which is not understood; give another model."
+            "does, which is not supported; give another model."
         )
     config = OpenClipTextConfig(model_cfg)
     model = OpenClipText(config)
@@ -91,7 +85,7 @@ def load_open_clip_text(
 
 
 def _tower_weights(file: Path, wanted: set[str]) -> dict[str, torch.Tensor]:
-    """The text tower's tensors: some models keep them under ``text.``, some at the top."""
+    """The text tower's tensors; some models have ``text.`` before their names."""
     from safetensors import safe_open
 
     with safe_open(file, framework="pt") as weights:
@@ -125,10 +119,10 @@ def _tokenizer(
             bos_token=begin,
             eos_token=end,
             unk_token=end,
-            # open_clip fills up with zeros.
+            # open_clip pads with zeros.
             pad_token=own.decoder[0],
         )
-    # The tower takes token ids alone, always as many as its context is long.
+    # The tower takes only token ids, always as many as its context is long.
     tokenizer.model_input_names = ["input_ids"]
     tokenizer.model_max_length = config.max_position_embeddings
     tokenizer.padding_side = "right"

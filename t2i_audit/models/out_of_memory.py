@@ -1,27 +1,32 @@
-"""Memory that runs short: how it is told from other faults."""
+"""Recognising a shortage of memory, and what the user can do about it."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 
 from t2i_audit.errors import ModelError
 
-# What torch says where it has no class of its own for it: on the CPU, MPS and in cuBLAS.
-SHORTAGES = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+# Messages of shortages that accelerate does not list: the CUDA driver's own, which has no full
+# stop, cuBLAS', and that of the CPU's allocator where a library quotes it in part.
+SHORTAGES = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "can't allocate memory")
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether `error` is a device's or the host's memory running short."""
+    """Whether `error` means that the memory of a device or of the host is too small."""
     import torch
+    from accelerate.utils.memory import should_reduce_batch_size
 
-    return isinstance(error, torch.OutOfMemoryError) or any(
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    # What is not a text accelerate cannot search.
+    is_text = all(isinstance(each, str) for each in error.args)
+    return (is_text and should_reduce_batch_size(error)) or any(
         shortage in str(error) for shortage in SHORTAGES
     )
 
 
 def out_of_memory_error(size: int) -> ModelError:
-    """The sentence for the user, of whom `size` prompts or images do not fit at once."""
+    """The sentence for the user, whose `size` prompts or images do not fit in one batch."""
     smaller = f"--batch-size {size // 2} or auto, " if size > 1 else ""
     return ModelError(
         f"memory runs short with {size} in a batch; give {smaller}--offload sequential, "
@@ -30,7 +35,7 @@ def out_of_memory_error(size: int) -> ModelError:
 
 
 def runs_short(attempt: Callable[[], object]) -> bool:
-    """Run `attempt`; whether memory ran short."""
+    """Run `attempt`; returns whether memory ran short."""
     try:
         attempt()
     except RuntimeError as error:
@@ -39,9 +44,7 @@ def runs_short(attempt: Callable[[], object]) -> bool:
     else:
         return False
     # Only here, with the exception gone, does nothing hold on to the failed pass's tensors.
-    import torch
+    from accelerate.utils.memory import clear_device_cache
 
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    clear_device_cache(garbage_collection=True)
     return True

@@ -1,4 +1,4 @@
-"""From what the user calls a model to the folder that holds its pipeline.
+"""From the name of a model on the command line to the folder that holds its pipeline.
 
 A model is ``builtin:NAME``, a local folder in diffusers' layout, or a hub id ``OWNER/NAME``.
 """
@@ -6,7 +6,6 @@ A model is ``builtin:NAME``, a local folder in diffusers' layout, or a hub id ``
 from __future__ import annotations
 
 import difflib
-import inspect
 import json
 import re
 from dataclasses import dataclass
@@ -23,13 +22,13 @@ from t2i_audit.models.builtin import (
     builtin_names,
 )
 from t2i_audit.models.files import WHOLE
-from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.variants import check_variant, names_among
 from t2i_audit.pipelines.moved_modules import is_pipeline_folder
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import ModelOptions
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-# Every network is saved with this file; tokenizers and schedulers have theirs under other names.
+# Every network is saved with this file; those of tokenizers and schedulers have other names.
 NETWORK_CONFIG = "config.json"
 WEIGHT_FILES = "*.safetensors"
 
@@ -39,11 +38,8 @@ CONVERT = (
     "and save it with save_pretrained(FOLDER, safe_serialization=True), then give FOLDER."
 )
 
-# Whose classes a pipeline may name without code of its own.
+# Libraries whose classes a pipeline may name without bringing code of its own.
 LIBRARIES = ("diffusers", "transformers")
-
-# What a pipeline's call is given images by; in some that make them from text, too.
-IMAGES = ("image", "control_image")
 
 Source = Literal["builtin", "folder", "file", "hub"]
 
@@ -62,11 +58,11 @@ class ResolvedModel:
 def resolve_model(
     name: str, *, builtin: Path | None = None, trusted: bool = False, single: bool = False
 ) -> ResolvedModel:
-    """Find `name`; a local pipeline's index and components are checked, nothing is loaded.
+    """Find `name`, and check the index and components of a local pipeline; nothing is loaded.
 
     Args:
         name: ``builtin:NAME``, a local folder, or a hub id.
-        builtin: folder of the shipped checkpoints, if not the package's own.
+        builtin: folder of the shipped checkpoints; the package's if None.
         trusted: whether code that comes with it may run.
         single: whether it may be a single file of weights.
 
@@ -107,7 +103,7 @@ def fetch_from_hub(name: str, options: ModelOptions) -> Path:
     """The local snapshot of the hub's pipeline `name`, downloaded if need be (safetensors only).
 
     Raises:
-        ModelError: it is neither cached nor to be had, or brings code that is not trusted.
+        ModelError: it is neither cached nor can be fetched, or brings code that is not trusted.
     """
     from diffusers import DiffusionPipeline
     from huggingface_hub import hf_hub_download
@@ -137,14 +133,14 @@ def fetch_from_hub(name: str, options: ModelOptions) -> Path:
                     )
                 )
             except OSError:
-                # What it says where there are no plain weights names no way out.
+                # If there are no plain weights, its message does not say what to do.
                 listed = _listed_on_hub(name, index.parent.name, options)
                 if listed:
                     check_variant(names_among(listed, components), name, options.variant)
                 raise
     except ModelError:
         raise
-    # The hub's client, its HTTP library and diffusers each raise their own types for "no".
+    # The hub's client, its HTTP library and diffusers each raise errors of their own types.
     except Exception as error:
         cause = error.__cause__ or error.__context__ or error
         reason = str(cause).strip().splitlines()[0] if str(cause).strip() else repr(cause)
@@ -155,7 +151,7 @@ def fetch_from_hub(name: str, options: ModelOptions) -> Path:
 
 
 def _listed_on_hub(name: str, commit: str, options: ModelOptions) -> list[str]:
-    """Paths of the files in the hub's repository `name`; none where it cannot be asked."""
+    """Paths of the files in the hub's repository `name`; empty if the hub cannot be reached."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
@@ -219,60 +215,8 @@ def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[st
     return index, components
 
 
-def require_text_to_image(pipeline: Any, name: str) -> None:
-    """Refuse a pipeline that makes no image from a prompt alone.
-
-    Raises:
-        ModelError: it takes no prompt, or needs something beside it (named).
-    """
-    kind = type(pipeline).__name__
-    taken = inspect.signature(type(pipeline).__call__).parameters
-    if "prompt" not in taken:
-        raise ModelError(
-            f"{name!r} is a {kind}, which takes no prompt; give a text-to-image model, or a folder "
-            "of the pipeline that joins this one with what encodes the prompt."
-        )
-    made = taken.get("output_type")
-    # Those that make sounds, videos or what another pipeline draws from have another default.
-    frames = taken.get("num_frames")
-    film = frames is not None and frames.default != 1
-    if film or (made is not None and made.default not in (made.empty, "pil")):
-        raise ModelError(f"{name!r} is a {kind}, which makes no image; give a text-to-image model.")
-    # Asked late, because the answer takes most of diffusers' pipelines into memory.
-    if not taken.keys().isdisjoint(IMAGES) and kind in _wanting_images():
-        raise ModelError(
-            f"{name!r} is a {kind}, which needs an image beside the prompt; give the "
-            "text-to-image pipeline of the same checkpoint."
-        )
-    needed = [key for key, each in taken.items() if each.default is each.empty and _is_named(each)]
-    needed = [key for key in needed if key not in ("self", "prompt")]
-    if needed:
-        raise ModelError(
-            f"{name!r} is a {kind}, which needs {' and '.join(needed)} beside the prompt; give a "
-            "text-to-image model, or a folder of the pipeline that joins this one with what makes "
-            "them."
-        )
-
-
-def _is_named(parameter: inspect.Parameter) -> bool:
-    return parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-
-
-def _wanting_images() -> set[str]:
-    from diffusers.pipelines import auto_pipeline
-
-    text, *others = (
-        {
-            kind.__name__
-            for kind in getattr(auto_pipeline, f"AUTO_{task}_PIPELINES_MAPPING").values()
-        }
-        for task in ("TEXT2IMAGE", "IMAGE2IMAGE", "INPAINT")
-    )
-    return set().union(*others) - text
-
-
 def _require_installed(class_name: Any, name: str) -> None:
-    """Refuse a class that diffusers leaves out because a library that it needs is not there."""
+    """Refuse a class that diffusers leaves out because a library that it needs is missing."""
     import diffusers
     from diffusers.utils import DummyObject
 
@@ -285,20 +229,20 @@ def _require_installed(class_name: Any, name: str) -> None:
 
 
 def own_code(path: Path, index: dict[str, Any], components: set[str]) -> list[str]:
-    """The components whose class is the checkpoint's own; `WHOLE` where the pipeline's is."""
+    """The components whose class the checkpoint brings; `WHOLE` for the pipeline's own class."""
     own = [key for key in sorted(components) if _is_own(str(index[key][0]), path / key)]
     return [*own, WHOLE] if isinstance(index.get("_class_name"), list) else own
 
 
 def _is_own(library: str, folder: Path) -> bool:
-    # Some of diffusers' components lie in the pipeline's own module there; and a file of a
-    # library's name in the component's folder goes before the library.
+    # Some components are defined in their pipeline's package of diffusers; and a file of a
+    # library's name in the component's folder takes precedence over the library.
     known = library in LIBRARIES or is_pipeline_folder(library)
     return not known or (folder / f"{library}.py").is_file()
 
 
 def absent_components(path: Path) -> tuple[str, ...]:
-    """The components that a pipeline was saved without; loading it must say so again."""
+    """The components that a pipeline was saved without; loading must state them again."""
     index = json.loads((path / PIPELINE_INDEX).read_text(encoding="utf-8"))
     return tuple(key for key, value in index.items() if value == [None, None])
 

@@ -1,4 +1,4 @@
-"""Another scheduler in a loaded checkpoint."""
+"""Replacing the scheduler of a loaded checkpoint."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from t2i_audit.errors import ModelError
 
-# Of checkpoints that are distilled to few steps; they are given the settings of any that adds noise
-# in the same way.
+# Schedulers of checkpoints that are distilled to few steps; they accept the settings of any
+# scheduler that adds noise in the same way.
 DISTILLED = {"LCMScheduler", "TCDScheduler"}
 FLOW = {
     "FlowMatchEulerDiscreteScheduler",
@@ -18,10 +18,10 @@ FLOW = {
 
 
 def set_scheduler(pipeline: Any, name: str) -> None:
-    """Replace the scheduler by diffusers' class `name`, with the settings of the one that is there.
+    """Replace the scheduler by diffusers' class `name`, with the settings of the present one.
 
     Raises:
-        ModelError: there is no such class, or it does not go with the checkpoint.
+        ModelError: there is no such class, or it does not suit the checkpoint.
     """
     fitting = {kind.__name__: kind for kind in _compatible_schedulers(pipeline.scheduler)}
     if name not in fitting:
@@ -34,9 +34,9 @@ def set_scheduler(pipeline: Any, name: str) -> None:
 
 
 def _compatible_schedulers(scheduler: Any) -> list[Any]:
-    """Classes that can take the place of `scheduler`, with its settings.
+    """Classes that can replace `scheduler` with its settings.
 
-    Those of distilled checkpoints go with their kind too, though diffusers does not list them.
+    They include those of distilled checkpoints, which diffusers does not list as compatible.
     """
     import diffusers
     from diffusers.schedulers import KarrasDiffusionSchedulers

@@ -1,6 +1,6 @@
 """Checkpoints in one file, with the configuration of a folder of the same architecture.
 
-Some files hold a whole pipeline, others the denoiser alone, as those of FLUX.1: what the file lacks
+Some files hold a whole pipeline, others only the denoiser, as those of FLUX.1. What the file lacks
 is read from the folder.
 """
 
@@ -18,19 +18,19 @@ from t2i_audit.models.variants import check_variant, names_in
 from t2i_audit.settings import ModelOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Mapping, Set
 
     import torch
 
 DENOISERS = ("unet", "transformer")
-# Diffusers itself leaves these out of what it reads from one file.
+# Diffusers does not read these from a single file.
 LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")
 
 
 def load_single_file(
     path: Path, options: ModelOptions, dtype: torch.dtype
 ) -> tuple[Any, tuple[str, ...]]:
-    """The pipeline of the class that ``options.config`` names, with the weights in `path`.
+    """Load the pipeline of the class that ``options.config`` names, with the weights in `path`.
 
     Returns:
         The pipeline, and the components that `path` lacks, whose weights come from that folder.
@@ -40,7 +40,6 @@ def load_single_file(
             a component lies neither in the file nor in the folder.
     """
     import diffusers
-    from safetensors import safe_open
 
     config = options.config
     if config is None or not (config / PIPELINE_INDEX).is_file():
@@ -53,22 +52,7 @@ def load_single_file(
     kind: Any = getattr(diffusers, str(name), None)
     if not hasattr(kind, "from_single_file"):
         raise ModelError(f"{name} reads no checkpoint in a single file; give a folder.")
-    with safe_open(path, framework="pt") as file:
-        keys = set(file.keys())
-    lacking = {}
-    for name in sorted(components.difference(DENOISERS, LEFT_OUT)):
-        library, class_name = index[name]
-        folder = config / name
-        part = getattr(importlib.import_module(library), class_name)
-        # Networks alone have this file; tokenizers and schedulers diffusers reads by itself.
-        if not (folder / NETWORK_CONFIG).is_file() or _holds(keys, part):
-            continue
-        if not any(folder.glob(WEIGHT_FILES)):
-            raise ModelError(
-                f"{path} holds no {name}, and {folder} has no weights in safetensors format; put "
-                "them there."
-            )
-        lacking[name] = part
+    lacking = _lacking(path, config, index, components)
     variant = options.variant
     if variant is not None and not lacking:
         raise ModelError(
@@ -92,8 +76,37 @@ def load_single_file(
     return pipeline, tuple(beside)
 
 
+def _lacking(
+    path: Path, config: Path, index: Mapping[str, Any], components: Set[str]
+) -> dict[str, Any]:
+    """Name and class of each network that the file `path` does not hold and `config` does.
+
+    Raises:
+        ModelError: neither of them has its weights.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        keys = set(file.keys())
+    found = {}
+    for name in sorted(components - {*DENOISERS, *LEFT_OUT}):
+        library, class_name = index[name]
+        folder = config / name
+        part = getattr(importlib.import_module(library), class_name)
+        # Only networks have this file; diffusers reads tokenizers and schedulers by itself.
+        if not (folder / NETWORK_CONFIG).is_file() or _holds(keys, part):
+            continue
+        if not any(folder.glob(WEIGHT_FILES)):
+            raise ModelError(
+                f"{path} holds no {name}, and {folder} has no weights in safetensors format; put "
+                "them there."
+            )
+        found[name] = part
+    return found
+
+
 def _holds(keys: Set[str], part: Any) -> bool:
-    """Whether a file with tensors named `keys` holds a component of the class `part`."""
+    """Whether a file with tensors named `keys` holds a component of class `part`."""
     from diffusers.loaders.single_file_utils import (
         LDM_VAE_KEYS,
         is_clip_model_in_single_file,

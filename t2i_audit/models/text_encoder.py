@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.models.builtin import JUDGE_CONFIG, PIPELINE_INDEX
+from t2i_audit.models.devices import DeviceName, DtypeName, choose_device, choose_dtype
 from t2i_audit.models.files import (
     NETWORK_SETTINGS,
     component_files,
@@ -15,16 +16,11 @@ from t2i_audit.models.files import (
     hash_of,
     settings_files,
 )
-from t2i_audit.models.load import (
-    DeviceName,
-    DtypeName,
-    choose_device,
-    choose_dtype,
-)
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import CONVERT, NETWORK_CONFIG, WEIGHT_FILES
-from t2i_audit.models.tokenizers import UNLIMITED
+from t2i_audit.pipelines.components import UNLIMITED
+from t2i_audit.pipelines.workarounds import quiet_libraries
+from t2i_audit.printable import first_line
 from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:
@@ -32,16 +28,16 @@ if TYPE_CHECKING:
 
 OPEN_CLIP = "local-dir:"
 TOKENIZER_FILES = ("tokenizer_config.json", "tokenizer.json", "vocab.json", "spiece.model")
-# Weights that no token's state depends on; language models are saved without.
+# Weights on which no token's state depends; language models are saved without them.
 UNREAD = "pooler"
 
 
 class TextPipeline:
-    """What is probed of a pipeline, where there is only its text encoder.
+    """A pipeline that consists of a text encoder and its tokenizer.
 
-    Prompts are padded on the right to the longest of a batch and the padding is masked. To an
-    encoder whose tokenizer makes no mask they are given as long as its window. Of its outputs the
-    tokens' states are read: whether the pooled one is used is for a pipeline to say.
+    Prompts are padded on the right to the longest of a batch, and the padding is masked. If the
+    tokenizer makes no mask, they are padded to the encoder's window. Only the states of tokens are
+    returned: whether a pooled output is used depends on the pipeline around an encoder.
     """
 
     def __init__(self, text_encoder: Any, tokenizer: Any, tokenizer_sha256: str) -> None:
@@ -51,19 +47,19 @@ class TextPipeline:
 
     @property
     def components(self) -> dict[str, Any]:
-        """As those of a pipeline in diffusers."""
+        """As a diffusers pipeline has them."""
         return {"text_encoder": self.text_encoder, "tokenizer": self.tokenizer}
 
     @property
     def identity(self) -> dict[str, str]:
-        """What a run's manifest records of it beside its weights."""
+        """What a run's manifest records in addition to the weights."""
         return {
             "text_encoder": type(self.text_encoder).__name__,
             "tokenizer_sha256": self._tokenizer_sha256,
         }
 
     def encode_prompt(self, prompt: list[str]) -> torch.Tensor:
-        """The encoder's output: the last states of the tokens ``(b, s, d)``, or what it makes."""
+        """The last states of the tokens ``(b, s, d)``, or the output of an encoder without any."""
         masked = "attention_mask" in self.tokenizer.model_input_names
         limit = self._window()
         inputs = self.tokenizer(
@@ -93,14 +89,14 @@ def load_text_encoder(
     dtype: DtypeName = "auto",
     device: DeviceName = "auto",
 ) -> LoadedModel:
-    """Load the text encoder `name`, with a `TextPipeline` around it.
+    """Load the text encoder `name` as a `TextPipeline`.
 
-    Only safetensors weights are read, and no code of the folder's own runs.
+    Only safetensors weights are read, and no code from the folder runs.
 
     Args:
         name: folder of a transformers text model, or ``local-dir:PATH`` of an open_clip model.
-        tokenizer: folder of its tokenizer; the encoder's own, or ``tokenizer`` beside a pipeline's
-            ``text_encoder``, if None.
+        tokenizer: folder of its tokenizer; if None, the encoder's folder or, in a pipeline, the
+            ``tokenizer`` beside its ``text_encoder``.
         dtype: as `load_model` takes it.
         device: as `load_model` takes it.
 
@@ -125,10 +121,9 @@ def load_text_encoder(
                 of_model = component_files(path, model)
     except ModelError:
         raise
-    # Damaged files surface as nearly any type, from three libraries.
+    # Damaged files surface as errors of nearly any type, from three libraries.
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(f"--text-encoder {name} does not load: {reason[0]}") from error
+        raise ModelError(f"--text-encoder {name} does not load: {first_line(error)}") from error
     of_words = () if folder is None else settings_files(folder, words)
     others = {*of_model, *NETWORK_SETTINGS}  # where the two share a folder
     tokenizer_files = {file.name: file for file in of_words if file.name not in others}
@@ -180,7 +175,7 @@ def _load_transformers(path: Path, dtype: torch.dtype) -> Any:
     text = config.get_text_config()
     if str(text.model_type).endswith("_text_model"):  # CLIP's half of a model of two
         config = text
-    # Of a model with a decoder the encoder alone.
+    # If the model has a decoder as well, only its encoder is loaded.
     encodes = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
     kind: Any = transformers.AutoModelForTextEncoding if encodes else transformers.AutoModel
     model, info = kind.from_pretrained(
@@ -192,7 +187,7 @@ def _load_transformers(path: Path, dtype: torch.dtype) -> Any:
         trust_remote_code=False,
         output_loading_info=True,
     )
-    # The library draws at random what a file lacks.
+    # The library initialises missing weights at random.
     missing = sorted(key for key in info["missing_keys"] if UNREAD not in key)
     if missing:
         raise ModelError(

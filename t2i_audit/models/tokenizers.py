@@ -1,4 +1,4 @@
-"""A checkpoint's tokenizers alone, without its weights."""
+"""A checkpoint's tokenizers: their limits, and loading them without the weights."""
 
 from __future__ import annotations
 
@@ -6,59 +6,58 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import check_pipeline, fetch_from_hub, resolve_model
-from t2i_audit.progress import say
+from t2i_audit.pipelines.components import UNLIMITED, encoder_tokenizers
+from t2i_audit.pipelines.workarounds import quiet_libraries
+from t2i_audit.printable import first_line
 from t2i_audit.settings import ModelOptions
-
-# Tokenizers without a limit of their own say so by a number beyond any encoder.
-UNLIMITED = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Tokenizer:
-    """One tokenizer of a pipeline, and how many tokens its encoder reads."""
+    """One tokenizer of a pipeline, and the number of tokens that its encoder reads."""
 
     name: str
     """Its folder in the pipeline, e.g. ``tokenizer_2``."""
     limit: int | None
-    """Ends included; None without a limit."""
+    """Begin and end tokens included; None without a limit."""
     tokenizer: Any = field(repr=False)
 
     def length(self, text: str) -> int:
-        """Tokens of `text`, those at its ends included."""
+        """Number of tokens of `text`, begin and end tokens included."""
         return len(self.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
 
-def limit_tokenizers(pipeline: Any) -> None:
-    """Give tokenizers of `pipeline` that state no limit the number of their encoders' positions.
+def limit_tokenizers(pipeline: Any) -> tuple[str, ...]:
+    """Set the limit of tokenizers that state none to their encoders' number of positions.
 
     A ``tokenizer_config.json`` without ``model_max_length`` leaves a number to which no text can be
-    padded. It is said on the screen.
+    padded.
+
+    Returns:
+        A sentence for each tokenizer that was changed.
     """
-    components = pipeline.components
-    for name, encoder in components.items():
-        tokenizer = components.get(name.replace("text_encoder", "tokenizer"))
+    notes = []
+    for name, encoder, tokenizer in encoder_tokenizers(pipeline):
         stated = getattr(tokenizer, "model_max_length", None)
-        if "text_encoder" not in name or encoder is None or stated is None or stated < UNLIMITED:
+        if stated is None or stated < UNLIMITED:
             continue
-        config = encoder.config.get_text_config()
-        positions = getattr(config, "max_position_embeddings", None)
+        positions = getattr(encoder.config.get_text_config(), "max_position_embeddings", None)
         if positions is None:
             continue
-        assert tokenizer is not None
         tokenizer.model_max_length = int(positions)
-        say(
-            f"the tokenizer of {name} states no model_max_length; the {positions} positions of "
-            f"{name} are taken"
+        notes.append(
+            f"The tokenizer of {name} states no model_max_length; the {positions} positions of "
+            f"{name} are taken as its limit."
         )
         # Some pipelines keep the limit of their first tokenizer when they are made.
         if getattr(pipeline, "tokenizer_max_length", 0) >= UNLIMITED:
             pipeline.tokenizer_max_length = int(positions)
+    return tuple(notes)
 
 
 def load_tokenizers(name: str) -> dict[str, Tokenizer]:
-    """The tokenizers of the pipeline `name`, by their folders.
+    """The tokenizers of the pipeline `name`, by folder name.
 
     Raises `ModelError` when the pipeline cannot be found or has no tokenizer that loads.
     """
@@ -76,10 +75,11 @@ def load_tokenizers(name: str) -> dict[str, Tokenizer]:
                 tokenizer = AutoTokenizer.from_pretrained(
                     folder, local_files_only=True, trust_remote_code=False
                 )
-        # Damaged files surface as nearly any type.
+        # Damaged files surface as errors of nearly any type.
         except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise ModelError(f"{name!r}: {folder.name} does not load: {reason[0]}") from error
+            raise ModelError(
+                f"{name!r}: {folder.name} does not load: {first_line(error)}"
+            ) from error
         limit = tokenizer.model_max_length
         found[folder.name] = Tokenizer(
             folder.name, int(limit) if limit < UNLIMITED else None, tokenizer

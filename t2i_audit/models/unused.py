@@ -1,4 +1,4 @@
-"""Options of how a checkpoint is read that mean nothing for the one that is given."""
+"""Options for loading that have no meaning for the checkpoint that is given."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from t2i_audit.settings import ModelOptions
 
 
 def refuse_unused(resolved: ResolvedModel, options: ModelOptions) -> None:
-    """Refuse what would be ignored, so that nobody believes that it was heeded.
+    """Refuse an option that would be ignored, so that nobody believes it had an effect.
 
     Raises:
         ModelError: one sentence that names the option.

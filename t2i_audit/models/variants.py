@@ -11,30 +11,30 @@ from t2i_audit.errors import ModelError
 STEM, SHARD, END = "(?:diffusion_pytorch_)?model", r"(?:-\d{5}-of-\d{5})?", r"\.safetensors"
 # E.g. model.safetensors and model-00001-of-00002.safetensors
 PLAIN = re.compile(f"{STEM}{SHARD}{END}")
-# E.g. model.fp16.safetensors, model.fp16-00001-of-00002.safetensors and, as it was written once,
+# E.g. model.fp16.safetensors, model.fp16-00001-of-00002.safetensors and, in the older form,
 # model-00001-of-00002.fp16.safetensors
 VARIANT = re.compile(rf"{STEM}{SHARD}\.([^.]+?){SHARD}{END}")
 
 
 def check_variant(files: Mapping[str, Collection[str]], model: str, variant: str | None) -> None:
-    """Refuse a checkpoint whose weights are there only in another variant than is asked for.
+    """Refuse a checkpoint that has its weights only in another variant than the requested one.
 
-    A component without files of `variant` is read from its plain ones.
+    A component without files of `variant` is read from its plain files.
 
     Args:
         files: names of each component's files.
-        model: as the user calls it.
-        variant: what is asked for.
+        model: its name on the command line.
+        variant: the requested one.
 
     Raises:
-        ModelError: one sentence that says which variant to ask for.
+        ModelError: the variant does not exist, or another one must be requested.
     """
     found = {name: _variants(names) for name, names in files.items()}
     known = sorted(set().union(*found.values()))
     if variant is not None and variant not in known:
         advice = f"it has {', '.join(known)}" if known else "leave --variant out"
         raise ModelError(f"{model!r} has no weights of the variant {variant}; {advice}.")
-    # Those that have plain weights go with any variant.
+    # Components with plain weights can be loaded with any variant.
     bound = {
         name: each for name, each in sorted(found.items()) if each and not _has_plain(files[name])
     }
@@ -64,7 +64,7 @@ def names_in(path: Path, components: Iterable[str]) -> dict[str, list[str]]:
 
 
 def names_among(files: Iterable[str], components: Collection[str]) -> dict[str, list[str]]:
-    """The same of a repository's `files`, by their paths in it."""
+    """The same for a repository's `files`, given by their paths in it."""
     found: dict[str, list[str]] = {}
     for folder, _, name in (file.rpartition("/") for file in files):
         if folder in components:

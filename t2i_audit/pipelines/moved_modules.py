@@ -1,33 +1,19 @@
-"""Folders of diffusers' pipelines that it has moved, under the names that checkpoints know."""
+"""Packages of diffusers' pipelines that moved after checkpoints were saved with the old place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from types import ModuleType
 
 
 def is_pipeline_folder(name: str) -> bool:
-    """Whether diffusers has a folder `name` of pipelines, with classes that they bring."""
+    """Whether diffusers has a package `name` of pipelines, which may define components as well."""
     from diffusers import pipelines
 
-    return hasattr(pipelines, name) or _moved(name) is not None
+    return hasattr(pipelines, name) or moved_folder(name) is not None
 
 
-def restore_folders(names: Iterable[str]) -> None:
-    """Have diffusers find those of `names` that are now among its deprecated pipelines.
-
-    A checkpoint of Stable Cascade says that its decoder's class lies in ``wuerstchen``; diffusers
-    looks for that folder where it no longer is.
-    """
-    from diffusers import pipelines
-
-    for name in names:
-        folder = _moved(name)
-        if folder is not None and not hasattr(pipelines, name):
-            setattr(pipelines, name, folder)
-
-
-def _moved(name: str) -> ModuleType | None:
+def moved_folder(name: str) -> ModuleType | None:
+    """The package `name` if it is now among diffusers' deprecated pipelines; else None."""
     from diffusers.pipelines import deprecated
 
     folder = getattr(deprecated, name, None)

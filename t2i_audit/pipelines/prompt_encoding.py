@@ -1,90 +1,132 @@
-"""The pipeline's own encoding of prompts, as its call runs it."""
+"""The pipeline's own encoding of prompts, called with the arguments that its ``__call__`` uses."""
 
 from __future__ import annotations
 
 import inspect
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.quiet import quiet_libraries
-from t2i_audit.pipelines.components import fixed_arguments, pipeline_parts
+from t2i_audit.pipelines.components import call_parameters, fixed_arguments, pipeline_parts
+from t2i_audit.pipelines.workarounds import (
+    quiet_libraries,
+    tokenizing_in_one_thread,
+    without_textual_inversion_search,
+)
 
 if TYPE_CHECKING:
     import torch
 
-ENCODE_METHODS = ("encode_prompt", "_encode_prompt")  # some have it under the older name
-EMBEDDED = "prompt_embeds"  # what the call of a pipeline takes that need not encode
-# What `encode_prompt` is given apart from the values that `__call__` defaults to.
+ENCODE_METHODS = ("encode_prompt", "_encode_prompt")  # some classes have only the older name
+EMBEDDED = "prompt_embeds"  # the argument by which a call takes prompts that are encoded already
+# Arguments of `encode_prompt` that override the defaults of `__call__`.
 ENCODE_ARGUMENTS = {
     "num_images_per_prompt": 1,
     "do_classifier_free_guidance": False,
-    "guidance_scale": 1.0,  # of those who tell from it whether to guide
+    "guidance_scale": 1.0,  # where it decides whether a negative prompt is encoded
 }
-# What it is given with the texts.
+# Arguments that depend on the texts.
 SET_BY_CALL = ("prompt", "batch_size", "text_encoder_index")
+ENCODER_INDICES = (0, 1)  # of pipelines that encode with one text encoder per call
 
 
-def encode_prompts(pipeline: Any, texts: Sequence[str]) -> list[torch.Tensor]:
-    """What the pipeline's own `encode_prompt` makes of `texts`; see `prompt_encoding`."""
-    with prompt_encoding(pipeline) as encode:
-        return encode(texts)
+@dataclass(frozen=True, eq=False)
+class EncodeCall:
+    """How the method that encodes prompts is called, in one pipeline or part of a pipeline."""
+
+    pipeline: Any = field(repr=False)
+    method: str
+    """E.g. ``encode_prompt``."""
+    arguments: Mapping[str, Any]
+    """Those that are the same in every call."""
+    takes_device: bool
+    takes_batch_size: bool
+    takes_encoder_index: bool
+    """Whether it encodes with one text encoder per call, chosen by a number."""
+
+    def __call__(self, texts: Sequence[str]) -> list[torch.Tensor]:
+        """The tensors that the method returns for `texts`, in order."""
+        import torch
+
+        encode = getattr(self.pipeline, self.method)
+        # A list of its own, because some pipelines write their template into the caller's.
+        arguments = {**self.arguments, "prompt": list(texts)}
+        if self.takes_device:
+            arguments["device"] = self.pipeline._execution_device
+        if self.takes_batch_size:
+            arguments["batch_size"] = len(texts)
+        with torch.no_grad():
+            if self.takes_encoder_index:
+                calls = ({**arguments, "text_encoder_index": index} for index in ENCODER_INDICES)
+                returned: Any = [encode(**each) for each in calls]
+            else:
+                returned = encode(**arguments)
+        return list(_tensors(returned))
 
 
-@contextmanager
-def prompt_encoding(pipeline: Any) -> Iterator[Callable[[Sequence[str]], list[torch.Tensor]]]:
-    """The pipeline's own `encode_prompt` as its `__call__` runs it: texts -> the tensors it makes.
+def encode_calls(pipeline: Any) -> tuple[EncodeCall, ...]:
+    """How the prompts of `pipeline` are encoded, as its ``__call__`` does it without guidance.
 
-    What all calls share is settled once, and the libraries are quiet while the block runs.
-
-    No negative prompt is encoded. Where the defaults of `encode_prompt` and of `__call__` differ,
-    those of `__call__` hold: they are what generation uses.
+    Where the defaults of ``encode_prompt`` and of ``__call__`` differ, those of ``__call__`` hold,
+    because generation uses them.
 
     Raises:
-        ModelError: the pipeline has no `encode_prompt`, or one that asks for what is not known.
+        ModelError: the pipeline has no ``encode_prompt``, or one with an unknown argument.
     """
     methods = encode_methods(pipeline)
     if not methods:
         raise ModelError(f"{type(pipeline).__name__} has no encode_prompt to be probed through.")
-    runs = [_encoding(owner, encode) for owner, encode in methods]
-
-    def run(texts: Sequence[str]) -> list[torch.Tensor]:
-        return [tensor for each in runs for tensor in each(texts)]
-
-    with ExitStack() as stack:
-        stack.enter_context(quiet_libraries())
-        for owner, _ in methods:
-            stack.enter_context(_plain_words(owner))
-        stack.enter_context(_tokenizing_in_one_thread())
-        yield run
+    return tuple(_encode_call(owner, method) for owner, method in methods)
 
 
-def encode_methods(pipeline: Any) -> list[tuple[Any, Callable[..., Any]]]:
-    """The pipelines that encode the prompts of `pipeline`, each with its method.
+def encode_methods(pipeline: Any) -> list[tuple[Any, str]]:
+    """The pipelines that encode the prompts of `pipeline`, each with the name of its method.
 
-    That is `pipeline` itself, or of a combined one the first part that can. What it makes is handed
-    to those after it; one whose call does not take that encodes the prompts again.
+    That is `pipeline` itself, or the first part of a combined pipeline that has such a method. The
+    later parts are given what it returns; a part whose call takes no embedded prompts encodes them
+    again.
     """
-    found: list[tuple[Any, Callable[..., Any]]] = []
+    found: list[tuple[Any, str]] = []
     own = any(hasattr(pipeline, name) for name in ENCODE_METHODS)
     for each in [pipeline] if own else pipeline_parts(pipeline).values():
-        methods = [getattr(each, name) for name in ENCODE_METHODS if hasattr(each, name)]
-        given = found and EMBEDDED in inspect.signature(type(each).__call__).parameters
-        if methods and not given:
-            found.append((each, methods[0]))
+        names = [name for name in ENCODE_METHODS if hasattr(each, name)]
+        is_given_embeddings = found and EMBEDDED in call_parameters(each)
+        if names and not is_given_embeddings:
+            found.append((each, names[0]))
     return found
 
 
-def _encoding(
-    pipeline: Any, encode: Callable[..., Any]
-) -> Callable[[Sequence[str]], list[torch.Tensor]]:
-    """The method `encode` of `pipeline` with the arguments that its `__call__` gives it."""
-    import torch
+@contextmanager
+def prompt_encoding(
+    calls: Sequence[EncodeCall],
+) -> Iterator[Callable[[Sequence[str]], list[torch.Tensor]]]:
+    """Yield a function that encodes texts by `calls` and returns the tensors that they make.
 
-    called = inspect.signature(type(pipeline).__call__).parameters
-    known = inspect.signature(encode).parameters
+    The libraries are quiet while the block runs.
+    """
+
+    def run(texts: Sequence[str]) -> list[torch.Tensor]:
+        return [tensor for call in calls for tensor in call(texts)]
+
+    with ExitStack() as stack:
+        stack.enter_context(quiet_libraries())
+        for call in calls:
+            stack.enter_context(without_textual_inversion_search(call.pipeline))
+        stack.enter_context(tokenizing_in_one_thread())
+        yield run
+
+
+def encode_prompts(pipeline: Any, texts: Sequence[str]) -> list[torch.Tensor]:
+    """The tensors that the pipeline's ``encode_prompt`` makes of `texts`; see `encode_calls`."""
+    with prompt_encoding(encode_calls(pipeline)) as encode:
+        return encode(texts)
+
+
+def _encode_call(pipeline: Any, method: str) -> EncodeCall:
+    called = call_parameters(pipeline)
+    known = inspect.signature(getattr(pipeline, method)).parameters
     fixed = fixed_arguments(pipeline)
     arguments: dict[str, Any] = {}
     for name, parameter in known.items():
@@ -95,80 +137,36 @@ def _encoding(
         elif name in ENCODE_ARGUMENTS:
             arguments[name] = ENCODE_ARGUMENTS[name]
         elif name == "device":
-            arguments[name] = pipeline._execution_device
+            continue
         elif name in called and called[name].default is not parameter.empty:
             arguments[name] = called[name].default
         elif parameter.default is parameter.empty and name not in SET_BY_CALL:
             arguments[name] = _stand_in(pipeline, parameter)
-
-    def run(texts: Sequence[str]) -> list[torch.Tensor]:
-        # Some pipelines write their template into the caller's list.
-        own = {**arguments, "prompt": list(texts)}
-        if "batch_size" in known:
-            own["batch_size"] = len(texts)
-        with torch.no_grad():
-            if "text_encoder_index" in known:
-                indexed = ({**own, "text_encoder_index": index} for index in (0, 1))
-                returned: Any = [encode(**each) for each in indexed]
-            else:
-                returned = encode(**own)
-        return list(_tensors(returned))
-
-    return run
+    return EncodeCall(
+        pipeline=pipeline,
+        method=method,
+        arguments=arguments,
+        takes_device="device" in known,
+        takes_batch_size="batch_size" in known,
+        takes_encoder_index="text_encoder_index" in known,
+    )
 
 
 def _stand_in(pipeline: Any, parameter: inspect.Parameter) -> int:
-    """What `encode_prompt` is given where it asks for something that the call would work out.
+    """The value of a required argument of ``encode_prompt`` that the call would work out itself.
 
-    Whole numbers are sizes of the image, on which no text depends: of none.
+    Whole numbers are sizes of the image, on which no text depends, so 0 stands for them.
 
     Raises:
-        ModelError: it asks for something else.
+        ModelError: the argument is something else.
     """
     if parameter.annotation in (int, "int"):
         return 0
     raise ModelError(
         f"encode_prompt of {type(pipeline).__name__} asks for {parameter.name!r}, which is not an "
-        "argument of its call; how it encodes a prompt for an image is not understood."
+        "argument of its call, so t2i-audit does not know how it encodes a prompt for an image; "
+        "give another checkpoint."
     )
-
-
-@contextmanager
-def _tokenizing_in_one_thread() -> Iterator[None]:
-    """Without threads of the tokenizers' own, which fight with torch's for the cores.
-
-    A batch's words take a millisecond or two. What the user has set stays.
-    """
-    name = "TOKENIZERS_PARALLELISM"
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = "false"
-    try:
-        yield
-    finally:
-        del os.environ[name]
-
-
-@contextmanager
-def _plain_words(pipeline: Any) -> Iterator[None]:
-    """Without the search of every prompt for words of textual inversion, where there are none.
-
-    Diffusers cuts each prompt into tokens by itself to look for words of several vectors, which
-    are added tokens ``word``, ``word_1`` and so on (`TextualInversionLoaderMixin`). A tokenizer
-    without a ``word_1`` leaves every prompt as it is.
-    """
-    name = "maybe_convert_prompt"
-    tokenizers = [each for part, each in pipeline.components.items() if "tokenizer" in part]
-    added = {token for each in tokenizers for token in getattr(each, "added_tokens_encoder", {})}
-    if not hasattr(pipeline, name) or any(f"{token}_1" in added for token in added):
-        yield
-        return
-    setattr(pipeline, name, lambda prompt, tokenizer: prompt)
-    try:
-        yield
-    finally:
-        delattr(pipeline, name)
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -9,7 +9,8 @@ from typing import Any
 BLOCKED = "blacked out by the safety checker"
 NOT_FINITE = "not finite"
 FLAT = "one flat colour"
-# DeepFloyd IF's is a `watermarker`, which leaves images that are taken as arrays, as here, alone.
+# DeepFloyd IF's component is called `watermarker`; it leaves images that are returned as arrays
+# alone, and arrays are what this package asks for.
 WATERMARKER, CHECKER = "watermark", "safety_checker"
 
 
@@ -25,21 +26,23 @@ def checker_name(pipeline: Any) -> str | None:
     return None if found is None else type(found).__name__
 
 
-def safety_notes(pipeline: Any, judged: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What a reader must know of images that `pipeline` changed by itself.
+def safety_notes(
+    judged: Sequence[Mapping[str, Any]], *, checker: str | None, watermarker: str | None
+) -> list[str]:
+    """What a reader must know of images that the pipeline changed after they were drawn.
 
     Args:
-        pipeline: the checkpoint's.
         judged: rows of the table ``judgements``.
+        checker: class of the pipeline's safety checker.
+        watermarker: class of its watermarker.
     """
     notes = []
     blocked = sum(row["flaw"] == BLOCKED for row in judged)
-    if checker_name(pipeline) is not None or blocked:
+    if checker is not None or blocked:
         notes.append(
             f"The checkpoint's safety checker blacked out {blocked} of {len(judged)} images; such "
             "images count neither as right nor as wrong."
         )
-    watermarker = watermarker_name(pipeline)
     if watermarker is not None:
         notes.append(
             f"{watermarker} puts a watermark into the images before they are judged; it may leave "

@@ -1,4 +1,4 @@
-"""A pipeline's text encoders: their layers and tokenizers, found by what they are made of."""
+"""A pipeline's text encoders: their layers and tokenizers, recognised by their structure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
+from t2i_audit.pipelines.components import ENCODER, TOKENIZER, tokenizer_name
 from t2i_audit.pipelines.prompt_encoding import encode_methods
 
 if TYPE_CHECKING:
@@ -25,19 +26,19 @@ class TextEncoder:
     model: nn.Module
     tokenizer: Any
     tables: tuple[nn.Module, ...]
-    """Token embeddings; whichever runs shows the token ids."""
+    """Token embeddings; the one that runs is called with the token ids."""
     blocks: tuple[nn.Module, ...]
     norm: nn.Module | None
-    """The norm after the last block, where there is one."""
+    """The norm after the last block; None for an encoder without."""
 
 
 def text_encoders(pipeline: Any) -> tuple[TextEncoder, ...]:
-    """Every text encoder of `pipeline` that encodes prompts, in the order of their names.
+    """Every text encoder that encodes the prompts of `pipeline`, sorted by name.
 
     Some combined pipelines carry an encoder twice and run one of the two.
 
     Raises:
-        ModelError: there is none, or the layers or the tokenizer of one cannot be told.
+        ModelError: there is none, or the layers or the tokenizer of one cannot be found.
     """
     from transformers import PreTrainedModel
 
@@ -46,7 +47,7 @@ def text_encoders(pipeline: Any) -> tuple[TextEncoder, ...]:
     found = []
     for name in sorted(pipeline.components):
         model = pipeline.components[name]
-        if "text_encoder" in name and isinstance(model, PreTrainedModel) and id(model) in running:
+        if ENCODER in name and isinstance(model, PreTrainedModel) and id(model) in running:
             tables = _token_embeddings(model)
             if tables:
                 stack_name, blocks = _stack(name, model)
@@ -59,9 +60,9 @@ def text_encoders(pipeline: Any) -> tuple[TextEncoder, ...]:
 
 
 def _token_embeddings(model: Any) -> tuple[nn.Module, ...]:
-    """Embedding tables with one row a token of the vocabulary.
+    """Embedding tables with one row per token of the vocabulary.
 
-    Not `get_input_embeddings`: in T5 it names another module than the one that runs.
+    Not `get_input_embeddings`: for T5 it returns another module than the one that runs.
     """
     from torch import nn
 
@@ -91,8 +92,8 @@ def _stack(name: str, model: Any) -> tuple[str, nn.ModuleList]:
     ]
     if len(candidates) != 1:
         raise ModelError(
-            f"The layers of {name} ({type(model).__name__}) cannot be told: {len(candidates)} "
-            f"stacks of depth {depth}."
+            f"The layers of {name} ({type(model).__name__}) cannot be found: it has "
+            f"{len(candidates)} stacks of depth {depth}."
         )
     return candidates[0]
 
@@ -115,9 +116,9 @@ def _final_norm(model: nn.Module, stack: str) -> nn.Module | None:
 def _tokenizer(pipeline: Any, encoder: str) -> Any:
     from transformers import ProcessorMixin
 
-    for name in (encoder.replace("text_encoder", "tokenizer"), "tokenizer", "processor"):
+    for name in (tokenizer_name(encoder), TOKENIZER, "processor"):
         tokenizer = pipeline.components.get(name)
-        # Of a processor the tokenizer is a part; some tokenizers have a part of that name too.
+        # A processor contains its tokenizer; some tokenizers have an attribute of that name too.
         if isinstance(tokenizer, ProcessorMixin):
             return tokenizer.tokenizer
         if tokenizer is not None:

@@ -13,7 +13,7 @@ from prompts.structure import Prompt
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
 from t2i_audit.io import sha256_of
-from t2i_audit.judges.judgement import Judge, Judgement, require_readable, unjudged
+from t2i_audit.judges.base import Judge, Judgement, require_readable, unjudged
 from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
 from t2i_audit.progress import say
 from t2i_audit.run.directory import RunDirectory

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.generation.defaults import SamplingDefaults, sampling_defaults
 from t2i_audit.generation.dry_run import prompts_to_try, try_sampling
-from t2i_audit.generation.options import (
+from t2i_audit.generation.sampling import Sampling
+from t2i_audit.pipelines.arguments import (
     check_options,
     check_steps,
     sampler_options,
     switched_off_notes,
 )
-from t2i_audit.generation.sampling import Sampling
-from t2i_audit.pipelines.safety import checker_name, watermarker_name
 from t2i_audit.printable import counted
 from t2i_audit.run.directory import read_manifest_if_any
 from t2i_audit.run.manifest import remembered_batch_size
@@ -60,7 +59,7 @@ def plan_sampling(
     Raises:
         ModelError: it cannot be sampled like that; one sentence with the reason and the mend.
     """
-    pipeline = loaded.pipeline
+    adapter, call = loaded.adapter, loaded.adapter.call
     loras = [path for path, _ in settings.model_options.loras()]
     chosen = sampling_defaults(loaded, loras).given(settings.steps, settings.guidance_scale)
     sampling = Sampling(
@@ -72,8 +71,8 @@ def plan_sampling(
         shrinks=settings.batch_size is None,
         options=settings.image_options,
     )
-    check_options(pipeline, settings.image_options)
-    check_steps(pipeline, sampling.steps, sampling.guidance_scale)
+    check_options(call, settings.image_options)
+    check_steps(call, sampling.steps, sampling.guidance_scale)
     before = read_manifest_if_any(settings.out)
     made = None
     if before is None or not before.complete:
@@ -86,16 +85,16 @@ def plan_sampling(
             found = fitting_batch(loaded, first, _located(loaded, first, sampling))
         sampling = replace(sampling, batch_size=found)
     sampler = {
-        "scheduler": type(pipeline.scheduler).__name__,
+        "scheduler": adapter.scheduler,
         "steps": sampling.steps,
         "guidance_scale": sampling.guidance_scale,
         **_sources(before, chosen),
-        **sampler_options(pipeline, settings.image_options, sampling.guidance_scale),
-        "watermarker": watermarker_name(pipeline),
-        "safety_checker": checker_name(pipeline),
+        **sampler_options(call, settings.image_options, sampling.guidance_scale),
+        "watermarker": adapter.watermarker,
+        "safety_checker": adapter.safety_checker,
     }
     sampler |= _size(before, sampler, made)
-    notes = (*_notes(chosen), *switched_off_notes(pipeline))
+    notes = (*_notes(chosen), *switched_off_notes(call))
     return SamplingPlan(
         sampling, sampler, notes, _line(loaded, len(prompts), sampling, chosen, sampler)
     )

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from t2i_audit.activations.denoiser import DenoiserRecorder
 from t2i_audit.cli.main import main
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from tests.families import text
 from tests.families.checkpoints import build, flux, stable_diffusion
 from tests.families.parts import vae

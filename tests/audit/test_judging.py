@@ -10,7 +10,7 @@ import pytest
 
 from prompts.suite import dump_prompts, load_suite
 from t2i_audit.cli.main import main
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.run.tables import read_rows, table_path
 from tests.families.checkpoints import build
 from tests.tiny import tiny_open_clip, tiny_pipeline

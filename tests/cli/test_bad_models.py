@@ -124,7 +124,7 @@ def test_a_vocabulary_in_which_words_cannot_be_found_is_told(
     build("kolors").save_pretrained(tmp_path / "kolors")
     sentence_pieces(tmp_path / "kolors" / "tokenizer" / "tokenizer.model", ["no", "such", "words"])
     capsys.readouterr()
-    assert_refused([str(tmp_path / "kolors")], "tokens do not spell", tmp_path, capsys)
+    assert_refused([str(tmp_path / "kolors")], "tokens does not give", tmp_path, capsys)
 
 
 def assert_refused(

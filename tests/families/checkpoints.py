@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from t2i_audit.pipelines.workarounds import moved_modules
 from tests.families import compact, guided, text, vision
 from tests.families.parts import Family, deep_vae, flat_vae, flow, unet, vae
 
@@ -464,4 +465,6 @@ def build(name: str) -> Any:
     family = FAMILIES[name]
     torch.manual_seed(0)
     components = family.components()
-    return getattr(diffusers, family.pipeline)(**components)
+    # As on the hub: else diffusers names the package of Stable Cascade's decoder otherwise.
+    with moved_modules(["wuerstchen"]):
+        return getattr(diffusers, family.pipeline)(**components)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from t2i_audit.generation.defaults import DEFAULTS_FILE, DEFAULTS_KEY
 from t2i_audit.io import write_json
 from t2i_audit.models import load_model
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from tests.families.checkpoints import FAMILIES, build
 
 
@@ -49,6 +50,6 @@ def family_model(family_folder: Any) -> Any:
         loaded = load_model(str(family_folder(name)), device="cpu")
         for attribute, value in FAMILIES[name].attributes.items():
             setattr(loaded.pipeline, attribute, value)
-        return loaded
+        return replace(loaded)  # which looks at the attributes
 
     return model

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from t2i_audit.pipelines.moved_modules import restore_folders
 from tests.families import text
 from tests.families.parts import Family, unet, vae
 
@@ -58,8 +57,6 @@ def latent_consistency() -> dict[str, Any]:
 def paella() -> Any:
     from diffusers.pipelines.deprecated.wuerstchen import PaellaVQModel
 
-    # Else the pipeline is saved with another name for the folder than checkpoints on the hub have.
-    restore_folders(["wuerstchen"])
     return PaellaVQModel(embed_dim=8, bottleneck_blocks=1, num_vq_embeddings=8)
 
 

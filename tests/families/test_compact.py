@@ -18,13 +18,18 @@ from t2i_audit.errors import ModelError
 from t2i_audit.generation import (
     Sampled,
     cut_batches,
-    options,
     sample_batch,
     sampling_defaults,
 )
-from t2i_audit.generation.options import image_size, sampler_options, switched_off_notes
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.models.quiet import quiet_libraries
+from t2i_audit.pipelines import arguments
+from t2i_audit.pipelines.arguments import (
+    image_size,
+    pipeline_call,
+    sampler_options,
+    switched_off_notes,
+)
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import ImageOptions
 from tests.families import compact
 from tests.families.checkpoints import FAMILIES
@@ -166,7 +171,7 @@ def test_pictures_of_a_batch_are_those_of_single_calls_of_the_pipeline(
 def test_a_checkpoints_own_size_is_in_pixels(name: str, side: int, family_model: Any) -> None:
     pipeline = family_model(name).pipeline
 
-    assert image_size(pipeline, ImageOptions()) == (side, side)
+    assert image_size(pipeline_call(pipeline), ImageOptions()) == (side, side)
 
 
 @pytest.mark.parametrize("name", ["bria", "ernie-image", "sana-sprint"])
@@ -220,9 +225,9 @@ def test_a_rewriter_of_prompts_is_off_and_told_of(
     (found,) = sample(model, "ernie-image")
 
     np.testing.assert_array_equal(found.images, expected.images)
-    assert sampler_options(model.pipeline, ImageOptions(), None)["use_pe"] is False
-    assert "use_pe=False" in " ".join(switched_off_notes(model.pipeline))
-    assert not switched_off_notes(family_model("bria").pipeline)
+    assert sampler_options(pipeline_call(model.pipeline), ImageOptions(), None)["use_pe"] is False
+    assert "use_pe=False" in " ".join(switched_off_notes(pipeline_call(model.pipeline)))
+    assert not switched_off_notes(pipeline_call(family_model("bria").pipeline))
 
 
 def test_pictures_of_something_else_than_the_prompts_are_refused(
@@ -230,7 +235,7 @@ def test_pictures_of_something_else_than_the_prompts_are_refused(
 ) -> None:
     model: LoadedModel = family_model("ernie-image")
     _rewrite(model, monkeypatch)
-    monkeypatch.setattr(options, "REWRITING", ())
+    monkeypatch.setattr(arguments, "REWRITING", ())
     with pytest.raises(ModelError, match="no text encoder was given the text of the prompts"):
         sample(model, "ernie-image", recorder=DenoiserRecorder(model.pipeline, steps=(0,)))
 

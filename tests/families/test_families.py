@@ -21,10 +21,10 @@ from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
 from t2i_audit.activations.text.hooks import recording
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, cut_batches, sample_batch, sampling_defaults
-from t2i_audit.generation.options import image_size
 from t2i_audit.models import load_model
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.offload import is_offloaded
+from t2i_audit.pipelines.arguments import image_size, pipeline_call
 from t2i_audit.pipelines.components import pipeline_parts
 from t2i_audit.pipelines.prompt_encoding import encode_prompts
 from t2i_audit.pipelines.text_encoders import text_encoders
@@ -368,7 +368,7 @@ def test_pictures_are_as_large_as_the_manifest_says(
     (batch,) = cut_batches(PROMPTS[:1], seeds=1, batch_size=1)
     sampled = sample_batch(model, batch, steps=2, guidance_scale=None)
 
-    assert sampled.images.shape[1:3] == image_size(model.pipeline, ImageOptions())
+    assert sampled.images.shape[1:3] == image_size(pipeline_call(model.pipeline), ImageOptions())
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,16 @@ from diffusers import WuerstchenCombinedPipeline
 from t2i_audit.activations.denoiser import GRID_SIDE, denoiser_blocks
 from t2i_audit.activations.features import FeaturePart
 from t2i_audit.activations.sequences import sequences_in
-from t2i_audit.activations.text.encode import POOLED, encode_suite
+from t2i_audit.activations.text.encode import encode_suite
+from t2i_audit.activations.text.encoded_rows import POOLED
 from t2i_audit.cli.main import main
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, sampling_defaults
-from t2i_audit.generation.noise import latents_shape
 from t2i_audit.models import load_model
 from t2i_audit.models.loaded import LoadedModel
+from t2i_audit.pipelines.components import latents_shape
 from t2i_audit.pipelines.text_encoders import text_encoders
+from t2i_audit.pipelines.workarounds import moved_modules
 from tests.families.checkpoints import build
 from tests.families.guided import PERTURBED, wuerstchen
 from tests.families.sampling import sample_recorded
@@ -171,7 +173,9 @@ def test_steps_and_guidance_are_of_the_stage_whose_denoiser_is_recorded(family_m
 def test_a_pipeline_that_takes_one_prompt_at_a_time_is_told_by_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    WuerstchenCombinedPipeline(**wuerstchen()).save_pretrained(tmp_path)
+    with moved_modules(["wuerstchen"]):
+        pipeline = WuerstchenCombinedPipeline(**wuerstchen())
+    pipeline.save_pretrained(tmp_path)
     model = load_model(str(tmp_path), device="cpu")
     features = encode_suite(model, PROMPTS).features
     assert {each.encoder for each in features} == {"prior_text_encoder", "text_encoder"}

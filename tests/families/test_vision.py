@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
 from t2i_audit.activations.text.encode import encode_suite
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import cut_batches, sample_batch, sampling_defaults
-from t2i_audit.generation.options import check_steps, sampler_options
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.models.resolve import require_text_to_image
+from t2i_audit.pipelines.arguments import check_steps, pipeline_call, sampler_options
 from t2i_audit.pipelines.prompt_encoding import encode_prompts
+from t2i_audit.pipelines.text_to_image import require_text_to_image
 from t2i_audit.settings import ImageOptions
 from tests.families.parts import flow
 from tests.families.vision import qwen_3_processor, qwen_3_vision
@@ -40,7 +41,10 @@ def test_a_prompt_is_not_rewritten_and_the_manifest_says_so(
     monkeypatch.setattr(model.pipeline, "rewire_prompt", None)  # which the call would run
 
     assert sample(model).finite.all()
-    assert sampler_options(model.pipeline, SMALL, None)["enable_prompt_rewrite"] is False
+    assert (
+        sampler_options(pipeline_call(model.pipeline), SMALL, None)["enable_prompt_rewrite"]
+        is False
+    )
 
 
 def test_text_stays_in_the_denoiser_at_every_step(family_model: Any) -> None:
@@ -78,7 +82,7 @@ def test_a_negative_prompt_that_no_guider_would_use_is_refused(
     model: LoadedModel = family_model("hunyuan-image")
     monkeypatch.setattr(model.pipeline, "guider", None)
     with pytest.raises(ModelError, match="takes no --negative-prompt"):
-        sample(model, options=ImageOptions(16, 16, "a green star"))
+        sample(replace(model), options=ImageOptions(16, 16, "a green star"))
 
 
 @pytest.mark.parametrize(
@@ -163,18 +167,18 @@ def test_steps_that_a_checkpoint_brings_itself_are_not_changed(
     own = {**model.pipeline.config, "sample_sigmas": [1.0, 0.7, 0.4]}
     monkeypatch.setattr(model.pipeline, "_internal_dict", FrozenDict(own))
 
-    assert sampling_defaults(model).steps == 3
-    check_steps(model.pipeline, 3, None)
+    assert sampling_defaults(replace(model)).steps == 3
+    check_steps(pipeline_call(model.pipeline), 3, None)
     with pytest.raises(ModelError, match="samples in 3 steps of its own; leave out --steps 2"):
-        check_steps(model.pipeline, 2, None)
+        check_steps(pipeline_call(model.pipeline), 2, None)
 
 
 def test_a_schedule_of_guidance_is_for_its_own_number_of_steps(family_model: Any) -> None:
     pipeline = family_model("ideogram-4").pipeline
-    check_steps(pipeline, 48, None)
-    check_steps(pipeline, 2, 3.0)
+    check_steps(pipeline_call(pipeline), 48, None)
+    check_steps(pipeline_call(pipeline), 2, 3.0)
     with pytest.raises(ModelError, match=r"a schedule of 48 steps; give --guidance-scale"):
-        check_steps(pipeline, 2, None)
+        check_steps(pipeline_call(pipeline), 2, None)
 
 
 def test_what_an_encoding_asks_for_that_no_call_takes_is_told_by_name() -> None:
@@ -195,7 +199,7 @@ def test_a_pipeline_of_films_is_refused() -> None:
     from diffusers import Kandinsky6TI2VAPipeline
 
     pipeline = object.__new__(Kandinsky6TI2VAPipeline)
-    with pytest.raises(ModelError, match="Kandinsky6TI2VAPipeline, which makes no picture"):
+    with pytest.raises(ModelError, match="Kandinsky6TI2VAPipeline, which makes no image"):
         require_text_to_image(pipeline, "k6")
 
 

@@ -222,21 +222,23 @@ def test_the_user_comes_before_all(tiny: LoadedModel) -> None:
 def test_schnell_reads_as_many_tokens_as_it_was_distilled_with(
     pipelines: Callable[[str], Any],
 ) -> None:
-    from t2i_audit.generation.options import call_arguments
+    from t2i_audit.pipelines.arguments import call_arguments, pipeline_call
     from t2i_audit.pipelines.prompt_encoding import encode_prompts
     from t2i_audit.settings import ImageOptions
 
     schnell = pipelines(FLUX)
     returned = encode_prompts(schnell, ["a red circle"])
 
-    assert call_arguments(schnell, ImageOptions(), 0.0, 1)["max_sequence_length"] == 256
+    assert (
+        call_arguments(pipeline_call(schnell), ImageOptions(), 0.0, 1)["max_sequence_length"] == 256
+    )
     assert returned[0].shape[1] == 256
 
 
 @pytest.fixture
 def turbo(tmp_path: Path) -> Path:
     """A checkpoint of the class's own defaults, called sd-turbo."""
-    from t2i_audit.models.quiet import quiet_libraries
+    from t2i_audit.pipelines.workarounds import quiet_libraries
 
     pipeline = build(SD)
     pipeline.scheduler = DPMSolverMultistepScheduler(timestep_spacing="trailing")

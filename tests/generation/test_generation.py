@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t2i_audit.generation import cut_batches, sample_batch, sampling_defaults
-from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
+from t2i_audit.generation.noise import draw_latents, generator_for
 from t2i_audit.models.loaded import LoadedModel
+from t2i_audit.pipelines.components import latents_shape
 from tests.tiny import GUIDANCE, STEPS, tiny_prompts
 
 PROMPTS = tiny_prompts(5, seed=2)

@@ -15,10 +15,10 @@ from PIL import Image
 from prompts.suite import load_suite
 from t2i_audit.cli.main import main
 from t2i_audit.generation import Sampled, cut_batches, sample_batch
-from t2i_audit.generation.options import sampler_options
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.models.quiet import quiet_libraries
-from t2i_audit.pipelines.safety import BLOCKED, safety_notes, watermarker_name
+from t2i_audit.pipelines.arguments import pipeline_call, sampler_options
+from t2i_audit.pipelines.safety import BLOCKED, safety_notes
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import ImageOptions
 from tests.families.checkpoints import build
@@ -40,22 +40,27 @@ def draw(model: LoadedModel, *, side: int | None = None) -> Sampled:
     return sample_batch(model, batch, steps=1, guidance_scale=1.0, options=size)
 
 
+def notes_of(model: LoadedModel, judged: list[dict[str, Any]]) -> list[str]:
+    adapter = model.adapter
+    return safety_notes(judged, checker=adapter.safety_checker, watermarker=adapter.watermarker)
+
+
 def test_a_watermarker_is_named_when_it_is_active(tiny: LoadedModel) -> None:
     pipeline = build("stable-diffusion-xl")
     pipeline.set_progress_bar_config(disable=True)
-    model = replace(tiny, pipeline=pipeline)
     pipeline.watermark = None
+    model = replace(tiny, pipeline=pipeline)
     plain = draw(model, side=16)
-    assert watermarker_name(pipeline) is None
-    assert safety_notes(pipeline, []) == []
+    assert notes_of(model, []) == []
 
     pipeline.watermark = WhiteCorner()
+    model = replace(tiny, pipeline=pipeline)
     marked = draw(model, side=16)
 
     assert (marked.images[:, 0, 0] == 255).all()
     assert not (plain.images[:, 0, 0] == 255).all()
     np.testing.assert_array_equal(marked.images[:, 1:], plain.images[:, 1:])
-    (note,) = safety_notes(pipeline, [])
+    (note,) = notes_of(model, [])
     assert note.startswith("WhiteCorner puts a watermark into the images")
 
 
@@ -72,12 +77,12 @@ def test_images_that_the_safety_checker_blackens_are_counted(
     assert sampled.blocked.tolist() == [blocked, blocked]
     assert sampled.images.any() != blocked
     judged = [{"flaw": BLOCKED if each else None} for each in sampled.blocked]
-    (note,) = safety_notes(pipeline, judged)
+    (note,) = notes_of(replace(tiny, pipeline=pipeline), judged)
     assert f"blacked out {2 * blocked} of 2 images" in note
 
 
-def test_without_a_checker_nothing_is_said_of_one(tiny: LoadedModel) -> None:
-    assert safety_notes(tiny.pipeline, [{"flaw": None}, {"flaw": "not finite"}]) == []
+def test_without_a_checker_there_is_no_note_on_one(tiny: LoadedModel) -> None:
+    assert notes_of(tiny, [{"flaw": None}, {"flaw": "not finite"}]) == []
 
 
 def test_an_audit_leaves_out_what_the_safety_checker_blackens(
@@ -141,7 +146,7 @@ def test_deepfloyds_checker_is_counted_and_its_watermark_is_not_put_in(
     assert without.images.any()
     np.testing.assert_array_equal(sampled.images, 0 if firing else without.images)
     judged = [{"flaw": BLOCKED if each else None} for each in sampled.blocked]
-    (note,) = safety_notes(checked, judged)
+    (note,) = notes_of(replace(tiny, pipeline=checked), judged)
     assert f"blacked out {2 * bool(firing)} of 2 images" in note
 
 
@@ -181,11 +186,13 @@ def extractor() -> Any:
 
 
 def test_what_is_not_asked_for_is_recorded_as_the_pipelines_own(tiny: LoadedModel) -> None:
-    own = sampler_options(tiny.pipeline, ImageOptions(), 7.5)
-    asked = sampler_options(tiny.pipeline, ImageOptions(16, None, "a green star"), 7.5)
+    own = sampler_options(pipeline_call(tiny.pipeline), ImageOptions(), 7.5)
+    asked = sampler_options(
+        pipeline_call(tiny.pipeline), ImageOptions(16, None, "a green star"), 7.5
+    )
 
     assert own == {"height": 16, "width": 16, "negative_prompt": None}
     assert asked == {"height": 16, "width": 16, "negative_prompt": "a green star"}
     # What stands for "no prompt" in a pipeline that would leave guidance out without one.
-    qwen = sampler_options(build("qwen-image"), ImageOptions(), 4.0)
+    qwen = sampler_options(pipeline_call(build("qwen-image")), ImageOptions(), 4.0)
     assert qwen["negative_prompt"] == " "

@@ -162,7 +162,7 @@ def test_nothing_is_written_for_a_broken_judge(
     assert not out.exists()
 
 
-def test_a_tokenizer_of_other_weights_is_told_before_any_image(tmp_path: Path) -> None:
+def test_a_tokenizer_of_other_weights_is_refused_before_any_image(tmp_path: Path) -> None:
     """The weights know 49408 tokens and the tokenizer, open_clip's own, gives all of them."""
     folder = tiny_open_clip(tmp_path / "tiny")
     put_size = put("model_cfg", "text_cfg", "vocab_size", value=500)

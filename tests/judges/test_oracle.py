@@ -11,7 +11,7 @@ import pytest
 from prompts.structure import Prompt
 from prompts.world import Content, content_of, foil_contents, sample_content, sample_prompt, write
 from t2i_audit.errors import JudgeError
-from t2i_audit.judges.judgement import Judgement, require_readable
+from t2i_audit.judges.base import Judgement, require_readable
 from t2i_audit.judges.oracle import OracleJudge
 from t2i_audit.world.render import render
 from t2i_audit.world.scenes import IMAGE_SIZE, place

@@ -127,7 +127,10 @@ def refusals(folder: Path) -> dict[str, tuple[Path | str, str]]:
         ),
         "spaces": (f"{folder / 'a.safetensors'}:my token", "should be one word"),
         "no token": (f"{folder / 'a.safetensors'}:", "should be one word"),
-        "numbers": (save(folder / "nan.safetensors", **{TOKEN: nan}), "are no numbers"),
+        "numbers": (
+            save(folder / "nan.safetensors", **{TOKEN: nan}),
+            "its values are not finite",
+        ),
         "shape": (
             save(folder / "shape.safetensors", **{TOKEN: vectors(2, 2, 32)}),
             "should be a vector or several",
@@ -182,7 +185,7 @@ def test_a_pipeline_that_takes_none_says_so(tmp_path: Path, own: Path) -> None:
 def test_a_run_records_it_and_tells_where_no_prompt_says_it(
     checkpoint: Path, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    note = f"no prompt says {TOKEN}, so --embedding {own} changes nothing."
+    note = f"no prompt contains {TOKEN}, so --embedding {own} changes nothing."
     command = ["audit", str(checkpoint), *SHORT, "--suite", "world-smoke", "--judge", "clip"]
     command += ["--seeds", "1", "--steps", "1", "--no-denoiser-station", "--embedding", str(own)]
     for name, more, unsaid in (("a", [], True), ("b", ["--negative-prompt", f"a {TOKEN}"], False)):

@@ -163,7 +163,7 @@ def test_a_lora_that_fits_in_part_is_added_so_and_counted(
     assert len(loaded.notes) == 1 and loaded.notes[0].startswith(note)
 
 
-def test_the_note_is_said_and_stands_in_the_summary(
+def test_the_note_is_shown_and_is_in_the_summary(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = save(HALVES["layers"], tmp_path / "half.safetensors")
@@ -220,7 +220,7 @@ def test_a_lora_with_nan_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     tensors = peft(QUERY)
     tensors[f"{QUERY}.lora_B.weight"][0, 0] = float("nan")
 
-    with pytest.raises(ModelError, match="weights that are no numbers"):
+    with pytest.raises(ModelError, match="weights that are not finite"):
         load(checkpoint, save(tensors, tmp_path / "nan.safetensors"))
 
 

@@ -13,7 +13,6 @@ import torch
 
 from t2i_audit.errors import ModelError
 from t2i_audit.models import list_models, load_model, resolve_model
-from t2i_audit.models.load import hash_weights
 
 
 @pytest.fixture
@@ -131,10 +130,14 @@ def test_a_device_that_is_not_there_is_refused(checkpoint: Path) -> None:
         load_model(str(checkpoint), device="cuda")
 
 
+def weights_sha256(folder: Path) -> str:
+    return load_model(str(folder), device="cpu").weights_sha256
+
+
 def test_the_weights_hash_is_the_same_wherever_the_folder_lies(
     checkpoint: Path, copied: Path
 ) -> None:
-    assert hash_weights(copied) == hash_weights(checkpoint)
+    assert weights_sha256(copied) == weights_sha256(checkpoint)
 
 
 def test_the_weights_hash_changes_with_one_byte(checkpoint: Path, copied: Path) -> None:
@@ -143,7 +146,7 @@ def test_the_weights_hash_changes_with_one_byte(checkpoint: Path, copied: Path) 
     data[-1] ^= 1
     weights.write_bytes(data)
 
-    assert hash_weights(copied) != hash_weights(checkpoint)
+    assert weights_sha256(copied) != weights_sha256(checkpoint)
 
 
 def test_the_progress_bar_is_off_while_sampling(checkpoint: Path) -> None:

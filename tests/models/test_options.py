@@ -77,7 +77,7 @@ def test_weights_of_a_variant_alone_are_asked_for_by_its_name(
     assert main([*command, "--out", str(tmp_path / "run")]) == 0
 
 
-def test_variants_that_do_not_go_together_are_told(
+def test_variants_that_cannot_be_loaded_together_are_refused(
     copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     only(copied, "fp16", "unet")
@@ -89,7 +89,7 @@ def test_variants_that_do_not_go_together_are_told(
     assert "unet only as fp16 and vae only as ema, which cannot be loaded together" in said
 
 
-def test_a_variant_that_is_not_there_is_told_which_are(
+def test_a_missing_variant_is_refused_with_the_ones_that_exist(
     copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = refused([str(copied), "--variant", "fp16"], capsys, tmp_path / "run")
@@ -115,14 +115,14 @@ def cached(copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return snapshot
 
 
-def test_a_hub_id_in_the_cache_is_told_so_too(
+def test_a_cached_hub_id_without_the_variant_is_refused_too(
     cached: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = refused(["owner/tiny"], capsys, tmp_path / "run")
     assert "'owner/tiny' has the weights of text_encoder, unet and vae only as the variant" in said
 
 
-def test_a_hub_id_is_told_so_by_what_the_hub_lists(
+def test_a_hub_id_without_the_variant_in_the_hubs_list_is_refused(
     cached: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

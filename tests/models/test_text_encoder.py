@@ -81,7 +81,7 @@ def test_what_is_read_is_what_the_encoder_computes_of_each_prompt_alone(
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_its_twin_reads_at_the_same_places_from_other_weights(
+def test_random_weights_are_read_at_the_same_positions(
     name: str, saved: Callable[[str], Path]
 ) -> None:
     loaded = load_text_encoder(str(saved(name)), device="cpu")
@@ -224,7 +224,7 @@ def test_arguments_that_do_not_go_together_are_one_sentence(
     assert_refused(arguments, said, tmp_path, capsys)
 
 
-def test_an_open_clip_folder_is_told_how_it_is_given(
+def test_an_open_clip_folder_is_refused_with_the_right_form(
     open_clip_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = f"give it as local-dir:{open_clip_folder}"

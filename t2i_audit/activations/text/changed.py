@@ -1,9 +1,9 @@
-"""A prompt in a text that the pipeline changed: which of its words an encoder gets all the same.
+"""Finding a prompt's words in a text that the pipeline changed.
 
-Caption cleaning takes out brackets, addresses and accents, spaces punctuation and lower-cases. What
-the encoder gets is spelt out from its tokens and compared with the prompt word by word. A
-constituent counts as found if its words occur as often in both texts; then they are in the same
-place of the order, as cleaning moves nothing.
+Caption cleaning removes brackets, addresses and accents, puts spaces around punctuation and
+lower-cases. The text that the encoder gets is decoded from its tokens and compared with the prompt
+word by word. A constituent counts as found if its words occur equally often in both texts; then
+they are in the same order, because cleaning does not move words.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
 
 WORD = re.compile(r"\w+")
-LEAST_KEPT = 0.5  # of the words; a text with fewer of the prompt's is another
+LEAST_KEPT = 0.5  # of the words; a text with fewer of them is considered another text
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The tokens of what is left of a prompt; nothing where too little is left."""
+    """The tokens of the words that are left of a prompt; none if too few are left."""
 
     content: tuple[int, ...]
     """Tokens of the words that were kept, in order."""
     slots: dict[str, tuple[int, ...]]
-    """Tokens of each constituent that was found for certain."""
+    """Tokens of each constituent that was found without ambiguity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def words_kept(tokenizer: Any, prompt: Prompt, row: Sequence[int], *, cut: bool 
     Nothing counts as kept unless half of the prompt's words are there, or, of a text that was `cut`
     off, unless half of the words that are there are the prompt's.
     """
-    text, spans = _spelt(tokenizer, row)
+    text, spans = _decode(tokenizer, row)
     own, given = _words(prompt.text), _words(text)
     names, given_names = [word.text for word in own], [word.text for word in given]
     matcher = SequenceMatcher(None, names, given_names, autojunk=False)
@@ -72,7 +72,7 @@ def words_kept(tokenizer: Any, prompt: Prompt, row: Sequence[int], *, cut: bool 
 
 
 def _words(text: str) -> list[_Word]:
-    """The words of `text`, without case and forms of letters, and the characters they stand at."""
+    """The words of `text`, case-folded and normalised, with their characters in it."""
     return [
         _Word(unicodedata.normalize("NFKC", match[0]).casefold(), match.start(), match.end())
         for match in WORD.finditer(text)
@@ -80,7 +80,7 @@ def _words(text: str) -> list[_Word]:
 
 
 def _places(phrase: Sequence[str], words: Sequence[str]) -> list[int]:
-    """Where `phrase` begins among `words`."""
+    """Indices of `words` at which `phrase` begins."""
     count = len(phrase)
     return [i for i in range(len(words) - count + 1) if list(words[i : i + count]) == list(phrase)]
 
@@ -93,10 +93,10 @@ def _tokens_of(words: Sequence[_Word], spans: Sequence[tuple[int, int]]) -> tupl
     )
 
 
-def _spelt(tokenizer: Any, row: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
-    """The text that the tokens of `row` spell, and the characters that each of them adds.
+def _decode(tokenizer: Any, row: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
+    """The decoded text of the tokens in `row`, and the characters that each of them adds.
 
-    Tokens of the tokenizer's own, as the end of text and unknown letters, count as a space.
+    Special tokens, such as end of text and unknown characters, count as a space.
     """
     special = set(tokenizer.all_special_ids)
     text = ""
@@ -106,20 +106,20 @@ def _spelt(tokenizer: Any, row: Sequence[int]) -> tuple[str, list[tuple[int, int
         if is_special:
             spans += [(base, base)] * len(ids)
         else:
-            spelt, own = _spelt_run(tokenizer, ids)
+            decoded, own = _decode_run(tokenizer, ids)
             spans += [(base + start, base + end) for start, end in own]
-            text += spelt
+            text += decoded
         text += " "
     return text, spans
 
 
-def _spelt_run(tokenizer: Any, ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
+def _decode_run(tokenizer: Any, ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:
     done = ""
     spans: list[tuple[int, int]] = []
     for count in range(1, len(ids) + 1):
-        spelt = str(tokenizer.decode(ids[:count], clean_up_tokenization_spaces=False))
-        # A letter of several bytes is spelt with the last of its tokens.
-        if spelt.startswith(done) and not spelt.endswith("\ufffd"):
-            spans += [(len(done), len(spelt))] * (count - len(spans))
-            done = spelt
+        decoded = str(tokenizer.decode(ids[:count], clean_up_tokenization_spaces=False))
+        # A character of several bytes is complete only with the last of its tokens.
+        if decoded.startswith(done) and not decoded.endswith("\ufffd"):
+            spans += [(len(done), len(decoded))] * (count - len(spans))
+            done = decoded
     return done, spans + [(len(done), len(done))] * (len(ids) - len(spans))

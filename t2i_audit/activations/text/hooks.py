@@ -1,4 +1,4 @@
-"""The hidden states of text encoders, kept while they run."""
+"""Recording the hidden states of text encoders while they run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EMBEDDINGS = "embeddings"  # the layer before the first block
 
 @dataclass(eq=False)
 class EncoderCall:
-    """What one forward pass of an encoder computed."""
+    """The states that one forward pass of an encoder computed."""
 
     ids: torch.Tensor
     """Token ids, ``(b, s)``, on the CPU."""
@@ -37,7 +37,7 @@ def recording(
 
     Args:
         encoders: from `text_encoders`.
-        states: keep hidden states and pooled outputs, or the token ids alone.
+        states: keep hidden states and pooled outputs; if False, only the token ids.
     """
     calls: dict[str, list[EncoderCall]] = {encoder.name: [] for encoder in encoders}
     with ExitStack() as stack:
@@ -56,8 +56,8 @@ def watch(
 
     Args:
         encoder: from `text_encoders`.
-        on_ids: told the token ids ``(b, s)`` when a pass begins.
-        on_state: told each layer's name and its states ``(b, s, d)``, in order of depth.
+        on_ids: called with the token ids ``(b, s)`` when a pass begins.
+        on_state: called with each layer's name and its states ``(b, s, d)``, in order of depth.
     """
     embedded: list[torch.Tensor] = []
     tokens_first = False
@@ -72,7 +72,7 @@ def watch(
         yield table.register_forward_hook(see_ids, with_kwargs=True)
     if on_state is None:
         return
-    tell = on_state
+    receive = on_state
 
     def see_input(_: nn.Module, args: tuple[Any, ...]) -> None:
         nonlocal tokens_first
@@ -81,7 +81,7 @@ def watch(
 
     def see(layer: str, state: torch.Tensor) -> None:
         state = state.detach()
-        tell(layer, state.transpose(0, 1) if tokens_first else state)
+        receive(layer, state.transpose(0, 1) if tokens_first else state)
 
     def see_output(layer: str) -> Callable[..., None]:
         return lambda _, __, output: see(layer, _first_tensor(output))
@@ -127,7 +127,7 @@ def _attach(encoder: TextEncoder, calls: list[EncoderCall], states: bool) -> Ite
 
 
 def _pooled(output: Any) -> torch.Tensor | None:
-    """The vector a text ``(b, d)`` in an encoder's output, which may be a tuple without names."""
+    """One vector per text ``(b, d)`` of an encoder's output, which may be a tuple without names."""
     import torch
 
     named = (getattr(output, name, None) for name in POOLED_OUTPUTS)
@@ -137,13 +137,13 @@ def _pooled(output: Any) -> torch.Tensor | None:
 
 
 def _has_tokens_first(state: torch.Tensor, embedded: torch.Tensor) -> bool:
-    """Whether a stack is given ``(s, b, d)`` for the embedded tokens ``(b, s, d)``, as ChatGLM."""
+    """Whether a stack gets the embedded tokens ``(b, s, d)`` as ``(s, b, d)``, like ChatGLM's."""
     import torch
 
     rows, length = embedded.shape[:2]
     if state.shape[:2] != (length, rows):
         return False
-    # As many rows as tokens: the values tell.
+    # With as many rows as tokens only the values can decide.
     return rows != length or torch.equal(state[:, 0].to(embedded), embedded[0])
 
 

@@ -1,4 +1,4 @@
-"""A text looked for in an encoder's input row, in the forms that pipelines give it."""
+"""Finding a text in an encoder's input row, in the forms that pipelines give it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Match:
 
 
 def reaches_end(match: Match, row: list[int]) -> bool:
-    """Whether the row ends where the text in it does, so that more of it had no room."""
+    """Whether the row ends with the text, so that there was no room for more of it."""
     return bool(match.tokens) and match.tokens[-1] + ENDING >= len(row) - 1
 
 
-def learnt_vectors(tokenizer: Any) -> dict[int, list[int]]:
-    """The tokens that stand for each word of textual inversion with several vectors.
+def textual_inversion_vectors(tokenizer: Any) -> dict[int, list[int]]:
+    """The tokens of each textual inversion that has several vectors, by its first token.
 
-    Diffusers puts ``word word_1 word_2`` where a prompt says ``word``.
+    Diffusers replaces ``word`` in a prompt by ``word word_1 word_2``.
     """
     added = {
         str(token): index for token, index in getattr(tokenizer, "added_tokens_encoder", {}).items()
@@ -48,7 +48,7 @@ def learnt_vectors(tokenizer: Any) -> dict[int, list[int]]:
 
 
 def with_vectors(tokens: TextTokens, several: dict[int, list[int]]) -> TextTokens:
-    """`tokens` with every vector of the words that have several, all at the word's characters."""
+    """`tokens` with all vectors of words that have several, each at the word's characters."""
     ids: list[int] = []
     offsets: list[tuple[int, int]] = []
     for token, offset in zip(tokens.ids, tokens.offsets, strict=True):
@@ -59,7 +59,7 @@ def with_vectors(tokens: TextTokens, several: dict[int, list[int]]) -> TextToken
 
 
 def forms_of(text: str) -> list[tuple[str, int]]:
-    """Wordings of `text` that pipelines make, each with its offset to the original's characters."""
+    """Forms that pipelines give to `text`, each with its offset to the original's characters."""
     stripped = text.strip()
     indent = text.index(stripped) if stripped else 0
     forms = [(text, 0), (" " + text, -1), (stripped, indent), (stripped.lower(), indent)]
@@ -67,7 +67,7 @@ def forms_of(text: str) -> list[tuple[str, int]]:
 
 
 def match_beginning(tokens: TextTokens, shift: int, row: list[int]) -> Match:
-    """The longest beginning of `tokens` that occurs in `row`, the first where there are several."""
+    """The longest beginning of `tokens` that occurs in `row`; its first occurrence."""
     ids = tokens.ids
     best, length = 0, 0
     starts = [place for place, token in enumerate(row) if ids and token == ids[0]]

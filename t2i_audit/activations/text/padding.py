@@ -1,10 +1,10 @@
-"""Padding is cut off before a text encoder runs, where no state that is read depends on it.
+"""Removing padding before a text encoder runs, where no state that is read depends on it.
 
 Pipelines pad every prompt to the encoder's window. A causal encoder's states up to the end token,
-and those of an encoder that masks its padding, are the same without. Which encoders are so is
-found by looking: a few prompts are encoded both ways and every layer is compared. An encoder that
-attends to its padding, as T5 does in SD3 and FLUX, is left alone: there the padding is part of
-what the pipeline computes.
+and those of an encoder that masks its padding, are the same without it. An experiment decides for
+each encoder: a few prompts are encoded both ways, and every layer is compared. An encoder that
+attends to its padding, as T5 does in SD3 and FLUX, keeps it, because there the padding is part of
+the computation.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-# Relative difference of a prompt's states that is rounding. Another sum over the same values
-# differs by a few units in the last place a layer; attention to padding by orders more.
+# Largest relative difference of a prompt's states that counts as rounding. Summing the same values
+# in another order changes them by a few units in the last place per layer; attention to padding
+# changes them by orders of magnitude more.
 ROUNDING = {"float32": 2e-5, "float16": 1e-2, "bfloat16": 3e-2}
 
 
 def cuttable(
     encoders: Sequence[TextEncoder], encode: Callable[[], object]
 ) -> tuple[TextEncoder, ...]:
-    """Those of `encoders` whose states are the same with their padding cut off.
+    """Those of `encoders` whose states are the same without padding.
 
     Args:
         encoders: of one pipeline.
@@ -48,9 +49,9 @@ def cuttable(
 
 @contextmanager
 def padding_cut(encoders: Sequence[TextEncoder]) -> Iterator[None]:
-    """While the block runs, `encoders` compute no more than the longest prompt of each call needs.
+    """While the block runs, `encoders` compute only as many tokens as each call's longest prompt.
 
-    What they return is filled up with zeros, so that the pipeline finds the length it expects.
+    Their outputs are filled up with zeros to the length that the pipeline expects.
     """
     with ExitStack() as stack:
         for encoder in encoders:
@@ -60,7 +61,7 @@ def padding_cut(encoders: Sequence[TextEncoder]) -> Iterator[None]:
 
 
 def needed_length(ids: torch.Tensor, padding: frozenset[int]) -> int:
-    """How many of the tokens ``(b, s)`` must run: up to the first of the padding's, included.
+    """How many of the tokens ``(b, s)`` are needed: up to the first padding token, inclusive.
 
     All of them where a row does not end in a token of `padding`, or is padded on its left.
     """
@@ -72,7 +73,7 @@ def needed_length(ids: torch.Tensor, padding: frozenset[int]) -> int:
 
 
 def _run_starts(ids: torch.Tensor) -> torch.Tensor:
-    """``(b,)`` where the run of equal tokens that ends each row begins."""
+    """``(b,)`` start of the run of equal tokens at the end of each row."""
     import torch
 
     places = torch.arange(1, ids.shape[1] + 1, device=ids.device)
@@ -98,7 +99,7 @@ def _attach(encoder: TextEncoder) -> Iterator[Any]:
         tensors = [each for each in given if isinstance(each, torch.Tensor)]
         ids = args[0] if args else kwargs.get("input_ids")
         lengths.clear()
-        # Inputs of another shape, e.g. a mask of pairs, are not understood, so nothing is cut.
+        # With inputs of another shape, e.g. a mask of pairs, nothing is removed.
         if isinstance(ids, torch.Tensor) and all(each.shape == ids.shape for each in tensors):
             whole, length = ids.shape[1], needed_length(ids, padding)
             if length < whole:
@@ -151,7 +152,7 @@ def _same(encoder: TextEncoder, whole: Sequence[EncoderCall], cut: Sequence[Enco
             other.states
         ):
             return False
-        # Every token up to the first of the padding's, which may be the prompt's end token.
+        # Every token up to the first padding token, which may be the prompt's end token.
         first = _run_starts(one.ids)
         if encoder.tokenizer.eos_token_id not in one.ids[:, -1].tolist():
             first = first - 1

@@ -14,9 +14,9 @@ from t2i_audit.activations.text.changed import words_kept
 from t2i_audit.activations.text.matching import (
     Match,
     forms_of,
-    learnt_vectors,
     match_beginning,
     reaches_end,
+    textual_inversion_vectors,
     with_vectors,
 )
 from t2i_audit.activations.text.tokenizing import TextTokens, tokenize
@@ -117,7 +117,7 @@ def locate_all(
     known = [None] * len(given) if cut is None else cut
     if tokens is None:
         tokens = tokenize(tokenizer, [prompt.text for prompt in prompts])
-    several = learnt_vectors(tokenizer)
+    several = textual_inversion_vectors(tokenizer)
     best = [match_beginning(own, 0, row) for own, row in zip(tokens, given, strict=True)]
     # Most pipelines hand the text on as it is, so its other forms are seldom needed.
     for index in [index for index, match in enumerate(best) if not match.whole]:

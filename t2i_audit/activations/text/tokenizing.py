@@ -1,4 +1,4 @@
-"""Texts as tokenizers cut them, each token with the characters that it stands for."""
+"""Tokenizing texts, each token with the characters that it stands for."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 
 from t2i_audit.errors import ModelError
 
-TOKENIZED = 1024  # texts at once: a tokenizer keeps much more of a text than its ids
+TOKENIZED = 1024  # texts per call, because a tokenizer's output needs much more memory than ids
 
 
 @dataclass(frozen=True, slots=True)
 class TextTokens:
-    """A text by itself as a tokenizer cuts it, without the tokens that it puts around."""
+    """The tokens of a text, without begin and end tokens."""
 
     ids: list[int]
     offsets: list[tuple[int, int]]
-    """The characters that each token stands for, from and to."""
+    """First and last (exclusive) character of each token."""
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[TextTokens]:
-    """Every one of `texts` as `tokenizer` cuts it.
+    """Tokenize each of `texts`.
 
     Raises:
-        ModelError: which characters a token stands for can neither be asked nor spelt out.
+        ModelError: the tokenizer gives no offsets, and decoding its tokens does not give the text.
     """
     if not getattr(tokenizer, "is_fast", False):
-        return [_spelt(tokenizer, text) for text in texts]
+        return [_by_decoding(tokenizer, text) for text in texts]
     found: list[TextTokens] = []
     for start in range(0, len(texts), TOKENIZED):
         encoded = tokenizer(
@@ -42,13 +42,13 @@ def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[TextTokens]:
     return found
 
 
-def _spelt(tokenizer: Any, text: str) -> TextTokens:
-    """Of a tokenizer that knows no offsets: each token ends where all up to it have spelt `text`.
+def _by_decoding(tokenizer: Any, text: str) -> TextTokens:
+    """Offsets by decoding: a token ends where the decoded tokens up to it end in `text`.
 
-    Spaces do not count, as some vocabularies put them before a word and leave out the first.
+    Spaces are ignored, because some vocabularies put them before a word and leave out the first.
 
     Raises:
-        ModelError: the tokens do not spell the text.
+        ModelError: decoding the tokens does not give the text.
     """
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     letters = [place for place, letter in enumerate(text) if not letter.isspace()]
@@ -56,16 +56,16 @@ def _spelt(tokenizer: Any, text: str) -> TextTokens:
     offsets: list[tuple[int, int]] = []
     end = 0
     for count in range(1, len(ids) + 1):
-        spelt = "".join(tokenizer.decode(ids[:count], clean_up_tokenization_spaces=False).split())
-        reached = letters[len(spelt) - 1] + 1 if spelt and wanted.startswith(spelt) else 0
-        # A letter of several bytes, or a word's space, is spelt with the tokens after it.
+        decoded = "".join(tokenizer.decode(ids[:count], clean_up_tokenization_spaces=False).split())
+        reached = letters[len(decoded) - 1] + 1 if decoded and wanted.startswith(decoded) else 0
+        # A character of several bytes, or a space, is complete only with the tokens after it.
         if reached > end:
             offsets += [(end, reached)] * (count - len(offsets))
             end = reached
     offsets += [(end, end)] * (len(ids) - len(offsets))
     if end != (letters[-1] + 1 if letters else 0):
         raise ModelError(
-            f"{type(tokenizer).__name__} gives no character offsets, and its tokens do not spell "
-            f"{text!r}; words cannot be found in it."
+            f"{type(tokenizer).__name__} gives no character offsets, and decoding its tokens does "
+            f"not give {text!r}; words cannot be found in it."
         )
     return TextTokens(ids, offsets)

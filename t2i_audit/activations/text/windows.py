@@ -1,4 +1,4 @@
-"""Whether an encoder's window ends before a text does: more text then changes nothing."""
+"""Whether an encoder's window ends before a text does, tested by adding more text."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def cut_off(
 ) -> Cut:
     """Which of `texts` each encoder cuts off.
 
-    A text that was cut off gives the same tokens with more text behind it. One that a pipeline made
-    shorter does not, although its beginning alone may be what both have in common.
+    A text that is cut off gives the same tokens when more text follows it. A text that the pipeline
+    shortened in another way does not.
 
     Args:
         encoders: of one pipeline.
         encode: runs the pipeline's prompt encoding.
-        texts: that an encoder does not get as they are.
-        given: encoder -> text -> the token ids that the encoder was given for it.
-        batch_size: texts a forward pass.
+        texts: those that an encoder does not get unchanged.
+        given: encoder -> text -> the token ids that the encoder got for it.
+        batch_size: texts per forward pass.
 
     Returns:
-        Nothing of an encoder whose calls cannot be told apart by text.
+        An encoder whose calls cannot be assigned to texts has no entries.
     """
     found: Cut = {encoder.name: {} for encoder in encoders}
     every = list(texts)

@@ -1,4 +1,4 @@
-"""What a judge says of one image, and what every judge must be able to do."""
+"""A judge's verdict on one image, and the interface of every judge."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from t2i_audit.errors import JudgeError, ModelError
-from t2i_audit.generation.nonfinite import advice
 from t2i_audit.judges.scope import Reader
+from t2i_audit.models.devices import nan_advice
 from t2i_audit.pipelines.safety import BLOCKED, NOT_FINITE
 
 if TYPE_CHECKING:
@@ -19,58 +19,58 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judgement:
-    """One image held against its prompt."""
+    """The verdict on one image and its prompt."""
 
     correct: bool | None
-    """Whether the prompt is true of the image; None when that is undecided."""
+    """Whether the prompt is true of the image; None if undecided."""
     margin: float
-    """How far the verdict is from tipping, in the judge's own unit; NaN where it has none."""
+    """Distance of the verdict from the opposite one, in the judge's own unit; NaN without one."""
     chosen: str
-    """What the judge saw: the best caption, or a reading in words."""
+    """What the judge saw: the best caption, or a description of the image."""
     readable: bool
-    """Whether the judge could tell what is in the image."""
+    """Whether the judge could recognise what is in the image."""
     slots: Mapping[str, bool] = field(default_factory=dict)
-    """Which slots are right, where the judge can say."""
+    """Which slots are right; empty if the judge does not judge slots."""
     flaw: str = ""
     """Why it is undecided; empty where it is decided."""
 
 
 class Judge(Reader, Protocol):
-    """Anything that holds images against prompts."""
+    """Anything that decides whether prompts are true of images."""
 
     @property
     def fingerprint(self) -> Mapping[str, str]:
-        """What its verdicts depend on; recorded in the manifest."""
+        """Everything that its verdicts depend on; recorded in the manifest."""
         ...
 
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
-        """Judge ``uint8`` images ``(b, height, width, 3)``, one prompt each.
+        """Judge ``uint8`` images ``(b, height, width, 3)``, each with its prompt.
 
         Raises:
-            JudgeError: a prompt is none that it can judge; see `Reader.scope`.
+            JudgeError: it cannot judge one of the prompts; see `Reader.scope`.
         """
         ...
 
 
 def unjudged(reason: str) -> Judgement:
-    """The judgement of an image that is not judged, e.g. because it is a single flat colour."""
+    """The judgement of an image that is not shown to the judge, e.g. one flat colour."""
     return Judgement(correct=None, margin=float("nan"), chosen=reason, readable=False, flaw=reason)
 
 
 def require_readable(
     readable: Sequence[bool], *, judge: str, flaws: Mapping[str, int] | None = None, dtype: str = ""
 ) -> None:
-    """Refuse results in which not a single image could be read: that is no score of 0.
+    """Refuse results in which the judge could read no image: that is not a score of 0.
 
     Args:
         readable: whether the judge could read each image.
         judge: its name.
         flaws: how many images were not shown to it, for each flaw.
-        dtype: the number format that the checkpoint ran in, e.g. ``float16``.
+        dtype: the number format of the checkpoint, e.g. ``float16``.
 
     Raises:
-        ModelError: the checkpoint made nothing that could be judged, whatever the judge.
-        JudgeError: there were images to judge, and the judge could read none of them.
+        ModelError: no image can be judged, whatever the judge.
+        JudgeError: there are images to judge, and the judge can read none of them.
     """
     if any(readable):
         return
@@ -90,7 +90,7 @@ def require_readable(
 
 def _mend(flaws: Mapping[str, int], dtype: str) -> str:
     if NOT_FINITE in flaws:
-        return f"the checkpoint makes NaN; {advice(dtype)}"
+        return f"the checkpoint makes NaN; {nan_advice(dtype)}"
     if set(flaws) == {BLOCKED}:
         return "its safety checker takes every image for unsafe, so use a checkpoint without one"
     return "the checkpoint is damaged, or --steps and --guidance-scale do not suit it"

@@ -1,0 +1,78 @@
+"""The device that a model runs on, and the number format of its weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from t2i_audit.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+DtypeName = Literal["auto", "float32", "float16", "bfloat16"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+# Number formats for values that overflow another one.
+WIDER = {"float16": "bfloat16 or float32", "bfloat16": "float32"}
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """The device that `name` stands for.
+
+    Raises:
+        ModelError: this machine does not have it.
+    """
+    import torch
+
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return _own_device(next(device for device, exists in available.items() if exists))
+    if not available.get(name, False):
+        usable = ", ".join(device for device, exists in available.items() if exists)
+        raise ModelError(f"This machine has no device {name!r}; it has {usable}.")
+    return _own_device(name)
+
+
+def _own_device(kind: str) -> torch.device:
+    """The device of `kind` that belongs to this process, by its number where there are several.
+
+    Without the number, networks that leave it while idle would come back to the first one.
+    """
+    import torch
+
+    return torch.device(kind, torch.cuda.current_device()) if kind == "cuda" else torch.device(kind)
+
+
+def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:
+    """The number format that `name` stands for on `device`.
+
+    Raises:
+        ModelError: there is no such format.
+    """
+    import torch
+
+    if name == "auto":
+        if device.type == "cpu":
+            return torch.float32
+        if device.type == "cuda" and torch.cuda.is_bf16_supported():
+            return torch.bfloat16
+        return torch.float16
+    named = {
+        "float32": torch.float32,
+        "float16": torch.float16,
+        "bfloat16": torch.bfloat16,
+    }
+    if name not in named:
+        raise ModelError(f"The dtype should be auto, {', '.join(named)}; got {name!r}.")
+    return named[name]
+
+
+def nan_advice(dtype: str) -> str:
+    """What a user can do about a checkpoint that produces NaN in the number format `dtype`."""
+    if dtype in WIDER:
+        return f"its numbers are too large for {dtype}, so give --dtype {WIDER[dtype]}"
+    return "the checkpoint is damaged or its parts do not fit each other, so fetch or save it again"
