@@ -17,6 +17,7 @@ from synthetic.tables import write_tables
 from synthetic.train import Members, Precision, TrainingState, make_members, train
 from t2i_audit.errors import AuditError
 from t2i_audit.io import write_json
+from t2i_audit.reporter import TerminalReporter
 from t2i_audit.run.directory import SUMMARY, RunDirectory, open_run
 from t2i_audit.settings import Device
 
@@ -89,7 +90,7 @@ def train_one(
     }
     with limited_threads(threads):
         members = make_members([settings])  # refuses what does not fit before anything is written
-        with open_run(out, asked, stages=("steps",)) as directory:
+        with open_run(out, asked, stages=("steps",), reporter=TerminalReporter()) as directory:
             if not run_path(out, settings).exists():
                 result = _train(members, directory, place, precision, save_every, say)
                 write_json(run_path(out, settings), result)

@@ -18,6 +18,7 @@ from synthetic.statistics import Correlation, correlate, places_of
 from synthetic.tables import write_tables
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.io import to_json, write_json
+from t2i_audit.reporter import TerminalReporter
 from t2i_audit.run.directory import SUMMARY, open_run, read_manifest
 from t2i_audit.run.manifest import differences
 
@@ -105,7 +106,7 @@ def sweep(
         "runs": {str(index): to_json(run) for index, run in enumerate(runs)},
     }
     groups = group_runs(runs)[part.index - 1 :: part.count]
-    with open_run(out, settings, stages=("runs",)) as directory:
+    with open_run(out, settings, stages=("runs",), reporter=TerminalReporter()) as directory:
         carry_out(directory, groups, jobs=jobs, threads=threads)
         mine = {run for group in groups for run in group}
         return _summarise(out, [read_run(out, run) for run in runs if run in mine])
@@ -136,7 +137,9 @@ def merge(folders: Sequence[Path], out: Path) -> SweepResult:
     runs = [RunSettings(**run) for run in settings["runs"].values()]
     results = [_find(run, folders) for run in runs]
     with (
-        open_run(out, settings, stages=("runs",), versions=first[1].versions) as directory,
+        open_run(
+            out, settings, stages=("runs",), versions=first[1].versions, reporter=TerminalReporter()
+        ) as directory,
         directory.stage("runs", len(results)) as advance,
     ):
         for result in results:

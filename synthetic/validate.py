@@ -12,6 +12,7 @@ from synthetic.runner import carry_out, group_runs, read_run, run_path
 from synthetic.suite import Suite, default_suite
 from synthetic.tables import write_tables
 from t2i_audit.io import to_json, write_json
+from t2i_audit.reporter import TerminalReporter
 from t2i_audit.run.directory import SUMMARY, open_run
 
 
@@ -34,7 +35,7 @@ def validate(
     """
     asked = default_suite(seed) if suite is None else suite
     settings = {"command": "synthetic validate", "threads": threads, "suite": to_json(asked)}
-    with open_run(out, settings, stages=("runs",)) as directory:
+    with open_run(out, settings, stages=("runs",), reporter=TerminalReporter()) as directory:
         carry_out(directory, group_runs(asked.runs), jobs=jobs, threads=threads)
         results = {run: read_run(out, run) for run in asked.runs}
         write_tables(out, list(results.values()), _parts(out, asked))

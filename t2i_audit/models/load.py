@@ -35,6 +35,7 @@ from t2i_audit.models.resolve import (
 from t2i_audit.models.unused import refuse_unused
 from t2i_audit.models.variants import check_variant, names_in
 from t2i_audit.pipelines.moved_modules import restore_folders
+from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.settings import SAFE, ModelOptions, Placement
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def load_model(
     builtin: Path | None = None,
     placement: Placement | None = None,
     options: ModelOptions = ModelOptions(),  # noqa: B008, it is frozen
+    reporter: Reporter = SILENT,
 ) -> LoadedModel:
     """Load the pipeline `name`; see `resolve_model` for what a name may be.
 
@@ -67,6 +69,7 @@ def load_model(
         placement: where its parts lie and what saves memory; all on the device, as long as they
             fit there, if None.
         options: how it is fetched and changed.
+        reporter: learns what the user should know of how it is loaded, and later of its memory.
 
     Raises:
         ModelError: it cannot be found, is incomplete, does not load, or the device is not there.
@@ -96,8 +99,8 @@ def load_model(
     loras, lora_notes = add_loras(pipeline, options.loras())
     embeddings, embedding_notes = add_embeddings(pipeline, options.embeddings())
     with _as_model_error(name), quiet_libraries():
-        pipeline = place(pipeline, chosen_device, placement)
-    limit_tokenizers(pipeline)
+        pipeline = place(pipeline, chosen_device, placement, reporter)
+    limit_tokenizers(pipeline, reporter)
     return LoadedModel(
         name=name,
         source=resolved.source,
@@ -112,6 +115,7 @@ def load_model(
         loras=loras,
         embeddings=embeddings,
         notes=(*lora_notes, *embedding_notes),
+        reporter=reporter,
     )
 
 

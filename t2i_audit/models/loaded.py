@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.models.files import Checkpoint
 from t2i_audit.models.resolve import Source
+from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.settings import Placement
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class LoadedModel:
     embeddings: tuple[AddedEmbedding, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences on how it was changed that its results should not be read without."""
+    reporter: Reporter = field(default=SILENT, repr=False)
+    """Learns when memory runs short and networks leave the device."""
 
     @property
     def dtype_name(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from t2i_audit.errors import ModelError
 from t2i_audit.models.quiet import quiet_libraries
 from t2i_audit.models.resolve import check_pipeline, fetch_from_hub, resolve_model
-from t2i_audit.progress import say
+from t2i_audit.reporter import Reporter
 from t2i_audit.settings import ModelOptions
 
 # Tokenizers without a limit of their own say so by a number beyond any encoder.
@@ -30,11 +30,11 @@ class Tokenizer:
         return len(self.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
 
-def limit_tokenizers(pipeline: Any) -> None:
+def limit_tokenizers(pipeline: Any, reporter: Reporter) -> None:
     """Give tokenizers of `pipeline` that state no limit the number of their encoders' positions.
 
     A ``tokenizer_config.json`` without ``model_max_length`` leaves a number to which no text can be
-    padded. It is said on the screen.
+    padded. The user is told.
     """
     components = pipeline.components
     for name, encoder in components.items():
@@ -48,7 +48,7 @@ def limit_tokenizers(pipeline: Any) -> None:
             continue
         assert tokenizer is not None
         tokenizer.model_max_length = int(positions)
-        say(
+        reporter.note(
             f"the tokenizer of {name} states no model_max_length; the {positions} positions of "
             f"{name} are taken"
         )

@@ -1,4 +1,4 @@
-"""What lies on disk of a batch of images, and whether it can be relied on."""
+"""The files of a batch of images, and whether they are intact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
 from t2i_audit.io import dump_json, read_json, sha256_of_all, to_json, write_json
-from t2i_audit.progress import say
+from t2i_audit.reporter import Reporter
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import read_rows
 
@@ -113,8 +113,14 @@ def record_sums(path: Path) -> dict[str, str]:
     return sums
 
 
-def drop_damaged(run: Path, batches: Iterable[Batch], images: Shards, judgements: Shards) -> None:
-    """Of `batches`, delete what is damaged on disk, and say so: what is missing is made again."""
+def drop_damaged(
+    run: Path,
+    batches: Iterable[Batch],
+    images: Shards,
+    judgements: Shards,
+    reporter: Reporter,
+) -> None:
+    """Delete the damaged files of `batches`, so that they are made again, and report it."""
     for batch in batches:
         record, judged = images.path(batch.index), judgements.path(batch.index)
         if not record.exists():
@@ -122,13 +128,13 @@ def drop_damaged(run: Path, batches: Iterable[Batch], images: Shards, judgements
             continue
         damage = _damage(run, batch, record)
         if damage:
-            say(f"{damage}; the {len(batch.items)} images of its batch are made again")
+            reporter.note(f"{damage}; the {len(batch.items)} images of its batch are made again")
             # The record last: until it is gone, the damage is found again.
             judged.unlink(missing_ok=True)
             record.unlink()
             continue
         if judged.exists() and not is_judged(judged, read_record(record).images):
-            say(f"{judged} is damaged; its {len(batch.items)} images are judged again")
+            reporter.note(f"{judged} is damaged; its {len(batch.items)} images are judged again")
             judged.unlink()
 
 

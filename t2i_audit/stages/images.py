@@ -132,7 +132,7 @@ def make_images(
 
 def _drop_damaged(run: RunDirectory, these: Sequence[Batch], batches: Sequence[Batch]) -> None:
     shards = image_shards(run.path, batches), judgement_shards(run.path, batches)
-    drop_damaged(run.path, these, *shards)
+    drop_damaged(run.path, these, *shards, run.reporter)
 
 
 def _left_by_others(

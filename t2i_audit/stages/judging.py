@@ -15,7 +15,6 @@ from t2i_audit.generation import Batch
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.judgement import Judge, Judgement, require_readable, unjudged
 from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
-from t2i_audit.progress import say
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import (
@@ -94,7 +93,7 @@ def judge_images(
     if done is not None:
         _keep_judgements(done, images, shards)
     elif run.is_done("judge"):
-        say(f"{table} is missing or damaged; the images are judged again")
+        run.reporter.note(f"{table} is missing or damaged; the images are judged again")
     by_id = {prompt.id: prompt for prompt in prompts}
     missing = shards.missing()
     total = sum(len(batch.items) for batch in batches)

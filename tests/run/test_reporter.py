@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from t2i_audit.progress import plain_line, stage
+from t2i_audit.reporter import TerminalReporter, plain_line
 
 
 class Terminal(io.StringIO):
@@ -26,7 +26,7 @@ def test_a_line_tells_the_rate_and_the_time_left() -> None:
 def test_what_an_earlier_run_did_is_no_part_of_the_rate() -> None:
     stream = io.StringIO()
 
-    with stage("images", 10, done=10, stream=stream):
+    with TerminalReporter(stream).stage("images", 10, done=10):
         pass
 
     assert stream.getvalue() == "images: 10/10\n"
@@ -35,7 +35,7 @@ def test_what_an_earlier_run_did_is_no_part_of_the_rate() -> None:
 def test_every_stage_ends_with_a_line() -> None:
     stream = io.StringIO()
 
-    with stage("images", 2, stream=stream) as advance:
+    with TerminalReporter(stream).stage("images", 2) as advance:
         advance()
         advance()
 
@@ -46,7 +46,7 @@ def test_every_stage_ends_with_a_line() -> None:
 def test_a_line_is_written_at_every_interval() -> None:
     stream = io.StringIO()
 
-    with stage("images", 3, stream=stream, interval=0.0) as advance:
+    with TerminalReporter(stream, interval=0.0).stage("images", 3) as advance:
         for _ in range(3):
             advance()
 
@@ -60,7 +60,7 @@ def test_a_line_is_written_at_every_interval() -> None:
 def test_a_stage_that_fails_still_says_how_far_it_came() -> None:
     stream = io.StringIO()
 
-    with pytest.raises(RuntimeError), stage("images", 3, stream=stream) as advance:
+    with pytest.raises(RuntimeError), TerminalReporter(stream).stage("images", 3) as advance:
         advance()
         raise RuntimeError
 
@@ -70,7 +70,7 @@ def test_a_stage_that_fails_still_says_how_far_it_came() -> None:
 def test_a_terminal_gets_a_bar_with_its_count() -> None:
     stream = Terminal()
 
-    with stage("images", 2, stream=stream) as advance:
+    with TerminalReporter(stream).stage("images", 2) as advance:
         advance(2)
 
     assert "2/2" in stream.getvalue()
