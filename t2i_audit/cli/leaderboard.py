@@ -39,11 +39,11 @@ def leaderboard(
     Audits of different suites or judges, or with different numbers of prompts or seeds, are
     listed in separate groups.
     """
-    if (out is None) == (output is None):
-        problem = "is missing" if out is None else "and --output are the same; give one of them"
-        raise AuditError(f"-o/--out {problem} (see `t2i-audit leaderboard --help`)")
+    if out is not None and output is not None:
+        raise AuditError("--out and --output are the same; give one of them")
     target = out or output
-    assert target is not None
+    if target is None:
+        raise AuditError("Missing option '--out' (see `t2i-audit leaderboard --help`)")
     from t2i_audit.io import dump_json
     from t2i_audit.leaderboard import board_csv, rank_runs, write_leaderboard
     from t2i_audit.report.leaderboard import print_leaderboard, write_to_stdout
