@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from t2i_audit.inputs import EarlierRun, Inputs, earlier_run, load_inputs, require_resumable
 from t2i_audit.reporter import SILENT, NotesReporter, Reporter
 from t2i_audit.run.directory import open_run
+from t2i_audit.run.space import require_space
 from t2i_audit.settings import AuditSettings
 from t2i_audit.workers import Worker, this_worker
 
@@ -112,6 +113,9 @@ def plan_from(
         "denoiser_station": settings.denoiser_station,
     }
     require_resumable(settings.out, identity)
+    if earlier is None:
+        size = sampling.sampler["height"], sampling.sampler["width"]
+        require_space(settings.out, len(inputs.prompts) * settings.seeds, *size)
     return AuditPlan(
         settings,
         inputs,

@@ -12,7 +12,7 @@ from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import TEMPORARY_SUFFIX, read_json, remove_leftovers, write_json
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.handle import MANIFEST, RunDirectory
-from t2i_audit.run.locks import LOCK, hold, is_lock
+from t2i_audit.run.locks import LOCK, RunLock, hold, is_lock
 from t2i_audit.run.manifest import Manifest, manifest_from_json, new_manifest
 from t2i_audit.run.same import other_versions, require_same
 from t2i_audit.workers import ALONE, Worker
@@ -83,30 +83,7 @@ def open_run(
     there = read_manifest_if_any(out)
     if there is not None:
         require_same(out, there, asked)
-    made = not out.exists()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = hold(out, worker)
-    except OSError as err:
-        raise RunDirectoryError(f"{out} cannot be written: {err.strerror}") from err
-    try:
-        # Read again: another process may have begun or ended a run before the lock was ours.
-        there = read_manifest_if_any(out)
-        if there is not None:
-            require_same(out, there, asked)
-        if lock.alone:
-            remove_leftovers(out)
-        manifest = asked if there is None else _resumed(there, asked)
-        if worker.finishes or there is None:
-            write_json(out / MANIFEST, manifest)
-        lock.let_others_in()  # so that the first to come writes the manifest
-    except BaseException:
-        lock.release()
-        if made:
-            with suppress(OSError):
-                (out / LOCK).unlink(missing_ok=True)
-                out.rmdir()
-        raise
+    lock, there, manifest = _begin(out, asked, worker)
     others = other_versions(there, asked) if there is not None and there.complete else ""
     if others and worker.speaks:
         reporter.note(f"{out} was finished with other versions ({others}); it is shown as it is")
@@ -164,6 +141,35 @@ def read_manifest_if_any(out: Path) -> Manifest | None:
         ) from err
     except OSError as err:
         raise RunDirectoryError(f"{out} cannot be read: {err.strerror}") from err
+
+
+def _begin(out: Path, asked: Manifest, worker: Worker) -> tuple[RunLock, Manifest | None, Manifest]:
+    """The lock on `out`, the manifest that was there, and the manifest of the run that begins."""
+    made = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = hold(out, worker)
+    except OSError as err:
+        raise RunDirectoryError(f"{out} cannot be written: {err.strerror}") from err
+    try:
+        # Read again: another process may have begun or ended a run before the lock was ours.
+        there = read_manifest_if_any(out)
+        if there is not None:
+            require_same(out, there, asked)
+        if lock.alone:
+            remove_leftovers(out)
+        manifest = asked if there is None else _resumed(there, asked)
+        if worker.finishes or there is None:
+            write_json(out / MANIFEST, manifest)
+        lock.let_others_in()  # so that the first to come writes the manifest
+    except BaseException:
+        lock.release()
+        if made:
+            with suppress(OSError):
+                (out / LOCK).unlink(missing_ok=True)
+                out.rmdir()
+        raise
+    return lock, there, manifest
 
 
 def _resumed(there: Manifest, asked: Manifest) -> Manifest:

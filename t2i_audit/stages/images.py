@@ -6,7 +6,8 @@ import hashlib
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +15,19 @@ import numpy as np
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import DenoiserRecorder
 from t2i_audit.activations.features import (
-    FeaturePart,
     Features,
     gather_parts,
     read_part,
     write_part,
 )
 from t2i_audit.activations.random_weights import random_denoiser
-from t2i_audit.generation import Batch, Sampled, cut_batches
-from t2i_audit.generation.memory import Parts, largest_batch
+from t2i_audit.generation import Batch, cut_batches
+from t2i_audit.generation.memory import Made, Parts, largest_batch
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
 from t2i_audit.io import sha256_of, write_bytes
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
+from t2i_audit.reporter import Advance
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
 from t2i_audit.stages.files import (
@@ -95,39 +96,57 @@ def make_images(
     counted = batches if run.worker.finishes else mine
     missing = [batch for batch in counted if not shards.path(batch.index).exists()]
     total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
-    # One writer beside the sampler: the device never waits for PNG files or for the judge.
+
+    write = partial(_write, run.path, shards, row_of=row_of, judge=judge)
     with run.stage("images", total, done=total - left) as advance, ThreadPoolExecutor(1) as pool:
-        writing: Future[None] | None = None
-
-        def make(batch: Batch) -> None:
-            nonlocal writing
-            sampled, part = parts.sample(batch, sample)
-            if writing is not None:
-                writing.result()
-            writing = pool.submit(_write, run.path, shards, batch, sampled, part, row_of, judge)
-            advance(len(batch.items))
-
-        def settle() -> None:
-            if writing is not None:
-                writing.result()
-
+        writer = _Writer(lambda batch: parts.sample(batch, sample), write, pool, advance)
         for batch in missing:
-            # Looked at again: the finishing process may have taken over what began late.
+            # Checked again: the finishing process may have taken over what began late.
             if run.worker.owns(batch.index) and not shards.path(batch.index).exists():
-                make(batch)
-        settle()
+                writer.make(batch)
+        writer.settle()
         if run.worker.finishes and others:
             waiting = [batch for batch in missing if not run.worker.owns(batch.index)]
             for batch in _left_by_others(run, waiting, shards, advance):
-                make(batch)
-                settle()
+                writer.make(batch)
+                writer.settle()
             # Files that an earlier launch left; what this one made is whole.
             _drop_damaged(run, there, batches)
             for batch in there:
                 if not shards.path(batch.index).exists():
-                    make(batch)
-            settle()
+                    writer.make(batch)
+            writer.settle()
     return batches
+
+
+class _Writer:
+    """Makes batches; the files of one are written while the next is sampled.
+
+    So the device never waits for PNG files or for the judge.
+    """
+
+    def __init__(
+        self,
+        sample: Callable[[Batch], Made],
+        write: Callable[[Batch, Made], None],
+        pool: Executor,
+        advance: Advance,
+    ) -> None:
+        """`pool` has one worker, which writes."""
+        self._sample, self._write, self._pool, self._advance = sample, write, pool, advance
+        self._writing: Future[None] | None = None
+
+    def make(self, batch: Batch) -> None:
+        """Sample a batch, and begin to write it once the one before is written."""
+        made = self._sample(batch)
+        self.settle()
+        self._writing = self._pool.submit(self._write, batch, made)
+        self._advance(len(batch.items))
+
+    def settle(self) -> None:
+        """Wait until all is written; raises what the writing raised."""
+        if self._writing is not None:
+            self._writing.result()
 
 
 def _drop_damaged(run: RunDirectory, these: Sequence[Batch], batches: Sequence[Batch]) -> None:
@@ -160,13 +179,14 @@ def _write(
     run: Path,
     shards: Shards,
     batch: Batch,
-    sampled: Sampled,
-    part: FeaturePart | None,
+    made: Made,
+    *,
     row_of: dict[str, int],
     judge: JudgeBatch | None,
 ) -> None:
     from PIL import Image
 
+    sampled, part = made
     images = []
     for index, item in enumerate(batch.items):
         pixels = sampled.images[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -88,6 +89,19 @@ def test_a_plan_of_another_run_is_refused(change: dict[str, Any], seeded: dict[s
 
     with pytest.raises(RunDirectoryError, match=next(iter(change))):
         plan_audit(settings)
+
+
+def test_a_disk_without_room_for_the_images_is_told_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 20 images of 64 x 64 pixels take 8,192 bytes at 0.1 bytes per pixel.
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=8_191))
+
+    with pytest.raises(RunDirectoryError, match="20 images of 64 x 64 pixels need at least"):
+        plan_audit(small(tmp_path / "run"))
+
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=8_192))
+    plan_audit(small(tmp_path / "run"))
 
 
 def test_a_caller_that_asks_for_no_report_gets_none(
