@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def os_error_sentence(error: OSError) -> str | None:
-    """What went wrong, for the failures a user can mend; None for any other."""
+    """What went wrong, for failures that the user can put right; None for any other."""
     where = f" at {error.filename}" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full{where}; free some space and give the same command again"

@@ -1,4 +1,4 @@
-"""The images of a run: sampled batch by batch, kept as PNG, the denoiser recorded on the way."""
+"""The images of a run: sampled batch by batch and kept as PNG, while the denoiser is recorded."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from t2i_audit.stages.files import (
     write_record,
 )
 
-PAUSE = 0.5  # seconds between looks at what the other processes have made
+PAUSE = 0.5  # seconds between checks of what the other processes have made
 
 JudgeBatch = Callable[[Batch, Sequence[ImageFile], np.ndarray], None]
 """Judges the images of a batch, ``(b, h, w, 3)``, and keeps the verdicts."""
@@ -52,7 +52,7 @@ JudgeBatch = Callable[[Batch, Sequence[ImageFile], np.ndarray], None]
 def fitting_batch(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> int:
     """The largest batch that fits into memory, from ``sampling.batch_size`` down by halves.
 
-    Tried with a single sampling step: the later ones need no more memory than the first.
+    It is tried with a single sampling step; later steps need no more memory than the first.
 
     Raises:
         ModelError: not even one image fits.
@@ -76,10 +76,10 @@ def make_images(
 ) -> tuple[Batch, ...]:
     """Make the images that are missing; returns all batches of the run.
 
-    Of a divided run only this process's share is made; the process that finishes the run then
-    waits for the others, and makes itself what a dead one has left.
+    In a divided run this process makes only its own batches. The process that finishes the run
+    then waits for the others, and makes what a dead process has left.
 
-    Files are numbered by the prompt's row, because ids from outside must not become paths.
+    Files are numbered by the prompt's row, as ids from outside must not become paths.
     """
     batches = cut_batches(prompts, seeds=sampling.seeds, batch_size=sampling.batch_size)
     shards = image_shards(run.path, batches)
@@ -157,16 +157,16 @@ def _drop_damaged(run: RunDirectory, these: Sequence[Batch], batches: Sequence[B
 def _left_by_others(
     run: RunDirectory, waiting: list[Batch], shards: Shards, advance: Callable[[int], None]
 ) -> Iterator[Batch]:
-    """Wait until `waiting` are made; yields those whose process is not alive, one by one.
+    """Wait until the batches `waiting` are made; yields those whose process has died, one by one.
 
-    One that starts late finds them made, and goes on with the next.
+    A process that starts late finds them made and continues with the next.
     """
     while waiting:
         orphans = [b for b in waiting if not run.is_at_work(b.index % run.worker.count)]
         made = {b.index for b in waiting if shards.path(b.index).exists()}
         advance(sum(len(batch.items) for batch in waiting if batch.index in made))
         waiting = [batch for batch in waiting if batch.index not in made]
-        # Looked at in this order: a process that has just ended has made all its batches.
+        # In this order, as a process that has just ended has made all its batches.
         orphan = next((batch for batch in orphans if batch in waiting), None)
         if orphan is not None:
             waiting.remove(orphan)
@@ -204,7 +204,7 @@ def _write(
         path = denoiser_part(run, batch.index)
         write_part(path, part)
         kept = sha256_of(path)
-    # The record comes last: with it the batch is whole.
+    # The record comes last: with it the batch is complete.
     write_record(shards.path(batch.index), Record(tuple(images), kept))
     if judge is not None:
         judge(batch, images, sampled.images)
@@ -223,7 +223,7 @@ def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:
 def denoiser_features(
     run: Path, batches: Sequence[Batch], prompts: Sequence[Prompt]
 ) -> tuple[Features, ...]:
-    """The denoiser station's features of the whole suite, rows in the suite's order."""
+    """The recorded states of the denoiser, in the order of the suite's prompts."""
     shards = image_shards(run, batches)
     parts = (
         read_part(denoiser_part(run, batch.index))
@@ -241,9 +241,9 @@ def random_denoiser_features(
     *,
     seed: int,
 ) -> tuple[Features, ...]:
-    """What the same denoiser with random weights holds at the first step, as a control.
+    """The states of the same denoiser with random weights at the first step, as a control.
 
-    Later steps are left out: what it draws until then has nothing to do with the prompt.
+    Later steps are left out, as its image has nothing to do with the prompt by then.
     """
     recorded = []
     with (
