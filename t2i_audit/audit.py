@@ -67,7 +67,7 @@ class AuditPlan:
         from t2i_audit.judges.scope import scope_lines
 
         scoped = scope_lines(self.judge, self.scope, len(self.prompts))
-        return (*self.inputs.notes, *scoped, self.sampling.line)
+        return (*self.inputs.notes, *scoped, *self.sampling.lines)
 
 
 def plan_audit(settings: AuditSettings, reporter: Reporter = SILENT) -> AuditPlan:
@@ -106,9 +106,8 @@ def plan_from(
     identity = {
         "command": "audit",
         **inputs.identity(settings),
-        "batch_size": sampling.sampling.batch_size,
         "seeds": settings.seeds,
-        "sampler": sampling.sampler,
+        **sampling.identity,
         "judge": {"name": judge.name, **judge.fingerprint},
         "denoiser_station": settings.denoiser_station,
     }

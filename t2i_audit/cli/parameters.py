@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import MISSING
 from functools import wraps
 from pathlib import Path
@@ -11,12 +11,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from t2i_audit.settings.build import settings_from
 from t2i_audit.settings.option import (
     OptionField,
     all_option_fields,
     may_be_none,
-    nested_settings,
-    option_fields,
 )
 
 S = TypeVar("S")
@@ -39,7 +38,7 @@ def with_settings(
         @wraps(command)
         def run(**values: Any) -> None:
             given = {each.name: _value(each, values.pop(each.name)) for each in offered}
-            command(_settings(settings_type, given), **values)
+            command(settings_from(settings_type, given), **values)
 
         own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
         parameters = [
@@ -52,16 +51,6 @@ def with_settings(
         return run
 
     return decorate
-
-
-def _settings(settings_type: type[S], given: Mapping[str, Any]) -> S:
-    """Settings of the values `given`, which are flat: nested settings are made on the way."""
-    kind: Any = settings_type
-    values = {each.name: given[each.name] for each in option_fields(kind) if each.name in given}
-    for name, nested in nested_settings(kind).items():
-        values[name] = _settings(nested, given)
-    make: Callable[..., S] = getattr(settings_type, "of", settings_type)
-    return make(**values)
 
 
 def _value(each: OptionField, typed: Any) -> Any:

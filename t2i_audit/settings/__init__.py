@@ -6,6 +6,7 @@ from t2i_audit.settings.audit import (
     JudgeSettings,
     MergeSettings,
 )
+from t2i_audit.settings.build import settings_from
 from t2i_audit.settings.defaults import (
     BUILTIN_PREFIX,
     DEFAULT_BATCH_SIZE,
@@ -54,4 +55,5 @@ __all__ = [
     "may_be_none",
     "nested_settings",
     "option_fields",
+    "settings_from",
 ]

@@ -42,8 +42,13 @@ class SamplingPlan:
     """For the manifest."""
     notes: tuple[str, ...]
     """What a reader of the results must know."""
-    line: str
-    """A sentence for the user, before the run begins."""
+    lines: tuple[str, ...]
+    """Sentences for the user, before the run begins."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of the plan the results depend on, for the manifest."""
+        return {"batch_size": self.sampling.batch_size, "sampler": self.sampler}
 
 
 def plan_sampling(
@@ -99,9 +104,8 @@ def plan_sampling(
     }
     sampler |= _size(before, sampler, made)
     notes = (*_notes(chosen), *switched_off_notes(pipeline))
-    return SamplingPlan(
-        sampling, sampler, notes, _line(loaded, len(prompts), sampling, chosen, sampler)
-    )
+    line = _line(loaded, len(prompts), sampling, chosen, sampler)
+    return SamplingPlan(sampling, sampler, notes, (line,))
 
 
 def _located(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Sampling:
