@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from t2i_audit.api import (
         audit,
         fit_probe,
+        judge,
         leaderboard,
         load_model,
         load_suite,
@@ -48,6 +49,7 @@ __all__ = [
     "audit",
     "fit_probe",
     "fit_ridge",
+    "judge",
     "leaderboard",
     "load_model",
     "load_run",
@@ -69,6 +71,7 @@ _HOMES = {
     "audit": "t2i_audit.api",
     "fit_probe": "t2i_audit.api",
     "fit_ridge": "t2i_audit.probes.fitted",
+    "judge": "t2i_audit.api",
     "leaderboard": "t2i_audit.api",
     "load_model": "t2i_audit.api",
     "load_run": "t2i_audit.results.run",

@@ -6,23 +6,24 @@ the sentences of the command line.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import AuditError, SuiteError
 from t2i_audit.keywords import settings_of
+from t2i_audit.reporter import SILENT, Reporter, TerminalReporter
 from t2i_audit.results.place import Place
-from t2i_audit.results.run import Run, load_run
+from t2i_audit.results.run import Run
 from t2i_audit.settings import (
     DEFAULT_SEEDS,
     DEFAULT_SUITE,
     AuditSettings,
+    JudgeSettings,
+    MergeSettings,
     ProbeSettings,
     default_judge,
     default_out,
@@ -78,7 +79,7 @@ def audit(
             "`shard` makes a part of a run, which has no results yet; give it to the command "
             "t2i-audit audit, and t2i.merge returns the run"
         )
-    with _suite_file(suite) as source, _quiet(progress):
+    with _suite_file(suite) as source:
         given = {
             **settings,
             "model": model,
@@ -87,9 +88,12 @@ def audit(
             "seeds": seeds,
             "judge": default_judge(model) if judge is None else judge,
         }
-        from t2i_audit.audit import run_audit
+        from t2i_audit.audit import execute, plan_audit
 
-        return load_run(run_audit(settings_of(AuditSettings, given, function="audit")))
+        reporter = _reporter(progress)
+        asked = settings_of(AuditSettings, given, function="audit")
+        run = execute(plan_audit(asked, reporter), reporter)
+    return _finished(run)
 
 
 def probe(
@@ -118,16 +122,18 @@ def probe(
         TypeError: there is no setting of that name.
         AuditError: a value cannot be used, or the probe cannot be made.
     """
-    with _suite_file(suite) as source, _quiet(progress):
+    with _suite_file(suite) as source:
         given = {
             **settings,
             "model": model,
             "out": default_out(model, source, ending="-probe") if out is None else out,
             "suite": source,
         }
-        from t2i_audit.audit import run_probe
+        from t2i_audit.probing import execute_probe, plan_probe
 
-        return load_run(run_probe(settings_of(ProbeSettings, given, function="probe")))
+        reporter = _reporter(progress)
+        asked = settings_of(ProbeSettings, given, function="probe")
+        return execute_probe(plan_probe(asked, reporter), reporter)
 
 
 def merge(
@@ -153,17 +159,59 @@ def merge(
         AuditError: a directory holds no audit, two are shards of different audits, or `out` is
             missing.
     """
-    from t2i_audit.merge import merge_runs
+    from t2i_audit.audit import execute
+    from t2i_audit.merge import plan_merge
 
     if not runs:
         raise AuditError("`runs` should name at least one run directory")
-    with _quiet(progress):
-        path = merge_runs(
-            [Path(run) for run in runs],
-            out=None if out is None else Path(out),
-            trust_remote_code=trust_remote_code,
-        )
-    return load_run(path)
+    reporter = _reporter(progress)
+    asked = MergeSettings(
+        runs=tuple(Path(run) for run in runs),
+        out=None if out is None else Path(out),
+        trust_remote_code=trust_remote_code,
+    )
+    return _finished(execute(plan_merge(asked, reporter), reporter))
+
+
+def judge(
+    run: str | Path | Run,
+    judge: str,
+    *,
+    out: str | Path,
+    strict: bool = False,
+    trust_remote_code: str | None = None,
+    progress: bool = False,
+) -> Run:
+    """Judge the images of a finished audit again with another judge; no images are made.
+
+    >>> import t2i_audit as t2i
+    >>> again = t2i.judge("runs/demo", "clip", out="runs/demo-clip")
+    >>> again.summary.judge, again.summary.n_images
+    ('clip', 8)
+
+    Args:
+        run: the audit, or its directory.
+        judge: as in `audit`.
+        out: the run directory of the new results.
+        strict: whether a suite that the judge cannot judge completely is refused.
+        trust_remote_code: the model whose own code may run.
+        progress: whether to show progress and messages on stderr.
+
+    Raises:
+        AuditError: there is no finished audit, or the judge cannot be loaded.
+    """
+    from t2i_audit.audit import execute
+    from t2i_audit.judging_again import plan_judge
+
+    reporter = _reporter(progress)
+    asked = JudgeSettings(
+        run=run.path if isinstance(run, Run) else Path(run),
+        judge=judge,
+        out=Path(out),
+        strict=strict,
+        trust_remote_code=trust_remote_code,
+    )
+    return _finished(execute(plan_judge(asked, reporter), reporter))
 
 
 def leaderboard(runs: Sequence[str | Path | Run], *, out: str | Path | None = None) -> Leaderboard:
@@ -294,6 +342,13 @@ def _suite_file(suite: str | Path | Suite) -> Iterator[str]:
         yield str(path)
 
 
-def _quiet(progress: bool) -> AbstractContextManager[Any]:
-    """While the block runs nothing is shown on stderr, unless `progress`."""
-    return contextlib.nullcontext() if progress else contextlib.redirect_stderr(io.StringIO())
+def _reporter(progress: bool) -> Reporter:
+    return TerminalReporter() if progress else SILENT
+
+
+def _finished(run: Run | None) -> Run:
+    if run is None:
+        raise AuditError(
+            "another worker finishes this run; read it with `load_run` when it is done"
+        )
+    return run

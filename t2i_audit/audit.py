@@ -1,329 +1,269 @@
-"""The audit from end to end: suite, activations, probes, images, judgements, analysis, report."""
+"""An audit from end to end: planned, with all that can be refused, and then executed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prompts.suite import Suite, SuiteFormatError, load_suite
-from t2i_audit.errors import SuiteError
-from t2i_audit.io import to_json, write_json
-from t2i_audit.progress import say
-from t2i_audit.run.directory import SUMMARY, check_output, open_run, read_manifest_if_any
-from t2i_audit.run.manifest import remembered_batch_size
-from t2i_audit.run.same import require_same_files
-from t2i_audit.run.tables import table_from_rows, table_path, write_table
-from t2i_audit.settings import LARGEST_AUTO_BATCH, AuditSettings, ProbeSettings
-from t2i_audit.workers import local_rank, this_worker
+from t2i_audit.inputs import EarlierRun, Inputs, earlier_run, load_inputs, require_resumable
+from t2i_audit.reporter import SILENT, NotesReporter, Reporter
+from t2i_audit.run.directory import open_run
+from t2i_audit.run.space import require_space
+from t2i_audit.settings import AuditSettings
+from t2i_audit.workers import Worker, this_worker
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
     from t2i_audit.generation import Batch
-    from t2i_audit.models.loaded import LoadedModel
-    from t2i_audit.run.columns import TableName
+    from t2i_audit.generation.sampling import Sampling
+    from t2i_audit.judges.base import Judge
+    from t2i_audit.judges.scope import Scope
+    from t2i_audit.probes.decoded import StationProbes
+    from t2i_audit.results.run import Run
     from t2i_audit.run.directory import RunDirectory
     from t2i_audit.stages.readings import Readings
+    from t2i_audit.stages.sampling import SamplingPlan
+    from t2i_audit.stages.text import TextSide
 
-# Folds, controls, resamples and images' noise all start from it.
-SEED = 0
 TEXT_STAGES = ("encode", "probe text_encoder")
 IMAGE_STAGES = ("images", "judge")
 DENOISER_STAGES = ("random denoiser", "probe denoiser")
 
 
-@dataclass(frozen=True)
-class _Inputs:
-    """What both commands start from, checked before anything is written."""
+@dataclass(frozen=True, eq=False)
+class AuditPlan:
+    """An audit in which nothing is left to refuse: all that its stages need."""
 
-    suite: Suite
-    loaded: LoadedModel
-    notes: tuple[str, ...]
-    """On how the checkpoint was changed and how it reads prompts."""
-    located: Prompt | None
-    """The first prompt whose words are found in what a text encoder gets; None if there is none."""
+    settings: AuditSettings
+    inputs: Inputs
+    judge: Judge
+    scope: Scope
+    """Which prompts the judge can judge."""
+    sampling: SamplingPlan
+    identity: Mapping[str, Any]
+    """All that the results depend on, for the manifest."""
+    worker: Worker
+    """This process's part of the images."""
+    sources: tuple[Path, ...] = ()
+    """Other runs whose images are copied before any are made."""
+    keeps_verdicts: bool = True
+    """Whether the judgements of `sources` are copied too."""
 
     @property
-    def prompts_to_try(self) -> tuple[Prompt, ...]:
-        """The suite's prompts, one first at which a denoiser can be recorded."""
-        first = () if self.located is None else (self.located,)
-        return (*first, *(each for each in self.suite.prompts if each is not self.located))
+    def prompts(self) -> tuple[Prompt, ...]:
+        """The prompts of the suite."""
+        return self.inputs.prompts
 
-    def identity(self, settings: AuditSettings | ProbeSettings) -> dict[str, Any]:
-        """What the results depend on, for the manifest."""
-        return {
-            "model": settings.model,
-            "pipeline": self.loaded.adapter.class_name,
-            "weights_sha256": self.loaded.weights_sha256,
-            "checkpoint": self.loaded.checkpoint,
-            "suite": self.suite.name,
-            "suite_sha256": self.suite.sha256,
-            "prompts": len(self.suite.prompts),
-            "seed": SEED,
-            "dtype": self.loaded.dtype_name,
-            "device": self.loaded.device.type,
-            **settings.placement.rounding(),
-            "caption_cleaning": self.loaded.adapter.caption_cleaning,
-            "commit": self.loaded.commit,
-            "variant": settings.model_options.variant,
-            "lora": self.loaded.loras,
-            "embedding": self.loaded.embeddings,
-        }
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of the stages, in order."""
+        probing = DENOISER_STAGES if self.settings.denoiser_station else ()
+        return (*TEXT_STAGES, *IMAGE_STAGES, *probing, "results")
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the user is told when the run begins."""
+        from t2i_audit.judges.scope import scope_lines
+
+        scoped = scope_lines(self.judge, self.scope, len(self.prompts))
+        return (*self.inputs.notes, *scoped, *self.sampling.lines)
 
 
-def _load(settings: AuditSettings | ProbeSettings) -> _Inputs:
-    check_output(settings.out)
-    try:
-        suite = load_suite(settings.suite).limited(settings.limit)
-    except SuiteFormatError as error:
-        raise SuiteError(str(error)) from error
-    if isinstance(settings, AuditSettings):
-        settings.check_count(len(suite.prompts))
-    alone = isinstance(settings, ProbeSettings)
-    if alone and not any(prompt.constituents for prompt in suite.prompts):
-        raise SuiteError(
-            f"suite {suite.name!r} names no constituents, so there is nothing to probe; give a "
-            "suite with structure (see `t2i-audit prompts`), or audit it"
-        )
-    from t2i_audit.generation.dry_run import naming_encoding_faults
-    from t2i_audit.generation.memory import remember_offload
-    from t2i_audit.stages.text import check_text
+def plan_audit(settings: AuditSettings, reporter: Reporter = SILENT) -> AuditPlan:
+    """Load and try all that an audit needs; nothing is written.
 
-    loaded = _load_model(settings)
-    _require_checkpoint_of_run(settings, loaded)
-    remember_offload(loaded, settings.out)
-    # Words must be found in what is encoded, which is told before anything is written.
-    with naming_encoding_faults(loaded):
-        located = check_text(loaded, suite.prompts)
-    if alone and located is None:
-        raise SuiteError(
-            f"all {len(suite.prompts)} prompts are longer than the text encoder reads, or changed "
-            "by the pipeline, so there is nothing to probe; shorten them"
-        )
-    from t2i_audit.pipelines.cleaning import uncleaned_notes
+    Args:
+        settings: the user's.
+        reporter: receives what the user should know before the audit begins.
 
-    notes = (
-        *loaded.notes,
-        *uncleaned_notes(loaded.adapter.class_name, loaded.adapter.caption_cleaning),
-        *_unsaid_notes(settings, loaded, suite),
-    )
-    return _Inputs(suite, loaded, notes, located)
-
-
-def _require_checkpoint_of_run(
-    settings: AuditSettings | ProbeSettings, loaded: LoadedModel
-) -> None:
-    """Name a file that has changed since the run was begun before it makes anything else fail."""
-    there = read_manifest_if_any(settings.out)
-    if there is not None:
-        files = {"checkpoint": loaded.checkpoint, "lora": loaded.loras}
-        asked = {"model": settings.model, **files, "embedding": loaded.embeddings}
-        require_same_files(settings.out, there.settings, to_json(asked))
-
-
-def _unsaid_notes(
-    settings: AuditSettings | ProbeSettings, loaded: LoadedModel, suite: Suite
-) -> list[str]:
-    """A sentence for each textual inversion whose token no prompt contains."""
-    from t2i_audit.models.embedding import unused_notes
-
-    texts = [prompt.text for prompt in suite.prompts]
-    if isinstance(settings, AuditSettings) and settings.image_options.negative_prompt:
-        texts.append(settings.image_options.negative_prompt)
-    paths = (path for path, _ in settings.model_options.embeddings())
-    return unused_notes(loaded.pipeline, zip(paths, loaded.embeddings, strict=True), texts)
-
-
-def _load_model(settings: AuditSettings | ProbeSettings) -> LoadedModel:
-    from t2i_audit.models import load_model
-    from t2i_audit.models.text_encoder import load_text_encoder
-
-    _take_own_device()
-    if isinstance(settings, ProbeSettings) and settings.encoder_alone:
-        return load_text_encoder(
-            settings.model,
-            tokenizer=settings.tokenizer,
-            dtype=settings.dtype,
-            device=settings.device,
-        )
-    return load_model(
-        settings.model,
-        dtype=settings.dtype,
-        device=settings.device,
-        placement=settings.placement,
-        options=settings.model_options,
-    )
-
-
-def _take_own_device() -> None:
-    """Of a machine's devices each process that was launched there takes its own."""
-    import torch
-
-    if local_rank() < torch.cuda.device_count():
-        torch.cuda.set_device(local_rank())
-
-
-def run_probe(settings: ProbeSettings) -> Path:
-    """Decode a suite from a checkpoint's text encoders alone; returns the run directory."""
-    inputs = _load(settings)
-    from t2i_audit.report.where_lost import write_where_lost
-    from t2i_audit.stages.finished import is_finished, seal
-    from t2i_audit.stages.results import text_only_summary
-    from t2i_audit.stages.rows import decodability_rows
-    from t2i_audit.stages.text import fitting_encoding, probe_rows, read_text
-
-    batch_size = settings.batch_size or remembered_batch_size(read_manifest_if_any(settings.out))
-    if batch_size is None:
-        batch_size = fitting_encoding(inputs.loaded, inputs.suite.prompts, LARGEST_AUTO_BATCH)
-    identity = {"command": "probe", **inputs.identity(settings), "batch_size": batch_size}
-    if settings.encoder_alone:
-        identity |= inputs.loaded.pipeline.identity
-    with open_run(settings.out, identity, stages=(*TEXT_STAGES, "results")) as run:
-        if is_finished(run):
-            return run.path
-        for note in inputs.notes if run.worker.speaks else ():
-            say(note)
-        prompts = inputs.suite.prompts
-        text = read_text(run, inputs.loaded, prompts, batch_size=batch_size, seed=SEED, drawn=False)
-        with run.stage("results", 1) as advance:
-            _write(run, "prompts", text.rows)
-            read = probe_rows("text_encoder", text.probes)
-            _write(run, "probes", read)
-            write_where_lost(run.path, read, None)
-            rows = decodability_rows("text_encoder", text.probes, text.prompts)
-            _write(run, "decodability", rows)
-            summary = text_only_summary(
-                settings.model,
-                inputs.suite.name,
-                prompts,
-                text.probes.spread(text.located, len(prompts)),
-                notes=text.notes,
-                seed=SEED,
-            )
-            write_json(run.path / SUMMARY, replace(summary, notes=(*inputs.notes, *summary.notes)))
-            seal(run)
-            advance()
-        return run.path
-
-
-def run_audit(settings: AuditSettings) -> Path:
-    """Audit a checkpoint; returns the run directory.
-
-    The same settings in the same directory go on where an interrupted audit stopped, and end with
-    the same tables.
+    Raises:
+        AuditError: the audit cannot be made, in one sentence with the reason and the remedy.
     """
+    return plan_from(settings, reporter, earlier=earlier_run(settings.out))
+
+
+def plan_from(
+    settings: AuditSettings,
+    reporter: Reporter,
+    *,
+    earlier: EarlierRun | None,
+    sources: Sequence[Path] = (),
+    keeps_verdicts: bool = True,
+) -> AuditPlan:
+    """As `plan_audit`, for a run that continues from `earlier` and takes images of `sources`."""
     from t2i_audit.judges.load import load_judge
-    from t2i_audit.judges.scope import require_scope, scope_lines, scope_notes
-
-    inputs = _load(settings)
-    worker = this_worker(settings.shard)
-    judge = load_judge(settings.judge, device=inputs.loaded.device.type)
-    scope = judge.scope(inputs.suite.prompts)
-    require_scope(judge, scope, inputs.suite.prompts, strict=settings.strict)
-    from t2i_audit.pipelines.safety import safety_notes
-    from t2i_audit.report.where_lost import write_where_lost
-    from t2i_audit.stages.denoiser import probe_denoiser
-    from t2i_audit.stages.finished import is_finished, keep_settings, seal
-    from t2i_audit.stages.images import (
-        make_images,
-    )
-    from t2i_audit.stages.judging import judge_as_made, judge_images
-    from t2i_audit.stages.results import summarise
-    from t2i_audit.stages.rows import decodability_rows
+    from t2i_audit.judges.scope import require_scope
     from t2i_audit.stages.sampling import plan_sampling
-    from t2i_audit.stages.text import probe_rows, read_prompts, read_text
 
-    plan = plan_sampling(inputs.loaded, inputs.prompts_to_try, settings)
-    sampling = plan.sampling
+    worker = this_worker(settings.shard)
+    inputs = load_inputs(settings, reporter, earlier=earlier)
+    judge = load_judge(settings.judge, device=inputs.loaded.device.type)
+    scope = judge.scope(inputs.prompts)
+    require_scope(judge, scope, inputs.prompts, strict=settings.strict)
+    before = None if earlier is None else earlier.manifest
+    sampling = plan_sampling(inputs.loaded, inputs.prompts_to_try, settings, before)
     identity = {
         "command": "audit",
         **inputs.identity(settings),
-        "batch_size": sampling.batch_size,
         "seeds": settings.seeds,
-        "sampler": plan.sampler,
+        **sampling.identity,
         "judge": {"name": judge.name, **judge.fingerprint},
         "denoiser_station": settings.denoiser_station,
     }
-    probing = DENOISER_STAGES if settings.denoiser_station else ()
-    stages = (*TEXT_STAGES, *IMAGE_STAGES, *probing, "results")
-    with open_run(settings.out, identity, stages=stages, worker=worker) as run:
-        keep_settings(run, settings)
-        if is_finished(run):
-            return run.path
-        scoped = scope_lines(judge, scope, len(inputs.suite.prompts))
-        # Once the run has begun: what is refused before is told in one sentence alone.
-        for line in (*inputs.notes, *scoped, plan.line) if worker.speaks else ():
-            say(line)
+    require_resumable(settings.out, identity)
+    if earlier is None:
+        size = sampling.sampler["height"], sampling.sampler["width"]
+        require_space(settings.out, len(inputs.prompts) * settings.seeds, *size)
+    return AuditPlan(
+        settings,
+        inputs,
+        judge,
+        scope,
+        sampling,
+        identity,
+        worker,
+        tuple(sources),
+        keeps_verdicts,
+    )
 
-        prompts = inputs.suite.prompts
 
-        def images_of(readings: Readings) -> tuple[Batch, ...]:
-            judging = judge_as_made(
-                run,
-                judge,
-                prompts,
-                sampling.batches_of(prompts),
-                unjudgeable=scope.unjudgeable,
-            )
-            own = replace(sampling, located=readings.encoders_of(prompts))
-            return make_images(run, inputs.loaded, prompts, own, judge=judging)
+def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
+    """Make the audit of `plan`; returns the finished run.
 
-        if not worker.finishes:
-            images_of(read_prompts(inputs.loaded, prompts, sampling.batch_size))
-            return run.path
-        text = read_text(
-            run, inputs.loaded, prompts, batch_size=sampling.batch_size, seed=SEED, drawn=True
+    A worker that leaves the end to others, as that of a shard, returns None.
+
+    The same plan in the same directory resumes where an interrupted audit stopped, and ends with
+    the same tables.
+
+    Args:
+        plan: from `plan_audit`.
+        reporter: receives notes and progress.
+
+    Raises:
+        AuditError: something failed that could not be known beforehand, such as a full memory.
+    """
+    from t2i_audit.results.run import load_run
+    from t2i_audit.stages.copying import copy_batches
+    from t2i_audit.stages.finished import is_finished, keep_settings
+
+    if not plan.worker.speaks:
+        reporter = NotesReporter(reporter)
+    plan = replace(plan, inputs=plan.inputs.reporting_to(reporter))
+    with open_run(
+        plan.settings.out,
+        plan.identity,
+        stages=plan.stages,
+        worker=plan.worker,
+        reporter=reporter,
+    ) as run:
+        for source in plan.sources:
+            copy_batches(source, run, verdicts=plan.keeps_verdicts)
+        keep_settings(run, plan.settings)
+        if not is_finished(run):
+            for line in plan.lines if plan.worker.speaks else ():
+                reporter.note(line)
+            _make(run, plan)
+    return load_run(plan.settings.out) if plan.worker.finishes else None
+
+
+def _make(run: RunDirectory, plan: AuditPlan) -> None:
+    """Make what is missing of the run; a worker that does not finish it makes images alone."""
+    from t2i_audit.stages.judging import judge_images
+    from t2i_audit.stages.text import read_prompts, read_text
+
+    loaded, batch_size = plan.inputs.loaded, plan.sampling.sampling.batch_size
+    if not plan.worker.finishes:
+        _make_images(run, plan, read_prompts(loaded, plan.prompts, batch_size))
+        return
+    text = read_text(
+        run, loaded, plan.prompts, batch_size=batch_size, seed=plan.settings.seed, drawn=True
+    )
+    batches = _make_images(run, plan, text.readings)
+    judged = judge_images(
+        run, plan.judge, plan.prompts, batches, unjudgeable=plan.scope.unjudgeable
+    )
+    probed, notes = _probe(run, plan, text, batches)
+    _write_results(run, plan, text, judged, probed, notes)
+
+
+def _make_images(run: RunDirectory, plan: AuditPlan, readings: Readings) -> tuple[Batch, ...]:
+    from t2i_audit.stages.images import make_images
+    from t2i_audit.stages.judging import judge_as_made
+
+    sampling = _located(plan, readings)
+    judge = judge_as_made(
+        run,
+        plan.judge,
+        plan.prompts,
+        sampling.batches_of(plan.prompts),
+        unjudgeable=plan.scope.unjudgeable,
+    )
+    return make_images(run, plan.inputs.loaded, plan.prompts, sampling, judge=judge)
+
+
+def _located(plan: AuditPlan, readings: Readings) -> Sampling:
+    """How images are sampled, recording the prompts whose words were found."""
+    return replace(plan.sampling.sampling, located=readings.encoders_of(plan.prompts))
+
+
+def _probe(
+    run: RunDirectory, plan: AuditPlan, text: TextSide, batches: Sequence[Batch]
+) -> tuple[dict[str, StationProbes], list[str]]:
+    """The probes of each station, and notes on what they leave out."""
+    from t2i_audit.stages.denoiser import probe_denoiser
+
+    probed = {"text_encoder": text.probes}
+    notes = list(text.notes)
+    if plan.settings.denoiser_station:
+        sampling = _located(plan, text.readings)
+        probed["denoiser"], more = probe_denoiser(
+            run, plan.inputs.loaded, text.prompts, sampling, batches, seed=plan.settings.seed
         )
-        batches = images_of(text.readings)
-        judged = judge_images(run, judge, prompts, batches, unjudgeable=scope.unjudgeable)
-        probed = {"text_encoder": text.probes}
-        notes = list(text.notes)
-        if settings.denoiser_station:
-            own = replace(sampling, located=text.readings.encoders_of(prompts))
-            probed["denoiser"], said = probe_denoiser(
-                run, inputs.loaded, text.prompts, own, batches, seed=SEED
-            )
-            notes += said
-        with run.stage("results", 1) as advance:
-            summary, attributed = summarise(
-                prompts,
-                judged,
-                {name: each.spread(text.located, len(prompts)) for name, each in probed.items()},
-                model=settings.model,
-                suite=inputs.suite.name,
-                judge=judge.name,
-                n_seeds=settings.seeds,
-                located=text.readings.located,
-                read_whole=text.readings.read_whole,
-                notes=[
-                    *inputs.notes,
-                    *notes,
-                    *plan.notes,
-                    *safety_notes(
-                        judged,
-                        checker=inputs.loaded.adapter.safety_checker,
-                        watermarker=inputs.loaded.adapter.watermarker,
-                    ),
-                    *scope_notes(judge, scope, len(inputs.suite.prompts), judged),
-                ],
-                seed=SEED,
-            )
-            _write(run, "prompts", text.rows)
-            read = [row for name, each in probed.items() for row in probe_rows(name, each)]
-            _write(run, "probes", read)
-            write_where_lost(run.path, read, summary.success)
-            decoded = [
-                row
-                for name, each in probed.items()
-                for row in decodability_rows(name, each, text.prompts)
-            ]
-            _write(run, "decodability", decoded)
-            _write(run, "attributions", attributed)
-            write_json(run.path / SUMMARY, summary)
-            seal(run, judged)
-            advance()
-        return run.path
+        notes += more
+    return probed, notes
 
 
-def _write(run: RunDirectory, name: TableName, rows: list[dict[str, Any]]) -> None:
-    write_table(table_path(run.path, name), name, table_from_rows(name, rows))
+def _write_results(
+    run: RunDirectory,
+    plan: AuditPlan,
+    text: TextSide,
+    judged: list[dict[str, Any]],
+    probed: Mapping[str, StationProbes],
+    notes: Sequence[str],
+) -> None:
+    from t2i_audit.judges.scope import scope_notes
+    from t2i_audit.pipelines.safety import safety_notes
+    from t2i_audit.stages.finished import seal
+    from t2i_audit.stages.results import summarise
+    from t2i_audit.stages.tables import write_tables
+
+    prompts = plan.prompts
+    with run.stage("results", 1) as advance:
+        summary, attributed = summarise(
+            prompts,
+            judged,
+            {name: each.spread(text.located, len(prompts)) for name, each in probed.items()},
+            model=plan.settings.name,
+            suite=plan.inputs.suite.name,
+            judge=plan.judge.name,
+            n_seeds=plan.settings.seeds,
+            located=text.readings.located,
+            read_whole=text.readings.read_whole,
+            notes=[
+                *plan.inputs.notes,
+                *notes,
+                *plan.sampling.notes,
+                *safety_notes(
+                    judged,
+                    checker=plan.inputs.loaded.adapter.safety_checker,
+                    watermarker=plan.inputs.loaded.adapter.watermarker,
+                ),
+                *scope_notes(plan.judge, plan.scope, len(prompts), judged),
+            ],
+            seed=plan.settings.seed,
+        )
+        write_tables(run.path, text, probed, summary, attributed)
+        seal(run, judged)
+        advance()

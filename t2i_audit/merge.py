@@ -1,68 +1,79 @@
-"""The shards of an audit joined, and the audit ended: text side, probes, tables."""
+"""The shards of an audit joined, and the audit finished: text encoders, probes and tables."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from t2i_audit.audit import run_audit
+from t2i_audit.audit import AuditPlan, plan_audit, plan_from
 from t2i_audit.errors import ModelError, RunDirectoryError
-from t2i_audit.io import atomic_file
-from t2i_audit.progress import say
+from t2i_audit.inputs import EarlierRun
+from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.command import read_settings
-from t2i_audit.run.directory import open_run, read_manifest
-from t2i_audit.run.manifest import Manifest, differences
-from t2i_audit.stages.files import (
-    IMAGES,
-    JUDGEMENTS,
-    RECORD,
-    damage_of,
-    is_judged,
-    read_record,
-    record_sums,
-)
+from t2i_audit.run.directory import check_output, read_manifest
+from t2i_audit.run.manifest import Manifest, StageState, differences, new_manifest
+from t2i_audit.run.same import require_same
+from t2i_audit.settings import AuditSettings, MergeSettings
 
 
-def merge_runs(
-    runs: Sequence[Path], *, out: Path | None = None, trust_remote_code: str | None = None
-) -> Path:
-    """Join the shards in `runs` into `out` and end the audit there; returns its directory.
+def plan_merge(settings: MergeSettings, reporter: Reporter = SILENT) -> AuditPlan:
+    """Plan to join the shards of an audit and to finish it; nothing is written.
 
-    What no shard has made, or what is damaged, is made now. A single run, in which all shards
-    worked, is ended where it is.
+    What no shard has made, or what is damaged, is made when the plan is executed. A single run, in
+    which all shards ran, is finished where it is.
 
     Args:
-        runs: the run directories.
-        out: where to join several.
-        trust_remote_code: the model whose own code may run. A file in `runs` may ask for it, but
-            cannot allow it: the runs may come from somebody else.
+        settings: the runs, and where to join several.
+        reporter: receives what the user should know before the work begins.
 
     Raises:
-        RunDirectoryError: a directory holds no audit, or two are shards of different audits.
+        RunDirectoryError: a directory holds no audit, or two hold shards of different audits.
         ModelError: the model's own code would run and is not trusted.
+        AuditError: as `plan_audit`.
     """
-    manifests = {run: read_manifest(run) for run in runs}
-    first = runs[0]
-    for run in runs[1:]:
+    manifests = {run: read_manifest(run) for run in settings.runs}
+    first = settings.runs[0]
+    for run in settings.runs[1:]:
         _require_shards_of_one(manifests[first], first, manifests[run], run)
-    settings = read_settings(first)
+    audit = settings_of(first, settings.trust_remote_code)
+    if settings.out is None:
+        if len(settings.runs) > 1:
+            raise RunDirectoryError("several runs are joined in a new folder; name it with --out")
+        return plan_audit(audit, reporter)
+    check_output(settings.out)
+    # Half the tables from one version and half from another would be nobody's result, so the
+    # versions count even where the first run is complete.
+    begun = manifests[first].with_stage("results", StageState())
+    plan = plan_from(
+        replace(audit, out=settings.out),
+        reporter,
+        earlier=EarlierRun(first, begun),
+        sources=settings.runs,
+    )
+    require_same(first, begun, new_manifest(plan.identity, created=""))
+    return plan
+
+
+def settings_of(run: Path, trust_remote_code: str | None) -> AuditSettings:
+    """The settings of the audit in `run`.
+
+    Args:
+        run: its directory.
+        trust_remote_code: the model whose own code may run. The file in `run` may ask for it but
+            cannot allow it, as the run may come from somebody else.
+
+    Raises:
+        RunDirectoryError: the settings cannot be read.
+        ModelError: the audit ran code that is not trusted here.
+    """
+    settings = read_settings(run)
     asked = settings.model_options.trust_remote_code
     if asked not in (None, trust_remote_code):
         raise ModelError(
-            f"the audit in {first} ran code that {asked} brings; if it may run here too, give "
+            f"the audit in {run} ran code that {asked} brings; if it may run here too, give "
             f"--trust-remote-code {asked}"
         )
-    if out is None:
-        if len(runs) > 1:
-            raise RunDirectoryError("several runs are joined in a new folder; name it with --out")
-        return run_audit(settings)
-    there = manifests[first]
-    with open_run(out, there.settings, stages=tuple(there.stages), versions=there.versions):
-        for run in runs:
-            _copy_batches(run, out)
-    return run_audit(replace(settings, out=out))
+    return settings
 
 
 def _require_shards_of_one(there: Manifest, first: Path, other: Manifest, run: Path) -> None:
@@ -71,28 +82,3 @@ def _require_shards_of_one(there: Manifest, first: Path, other: Manifest, run: P
     if found:
         what = found[0].replace(" there and ", f" in {first} and ").removesuffix(" here")
         raise RunDirectoryError(f"these are shards of different audits: {what} in {run}")
-
-
-def _copy_batches(run: Path, out: Path) -> None:
-    for record in sorted((run / IMAGES).glob("batch_*.json")):
-        if not RECORD.fullmatch(record.name) or (out / IMAGES / record.name).exists():
-            continue
-        damage = damage_of(run, record)
-        if damage:
-            say(f"{damage}; its batch is taken from another run, or made again")
-            continue
-        for name in record_sums(record):
-            _copy(run / name, out / name)
-        judged = JUDGEMENTS / f"{record.stem}.parquet"
-        if (run / judged).is_file():
-            if is_judged(run / judged, read_record(record).images):
-                _copy(run / judged, out / judged)
-            else:
-                say(f"{run / judged} is damaged; the images of its batch are judged again")
-        # The record last: with it the batch is whole.
-        _copy(record, out / IMAGES / record.name)
-
-
-def _copy(source: Path, target: Path) -> None:
-    with atomic_file(target) as temporary:
-        shutil.copyfile(source, temporary)

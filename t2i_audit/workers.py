@@ -1,7 +1,7 @@
-"""Which of a run's batches one process takes.
+"""Which of a run's batches a process makes.
 
-Batches are cut once, whatever the number of processes, and process i of N takes every N-th. So
-processes need not talk: what is done is what lies in the run directory.
+Batches are cut once, whatever the number of processes, and process i of N makes every N-th. So the
+processes need not communicate: what is done is what the run directory holds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Worker:
     finishes: bool = True
     """Whether this process waits for the others and makes the tables."""
     speaks: bool = True
-    """Whether this process shows progress; one does for all that were launched together."""
+    """Whether this process shows progress; one does so for all that were launched together."""
 
     @property
     def is_whole(self) -> bool:
@@ -36,7 +36,7 @@ class Worker:
         return self.count == 1
 
     def owns(self, batch: int) -> bool:
-        """Whether `batch` is this process's to make."""
+        """Whether this process makes `batch`."""
         return batch % self.count == self.index
 
 
@@ -46,11 +46,11 @@ ALONE = Worker()
 def this_worker(shard: str | None, environment: Mapping[str, str] | None = None) -> Worker:
     """The worker that ``--shard I/N`` and the launcher's environment variables give together.
 
-    A launch of W processes that is shard I of N makes shares (I - 1) W to I W - 1 of N W. Without
-    a shard, the process of rank 0 finishes the run; with one, `t2i-audit merge` does.
+    A launch of W processes that is shard I of N makes parts (I - 1) W to I W - 1 of N W. Without a
+    shard, the process of rank 0 finishes the run; with one, `t2i-audit merge` does.
 
     Raises:
-        AuditError: `shard` is not I/N with I from 1 to N, or the variables are no such numbers.
+        AuditError: `shard` is not I/N with I from 1 to N, or the variables are not such numbers.
     """
     environment = os.environ if environment is None else environment
     try:
@@ -78,7 +78,7 @@ def parse_shard(shard: str) -> tuple[int, int]:
 
 
 def local_rank(environment: Mapping[str, str] | None = None) -> int:
-    """Which of its machine's devices this process takes."""
+    """The number of the device that this process uses on its machine."""
     environment = os.environ if environment is None else environment
     value = environment.get(LOCAL_RANK, "0")
     return int(value) if value.isdecimal() else 0

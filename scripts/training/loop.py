@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from t2i_audit.progress import stage
+from t2i_audit.reporter import TerminalReporter
 
 CHECKPOINT_EVERY = 120.0  # seconds
 
@@ -110,7 +110,7 @@ def train(
         save_atomically(state, path)
 
     saved_at, running = time.monotonic(), 0.0
-    with stage(f"train {name}", schedule.steps) as advance:
+    with TerminalReporter().stage(f"train {name}", schedule.steps) as advance:
         advance(first)
         for step in range(first, schedule.steps):
             for group in optimizer.param_groups:

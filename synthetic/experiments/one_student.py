@@ -21,6 +21,7 @@ from synthetic.training.state import read_state, write_state
 from synthetic.training.train import Precision, TrainingState, train
 from t2i_audit.errors import AuditError
 from t2i_audit.io import write_json
+from t2i_audit.reporter import TerminalReporter
 from t2i_audit.run.directory import SUMMARY, RunDirectory, open_run
 from t2i_audit.settings import Device
 
@@ -94,7 +95,9 @@ def train_one(
     with limited_threads(threads):
         # Raises if the settings do not fit each other, before anything is written.
         ensemble = make_ensemble([settings])
-        with open_run(out, manifest_settings, stages=("steps",)) as directory:
+        with open_run(
+            out, manifest_settings, stages=("steps",), reporter=TerminalReporter()
+        ) as directory:
             if not run_path(out, settings).exists():
                 write_run(out, _train(ensemble, directory, place, precision, save_every, say))
             (out / STATE).unlink(missing_ok=True)

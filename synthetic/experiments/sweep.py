@@ -19,6 +19,7 @@ from synthetic.tasks.make import make_family, make_task_encoder
 from synthetic.training.ensemble import support_of
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.io import to_json
+from t2i_audit.reporter import TerminalReporter
 from t2i_audit.run.directory import open_run, read_manifest
 from t2i_audit.run.manifest import differences
 
@@ -97,7 +98,7 @@ def sweep(
         "runs": {str(index): to_json(record_of(run)) for index, run in enumerate(runs)},
     }
     groups = group_runs(runs)[part.index - 1 :: part.count]
-    with open_run(out, settings, stages=("runs",)) as directory:
+    with open_run(out, settings, stages=("runs",), reporter=TerminalReporter()) as directory:
         carry_out(directory, groups, jobs=jobs, threads=threads)
         mine = {run for group in groups for run in group}
         return summarise_sweep(out, [read_run(out, run) for run in runs if run in mine])
@@ -127,7 +128,9 @@ def merge(folders: Sequence[Path], out: Path) -> SweepResult:
             )
     results = [_find(run, folders) for run in _recorded_runs(first[0], settings)]
     with (
-        open_run(out, settings, stages=("runs",), versions=first[1].versions) as directory,
+        open_run(
+            out, settings, stages=("runs",), versions=first[1].versions, reporter=TerminalReporter()
+        ) as directory,
         directory.stage("runs", len(results)) as advance,
     ):
         for result in results:

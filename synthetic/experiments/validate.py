@@ -15,6 +15,7 @@ from synthetic.suite import ValidationSuite, default_suite
 from synthetic.tasks.hyperteacher import Hyperteacher
 from synthetic.tasks.make import make_family
 from t2i_audit.io import to_json, write_json
+from t2i_audit.reporter import TerminalReporter
 from t2i_audit.run.directory import SUMMARY, open_run
 
 PARTS = ("scale", "encodings", "supports", "floors")
@@ -45,7 +46,7 @@ def validate(
     suite = default_suite(seed) if suite is None else suite
     records = {part: [to_json(record_of(run)) for run in getattr(suite, part)] for part in PARTS}
     settings = {"command": "synthetic validate", "threads": threads, "suite": records}
-    with open_run(out, settings, stages=("runs",)) as directory:
+    with open_run(out, settings, stages=("runs",), reporter=TerminalReporter()) as directory:
         carry_out(directory, group_runs(suite.runs), jobs=jobs, threads=threads)
         results = {run: read_run(out, run) for run in suite.runs}
         write_tables(out, list(results.values()), _parts_of_runs(out, suite))

@@ -1,21 +1,22 @@
 """The program ``t2i-audit``.
 
-Only light modules are imported here and by the commands' modules; what needs torch is imported
-when a command runs, so that help is at hand at once.
+Only light modules are imported here and by the commands' modules. What needs torch is imported
+when a command runs, so that the help appears at once.
 """
 
 from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 from typer.exceptions import Abort, TyperException
 
 from prompts.errors import PromptsError
 from t2i_audit import __version__
-from t2i_audit.cli import audit, leaderboard, merge, models, probe, prompts
+from t2i_audit.cli import audit, judge, leaderboard, merge, models, probe, prompts
+from t2i_audit.cli.help import GroupedCommand
 from t2i_audit.cli.plugins import ProgramCommands
 from t2i_audit.errors import AuditError
 from t2i_audit.models.out_of_memory import is_out_of_memory
@@ -24,26 +25,33 @@ from t2i_audit.spinning import bound_spinning
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
-INTERRUPTED_TEXT = "interrupted; the same command goes on where it stopped"
+INTERRUPTED_TEXT = "interrupted; give the same command again to resume where it stopped"
 SHORT_TEXT = (
-    "memory ran short; what is done is kept, so give the same command again with less beside it on "
-    "the machine, or a smaller --batch-size"
+    "memory ran short; what is done is kept, so give the same command again while less else runs "
+    "on the machine, or with a smaller --batch-size"
 )
 
 app = typer.Typer(
     name="t2i-audit",
     cls=ProgramCommands,
-    help="Audit text-to-image checkpoints: what is decoded, what is drawn, where it is lost.",
-    add_completion=False,
+    help="Audit text-to-image checkpoints: which parts of a prompt are lost, how often, and where.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("audit", short_help="Probe, draw, judge, and name the culprit.")(audit.audit)
-app.command("probe", short_help="Probe the text encoder; no images.")(probe.probe)
-app.command("merge", short_help="Join the shards of an audit.")(merge.merge)
+
+
+def _add(name: str, command: Callable[..., None], summary: str) -> None:
+    app.command(name, cls=GroupedCommand, short_help=summary)(command)
+
+
+_add("audit", audit.audit, "Make, judge and probe images, and find where failures arise.")
+_add("probe", probe.probe, "Probe the text encoders alone; no images.")
+_add("judge", judge.judge, "Judge the images of a finished audit with another judge.")
+_add("merge", merge.merge, "Join the shards of an audit.")
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
-app.command("leaderboard", short_help="Set finished runs side by side.")(leaderboard.leaderboard)
+_add("leaderboard", leaderboard.leaderboard, "Compare finished audits.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def os_error_sentence(error: OSError) -> str | None:
-    """What went wrong, for the failures a user can mend; None for any other."""
+    """What went wrong, for failures that the user can put right; None for any other."""
     where = f" at {error.filename}" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full{where}; free some space and give the same command again"
@@ -97,7 +105,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _program(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and leave."
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
     """Options of the program itself."""

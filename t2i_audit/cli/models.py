@@ -8,7 +8,7 @@ import typer
 
 from t2i_audit.cli import options
 
-app = typer.Typer(help="The checkpoints that come with t2i-audit.")
+app = typer.Typer(help="Built-in checkpoints.")
 
 
 @app.callback()

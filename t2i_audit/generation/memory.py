@@ -23,7 +23,6 @@ from t2i_audit.generation.sampler import Sampled
 from t2i_audit.io import read_json, write_json
 from t2i_audit.models.offload import OFFLOADED, is_offloaded, relieve
 from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
-from t2i_audit.progress import say
 
 if TYPE_CHECKING:
     from t2i_audit.generation.batches import Batch
@@ -49,7 +48,7 @@ def largest_batch(loaded: LoadedModel, attempt: Callable[[int], object], *, star
         if size > 1:
             size //= 2
         elif relieve(loaded):
-            say(OFFLOADED)
+            loaded.reporter.note(OFFLOADED)
             size = start
         else:
             raise out_of_memory_error(1)
@@ -66,7 +65,7 @@ def with_room(loaded: LoadedModel, attempt: Callable[[], T], *, size: int) -> T:
     while runs_short(lambda: made.append(attempt())):
         if not relieve(loaded):
             raise out_of_memory_error(size)
-        say(OFFLOADED)
+        loaded.reporter.note(OFFLOADED)
     return made[0]
 
 
@@ -77,7 +76,7 @@ def remember_offload(loaded: LoadedModel, folder: Path) -> None:
     except (OSError, ValueError, TypeError, KeyError):
         return  # decided again when memory runs short
     if needed and relieve(loaded):
-        say(f"{OFFLOADED}, as before")
+        loaded.reporter.note(f"{OFFLOADED}, as before")
 
 
 @dataclass(eq=False)
@@ -100,8 +99,9 @@ class Parts:
             try:
                 self.size = min(self.whole, max(1, int(read_json(path)[SIZE])))
             except (OSError, ValueError, OverflowError, TypeError, KeyError):
-                say(f"{path} is damaged; the size of a batch is found again")
-        # The trial for the batch size had no folder to record this in.
+                note = f"{path} is damaged; the size of a batch is found again"
+                self.loaded.reporter.note(note)
+        # The trial for the size of the batches had no folder to write to.
         if self.loaded.placement.offload == "auto" and is_offloaded(self.loaded.pipeline):
             self._remember()
 
@@ -124,10 +124,12 @@ class Parts:
             tried = min(self.size, len(batch.items))
             if self.shrinks and tried > 1:
                 self.size = tried // 2
-                say(f"memory runs short with {tried} images at once; going on with {self.size}")
+                self.loaded.reporter.note(
+                    f"memory runs short with {tried} images at once; going on with {self.size}"
+                )
             elif relieve(self.loaded):
                 self.size = self.whole
-                say(OFFLOADED)
+                self.loaded.reporter.note(OFFLOADED)
             else:
                 raise out_of_memory_error(tried)
             self._remember()

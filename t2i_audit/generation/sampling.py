@@ -30,6 +30,8 @@ class Sampling:
     options: ImageOptions = field(default_factory=ImageOptions)
     located: Located | None = None
     """The prompts at which the denoiser is recorded; all if None."""
+    base_seed: int = 0
+    """The seed from which the noise of every image is derived."""
     shrinks: bool = False
     """Whether batches are sampled in parts where memory runs short; else the run ends."""
 
@@ -60,6 +62,7 @@ def sampler_of(
             batch,
             steps=steps,
             guidance_scale=sampling.guidance_scale,
+            base_seed=sampling.base_seed,
             recorder=recorder,
             options=sampling.options,
         )

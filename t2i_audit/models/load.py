@@ -32,6 +32,7 @@ from t2i_audit.models.variants import check_variant, names_in
 from t2i_audit.pipelines.text_to_image import require_text_to_image
 from t2i_audit.pipelines.workarounds import moved_modules, quiet_libraries
 from t2i_audit.printable import first_line
+from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.settings import ModelOptions, Placement
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def load_model(
     builtin: Path | None = None,
     placement: Placement | None = None,
     options: ModelOptions = ModelOptions(),  # noqa: B008, it is frozen
+    reporter: Reporter = SILENT,
 ) -> LoadedModel:
     """Load the pipeline `name`; see `resolve_model` for what a name may be.
 
@@ -63,6 +65,7 @@ def load_model(
         placement: on which device its networks are, and what saves memory; if None, all are on
             the device as long as they fit.
         options: how it is fetched and changed.
+        reporter: learns what the user should know of how it is loaded, and later of its memory.
 
     Raises:
         ModelError: it cannot be found, is incomplete or does not load, or there is no such device.
@@ -83,7 +86,7 @@ def load_model(
     # Before the networks are placed: with sequential offloading nothing can be added to them.
     loras, embeddings, notes = _change(pipeline, options)
     with _as_model_error(name), quiet_libraries():
-        pipeline = place(pipeline, chosen_device, placement)
+        pipeline = place(pipeline, chosen_device, placement, reporter)
     notes += limit_tokenizers(pipeline)
     return LoadedModel(
         name=name,
@@ -99,6 +102,7 @@ def load_model(
         loras=loras,
         embeddings=embeddings,
         notes=notes,
+        reporter=reporter,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from t2i_audit.models.files import Checkpoint
 from t2i_audit.models.resolve import Source
 from t2i_audit.pipelines.adapter import PipelineAdapter, adapt
+from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.settings import Placement
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class LoadedModel:
     embeddings: tuple[AddedEmbedding, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences on how it was changed, for the reader of its results."""
+    reporter: Reporter = field(default=SILENT, repr=False)
+    """Learns when memory runs short and networks leave the device."""
     adapter: PipelineAdapter = field(init=False, repr=False)
     """What is known of `pipeline`; made anew for every other pipeline, also by `replace`."""
 

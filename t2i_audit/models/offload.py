@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.models.out_of_memory import runs_short
-from t2i_audit.progress import say
 
 if TYPE_CHECKING:
     import torch
 
     from t2i_audit.models.loaded import LoadedModel
+    from t2i_audit.reporter import Reporter
     from t2i_audit.settings import Placement
 
 OFFLOADED = "memory runs short; from here on each network is on the device only while it runs"
@@ -24,7 +24,7 @@ def loading_arguments(placement: Placement) -> dict[str, Any]:
     return {} if placement.device_map is None else {"device_map": placement.device_map}
 
 
-def place(pipeline: Any, device: torch.device, placement: Placement) -> Any:
+def place(pipeline: Any, device: torch.device, placement: Placement, reporter: Reporter) -> Any:
     """Move `pipeline` to `device`, or let each of its networks move there when it runs.
 
     Raises:
@@ -58,7 +58,7 @@ def place(pipeline: Any, device: torch.device, placement: Placement) -> Any:
     if placement.offload == "auto" and has_own_memory(device) and _knows_turns(pipeline):
         if runs_short(partial(pipeline.to, device)):
             pipeline.enable_model_cpu_offload(device=device)
-            say(OFFLOADED)
+            reporter.note(OFFLOADED)
         return pipeline
     return pipeline.to(device)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t2i_audit.progress import say
 from t2i_audit.report.styles import plain_words, print_legend
 from t2i_audit.report.tables import console, make_table
+from t2i_audit.reporter import Reporter
 
 if TYPE_CHECKING:
     from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow, Scalar
@@ -58,13 +58,13 @@ def print_leaderboard(board: Leaderboard, output: Path) -> None:
     screen.print(f"Table: {output}", soft_wrap=True)
 
 
-def write_to_stdout(board: Leaderboard, text: str) -> None:
-    """Write the table as CSV `text` to standard output, and what a reader must know to stderr."""
+def write_to_stdout(board: Leaderboard, text: str, reporter: Reporter) -> None:
+    """Write the table as CSV `text` to standard output, and report the notes."""
     for group in board.groups:
         for note in group.notes:
-            say(f"{group.name}: {note}")
+            reporter.note(f"{group.name}: {note}")
     for note in board.notes:
-        say(note)
+        reporter.note(note)
     sys.stdout.write(text)
     sys.stdout.flush()
 

@@ -13,7 +13,6 @@ from t2i_audit.report.controls import VERDICTS, print_controls
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
-from t2i_audit.results.run import load_run
 from t2i_audit.results.summary import (
     AttributionShares,
     Detail,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from t2i_audit.results.run import Run
     from t2i_audit.results.summary import Cause
 
 CAUSES: dict[Cause, tuple[str, str]] = {
@@ -48,22 +48,18 @@ DETAILS: dict[Detail, str] = {
 }
 
 
-def print_run(path: Path, *, as_json: bool = False, verbose: bool = False) -> None:
-    """Print the finished run in `path`: its summary on one screen, or as JSON.
+def print_run(run: Run, *, as_json: bool = False, verbose: bool = False) -> None:
+    """Print the summary of a finished run on one screen, or as JSON.
 
     Args:
-        path: the run directory.
+        run: as `load_run` reads it.
         as_json: print what ``summary.json`` holds instead.
         verbose: print the wide tables too, with the baseline and every control.
-
-    Raises:
-        RunDirectoryError: there is no finished run in `path`.
     """
-    summary = load_run(path).summary
     if as_json:
-        sys.stdout.write(dump_json(summary))
+        sys.stdout.write(dump_json(run.summary))
     else:
-        print_summary(summary, path, verbose=verbose)
+        print_summary(run.summary, run.path, verbose=verbose)
 
 
 def print_summary(

@@ -1,4 +1,4 @@
-"""The settings of the command that began a run, kept so that `t2i-audit merge` can end it."""
+"""The settings of the command that began a run, kept so that `t2i-audit merge` can finish it."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from pathlib import Path
 
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.io import read_json, to_json, write_json
-from t2i_audit.progress import say
+from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.manifest import first_fault
 from t2i_audit.settings import AuditSettings
 
 SETTINGS = "settings.json"
 
 
-def write_settings(run: Path, settings: AuditSettings) -> None:
-    """Keep `settings` in the run directory `run`, once; all shards of a run share them.
+def write_settings(run: Path, settings: AuditSettings, reporter: Reporter = SILENT) -> None:
+    """Write `settings` to the run directory `run`, once; all shards of a run share them.
 
-    What lies there and cannot be read as settings is written again.
+    A file there that cannot be read as settings is replaced.
     """
     path = run / SETTINGS
     if path.exists():
         with suppress(RunDirectoryError):
             read_settings(run)
             return
-        say(f"{path} is damaged; it is written again")
+        reporter.note(f"{path} is damaged; it is written again")
     kept = to_json(replace(settings, shard=None))
     del kept["out"]
     write_json(path, kept)
 
 
 def read_settings(run: Path) -> AuditSettings:
-    """The settings of the audit in `run`, to be given again.
+    """The settings of the audit in `run`; a file of an earlier version lacks some, with defaults.
 
     Raises:
-        RunDirectoryError: they are missing or cannot be used.
+        RunDirectoryError: the file is missing or cannot be used.
     """
     from pydantic import TypeAdapter, ValidationError
 

@@ -1,4 +1,4 @@
-"""What lies on disk of a batch of images, and whether it can be relied on."""
+"""The files of a batch of images, and whether they are intact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
 from t2i_audit.io import dump_json, read_json, sha256_of_all, to_json, write_json
-from t2i_audit.progress import say
+from t2i_audit.reporter import Reporter
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import read_rows
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 IMAGES = Path("images")
-# Of the file names in it. The name of an image must not lead anywhere else.
+# File names in it. The name of an image must not lead to another folder.
 RECORD = re.compile(r"batch_([0-9]{5,})\.json")
 IMAGE = re.compile(r"images/[0-9]{6,}_[0-9]{3,}\.png")
 DENOISER = Path("activations/denoiser")
@@ -38,17 +38,17 @@ class ImageFile:
     image: str
     """File, relative to the run directory."""
     flaw: str
-    """Why nothing can be judged in it, e.g. ``not finite``; empty for a sound image."""
+    """Why it cannot be judged, e.g. ``not finite``; empty if it can."""
     sha256: str
 
 
 @dataclass(frozen=True)
 class Record:
-    """One batch on disk. It is written last: with it the batch is whole."""
+    """The record of one batch on disk. It is written last: with it the batch is complete."""
 
     images: tuple[ImageFile, ...]
     denoiser_sha256: str | None
-    """Of the file of the denoiser's features; None where none were recorded."""
+    """Of the file of the denoiser's states; None where none were recorded."""
 
 
 def image_shards(run: Path, batches: Sequence[Batch]) -> Shards:
@@ -62,12 +62,12 @@ def judgement_shards(run: Path, batches: Sequence[Batch]) -> Shards:
 
 
 def denoiser_part(run: Path, batch: int) -> Path:
-    """Where the denoiser's features of one batch lie."""
+    """The file of the denoiser's states of one batch."""
     return run / DENOISER / f"batch_{batch:05d}.npz"
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write the record of a batch atomically, with a checksum of what it says."""
+    """Write the record of a batch atomically, with a checksum of its contents."""
     write_json(path, {**to_json(record), CHECKSUM: _checksum(record)})
 
 
@@ -75,17 +75,18 @@ def read_record(path: Path) -> Record:
     """The record of a batch.
 
     Raises:
-        RunDirectoryError: it cannot be read, is none, was changed, or names a file elsewhere.
+        RunDirectoryError: it cannot be read, is not a record, was changed, or names a file
+            elsewhere.
     """
     try:
         value: Any = read_json(path)
         record = _record_adapter().validate_python(value)
         if value[CHECKSUM] != _checksum(record):
-            raise ValueError("its checksum is not that of what it says")
+            raise ValueError("its checksum does not match its contents")
     except (OSError, ValueError, TypeError, KeyError) as err:
         raise RunDirectoryError(f"{path} cannot be read: {err}") from err
     if not all(IMAGE.fullmatch(image.image) for image in record.images):
-        raise RunDirectoryError(f"{path} names an image that does not lie in {IMAGES}")
+        raise RunDirectoryError(f"{path} names an image outside the folder {IMAGES}")
     return record
 
 
@@ -101,7 +102,7 @@ def _checksum(record: Record) -> str:
 
 
 def record_sums(path: Path) -> dict[str, str]:
-    """SHA-256 of the images and of the denoiser's features of a batch, by file name.
+    """SHA-256 of the images and of the denoiser's states of a batch, by file name.
 
     Raises:
         RunDirectoryError: as `read_record`.
@@ -113,8 +114,14 @@ def record_sums(path: Path) -> dict[str, str]:
     return sums
 
 
-def drop_damaged(run: Path, batches: Iterable[Batch], images: Shards, judgements: Shards) -> None:
-    """Of `batches`, delete what is damaged on disk, and say so: what is missing is made again."""
+def drop_damaged(
+    run: Path,
+    batches: Iterable[Batch],
+    images: Shards,
+    judgements: Shards,
+    reporter: Reporter,
+) -> None:
+    """Delete the damaged files of `batches`, so that they are made again, and report it."""
     for batch in batches:
         record, judged = images.path(batch.index), judgements.path(batch.index)
         if not record.exists():
@@ -122,13 +129,13 @@ def drop_damaged(run: Path, batches: Iterable[Batch], images: Shards, judgements
             continue
         damage = _damage(run, batch, record)
         if damage:
-            say(f"{damage}; the {len(batch.items)} images of its batch are made again")
+            reporter.note(f"{damage}; the {len(batch.items)} images of its batch are made again")
             # The record last: until it is gone, the damage is found again.
             judged.unlink(missing_ok=True)
             record.unlink()
             continue
         if judged.exists() and not is_judged(judged, read_record(record).images):
-            say(f"{judged} is damaged; its {len(batch.items)} images are judged again")
+            reporter.note(f"{judged} is damaged; its {len(batch.items)} images are judged again")
             judged.unlink()
 
 
@@ -159,7 +166,7 @@ def damage_of(run: Path, record: Path) -> str:
 
 
 def is_judged(path: Path, images: Sequence[ImageFile]) -> bool:
-    """Whether the table of judgements in `path` is sound and of just these images."""
+    """Whether the table of judgements in `path` is intact and covers exactly these images."""
     try:
         rows = read_rows(path, "judgements")
     except RunDirectoryError:
@@ -168,7 +175,7 @@ def is_judged(path: Path, images: Sequence[ImageFile]) -> bool:
 
 
 def judged_image(row: Mapping[str, object]) -> tuple[object, ...]:
-    """Which image a row of the table ``judgements`` is of, and of which bytes."""
+    """The image, and the checksum of its bytes, that a row of the table ``judgements`` is about."""
     return row["prompt_id"], row["seed"], row["image"], row["image_sha256"]
 
 

@@ -1,4 +1,4 @@
-"""Whether a run is finished and all that it made still lies there as it was made."""
+"""Whether a run is finished, and whether all its files are still there and unchanged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from t2i_audit.io import sha256_of_all
-from t2i_audit.progress import say
 from t2i_audit.run.command import SETTINGS, write_settings
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.results import result_names, unlike_sealed
@@ -17,8 +16,8 @@ from t2i_audit.run.tables import table_path
 from t2i_audit.settings import AuditSettings
 from t2i_audit.stages.files import IMAGES, RECORD, record_sums
 
-# What a run leaves besides its results. The parts of the denoiser's features and the images are in
-# the records of their batches.
+# What a run writes besides its results. The images and the recorded states of the denoiser are
+# listed in the records of their batches.
 LEFT = (
     SETTINGS,
     "figures/where_lost.*",
@@ -29,9 +28,9 @@ LEFT = (
 
 
 def is_finished(run: RunDirectory) -> bool:
-    """Whether all that the run made is there and sound; says what is not, so that it is made again.
+    """Whether all that the run made is there and intact; what is not is reported and made again.
 
-    What later stages would go by although it was changed is deleted: the table of judgements, the
+    Changed files that later stages would rely on are deleted: the table of judgements, and the
     record of a batch.
 
     Raises:
@@ -48,7 +47,9 @@ def is_finished(run: RunDirectory) -> bool:
     run.require_same_versions()
     first, count = (damaged or images)[0], len(damaged or images)
     more = f" (and {count - 1} more)" if count > 1 else ""
-    say(f"{run.path / first} is missing or damaged{more}; what depends on it is made again")
+    run.reporter.note(
+        f"{run.path / first} is missing or damaged{more}; what depends on it is made again"
+    )
     if run.worker.finishes:
         for name in damaged:
             if _is_record(name):
@@ -60,22 +61,22 @@ def is_finished(run: RunDirectory) -> bool:
 
 
 def keep_settings(run: RunDirectory, settings: AuditSettings) -> None:
-    """Have the command's settings in the run directory; those that were changed are written again.
+    """Keep the command's settings in the run directory; a changed file is written again.
 
-    No result depends on the file, only a later `t2i-audit merge` does.
+    No result depends on the file; only `t2i-audit merge` and `judge` read it.
     """
     path = run.path / SETTINGS
     sealed = SETTINGS in run.manifest.files
     if sealed and unlike_sealed(run.path, run.manifest, [SETTINGS]):
-        say(f"{path} is missing or damaged; it is written again")
+        run.reporter.note(f"{path} is missing or damaged; it is written again")
         path.unlink(missing_ok=True)
-    write_settings(run.path, settings)
+    write_settings(run.path, settings, run.reporter)
     if sealed:
         run.seal_again(path)
 
 
 def seal(run: RunDirectory, judged: Sequence[Mapping[str, Any]] = ()) -> None:
-    """Keep the checksums of all that the run has made, and how many images have which flaw."""
+    """Keep the checksums of all files of the run, and how many images have each flaw."""
     results = [run.path / name for name in result_names(run.manifest)]
     left = [path for pattern in LEFT for path in sorted(run.path.glob(pattern))]
     flaws = Counter(str(row["flaw"]) for row in judged if row["flaw"])
@@ -83,7 +84,7 @@ def seal(run: RunDirectory, judged: Sequence[Mapping[str, Any]] = ()) -> None:
 
 
 def _damaged_images(run: Path, files: Mapping[str, str]) -> tuple[str, ...]:
-    """Images and features that are missing, or not as the records of their batches have them."""
+    """Images and recorded states that are missing, or unlike the records of their batches."""
     sums: dict[str, str] = {}
     for name in filter(_is_record, files):
         sums |= record_sums(run / name)

@@ -1,4 +1,4 @@
-"""The images of a run: sampled batch by batch, kept as PNG, the denoiser recorded on the way."""
+"""The images of a run: sampled batch by batch and kept as PNG, while the denoiser is recorded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import hashlib
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +15,19 @@ import numpy as np
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import DenoiserRecorder
 from t2i_audit.activations.features import (
-    FeaturePart,
     Features,
     gather_parts,
     read_part,
     write_part,
 )
 from t2i_audit.activations.random_weights import random_denoiser
-from t2i_audit.generation import Batch, Sampled, cut_batches
-from t2i_audit.generation.memory import Parts, largest_batch
+from t2i_audit.generation import Batch, cut_batches
+from t2i_audit.generation.memory import Made, Parts, largest_batch
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
 from t2i_audit.io import sha256_of, write_bytes
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
+from t2i_audit.reporter import Advance
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
 from t2i_audit.stages.files import (
@@ -42,7 +43,7 @@ from t2i_audit.stages.files import (
     write_record,
 )
 
-PAUSE = 0.5  # seconds between looks at what the other processes have made
+PAUSE = 0.5  # seconds between checks of what the other processes have made
 
 JudgeBatch = Callable[[Batch, Sequence[ImageFile], np.ndarray], None]
 """Judges the images of a batch, ``(b, h, w, 3)``, and keeps the verdicts."""
@@ -51,7 +52,7 @@ JudgeBatch = Callable[[Batch, Sequence[ImageFile], np.ndarray], None]
 def fitting_batch(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> int:
     """The largest batch that fits into memory, from ``sampling.batch_size`` down by halves.
 
-    Tried with a single sampling step: the later ones need no more memory than the first.
+    It is tried with a single sampling step; later steps need no more memory than the first.
 
     Raises:
         ModelError: not even one image fits.
@@ -75,10 +76,10 @@ def make_images(
 ) -> tuple[Batch, ...]:
     """Make the images that are missing; returns all batches of the run.
 
-    Of a divided run only this process's share is made; the process that finishes the run then
-    waits for the others, and makes itself what a dead one has left.
+    In a divided run this process makes only its own batches. The process that finishes the run
+    then waits for the others, and makes what a dead process has left.
 
-    Files are numbered by the prompt's row, because ids from outside must not become paths.
+    Files are numbered by the prompt's row, as ids from outside must not become paths.
     """
     batches = cut_batches(prompts, seeds=sampling.seeds, batch_size=sampling.batch_size)
     shards = image_shards(run.path, batches)
@@ -95,59 +96,77 @@ def make_images(
     counted = batches if run.worker.finishes else mine
     missing = [batch for batch in counted if not shards.path(batch.index).exists()]
     total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
-    # One writer beside the sampler: the device never waits for PNG files or for the judge.
+
+    write = partial(_write, run.path, shards, row_of=row_of, judge=judge)
     with run.stage("images", total, done=total - left) as advance, ThreadPoolExecutor(1) as pool:
-        writing: Future[None] | None = None
-
-        def make(batch: Batch) -> None:
-            nonlocal writing
-            sampled, part = parts.sample(batch, sample)
-            if writing is not None:
-                writing.result()
-            writing = pool.submit(_write, run.path, shards, batch, sampled, part, row_of, judge)
-            advance(len(batch.items))
-
-        def settle() -> None:
-            if writing is not None:
-                writing.result()
-
+        writer = _Writer(lambda batch: parts.sample(batch, sample), write, pool, advance)
         for batch in missing:
-            # Looked at again: the finishing process may have taken over what began late.
+            # Checked again: the finishing process may have taken over what began late.
             if run.worker.owns(batch.index) and not shards.path(batch.index).exists():
-                make(batch)
-        settle()
+                writer.make(batch)
+        writer.settle()
         if run.worker.finishes and others:
             waiting = [batch for batch in missing if not run.worker.owns(batch.index)]
             for batch in _left_by_others(run, waiting, shards, advance):
-                make(batch)
-                settle()
+                writer.make(batch)
+                writer.settle()
             # Files that an earlier launch left; what this one made is whole.
             _drop_damaged(run, there, batches)
             for batch in there:
                 if not shards.path(batch.index).exists():
-                    make(batch)
-            settle()
+                    writer.make(batch)
+            writer.settle()
     return batches
+
+
+class _Writer:
+    """Makes batches; the files of one are written while the next is sampled.
+
+    So the device never waits for PNG files or for the judge.
+    """
+
+    def __init__(
+        self,
+        sample: Callable[[Batch], Made],
+        write: Callable[[Batch, Made], None],
+        pool: Executor,
+        advance: Advance,
+    ) -> None:
+        """`pool` has one worker, which writes."""
+        self._sample, self._write, self._pool, self._advance = sample, write, pool, advance
+        self._writing: Future[None] | None = None
+
+    def make(self, batch: Batch) -> None:
+        """Sample a batch, and begin to write it once the one before is written."""
+        made = self._sample(batch)
+        self.settle()
+        self._writing = self._pool.submit(self._write, batch, made)
+        self._advance(len(batch.items))
+
+    def settle(self) -> None:
+        """Wait until all is written; raises what the writing raised."""
+        if self._writing is not None:
+            self._writing.result()
 
 
 def _drop_damaged(run: RunDirectory, these: Sequence[Batch], batches: Sequence[Batch]) -> None:
     shards = image_shards(run.path, batches), judgement_shards(run.path, batches)
-    drop_damaged(run.path, these, *shards)
+    drop_damaged(run.path, these, *shards, run.reporter)
 
 
 def _left_by_others(
     run: RunDirectory, waiting: list[Batch], shards: Shards, advance: Callable[[int], None]
 ) -> Iterator[Batch]:
-    """Wait until `waiting` are made; yields those whose process is not alive, one by one.
+    """Wait until the batches `waiting` are made; yields those whose process has died, one by one.
 
-    One that starts late finds them made, and goes on with the next.
+    A process that starts late finds them made and continues with the next.
     """
     while waiting:
         orphans = [b for b in waiting if not run.is_at_work(b.index % run.worker.count)]
         made = {b.index for b in waiting if shards.path(b.index).exists()}
         advance(sum(len(batch.items) for batch in waiting if batch.index in made))
         waiting = [batch for batch in waiting if batch.index not in made]
-        # Looked at in this order: a process that has just ended has made all its batches.
+        # In this order, as a process that has just ended has made all its batches.
         orphan = next((batch for batch in orphans if batch in waiting), None)
         if orphan is not None:
             waiting.remove(orphan)
@@ -160,13 +179,14 @@ def _write(
     run: Path,
     shards: Shards,
     batch: Batch,
-    sampled: Sampled,
-    part: FeaturePart | None,
+    made: Made,
+    *,
     row_of: dict[str, int],
     judge: JudgeBatch | None,
 ) -> None:
     from PIL import Image
 
+    sampled, part = made
     images = []
     for index, item in enumerate(batch.items):
         pixels = sampled.images[index]
@@ -184,7 +204,7 @@ def _write(
         path = denoiser_part(run, batch.index)
         write_part(path, part)
         kept = sha256_of(path)
-    # The record comes last: with it the batch is whole.
+    # The record comes last: with it the batch is complete.
     write_record(shards.path(batch.index), Record(tuple(images), kept))
     if judge is not None:
         judge(batch, images, sampled.images)
@@ -203,7 +223,7 @@ def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:
 def denoiser_features(
     run: Path, batches: Sequence[Batch], prompts: Sequence[Prompt]
 ) -> tuple[Features, ...]:
-    """The denoiser station's features of the whole suite, rows in the suite's order."""
+    """The recorded states of the denoiser, in the order of the suite's prompts."""
     shards = image_shards(run, batches)
     parts = (
         read_part(denoiser_part(run, batch.index))
@@ -221,9 +241,9 @@ def random_denoiser_features(
     *,
     seed: int,
 ) -> tuple[Features, ...]:
-    """What the same denoiser with random weights holds at the first step, as a control.
+    """The states of the same denoiser with random weights at the first step, as a control.
 
-    Later steps are left out: what it draws until then has nothing to do with the prompt.
+    Later steps are left out, as its image has nothing to do with the prompt by then.
     """
     recorded = []
     with (

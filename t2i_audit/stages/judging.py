@@ -1,4 +1,4 @@
-"""Every image held against its prompt."""
+"""Every image is judged by its prompt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from t2i_audit.generation import Batch
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.base import Judge, Judgement, require_readable, unjudged
 from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
-from t2i_audit.progress import say
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import (
@@ -45,13 +44,13 @@ def judge_as_made(
     *,
     unjudgeable: Mapping[str, str],
 ) -> JudgeBatch | None:
-    """Judges each batch of images as soon as it is made; None where all are judged already.
+    """A function that judges each batch as soon as it is made; None if all are judged already.
 
     Args:
         run: where the judgements are kept.
-        judge: who judges.
-        prompts: of which the images are made.
-        n_batches: of the whole run.
+        judge: judges the images.
+        prompts: the prompts of the images.
+        n_batches: number of batches in the whole run.
         unjudgeable: id of each prompt that the judge cannot judge, and why.
     """
     if _judged(run) is not None:
@@ -78,10 +77,11 @@ def judge_images(
 ) -> list[dict[str, Any]]:
     """Judge what is not judged yet, and merge all into the table ``judgements``.
 
-    Images of prompts that are `unjudgeable` (id -> why) get a row without a verdict.
+    Images of prompts that are `unjudgeable` (id -> reason) get a row without a verdict.
 
-    Raises `JudgeError` when the judge could read no image at all, and `ModelError` when there was
-    none to read.
+    Raises:
+        JudgeError: the judge could not read a single image.
+        ModelError: every image has a flaw, so there was none to read.
     """
     done = _judged(run)
     images = [read_record(path).images for path in image_shards(run.path, batches).paths()]
@@ -94,7 +94,7 @@ def judge_images(
     if done is not None:
         _keep_judgements(done, images, shards)
     elif run.is_done("judge"):
-        say(f"{table} is missing or damaged; the images are judged again")
+        run.reporter.note(f"{table} is missing or damaged; the images are judged again")
     by_id = {prompt.id: prompt for prompt in prompts}
     missing = shards.missing()
     total = sum(len(batch.items) for batch in batches)
@@ -122,7 +122,7 @@ def judge_images(
 def _keep_judgements(
     done: Sequence[dict[str, Any]], images: Sequence[Sequence[ImageFile]], shards: Shards
 ) -> None:
-    """Cut a table of judgements into batches again, without those of which an image is another."""
+    """Split a table of judgements into batches again, without those whose images changed."""
     row_of = {judged_image(row): row for row in done}
     for index, batch in enumerate(images):
         if all(named(image) in row_of for image in batch):
@@ -131,7 +131,7 @@ def _keep_judgements(
 
 
 def _judged(run: RunDirectory) -> list[dict[str, Any]] | None:
-    """The rows of the table ``judgements`` if it is done and sound."""
+    """The rows of the table ``judgements`` if it is complete and intact."""
     try:
         rows = read_rows(table_path(run.path, "judgements"), "judgements")
     except RunDirectoryError:
@@ -146,7 +146,7 @@ def _judge_batch(
     prompts: dict[str, Prompt],
     unjudgeable: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    # What is wrong with the image comes first: it would stop any judge.
+    # A flaw of the image comes first, as no judge can judge such an image.
     flaws = [image.flaw or unjudgeable.get(image.prompt_id, "") for image in images]
     verdicts: dict[ImageFile, Judgement] = {
         image: unjudged(flaw) for image, flaw in zip(images, flaws, strict=True) if flaw
@@ -178,10 +178,10 @@ def _judge_with_room(
 ) -> list[Judgement]:
     """The verdicts on `pixels` ``(b, h, w, 3)``, in halves where memory runs short.
 
-    The judge works beside the sampler, whose batches were found without it.
+    The judge runs beside the sampler, whose batch size was found without it.
 
     Raises:
-        ModelError: memory runs short for a single image.
+        ModelError: there is not enough memory for a single image.
     """
     judged: list[Judgement] = []
     if not runs_short(lambda: judged.extend(judge.judge(pixels, prompts))):

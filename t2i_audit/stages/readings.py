@@ -1,4 +1,4 @@
-"""What the text encoders get of a suite's prompts, and what is said of those not read whole."""
+"""What the text encoders read of a suite's prompts, and notes on prompts not read in full."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from t2i_audit.activations.text.positions import EncoderReading
 
 BoolArray = NDArray[np.bool_]
 
-# An encoder that holds fewer prompts than this, of those that the best one holds, is not probed:
-# its figures would be of another suite, and the choice of the best place would rest on luck.
+# An encoder that reads less than this share of the prompts that the best one reads is not probed:
+# its figures would describe another suite, and the best place would be chosen by chance.
 LEAST_HELD = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """What each text encoder gets of each of `n` prompts."""
+    """What each text encoder reads of each of `n` prompts."""
 
     by_encoder: Mapping[str, tuple[EncoderReading, ...]]
     held: Mapping[str, BoolArray]
-    """Encoder that is probed -> ``(n,)`` prompts of which it gets every constituent."""
+    """Encoder that is probed -> ``(n,)`` prompts of which it reads every constituent."""
     left_out: Mapping[str, int]
-    """Encoder that is not probed, as others hold many more -> how many prompts it holds."""
+    """Encoder that is not probed, as others read many more -> how many prompts it reads."""
 
     @classmethod
     def of(cls, parts: Sequence[EncodedSuite]) -> Readings:
-        """Of a suite that was encoded in `parts`, one after the other."""
+        """The readings of a suite that was encoded in `parts`, one after the other."""
         names = list(dict.fromkeys(name for part in parts for name in part.tokens))
         by_encoder: dict[str, tuple[EncoderReading, ...]] = {}
         held: dict[str, BoolArray] = {}
@@ -40,7 +40,7 @@ class Readings:
             found: list[BoolArray] = []
             for part in parts:
                 n = len(next(iter(part.tokens.values())))
-                # An encoder that did not run was given none of the prompts.
+                # An encoder that did not run read none of the prompts.
                 none: list[EncoderReading] = ["not_found"] * n
                 readings += part.readings.get(name, none)
                 found.append(part.held.get(name, np.zeros(n, dtype=bool)))
@@ -52,27 +52,27 @@ class Readings:
 
     @property
     def located(self) -> BoolArray:
-        """``(n,)`` prompts of which an encoder that is probed gets every constituent."""
+        """``(n,)`` prompts of which an encoder that is probed reads every constituent."""
         return np.logical_or.reduce(list(self.held.values()))
 
     @property
     def read_whole(self) -> BoolArray:
-        """``(n,)`` prompts that an encoder gets to the end as they are."""
+        """``(n,)`` prompts that an encoder reads unchanged and to the end."""
         sound = ("whole", "not_finite")
         rows = [[each in sound for each in readings] for readings in self.by_encoder.values()]
         return np.logical_or.reduce(np.array(rows, dtype=bool), axis=0)
 
     def encoders_of(self, prompts: Sequence[Prompt]) -> dict[str, frozenset[str]]:
-        """Id of each located prompt -> the encoders that are read of it."""
+        """Id of each located prompt -> the encoders that read all its constituents."""
         return {
             prompts[row].id: frozenset(name for name, each in self.held.items() if each[row])
             for row in np.flatnonzero(self.located).tolist()
         }
 
     def notes(self, prompts: Sequence[Prompt], *, drawn: bool) -> tuple[str, ...]:
-        """Sentences on the prompts that an encoder does not read whole, with their numbers.
+        """Sentences on the prompts that an encoder does not read in full, with their numbers.
 
-        `drawn` tells whether images of the prompts were made.
+        `drawn` says whether images of the prompts were made.
         """
         n = len(prompts)
         notes: list[str] = []
@@ -80,19 +80,19 @@ class Readings:
         cut = (every == "cut_off").all(axis=0)
         if cut.any():
             notes.append(
-                f"{_prompts(cut.sum(), n)} longer than the text encoder reads: what lies behind "
-                "its window is cut off."
+                f"{_prompts(cut.sum(), n)} longer than the text encoder reads; the rest of "
+                "their text is cut off."
             )
         for name, readings in self.by_encoder.items():
             notes += self._notes_of(name, np.array(readings), cut, prompts)
         bare = sum(not prompt.constituents for prompt in prompts)
         if drawn and 0 < bare < n:
             notes.append(
-                f"{_prompts(bare, n)} without constituents: they were drawn and judged, and no "
-                "cause is told of their failures."
+                f"{_prompts(bare, n)} without constituents: images of them were made and "
+                "judged, but their failures are not attributed to a cause."
             )
         located = int(self.located.sum())
-        also = f"; all {n} were drawn and judged" if drawn else ""
+        also = f"; images of all {n} were made and judged" if drawn else ""
         if not any(prompt.constituents for prompt in prompts):
             notes.append(f"No prompt names constituents, so there is nothing to probe{also}.")
         elif not located:
@@ -117,7 +117,7 @@ class Readings:
         if own_cut.any():
             notes.append(
                 f"{_prompts(own_cut.sum(), n)} longer than {name} reads, but not longer than "
-                "another text encoder: of these it is not probed."
+                "another text encoder reads; it is not probed for these."
             )
         changed = readings == "changed"
         if changed.any():
@@ -137,12 +137,12 @@ class Readings:
         if broken.any():
             notes.append(
                 f"{_prompts(broken.sum(), n)} encoded by {name} as states that are NaN or "
-                "infinite, so it is not probed of these; another --dtype may mend it."
+                "infinite, so it is not probed for these; another --dtype may help."
             )
         if name in self.left_out:
             notes.append(
                 f"{name} is not probed at all: the words of {self.left_out[name]} of {n} prompts "
-                "were found in what it reads, and of more than twice as many in another's."
+                "were found in what it reads, but more than twice as many in what another reads."
             )
         return notes
 

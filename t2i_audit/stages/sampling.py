@@ -1,4 +1,4 @@
-"""How the images of an audit will be sampled, settled and tried before anything is written."""
+"""How the images of an audit will be sampled: decided and tried before anything is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from t2i_audit.pipelines.arguments import (
     switched_off_notes,
 )
 from t2i_audit.printable import counted
-from t2i_audit.run.directory import read_manifest_if_any
 from t2i_audit.run.manifest import remembered_batch_size
 from t2i_audit.settings import LARGEST_AUTO_BATCH
 from t2i_audit.stages.images import fitting_batch
@@ -35,29 +34,38 @@ READ_AT_ONCE = 8  # prompts, few enough for any encoder
 
 @dataclass(frozen=True)
 class SamplingPlan:
-    """What the images of a run are made with."""
+    """How the images of a run are made."""
 
     sampling: Sampling
     sampler: Mapping[str, Any]
     """For the manifest."""
     notes: tuple[str, ...]
-    """What a reader of the results must know of it."""
-    line: str
-    """What the user is told before the run begins."""
+    """What a reader of the results must know."""
+    lines: tuple[str, ...]
+    """Sentences for the user, before the run begins."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of the plan the results depend on, for the manifest."""
+        return {"batch_size": self.sampling.batch_size, "sampler": self.sampler}
 
 
 def plan_sampling(
-    loaded: LoadedModel, prompts: Sequence[Prompt], settings: AuditSettings
+    loaded: LoadedModel,
+    prompts: Sequence[Prompt],
+    settings: AuditSettings,
+    before: Manifest | None,
 ) -> SamplingPlan:
-    """Settle what `settings` leave open, and try it in a dry call unless the run is complete.
+    """Decide what `settings` leave open, and try it in a dry call unless the run is complete.
 
     Args:
         loaded: the model.
-        prompts: the suite's, one first whose words the text encoders get.
+        prompts: the suite's, beginning with one whose words the text encoders read.
         settings: the user's.
+        before: the manifest of a run that is resumed, or whose images are used; None for a new run.
 
     Raises:
-        ModelError: it cannot be sampled like that; one sentence with the reason and the mend.
+        ModelError: it cannot be sampled like that; one sentence with the reason and the remedy.
     """
     adapter, call = loaded.adapter, loaded.adapter.call
     loras = [path for path, _ in settings.model_options.loras()]
@@ -66,6 +74,7 @@ def plan_sampling(
         steps=chosen.steps,
         guidance_scale=chosen.guidance_scale,
         seeds=settings.seeds,
+        base_seed=settings.seed,
         batch_size=settings.batch_size or LARGEST_AUTO_BATCH,
         record_denoiser=settings.denoiser_station,
         shrinks=settings.batch_size is None,
@@ -73,7 +82,6 @@ def plan_sampling(
     )
     check_options(call, settings.image_options)
     check_steps(call, sampling.steps, sampling.guidance_scale)
-    before = read_manifest_if_any(settings.out)
     made = None
     if before is None or not before.complete:
         tried = prompts_to_try(prompts)
@@ -95,13 +103,12 @@ def plan_sampling(
     }
     sampler |= _size(before, sampler, made)
     notes = (*_notes(chosen), *switched_off_notes(call))
-    return SamplingPlan(
-        sampling, sampler, notes, _line(loaded, len(prompts), sampling, chosen, sampler)
-    )
+    line = _line(loaded, len(prompts), sampling, chosen, sampler)
+    return SamplingPlan(sampling, sampler, notes, (line,))
 
 
 def _located(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Sampling:
-    """`sampling` that records those of `prompts` whose words are found, as the run itself will."""
+    """`sampling` that records the prompts whose words are found, as the run itself will."""
     if not sampling.record_denoiser:
         return sampling
     readings = read_prompts(loaded, prompts, READ_AT_ONCE)
@@ -111,7 +118,7 @@ def _located(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling)
 def _sources(before: Manifest | None, chosen: SamplingDefaults) -> dict[str, str]:
     """Where steps and guidance come from, or came from when the run began.
 
-    The same numbers from elsewhere make the same run.
+    The same numbers from another source make the same run.
     """
     own = {STEPS_FROM: chosen.steps_from, GUIDANCE_FROM: chosen.guidance_from}
     if before is None:
@@ -123,9 +130,9 @@ def _sources(before: Manifest | None, chosen: SamplingDefaults) -> dict[str, str
 def _size(
     before: Manifest | None, sampler: Mapping[str, Any], made: tuple[int, int] | None
 ) -> dict[str, Any]:
-    """Height and width of the images, and those that were expected if these are others.
+    """Height and width of the images, and the expected ones if these differ.
 
-    Of a complete run nothing is made: there the manifest knows what became of what was expected.
+    For a complete run no image was tried, so its manifest says which size the images came to have.
     """
     expected = [sampler["height"], sampler["width"]]
     there = {} if before is None else _recorded(before)

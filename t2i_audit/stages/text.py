@@ -1,4 +1,4 @@
-"""The text side: every prompt encoded, every slot decoded, beside its controls."""
+"""The text encoders: every prompt is encoded and every slot decoded, beside its controls."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from t2i_audit.stages.readings import Readings
 from t2i_audit.stages.rows import probe_readings
 
 FOLDER = Path("activations")
-TRIED = 32  # prompts at once, where the first are not encoded as they are
+TRIED = 32  # prompts at once, where the first ones are not encoded unchanged
 
 
 @dataclass(frozen=True, eq=False)
 class TextSide:
-    """What the text encoders make of a suite."""
+    """What the text encoders hold of a suite."""
 
     prompts: tuple[Prompt, ...]
-    """Those whose words were found; the probes rest on these."""
+    """The prompts whose words were found; the probes use these."""
     readings: Readings
     """Of the whole suite."""
     rows: list[dict[str, Any]]
-    """Of the table ``prompts``: the whole suite."""
+    """Rows of the table ``prompts``, for the whole suite."""
     probes: StationProbes
     """Of `prompts`."""
     notes: tuple[str, ...]
 
     @property
     def located(self) -> list[int]:
-        """Rows of the suite that `prompts` are."""
+        """The rows of `prompts` in the suite."""
         return np.flatnonzero(self.readings.located).tolist()
 
 
@@ -62,7 +62,7 @@ def read_text(
 ) -> TextSide:
     """Encode `prompts` with the checkpoint and with random weights, and probe both.
 
-    `drawn` tells whether images of them are made, for the notes.
+    `drawn` says whether images of them are made, for the notes.
     """
     folder = run.path / FOLDER
     with run.stage("encode", 2 * len(prompts)) as advance:
@@ -106,14 +106,14 @@ def read_text(
 
 
 def check_text(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Prompt | None:
-    """The first of `prompts` whose words are found in what a text encoder gets.
+    """The first of `prompts` whose words are all found in what a text encoder reads.
 
     Returns:
-        None if there is none, as all are cut off or changed.
+        None if there is none because all are cut off or changed.
 
     Raises:
-        ModelError: there is none, as the prompts are not encoded as they are, or the states of the
-            encoders are NaN or infinite, or nothing of them can be read.
+        ModelError: there is none because the prompts are not encoded as they are, the encoders'
+            states are NaN or infinite, or nothing of the encoders can be read.
     """
     parts: list[EncodedSuite] = []
     done = 0
@@ -147,10 +147,10 @@ def check_text(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Prompt | None:
 
 
 def fitting_encoding(loaded: LoadedModel, prompts: Sequence[Prompt], start: int) -> int:
-    """The largest number of prompts that can be encoded at once, from `start` down by halves.
+    """The largest of `start`, `start` / 2, ... prompts that can be encoded at once.
 
     Raises:
-        ModelError: memory is too short for a single one.
+        ModelError: there is not enough memory for a single prompt.
     """
     longest = sorted(prompts, key=lambda prompt: len(prompt.text), reverse=True)
     return largest_batch(
@@ -161,7 +161,7 @@ def fitting_encoding(loaded: LoadedModel, prompts: Sequence[Prompt], start: int)
 
 
 def read_prompts(loaded: LoadedModel, prompts: Sequence[Prompt], batch_size: int) -> Readings:
-    """What the text encoders get of each of `prompts`; nothing else is kept of them."""
+    """What the text encoders read of each of `prompts`; their states are not kept."""
     parts = []
     for start in range(0, len(prompts), batch_size):
         batch = prompts[start : start + batch_size]
@@ -189,13 +189,13 @@ def probe(
     Args:
         run: the run.
         station: its name.
-        prompts: those to probe.
+        prompts: the prompts to probe.
         features: of the station.
-        rows: those of `features` that are the prompts'.
+        rows: the rows of `features` that belong to the prompts.
         seed: of folds and resamples.
         random_weights: features of the same places with random weights.
-        held: encoder -> ``(n,)`` rows that may be read of it; others are not read at all.
-        random_held: the same with random weights, where its states are finite.
+        held: encoder -> ``(n,)`` rows in which it may be read; other encoders are not probed.
+        random_held: the same with random weights, where the states are finite.
     """
     with run.stage(f"probe {station}", len(features) + len(random_weights)) as advance:
         if not any(prompt.constituents for prompt in prompts):
@@ -242,5 +242,5 @@ def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[
 
 
 def probe_rows(station: str, probes: StationProbes) -> list[dict[str, Any]]:
-    """Rows of the table ``probes``: one for each place and slot, beside its controls."""
+    """Rows of the table ``probes``: one per place and slot, beside its controls."""
     return [reading.to_row() for reading in probe_readings(station, probes)]

@@ -11,7 +11,7 @@ import pytest
 
 from prompts.structure import Prompt
 from prompts.suite import dump_prompts, load_suite
-from t2i_audit.audit import run_audit
+from t2i_audit.audit import execute, plan_audit
 from t2i_audit.io import read_json
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import AuditSettings
@@ -41,7 +41,8 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
             judge="oracle",
             limit=PROMPTS,
         )
-        return run_audit(settings)
+        execute(plan_audit(settings))
+        return settings.out
 
     return audit
 

@@ -20,24 +20,7 @@ from prompts.suite import dump_prompts, load_suite
 from prompts.world import Content, write
 from t2i_audit.run.columns import COLUMNS
 from t2i_audit.run.tables import read_rows, table_path
-
-PROMPTS, SEEDS, BATCH_SIZE = 40, 2, 16
-
-
-def command(out: Path, *changes: str) -> list[str]:
-    """A small audit of a built-in checkpoint; later options overrule earlier ones."""
-    fixed = (
-        "--suite world-smoke --judge oracle --device cpu "
-        f"--limit {PROMPTS} --seeds {SEEDS} --batch-size {BATCH_SIZE}"
-    )
-    return [
-        *(sys.executable, "-m", "t2i_audit", "audit", "builtin:sound"),
-        *(*fixed.split(), "--out", str(out), *changes),
-    ]
-
-
-def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=500)
+from tests.audit.program import BATCH_SIZE, PROMPTS, SEEDS, command, run
 
 
 @pytest.fixture(scope="module")
@@ -258,56 +241,6 @@ def test_runs_are_set_side_by_side(finished: Path, tmp_path: Path) -> None:
             <= float(row["success_estimate"])
             <= float(row["success_upper"])
         )
-
-
-def empty_folder_with(name: str) -> Any:
-    def make(folder: Path) -> list[str]:
-        (folder / "out").mkdir()
-        (folder / "out" / name).write_text("something")
-        return []
-
-    return make
-
-
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda folder: ["--suite", "world-smok"], "world-smoke"),
-        (lambda folder: ["--suite", str(folder)], "folder"),
-        (lambda folder: ["--judge", "clipp"], "clip"),
-        (lambda folder: ["--judge", f"clip:local-dir:{folder}"], "open_clip_config.json"),
-        (lambda folder: ["--judge", "clip:ViT-B-32/nonsense"], "its tags are"),
-        (empty_folder_with("thesis.tex"), "thesis.tex"),
-    ],
-    ids=["suite name", "suite folder", "judge", "judge folder", "judge tag", "full folder"],
-)
-def test_bad_input_is_one_sentence_and_leaves_nothing(make: Any, said: str, tmp_path: Path) -> None:
-    changes = make(tmp_path)
-    before = sorted(path.name for path in tmp_path.rglob("*"))
-
-    done = run(command(tmp_path / "out", *changes))
-
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert done.stderr.startswith("t2i-audit: ")
-    assert said in done.stderr
-    assert sorted(path.name for path in tmp_path.rglob("*")) == before
-
-
-@pytest.mark.parametrize(
-    ("model", "said"),
-    [("builtin:sonud", "sound"), ("builtin:clip-judge", "judge"), ("nowhere/../x", "nowhere")],
-)
-def test_an_unknown_model_is_one_sentence(model: str, said: str, tmp_path: Path) -> None:
-    arguments = command(tmp_path / "out")
-    arguments[arguments.index("builtin:sound")] = model
-
-    done = run(arguments)
-
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert said in done.stderr
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of a process")

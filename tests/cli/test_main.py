@@ -136,7 +136,7 @@ def test_the_module_is_the_program() -> None:
         (["audit", "builtin:sound", "--sedes", "2"], "--sedes"),
         (["audti"], "audti"),
         (["models"], "Missing command"),
-        (["leaderboard", "runs/a"], "'--output'"),
+        (["leaderboard", "runs/a"], "'--out'"),
         (["leaderboard", "-o", "a.csv"], "Missing argument"),
     ],
 )
@@ -231,7 +231,7 @@ def test_an_interrupt_says_how_to_go_on() -> None:
     _, err = process.communicate(timeout=300)
 
     assert process.returncode == 130
-    assert err == "t2i-audit: interrupted; the same command goes on where it stopped\n"
+    assert err == "t2i-audit: interrupted; give the same command again to resume where it stopped\n"
 
 
 def test_a_closed_pipe_is_no_fault() -> None:

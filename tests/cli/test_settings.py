@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from t2i_audit.errors import AuditError
-from t2i_audit.settings import AuditSettings, default_judge, default_out
+from t2i_audit.settings import (
+    AuditSettings,
+    ImageOptions,
+    ModelOptions,
+    ProbeSettings,
+    default_judge,
+    default_out,
+    settings_from,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +77,37 @@ def test_a_value_out_of_range_is_refused_and_its_neighbour_taken(
     AuditSettings(**settings | {field: good})
     with pytest.raises(AuditError, match=f"--{field.replace('_', '-')} should"):
         AuditSettings(**settings | {field: bad})
+
+
+def test_settings_are_built_from_flat_values() -> None:
+    values = {"model": "org/m", "seeds": 2, "height": 64, "lora": ("a:0.5",), "judge": None}
+
+    assert settings_from(AuditSettings, values) == AuditSettings(
+        model="org/m",
+        out=Path("runs/org-m-world-relations"),
+        seeds=2,
+        judge="clip:ViT-L-14/openai",
+        image_options=ImageOptions(height=64),
+        model_options=ModelOptions(lora=("a:0.5",)),
+    )
+
+
+def test_a_setting_that_does_not_exist_is_named() -> None:
+    with pytest.raises(TypeError, match="ProbeSettings has no setting 'seeds'"):
+        settings_from(ProbeSettings, {"model": "builtin:sound", "seeds": 2})
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "neither is given"),
+        ({"model": "builtin:sound", "text_encoder": "folder"}, "not both"),
+        ({"model": "builtin:sound", "tokenizer": Path("a")}, "--tokenizer needs --text-encoder"),
+        ({"text_encoder": "folder", "variant": "fp16"}, "fetches, changes or places"),
+    ],
+)
+def test_settings_of_a_probe_that_exclude_each_other_are_refused(
+    values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(AuditError, match=said):
+        settings_from(ProbeSettings, values)

@@ -24,6 +24,7 @@ from t2i_audit.results import (
     SuccessRates,
     undefined,
 )
+from t2i_audit.results.run import load_run
 from t2i_audit.results.summary import write_summary
 from t2i_audit.run.directory import open_run
 
@@ -233,6 +234,6 @@ def test_a_finished_run_is_printed_as_json(
         write_summary(run.path / "summary.json", SUMMARY)
         run.seal([*tables, run.path / "summary.json"], flaws={})
 
-    print_run(tmp_path / "a", as_json=True)
+    print_run(load_run(tmp_path / "a"), as_json=True)
 
     assert capsys.readouterr().out == files.dump_json(SUMMARY)

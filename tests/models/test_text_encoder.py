@@ -211,8 +211,11 @@ def test_an_encoder_that_cannot_be_used_is_one_sentence(
     [
         ([], "give a MODEL or --text-encoder PATH; neither is given"),
         (["builtin:sound", "--text-encoder", "x"], "not both"),
-        (["builtin:sound", "--tokenizer", "x"], "--tokenizer goes with --text-encoder"),
-        (["--text-encoder", "x", "--lora", "y.safetensors"], "takes no option of how a pipeline"),
+        (["builtin:sound", "--tokenizer", "x"], "--tokenizer needs --text-encoder"),
+        (
+            ["--text-encoder", "x", "--lora", "y.safetensors"],
+            "takes no option that fetches, changes or places a pipeline",
+        ),
         (["--text-encoder", "nowhere"], "there is no such folder"),
         (["--text-encoder", "local-dir:nowhere"], "no open_clip_config.json in it"),
         (["--text-encoder", str(builtin_folder("sound"))], "is a whole pipeline"),

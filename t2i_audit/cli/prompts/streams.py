@@ -148,9 +148,9 @@ def with_progress(prompts: Iterable[Prompt], total: int) -> Iterator[Prompt]:
     if total < PROGRESS_FROM:
         yield from prompts
         return
-    from t2i_audit.progress import stage
+    from t2i_audit.reporter import TerminalReporter
 
-    with stage("prompts", total) as advance:
+    with TerminalReporter().stage("prompts", total) as advance:
         for number, prompt in enumerate(prompts, start=1):
             yield prompt
             if number % 1000 == 0:

@@ -1,0 +1,36 @@
+"""Whether a disk has room for the images of a run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from t2i_audit.errors import RunDirectoryError
+
+# PNG files of photographs, and of the built-in checkpoints, take about 1 byte per pixel. A tenth of
+# that refuses no run for which there is room.
+LEAST_PER_PIXEL = 0.1  # bytes
+GB = 1e9
+
+
+def require_space(out: Path, images: int, height: int, width: int) -> None:
+    """Refuse a new run in `out` for whose images the disk certainly has no room.
+
+    Args:
+        out: the run directory; it need not exist.
+        images: the number of images.
+        height: of each, in pixels.
+        width: of each, in pixels.
+
+    Raises:
+        RunDirectoryError: the least that the images can take is more than what is free.
+    """
+    folder = next(each for each in (out, *out.absolute().parents) if each.exists())
+    needed = images * height * width * LEAST_PER_PIXEL
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise RunDirectoryError(
+            f"{images:,} images of {height} x {width} pixels need at least {needed / GB:.3g} GB, "
+            f"and {folder} has {free / GB:.3g} GB free; free some space, give fewer --seeds, or "
+            "give another --out"
+        )

@@ -1,0 +1,59 @@
+"""What the user asked for: the settings of each command, checked before any work starts."""
+
+from t2i_audit.settings.audit import (
+    AuditSettings,
+    ImageOptions,
+    JudgeSettings,
+    MergeSettings,
+)
+from t2i_audit.settings.build import settings_from
+from t2i_audit.settings.defaults import (
+    BUILTIN_PREFIX,
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_CLIP,
+    DEFAULT_SEEDS,
+    DEFAULT_SUITE,
+    LARGEST_AUTO_BATCH,
+    default_judge,
+    default_out,
+)
+from t2i_audit.settings.model import SAFE, Device, DType, ModelOptions, Offload, Placement
+from t2i_audit.settings.option import (
+    Option,
+    OptionField,
+    all_option_fields,
+    may_be_none,
+    nested_settings,
+    option_fields,
+)
+from t2i_audit.settings.run import ProbeSettings, RunSettings
+
+__all__ = [
+    "BUILTIN_PREFIX",
+    "DEFAULT_BATCH_SIZE",
+    "DEFAULT_CLIP",
+    "DEFAULT_SEEDS",
+    "DEFAULT_SUITE",
+    "LARGEST_AUTO_BATCH",
+    "SAFE",
+    "AuditSettings",
+    "DType",
+    "Device",
+    "ImageOptions",
+    "JudgeSettings",
+    "MergeSettings",
+    "ModelOptions",
+    "Offload",
+    "Option",
+    "OptionField",
+    "Placement",
+    "ProbeSettings",
+    "RunSettings",
+    "all_option_fields",
+    "default_judge",
+    "default_out",
+    "may_be_none",
+    "nested_settings",
+    "option_fields",
+    "settings_from",
+]

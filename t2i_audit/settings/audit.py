@@ -1,0 +1,219 @@
+"""Settings of an audit, and of the commands that finish one or judge its images again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from t2i_audit.errors import AuditError
+from t2i_audit.settings.defaults import DEFAULT_CLIP, DEFAULT_SEEDS, default_judge
+from t2i_audit.settings.model import TrustRemoteCode
+from t2i_audit.settings.option import Option, check_options, option_name
+from t2i_audit.settings.run import RunSettings
+from t2i_audit.workers import parse_shard
+
+# Limits far beyond any use: a larger number is a typing error, and would fill the memory.
+MOST_IMAGES = 1_000_000
+MOST_STEPS = 10_000
+LARGEST_SIDE = 16_384  # pixels
+
+JUDGE_HELP = (
+    "clip:MODEL/TAG or clip:local-dir:PATH for any open_clip model; clip or oracle for images of "
+    "the rendered world."
+)
+STRICT_HELP = (
+    "Refuse a suite with prompts that the judge cannot judge. By default, images of such prompts "
+    "are made, left out of the judging, and counted."
+)
+Strict = Annotated[bool, Option("--strict", STRICT_HELP, group="Judge")]
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """Size and negative prompt of the images; None leaves each to the pipeline.
+
+    Raises:
+        AuditError: a side is out of its range.
+    """
+
+    height: Annotated[
+        int | None,
+        Option(
+            "--height",
+            "Height of the images. [default: the checkpoint's own]",
+            group="Sampling",
+            metavar="PIXELS",
+            at_least=1,
+            at_most=LARGEST_SIDE,
+        ),
+    ] = None
+    width: Annotated[
+        int | None,
+        Option(
+            "--width",
+            "Width of the images. [default: the checkpoint's own]",
+            group="Sampling",
+            metavar="PIXELS",
+            at_least=1,
+            at_most=LARGEST_SIDE,
+        ),
+    ] = None
+    negative_prompt: Annotated[
+        str | None,
+        Option(
+            "--negative-prompt",
+            "Negative prompt of every image.",
+            group="Sampling",
+            metavar="TEXT",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    @property
+    def own_size(self) -> bool:
+        """Whether the size of the images is left to the pipeline."""
+        return self.height is None and self.width is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSettings(RunSettings):
+    """Settings of an audit.
+
+    Raises:
+        AuditError: a value is out of its range.
+    """
+
+    seeds: Annotated[
+        int,
+        Option(
+            "--seeds",
+            "Number of images per prompt.",
+            group="Sampling",
+            metavar="N",
+            at_least=1,
+            at_most=MOST_IMAGES,
+        ),
+    ] = DEFAULT_SEEDS
+    steps: Annotated[
+        int | None,
+        Option(
+            "--steps",
+            "Number of sampling steps. [default: the checkpoint's own]",
+            group="Sampling",
+            metavar="N",
+            at_least=1,
+            at_most=MOST_STEPS,
+        ),
+    ] = None
+    guidance_scale: Annotated[
+        float | None,
+        Option(
+            "--guidance-scale",
+            "Scale of classifier-free guidance. [default: the checkpoint's own]",
+            group="Sampling",
+            metavar="X",
+            at_least=0,
+        ),
+    ] = None
+    image_options: ImageOptions = ImageOptions()
+    judge: Annotated[
+        str,
+        Option(
+            "--judge",
+            JUDGE_HELP,
+            group="Judge",
+            metavar="clip|oracle|...",
+            not_empty=True,
+            computed=f"oracle for a built-in checkpoint, else {DEFAULT_CLIP}",
+        ),
+    ] = DEFAULT_CLIP
+    strict: Strict = False
+    denoiser_station: Annotated[
+        bool,
+        Option(
+            "--denoiser-station",
+            "Record and probe the blocks of the denoiser as well.",
+            off="--no-denoiser-station",
+        ),
+    ] = True
+    shard: Annotated[
+        str | None,
+        Option(
+            "--shard",
+            "Make and judge only part I of N of the images; see the command merge.",
+            metavar="I/N",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shard is not None:
+            parse_shard(self.shard)
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """As `RunSettings.of`; the judge depends on the model."""
+        if values.get("judge") is None:
+            values["judge"] = default_judge(values.get("model") or "")
+        return super().of(**values)
+
+    def check_count(self, prompts: int) -> None:
+        """Raise `AuditError` if so many `prompts` make more images than a run may have."""
+        images = prompts * self.seeds
+        if images > MOST_IMAGES:
+            raise AuditError(
+                f"{prompts} prompts x {self.seeds} seeds make {images} images, and a run may have "
+                f"at most {MOST_IMAGES}; give fewer {option_name(AuditSettings, 'seeds')} or a "
+                f"{option_name(RunSettings, 'limit')}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeSettings:
+    """Settings of the command that joins the shards of an audit."""
+
+    runs: Annotated[
+        tuple[Path, ...], Option("RUNS", "Directories in which shards ran.", metavar="RUN...")
+    ]
+    out: Annotated[
+        Path | None,
+        Option(
+            "--out",
+            "Directory in which several runs are joined. [default: the run itself, if it is one]",
+            short="-o",
+            metavar="DIR",
+        ),
+    ] = None
+    trust_remote_code: TrustRemoteCode = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeSettings:
+    """Settings of the command that judges the images of a finished audit again.
+
+    Raises:
+        AuditError: the judge is blank.
+    """
+
+    run: Annotated[Path, Option("RUN", "Directory of the finished audit.", metavar="RUN")]
+    judge: Annotated[
+        str,
+        Option("--judge", JUDGE_HELP, group="Judge", metavar="clip|oracle|...", not_empty=True),
+    ]
+    out: Annotated[
+        Path,
+        Option(
+            "--out",
+            "Run directory of the new results.",
+            short="-o",
+            metavar="DIR",
+        ),
+    ]
+    strict: Strict = False
+    trust_remote_code: TrustRemoteCode = None
+
+    def __post_init__(self) -> None:
+        check_options(self)

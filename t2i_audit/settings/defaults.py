@@ -1,0 +1,36 @@
+"""Defaults of a run: the suite, the judge and the run directory."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+BUILTIN_PREFIX = "builtin:"
+DEFAULT_SUITE = "world-relations"
+DEFAULT_SEEDS = 4  # images per prompt
+DEFAULT_BATCH_SIZE = 32  # prompts or images per forward pass
+# Most published results of CLIP judges, GenEval's among them, rest on this model.
+DEFAULT_CLIP = "clip:ViT-L-14/openai"
+LARGEST_AUTO_BATCH = 64  # where the search for a batch size that fits begins
+RUNS_FOLDER = Path("runs")
+
+
+def default_judge(model: str) -> str:
+    """The judge that suits `model`: the oracle for a built-in checkpoint, else a CLIP model."""
+    return "oracle" if model.startswith(BUILTIN_PREFIX) else DEFAULT_CLIP
+
+
+def default_out(model: str, suite: str, *, ending: str = "") -> Path:
+    """``runs/<model>-<suite><ending>``, in characters that every file system accepts.
+
+    Of a local folder or of the file of a suite, only the last part of the path is used.
+    """
+    name = model.removeprefix(BUILTIN_PREFIX).removeprefix("local-dir:")
+    if Path(name).is_dir():
+        name = Path(name).resolve().name
+    suite_name = Path(suite).stem if suite.endswith(".jsonl") else Path(suite).name
+    return RUNS_FOLDER / (_slug(f"{name}-{suite_name}") + ending)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "run"

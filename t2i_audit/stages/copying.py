@@ -1,0 +1,56 @@
+"""Batches of images copied from other runs into one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from t2i_audit.io import atomic_file
+from t2i_audit.run.directory import RunDirectory
+from t2i_audit.stages.files import (
+    IMAGES,
+    JUDGEMENTS,
+    RECORD,
+    damage_of,
+    is_judged,
+    read_record,
+    record_sums,
+)
+
+
+def copy_batches(source: Path, run: RunDirectory, *, verdicts: bool) -> None:
+    """Copy the batches of the run `source` that `run` lacks; damaged ones are left out.
+
+    Args:
+        source: the run directory that holds them.
+        run: receives them.
+        verdicts: whether the judgements of the images are copied too.
+    """
+    for record in sorted((source / IMAGES).glob("batch_*.json")):
+        if not RECORD.fullmatch(record.name) or (run.path / IMAGES / record.name).exists():
+            continue
+        damage = damage_of(source, record)
+        if damage:
+            run.reporter.note(f"{damage}; its batch is taken from another run, or made again")
+            continue
+        for name in record_sums(record):
+            _copy(source / name, run.path / name)
+        if verdicts:
+            _copy_verdicts(source, record, run)
+        # The record comes last: with it the batch is complete.
+        _copy(record, run.path / IMAGES / record.name)
+
+
+def _copy_verdicts(source: Path, record: Path, run: RunDirectory) -> None:
+    name = JUDGEMENTS / f"{record.stem}.parquet"
+    if not (source / name).is_file():
+        return
+    if is_judged(source / name, read_record(record).images):
+        _copy(source / name, run.path / name)
+    else:
+        run.reporter.note(f"{source / name} is damaged; the images of its batch are judged again")
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic_file(target) as temporary:
+        shutil.copyfile(source, temporary)
