@@ -27,7 +27,7 @@ AsJson = Annotated[
 
 @app.command("validate")
 def validate_command(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Run directory.")] = Path(
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Run directory.")] = Path(
         "runs/synthetic-validate"
     ),
     jobs: Annotated[
@@ -62,7 +62,7 @@ def sweep_command(options: SweepOptions) -> None:
         "width": _integers("--width", options.width),
         "depth": _integers("--depth", options.depth),
         "train_fraction": _numbers("--train-fraction", options.train_fraction),
-        "seed": _integers("--seeds", options.seeds),
+        "seed": _integers("--seed", options.seed),
     }
     result = sweep(
         grid(options.fixed_columns(), axes),
@@ -102,7 +102,7 @@ def merge_command(
     folders: Annotated[
         list[Path], typer.Argument(metavar="DIR...", help="Folders of one sweep's shards.")
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The joined sweep.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="The joined sweep.")],
     as_json: AsJson = False,
 ) -> None:
     """Join the shards of a sweep, from their folders alone."""

@@ -19,7 +19,9 @@ Options = TypeVar("Options")
 
 OutOption = Annotated[
     Path,
-    typer.Option("--out", metavar="DIR", help="Run directory; an interrupted run is resumed."),
+    typer.Option(
+        "-o", "--out", metavar="DIR", help="Run directory; an interrupted run is resumed."
+    ),
 ]
 CodesOption = Annotated[str, typer.Option("--codes", help="discrete, k-hot or continuous.")]
 StudentOption = Annotated[str, typer.Option("--student", help="mlp or transformer.")]
@@ -59,8 +61,8 @@ class SweepOptions:
         str,
         typer.Option("--train-fraction", metavar="X,...", help="Shares of compositions trained."),
     ] = "0.75"
-    seeds: Annotated[
-        str, typer.Option("--seeds", metavar="N,...|A-B", help="Seeds, such as 0,1,2 or 0-4.")
+    seed: Annotated[
+        str, typer.Option("--seed", metavar="N,...|A-B", help="Seeds, such as 0,1,2 or 0-4.")
     ] = "0-2"
     codes: CodesOption = "discrete"
     student: StudentOption = "mlp"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import AuditError, SuiteError
-from t2i_audit.keywords import settings_of
 from t2i_audit.reporter import SILENT, Reporter, TerminalReporter
 from t2i_audit.results.place import Place
 from t2i_audit.results.run import Run
@@ -25,8 +24,7 @@ from t2i_audit.settings import (
     JudgeSettings,
     MergeSettings,
     ProbeSettings,
-    default_judge,
-    default_out,
+    checked_settings,
 )
 
 if TYPE_CHECKING:
@@ -83,21 +81,21 @@ def audit(
         given = {
             **settings,
             "model": model,
-            "out": default_out(model, source) if out is None else out,
+            "out": out,
             "suite": source,
             "seeds": seeds,
-            "judge": default_judge(model) if judge is None else judge,
+            "judge": judge,
         }
         from t2i_audit.audit import execute, plan_audit
 
         reporter = _reporter(progress)
-        asked = settings_of(AuditSettings, given, function="audit")
+        asked = checked_settings(AuditSettings, given, function="audit")
         run = execute(plan_audit(asked, reporter), reporter)
     return _finished(run)
 
 
 def probe(
-    model: str,
+    model: str = "",
     *,
     suite: str | Path | Suite = DEFAULT_SUITE,
     out: str | Path | None = None,
@@ -112,7 +110,7 @@ def probe(
     True
 
     Args:
-        model: as in `audit`; with ``encoder_alone=True`` a text encoder's folder.
+        model: as in `audit`; leave it out where `text_encoder` names a text encoder's folder.
         suite: as in `audit`.
         out: the run directory; under ``runs`` if None.
         progress: whether to show progress and messages on stderr.
@@ -123,16 +121,11 @@ def probe(
         AuditError: a value cannot be used, or the probe cannot be made.
     """
     with _suite_file(suite) as source:
-        given = {
-            **settings,
-            "model": model,
-            "out": default_out(model, source, ending="-probe") if out is None else out,
-            "suite": source,
-        }
+        given = {**settings, "model": model, "out": out, "suite": source}
         from t2i_audit.probing import execute_probe, plan_probe
 
         reporter = _reporter(progress)
-        asked = settings_of(ProbeSettings, given, function="probe")
+        asked = checked_settings(ProbeSettings, given, function="probe")
         return execute_probe(plan_probe(asked, reporter), reporter)
 
 

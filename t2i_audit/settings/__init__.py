@@ -6,7 +6,7 @@ from t2i_audit.settings.audit import (
     JudgeSettings,
     MergeSettings,
 )
-from t2i_audit.settings.build import settings_from
+from t2i_audit.settings.build import checked_settings, settings_from
 from t2i_audit.settings.defaults import (
     BUILTIN_PREFIX,
     DEFAULT_BATCH_SIZE,
@@ -50,6 +50,7 @@ __all__ = [
     "ProbeSettings",
     "RunSettings",
     "all_option_fields",
+    "checked_settings",
     "default_judge",
     "default_out",
     "may_be_none",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from t2i_audit.errors import AuditError
 from t2i_audit.settings.option import all_option_fields, nested_settings, option_fields
 
 S = TypeVar("S")
@@ -33,3 +35,36 @@ def settings_from(settings_type: type[S], values: Mapping[str, Any]) -> S:
         own[name] = settings_from(nested, {key: values[key] for key in values if key in inner})
     make: Callable[..., S] = getattr(settings_type, "of", settings_type)
     return make(**own)
+
+
+def checked_settings(settings_type: type[S], values: Mapping[str, Any], *, function: str) -> S:
+    """As `settings_from`, of values whose types are checked, and converted where that is safe.
+
+    Args:
+        settings_type: e.g. `AuditSettings`.
+        values: by field, as a Python caller gave them.
+        function: the name of the function that was called, for messages.
+
+    Raises:
+        TypeError: there is no field of that name.
+        AuditError: a value is of a wrong type or out of its range.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    kind: Any = settings_type
+    known = {each.name: each for each in all_option_fields(kind)}
+    checked: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
+        each = known[name]
+        if value is None and each.option.computed is not None:
+            continue
+        try:
+            checked[name] = TypeAdapter(each.type).validate_python(value)
+        except ValidationError as err:
+            fault = err.errors()[0]["msg"]
+            raise AuditError(f"a setting cannot be used: {name}: {fault}") from err
+    return settings_from(settings_type, checked)

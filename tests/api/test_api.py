@@ -108,7 +108,7 @@ def test_a_suite_may_be_prompts_in_memory(tmp_path: Path) -> None:
         ({"suite": "no-such-suite"}, "no-such-suite"),
         ({"judge": "nobody"}, "nobody"),
         ({"shard": "1/2"}, "t2i.merge returns the run"),
-        ({"offload": "model", "placement": {}}, "not both"),
+        ({"offload": "disk"}, "a setting cannot be used: offload: "),
     ],
 )
 def test_what_cannot_be_used_is_an_audit_error(

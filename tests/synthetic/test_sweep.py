@@ -16,7 +16,7 @@ from t2i_audit.cli.main import main
 
 GRID = [
     *("synthetic", "sweep", "--modules", "4", "--active", "2", "--size", "2"),
-    *("--width", "4,6", "--depth", "1", "--train-fraction", "0.6", "--seeds", "0-1"),
+    *("--width", "4,6", "--depth", "1", "--train-fraction", "0.6", "--seed", "0-1"),
     *("--steps", "20", "--tasks", "4", "--samples", "2"),
 ]
 
@@ -46,7 +46,7 @@ def test_a_sweep_has_a_row_for_each_run(whole: Path) -> None:
 
 
 def test_transformers_are_swept_too(tmp_path: Path) -> None:
-    options = ["--student", "transformer", "--width", "8", "--steps", "2", "--seeds", "0"]
+    options = ["--student", "transformer", "--width", "8", "--steps", "2", "--seed", "0"]
 
     assert sweep(tmp_path / "out", *options) == 0
 
@@ -249,7 +249,7 @@ def test_another_student_in_the_same_folder_is_refused(
         (["--train-fraction", "much"], "--train-fraction should be numbers"),
         (["--width", "0"], "--width should be at least 1"),
         (["--width", "wide"], "--width should be whole numbers"),
-        (["--seeds", ""], "--seeds should be whole numbers"),
+        (["--seed", ""], "--seed should be whole numbers"),
         (["--shard", "3/2"], "--shard should be I/N"),
         (["--jobs", "0"], "--jobs should be at least 1"),
         (["--encoding", "invertible", "--modules", "5"], "even number of modules"),
