@@ -230,7 +230,7 @@ def run_audit(settings: AuditSettings) -> Path:
         make_pictures,
     )
     from t2i_audit.stages.results import decodability_rows, summarise
-    from t2i_audit.stages.sampling import plan_sampling
+    from t2i_audit.stages.sampling import plan_sampling, with_layout
     from t2i_audit.stages.text import probe_rows, read_prompts, read_text
 
     plan = plan_sampling(inputs.loaded, inputs.prompts_to_try, settings)
@@ -238,9 +238,8 @@ def run_audit(settings: AuditSettings) -> Path:
     identity = {
         "command": "audit",
         **inputs.identity(settings),
-        "batch_size": sampling.batch_size,
         "seeds": settings.seeds,
-        "sampler": plan.sampler,
+        **plan.identity,
         "judge": {"name": judge.name, **judge.fingerprint},
         "denoiser_station": settings.denoiser_station,
     }
@@ -250,9 +249,10 @@ def run_audit(settings: AuditSettings) -> Path:
         keep_settings(run, settings)
         if is_finished(run):
             return run.path
+        sampling = with_layout(inputs.loaded, inputs.prompts_to_try, sampling)
         scoped = scope_lines(judge, scope, len(inputs.suite.prompts))
         # Once the run has begun: what is refused before is told in one sentence alone.
-        for line in (*inputs.notes, *scoped, plan.line) if share.speaks else ():
+        for line in (*inputs.notes, *scoped, *plan.lines) if share.speaks else ():
             say(line)
 
         prompts = inputs.suite.prompts

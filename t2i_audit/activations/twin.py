@@ -51,7 +51,7 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
     """
     import torch
 
-    from t2i_audit.activations.denoiser import denoiser_blocks
+    from t2i_audit.pipelines.denoiser import denoiser_blocks
 
     name, _ = denoiser_blocks(loaded.pipeline)
     trained = loaded.pipeline.components[name]

@@ -15,7 +15,7 @@ from typer.exceptions import Abort, TyperException
 
 from prompts.errors import PromptsError
 from t2i_audit import __version__
-from t2i_audit.cli import audit, leaderboard, merge, models, probe, prompts, synthetic
+from t2i_audit.cli import audit, doctor, leaderboard, merge, models, probe, prompts, synthetic
 from t2i_audit.errors import AuditError
 from t2i_audit.models.shortage import is_out_of_memory
 from t2i_audit.printable import print_line, printable_messages
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 app.command("audit", short_help="Probe, draw, judge, and name the culprit.")(audit.audit)
 app.command("probe", short_help="Probe the text encoder; no images.")(probe.probe)
+app.command("doctor", short_help="What an audit would read of a checkpoint.")(doctor.doctor)
 app.command("merge", short_help="Join the shards of an audit.")(merge.merge)
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")

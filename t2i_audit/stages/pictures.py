@@ -224,7 +224,9 @@ def random_denoiser_features(
         run.stage("random denoiser", len(prompts)) as advance,
         random_denoiser(loaded, seed=seed) as twin,
     ):
-        recorder = DenoiserRecorder(twin.pipeline, steps=(0,), located=sampling.located)
+        recorder = DenoiserRecorder(
+            twin.pipeline, steps=(0,), located=sampling.located, layout=sampling.layout
+        )
         sample = sampler_of(twin, sampling, recorder, steps=1)
         fitting = Parts(twin, run.path, sampling.batch_size, sampling.shrinks)
         for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):

@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.generation.defaults import SamplingDefaults, sampling_defaults
-from t2i_audit.generation.dry_run import prompts_to_try, try_sampling
+from t2i_audit.generation.dry_run import (
+    Preflight,
+    prompts_to_try,
+    require_recordable,
+    try_sampling,
+)
 from t2i_audit.generation.options import (
     check_options,
     check_steps,
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 
 STEPS_FROM, GUIDANCE_FROM = "steps_from", "guidance_from"
 EXPECTED = "expected_size"
+LAYOUT = "denoiser_layout"
 READ_AT_ONCE = 8  # prompts, few enough for any encoder
 
 
@@ -43,8 +49,16 @@ class Plan:
     """For the manifest."""
     notes: tuple[str, ...]
     """What a reader of the results must know of it."""
-    line: str
+    lines: tuple[str, ...]
     """What the user is told before the run begins."""
+    layout: Mapping[str, Any] | None
+    """The denoiser's, for the manifest."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What of the plan the results depend on, for the manifest."""
+        layout = {} if self.layout is None else {LAYOUT: self.layout}
+        return {"batch_size": self.sampling.batch_size, "sampler": self.sampler, **layout}
 
 
 def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: AuditSettings) -> Plan:
@@ -75,14 +89,16 @@ def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: Audi
     before = read_manifest_if_any(settings.out)
     made = None
     if before is None or not before.complete:
-        tried = prompts_to_try(prompts)
-        made = try_sampling(loaded, tried, _located(loaded, tried, sampling))
+        found = preflight(loaded, prompts, sampling)
+        if found.layout is not None:
+            require_recordable(loaded, found.layout)
+        made, sampling = found.size, replace(sampling, layout=found.layout)
     if settings.batch_size is None:
-        found = remembered_batch_size(before)
-        if found is None:
+        size = remembered_batch_size(before)
+        if size is None:
             first = prompts[: -(-sampling.batch_size // sampling.seeds)]
-            found = fitting_batch(loaded, first, _located(loaded, first, sampling))
-        sampling = replace(sampling, batch_size=found)
+            size = fitting_batch(loaded, first, _located(loaded, first, sampling))
+        sampling = replace(sampling, batch_size=size)
     sampler = {
         "scheduler": type(pipeline.scheduler).__name__,
         "steps": sampling.steps,
@@ -93,8 +109,39 @@ def plan_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], settings: Audi
         "safety_checker": checker_name(pipeline),
     }
     sampler |= _size(before, sampler, made)
-    notes = (*_notes(chosen), *switched_off_notes(pipeline))
-    return Plan(sampling, sampler, notes, _line(loaded, len(prompts), sampling, chosen, sampler))
+    not_located = () if sampling.layout is None else sampling.layout.not_located
+    notes = (*_notes(chosen), *switched_off_notes(pipeline), *not_located)
+    line = _line(loaded, len(prompts), sampling, chosen, sampler)
+    return Plan(sampling, sampler, notes, (line, *not_located), _layout_of(before, sampling))
+
+
+def with_layout(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Sampling:
+    """`sampling` with the layout of the denoiser, for a complete run some of which is made again.
+
+    Raises:
+        ModelError: as `plan_sampling`.
+    """
+    if sampling.layout is not None or not sampling.record_denoiser:
+        return sampling
+    return replace(sampling, layout=preflight(loaded, prompts, sampling).layout)
+
+
+def preflight(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Preflight:
+    """Try `sampling` with one or two of `prompts`, and find the layout of the denoiser.
+
+    Raises:
+        ModelError: it cannot be sampled like that; one sentence with the reason and the mend.
+    """
+    tried = prompts_to_try(prompts)
+    return try_sampling(loaded, tried, _located(loaded, tried, sampling))
+
+
+def _layout_of(before: Manifest | None, sampling: Sampling) -> Mapping[str, Any] | None:
+    """The denoiser's layout for the manifest; of a complete run, which is not traced, its own."""
+    if sampling.layout is not None:
+        return sampling.layout.to_json()
+    there = None if before is None else before.settings.get(LAYOUT)
+    return there if isinstance(there, Mapping) else None
 
 
 def _located(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Sampling:

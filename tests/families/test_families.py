@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import T5EncoderModel
 
-from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
+from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
 from t2i_audit.activations.encoder import EncodedSuite, encode_suite
 from t2i_audit.activations.encoding import encode_prompts
 from t2i_audit.activations.hooks import recording
@@ -27,6 +27,7 @@ from t2i_audit.generation.options import picture_size
 from t2i_audit.models import LoadedModel, load_model
 from t2i_audit.models.parts import pipeline_parts
 from t2i_audit.models.placement import is_offloaded
+from t2i_audit.pipelines.denoiser import denoiser_blocks
 from t2i_audit.settings import PictureOptions
 from tests.families.checkpoints import FAMILIES, JOINT
 from tests.families.sampling import sample_recorded

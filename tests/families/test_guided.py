@@ -10,9 +10,9 @@ import pytest
 import torch
 from diffusers import WuerstchenCombinedPipeline
 
-from t2i_audit.activations.denoiser import GRID_SIDE, denoiser_blocks
+from t2i_audit.activations.denoiser import GRID_SIDE
+from t2i_audit.activations.denoiser.inputs import outputs_of
 from t2i_audit.activations.encoder import POOLED, encode_suite
-from t2i_audit.activations.sequences import sequences_in
 from t2i_audit.activations.store import FeaturePart
 from t2i_audit.activations.text_encoders import text_encoders
 from t2i_audit.cli.main import main
@@ -20,6 +20,7 @@ from t2i_audit.errors import ModelError
 from t2i_audit.generation import Sampled, sampling_defaults
 from t2i_audit.generation.noise import latents_shape
 from t2i_audit.models import LoadedModel, load_model
+from t2i_audit.pipelines.denoiser import denoiser_blocks
 from tests.families.checkpoints import build
 from tests.families.guided import PERTURBED, wuerstchen
 from tests.families.sampling import sample_recorded
@@ -73,7 +74,9 @@ def test_the_perturbed_part_of_a_batch_differs_in_some_block(name: str, family_m
     kept: list[Any] = []
     _, blocks = denoiser_blocks(model.pipeline)
     handles = [
-        block.register_forward_hook(lambda _, __, output: kept.append(sequences_in(output)[-1]))
+        block.register_forward_hook(
+            lambda _, __, output: kept.append(list(outputs_of(output).values())[-1])
+        )
         for block in blocks.values()
     ]
     sample(model, name, None)
