@@ -24,7 +24,7 @@ from t2i_audit.generation.batches import Batch, cut_batches
 from t2i_audit.generation.faults import (
     NoImagesError,
     PipelineFault,
-    is_from_a_hook,
+    RecordingFault,
     is_pipelines_own,
     reason_of,
 )
@@ -33,7 +33,6 @@ from t2i_audit.generation.nonfinite import damaged_component, not_finite_error, 
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
 from t2i_audit.generation.sizes import as_options, in_pixels, is_as_asked, nearby_sizes
 from t2i_audit.models.parts import stage_argument
-from t2i_audit.models.shortage import is_out_of_memory
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
@@ -227,16 +226,6 @@ def _in_steps(loaded: LoadedModel, sampling: Sampling, batch: Batch, steps: int)
         raise  # no other call would make any
     except ModelError as error:
         return error
-    # What is hooked into the pipeline can fail on what it has never seen, with nearly any type.
-    except Exception as error:
-        if not is_from_a_hook(error) or (
-            isinstance(error, RuntimeError) and is_out_of_memory(error)
-        ):
-            raise
-        return ModelError(
-            f"The denoiser of {type(loaded.pipeline).__name__} cannot be recorded "
-            f"({reason_of(error)}); give --no-denoiser-station"
-        )
 
 
 def _works(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> Outcome:
@@ -268,10 +257,7 @@ def _explained(
             return (
                 single
                 if not isinstance(single, PipelineFault)
-                else ModelError(
-                    f"The denoiser of {kind} cannot be recorded ({single.reason}); give "
-                    "--no-denoiser-station"
-                )
+                else RecordingFault(kind, single.reason)
             )
         single = unrecorded
     if not sampling.options.own_size:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from t2i_audit.generation.calling import calling
-from t2i_audit.generation.faults import NoImagesError, PipelineFault, is_pipelines_own, reason_of
+from t2i_audit.generation.faults import (
+    NoImagesError,
+    PipelineFault,
+    RecordingFault,
+    is_pipelines_own,
+    is_recorders_own,
+    reason_of,
+)
 from t2i_audit.generation.noise import draw_latents, generator_for, latents_shape
 from t2i_audit.generation.options import (
     STEPS,
@@ -69,6 +76,7 @@ def sample_batch(
 
     Raises:
         PipelineFault: the pipeline fails on these prompts.
+        RecordingFault: what `recorder` hooks into it fails.
         NoImagesError: it makes something else than images.
     """
     import torch
@@ -107,6 +115,8 @@ def sample_batch(
             output = pipeline(**arguments)
     # Four libraries run in there, which raise nearly any type.
     except Exception as error:
+        if recorder is not None and is_recorders_own(error):
+            raise RecordingFault(type(pipeline).__name__, reason_of(error)) from error
         if not is_pipelines_own(error):
             raise
         raise _fault(pipeline, batch, reason_of(error)) from error

@@ -198,7 +198,7 @@ def holds_states(
             continue
         shifts = [for_prompt(place.shift, index) for index in range(len(rows))]
         # One token of each prompt: the whole span was compared when the place was found.
-        distance = distance_at(spans.last(), held[..., place.channels], shifts, spans.scales)
+        distance = distance_at(spans, held[..., place.channels], shifts, last=True)
         worst = max(worst, distance)
     return worst
 

@@ -25,6 +25,7 @@ TOLERANCE = 0.05  # mean over channels, each in its spread and at most 1
 RUNNER_UP = 3.0
 EXACT = 1e-3  # differences below this are rounding, so they separate nothing
 PROBED = 64  # channels that are compared everywhere; the others only at the nearest places
+ENOUGH = 8  # tokens whose spread tells how much a channel varies
 CANDIDATES = 8  # places whose whole span is compared
 # A channel that is nearly the same at every token is measured in this part of its value: 16 units
 # of bfloat16's rounding.
@@ -81,10 +82,6 @@ class Spans:
     def first_channels(self, count: int) -> Spans:
         return Spans(self.vectors[..., :count], self.positions)
 
-    def last(self) -> Spans:
-        """The last token of each row alone."""
-        return Spans(self.vectors[:, -1:], self.positions[:, -1:])
-
     def at(self, sequences: torch.Tensor, shifts: Sequence[int]) -> Spans:
         """The same tokens as `sequences` ``(r, s, d)`` have them, `shifts` positions further on."""
         import torch
@@ -133,7 +130,7 @@ def find_spans(spans: Spans, sequences: torch.Tensor) -> Match | None:
     length = sequences.shape[1]
     if not any(finite) or length < spans.extent or sequences.shape[-1] != spans.vectors.shape[-1]:
         return None
-    vectors, scales = spans.vectors.to(sequences.device), spans.scales.to(sequences.device)
+    vectors, scales = spans.vectors.to(sequences.device), _scales(spans, sequences)
     step = -(-sequences.shape[-1] // PROBED)
     # One row first: nearly always it is not there, and then no other needs to be looked for.
     first = finite.index(True)
@@ -164,7 +161,7 @@ def find_spans(spans: Spans, sequences: torch.Tensor) -> Match | None:
 
 
 def distance_at(
-    spans: Spans, sequences: torch.Tensor, shifts: Sequence[int], scales: torch.Tensor | None = None
+    spans: Spans, sequences: torch.Tensor, shifts: Sequence[int], *, last: bool = False
 ) -> float:
     """The largest distance over all finite rows at `shifts`; 0 where no row is finite.
 
@@ -172,7 +169,7 @@ def distance_at(
         spans: of ``r`` rows.
         sequences: ``(r, s, d)``, of the same channels.
         shifts: one for each row.
-        scales: from `channel_scales`; of these spans if None.
+        last: compare the last token of each span alone.
     """
     import torch
 
@@ -180,10 +177,25 @@ def distance_at(
         return 0.0
     if sequences.shape[-1] != spans.vectors.shape[-1]:
         return 1.0
+    scales = _scales(spans, sequences)
+    if last:
+        spans = Spans(spans.vectors[:, -1:], spans.positions[:, -1:])
     vectors = spans.vectors.to(sequences.device)
-    scales = (spans.scales if scales is None else scales).to(sequences.device)
     every = torch.tensor([[each] for each in shifts])
-    return float(_span_distances(spans, vectors, sequences, every, scales, 1)[spans.finite].max())
+    found = _span_distances(spans, vectors, sequences, every, scales, 1)
+    finite = spans.finite
+    return float(found[finite].max()) if bool(finite.any()) else 0.0
+
+
+def _scales(spans: Spans, sequences: torch.Tensor) -> torch.Tensor:
+    """What differences are measured in, on the device of `sequences`.
+
+    The spread of a few tokens says little, so those of the sequences are looked at as well.
+    """
+    scales = spans.scales.to(sequences.device)
+    if int(spans.finite.sum()) * spans.extent >= ENOUGH:
+        return scales
+    return scales.maximum(channel_scales(sequences.float().nan_to_num()))
 
 
 def _span_distances(
