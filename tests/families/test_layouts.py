@@ -16,7 +16,6 @@ from diffusers.models import attention_dispatch
 from diffusers.models.attention_dispatch import AttentionBackendName
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
-from t2i_audit.activations.denoiser.recorder import DenoiserRecorder as Recorder
 from t2i_audit.cli.main import main
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import cut_batches, sample_batch, sampling_defaults
@@ -74,7 +73,7 @@ def test_what_is_declared_is_what_the_search_finds(
 def plant(monkeypatch: pytest.MonkeyPatch, denoiser: str, **changes: Any) -> None:
     """A wrong row in the table of families."""
     row = replace(families.FAMILIES[denoiser], **changes)
-    monkeypatch.setitem(families.FAMILIES, denoiser, row)  # type: ignore[arg-type]
+    monkeypatch.setitem(families.FAMILIES, denoiser, row)
 
 
 WRONG = [
@@ -285,7 +284,7 @@ def test_a_compiled_denoiser_is_recorded_as_if_it_were_not(
     assert found.keys() == expected.keys()
     for key, values in expected.items():
         np.testing.assert_allclose(found[key], values, atol=1e-5, err_msg=str(key))
-    assert torch._dynamo.eval_frame._stance.stance == "default"  # type: ignore[attr-defined]
+    assert torch._dynamo.eval_frame._stance.stance == "default"
 
 
 def test_attention_of_another_backend_is_seen_and_the_backend_is_put_back(
@@ -349,15 +348,15 @@ def test_an_error_in_a_hook_while_sampling_is_not_laid_to_the_pipeline(
     from tests.tiny import tiny_open_clip
 
     judge = tiny_open_clip(tmp_path / "judge")
-    read, done = Recorder._read, []
+    read, done = DenoiserRecorder._read, []
 
-    def broken(self: Any, path: str, output: Any) -> None:
+    def broken(self: Any, path: str, output: Any, places: Any) -> None:
         if self._layout is not None:
             done.append(path)
-            monkeypatch.setattr("t2i_audit.activations.denoiser.recorder.GRID_SIDE", -1)
-        read(self, path, output)
+            monkeypatch.setattr("t2i_audit.activations.denoiser.reader.GRID_SIDE", -1)
+        read(self, path, output, places)
 
-    monkeypatch.setattr(Recorder, "_read", broken)
+    monkeypatch.setattr(DenoiserRecorder, "_read", broken)
     options = (
         f"--suite world-smoke --judge clip:local-dir:{judge} --device cpu --limit 8 --seeds 1 "
         "--steps 2 --height 16 --width 16"

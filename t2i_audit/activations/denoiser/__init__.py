@@ -6,11 +6,7 @@ of its family first, `following` second), each place is checked by value (`searc
 """
 
 from t2i_audit.activations.denoiser.layout import DenoiserLayout
-from t2i_audit.activations.denoiser.recorder import (
-    GRID,
-    GRID_SIDE,
-    DenoiserRecorder,
-    default_steps,
-)
+from t2i_audit.activations.denoiser.reader import GRID, GRID_SIDE
+from t2i_audit.activations.denoiser.recorder import DenoiserRecorder, default_steps
 
 __all__ = ["GRID", "GRID_SIDE", "DenoiserLayout", "DenoiserRecorder", "default_steps"]

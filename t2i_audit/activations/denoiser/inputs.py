@@ -263,3 +263,13 @@ def image_behind_text(
     if any(each != length for each in lengths) or not alike or first <= max(ends):
         return None
     return first, length - first
+
+
+def lengths_of(arguments: Mapping[str, Any], places: Mapping[str, StatesPlace]) -> dict[str, int]:
+    """Tokens of the arguments that hold the encoders' states; 0 of one that is not given."""
+    sequences = sequences_in(arguments)
+    lengths: dict[str, int] = {}
+    for place in places.values():
+        held = take_layers(sequences[place.argument], [0]) if place.argument in sequences else None
+        lengths[place.argument] = 0 if held is None else int(held.shape[1])
+    return lengths

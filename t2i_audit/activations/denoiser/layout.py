@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Conditional = Literal["all", "first", "middle", "last", "own call"]
 """Which part of a guided batch holds the prompts: of a call that has no other part ``all``; ``own
 call`` where the unconditional part is computed in a call of its own."""
 LocatedBy = Literal["declared", "search"]
+CallKey = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,53 @@ class CallPlaces:
     """By block and encoder, among the block's outputs."""
     keys: Mapping[str, Mapping[str, TokensPlace]] = field(default_factory=dict)
     """By block and encoder, among the block's arguments: what its cross-attention attends to."""
+
+    @property
+    def are_same_for_all(self) -> bool:
+        """Whether everything is at the same place for every prompt."""
+        numbers = [each.shift for each in self.states.values()]
+        for blocks in (self.text, self.keys):
+            numbers += [each.shift for block in blocks.values() for each in block.values()]
+        numbers += [each.first for each in self.image.values() if each.first is not None]
+        return all(len(set(each)) == 1 for each in numbers)
+
+    @property
+    def key(self) -> CallKey:
+        """What calls have in common in which places that are the same for all prompts hold."""
+        lengths = {place.argument: place.length for place in self.states.values()}
+        return call_key(self.parts, lengths)
+
+    def for_all(self) -> CallPlaces:
+        """These places, the same for every prompt, for any number of prompts."""
+        return replace(
+            self,
+            states={name: replace(p, shift=p.shift[:1]) for name, p in self.states.items()},
+            image={
+                block: replace(p, first=None if p.first is None else p.first[:1])
+                for block, p in self.image.items()
+            },
+            text=_for_all(self.text),
+            keys=_for_all(self.keys),
+        )
+
+
+def call_key(parts: int, lengths: Mapping[str, int]) -> CallKey:
+    """See `CallPlaces.key`.
+
+    Args:
+        parts: of the call's batch.
+        lengths: tokens of each argument that holds states of text encoders.
+    """
+    return parts, *sorted(lengths.items())
+
+
+def _for_all(
+    blocks: Mapping[str, Mapping[str, TokensPlace]],
+) -> dict[str, dict[str, TokensPlace]]:
+    return {
+        block: {name: replace(each, shift=each.shift[:1]) for name, each in own.items()}
+        for block, own in blocks.items()
+    }
 
 
 @dataclass(frozen=True)

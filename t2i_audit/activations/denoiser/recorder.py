@@ -13,41 +13,31 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.activations.denoiser.attention import (
-    CrossAttention,
-    attention_maps,
-    key_averages,
-)
+from t2i_audit.activations.denoiser.attention import CrossAttention
+from t2i_audit.activations.denoiser.conditional import Holder, find_conditional
 from t2i_audit.activations.denoiser.inputs import (
     arguments_of,
     holds_states,
     image_sizes,
-    outputs_of,
-    take,
+    lengths_of,
 )
 from t2i_audit.activations.denoiser.layout import (
+    CallKey,
     CallPlaces,
     DenoiserLayout,
-    TokensPlace,
-    for_prompt,
+    call_key,
 )
-from t2i_audit.activations.denoiser.locate import (
-    Holder,
-    find_conditional,
-    find_layout,
-    places_in_call,
-)
+from t2i_audit.activations.denoiser.locate import find_layout, places_in_call
 from t2i_audit.activations.denoiser.observable import is_compiled, observable
 from t2i_audit.activations.denoiser.prompt_states import (
     Located,
     PromptStates,
     reading_prompt_states,
 )
+from t2i_audit.activations.denoiser.reader import BlockReader, RecordedCall
 from t2i_audit.activations.denoiser.search import TOLERANCE
 from t2i_audit.activations.denoiser.trace import DenoiserTrace, TracedCall, Tracer, copied
-from t2i_audit.activations.positions import PromptTokens, token_averages
-from t2i_audit.activations.reading import text_position
-from t2i_audit.activations.store import FeaturePart, Key
+from t2i_audit.activations.store import FeaturePart
 from t2i_audit.activations.text_encoders import text_encoders
 from t2i_audit.errors import ModelError
 from t2i_audit.models.parts import stage_argument
@@ -59,13 +49,10 @@ from t2i_audit.pipelines.denoiser import (
 )
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from prompts.structure import Prompt
 
-GRID = "grid"
-GRID_SIDE = 2  # cells a side: two objects fall into different cells, whatever their relation
 STEP_CALLBACK = "callback_on_step_end"
 TRACED_CALLS = 4  # of the denoiser in one step: conditional, unconditional, and perturbed ones
 
@@ -114,7 +101,7 @@ class DenoiserRecorder:
         self._denoiser: nn.Module = without_compilation(component)
         self._encoders = text_encoders(pipeline)
         self._attentions = {
-            path: [CrossAttention(path, module) for path, module in _cross_attentions(block)]
+            path: [CrossAttention(path, module) for path, module in cross_attentions(block)]
             for path, block in self._blocks.items()
         }
         self._tracer = Tracer(self._denoiser, self._blocks)
@@ -136,13 +123,14 @@ class DenoiserRecorder:
         # Without a callback each call of the denoiser that holds the prompts counts as a step.
         self._callback = stage_argument(pipeline, STEP_CALLBACK)
         self._has_callback = self._callback in called
-        self._known = {} if layout is None or not layout.fixed else _by_lengths(layout.places)
+        self._known: dict[CallKey, CallPlaces] = {}
+        if layout is not None and layout.fixed:
+            self._known[layout.places.key] = layout.places.for_all()
         self._part: FeaturePart | None = None
-        self.unseen: set[str] = set()
-        """Blocks whose cross-attention ran and could not be seen."""
         self.trace: DenoiserTrace | None = None
         """Of the first step of the last recorded call, if there is no layout."""
         self._traced_states: dict[str, PromptStates] = {}
+        self._unseen: set[str] = set()
         self._states: dict[str, PromptStates] = {}
         self._reset((), (), 0)
 
@@ -183,16 +171,17 @@ class DenoiserRecorder:
                         self._encoders, prompts, rows, batch, self._located, self._layers()
                     )
                 )
+                self._reader = self._new_reader()
                 stack.callback(self._stop_watching)
                 self._watch_if_wanted()
             yield
             if not self._recorded and not self._has_callback:
                 self._require_recorded()
-        arrays = {key: values.cpu().numpy() for key, values in self._features.items()}
+        arrays = {key: values.cpu().numpy() for key, values in self._reader.features.items()}
         self._part = FeaturePart(tuple(prompt.id for prompt in prompts), arrays)
         if self._layout is None and prompts:
             self.trace = replace(self._template, calls=tuple(self._calls))
-            self._traced_states = self._states
+            self._traced_states, self._unseen = self._states, self._reader.unseen
         self._reset((), (), 0)
 
     def take(self) -> FeaturePart:
@@ -211,7 +200,7 @@ class DenoiserRecorder:
         """
         assert self.trace is not None
         layout = find_layout(self.trace, self._traced_states, other)
-        unseen = [block for block in self._blocks if block in self.unseen]
+        unseen = [block for block in self._blocks if block in self._unseen]
         if not unseen:
             return layout
         sentence = (
@@ -251,9 +240,12 @@ class DenoiserRecorder:
         self._watching = ExitStack()
         self._tracing = ExitStack()
         self._image: tuple[int, int] | None = None
-        self._features: dict[Key, torch.Tensor] = {}
-        self._slots = tuple(dict.fromkeys(part.slot for p in prompts for part in p.constituents))
-        self._averages: dict[tuple[Any, ...], torch.Tensor] = {}
+        self._reader = self._new_reader()
+
+    def _new_reader(self) -> BlockReader:
+        return BlockReader(
+            self._name, self._untraced.denoiser, self._attentions, self._prompts, self._states
+        )
 
     def _end_step(self, *_: Any) -> dict[str, Any]:
         if self._step in self.steps and self._step not in self._recorded:
@@ -342,14 +334,14 @@ class DenoiserRecorder:
             # It is not given the states, so that nothing but the shape of the batch can be checked.
             if parts == layout.places.parts and self._call == layout.call:
                 self._own = self._rows_of(layout.places.part)
-                known = self._known.get((parts,))
+                known = self._known.get(call_key(parts, {}))
                 if known is not None:
                     self._use(known, arguments)
                 else:
                     self._holder = Holder(layout.call, layout.places.part, {})
             return
-        lengths = {} if layout is None else _lengths(arguments, layout.places)
-        known = self._known.get((parts, *sorted(lengths.items())))
+        lengths = {} if layout is None else lengths_of(arguments, layout.places.states)
+        known = self._known.get(call_key(parts, lengths))
         if known is not None:
             rows = self._rows_of(known.part)
             if holds_states(arguments, known.states, self._states, rows) <= TOLERANCE:
@@ -390,10 +382,11 @@ class DenoiserRecorder:
     def _read_found(self, call: TracedCall, holder: Holder) -> None:
         """Read the blocks' outputs that were kept until their places were found."""
         self._places, _ = places_in_call(self._template, call, holder, self._states)
-        if self._layout is not None and self._layout.fixed and _is_same_for_all(self._places):
-            self._known |= _by_lengths(self._places)
+        fixed = self._layout is not None and self._layout.fixed
+        if fixed and self._places.are_same_for_all:
+            self._known[self._places.key] = self._places.for_all()
         for path, output in self._outputs.items():
-            self._read(path, output)
+            self._read(path, output, self._places)
         self._outputs = {}
 
     def _keep(self, path: str) -> Callable[..., None]:
@@ -403,181 +396,16 @@ class DenoiserRecorder:
             if self._places is None:
                 self._outputs[path] = output
             else:
-                self._read(path, output)
+                self._read(path, output, self._places)
 
         return keep
 
-    def _read(self, path: str, output: Any) -> None:
-        import torch
-        from torch.nn import functional
-
-        layer = f"{path}@step_{self._step}"
-        with torch.no_grad():
-            state = self._spatial(path, output)
-            if state is not None:
-                grid = functional.adaptive_avg_pool2d(state, GRID_SIDE).flatten(1)
-                self._features[self._name, layer, GRID] = grid
-                self._pool_by_attention(path, layer, state)
-            self._keep_text(path, layer, output)
-
-    def _pool_by_attention(self, path: str, layer: str, state: torch.Tensor) -> None:
-        import torch
-
-        height, width = state.shape[-2:]
-        maps = attention_maps(
-            self._attentions[path],
-            rows=self._own,
-            image=self._image,
-            averages=self._key_averages(path),
-            size=(height, width),
-        )
-        if any(attention.is_hidden for attention in self._attentions[path]):
-            self.unseen.add(path)
-        if maps is None:
-            return
-        # (r, p, hw) x (r, hw, c): rows of NaN where a prompt lacks the slot.
-        pooled = torch.bmm(maps, state.flatten(2).transpose(1, 2))
-        for index, slot in enumerate(self._slots):
-            self._features[self._name, layer, slot] = pooled[:, index]
-
-    def _key_averages(self, path: str) -> dict[int, torch.Tensor]:
-        """Length -> averages of a block's keys over the words, for each text it is given."""
-        import torch
-
-        assert self._places is not None
-        given = self._places.keys.get(path) or self._places.states
-        by_length: dict[int, list[torch.Tensor]] = {}
-        for name, place in given.items():
-            key = (name, place.length, place.shift)
-            if key not in self._averages:
-                moved = self._moved(name, place.shift)
-                self._averages[key] = key_averages(moved, self._slots, place.length)
-            by_length.setdefault(place.length, []).append(self._averages[key])
-        # The same words as several encoders see them: one after the other, or side by side.
-        return {
-            length: each[0] if len(each) == 1 else torch.stack(each).nanmean(dim=0)
-            for length, each in by_length.items()
-        }
-
-    def _keep_text(self, path: str, layer: str, output: Any) -> None:
-        """The states of the text tokens themselves, where the block hands them on."""
-        import torch
-
-        assert self._places is not None
-        done: list[list[int]] = []
-        for encoder, place in self._places.text.get(path, {}).items():
-            tokens = self._moved(encoder, place.shift)
-            ends = [each.last for each in tokens]
-            # Encoders whose states are side by side share their tokens.
-            if ends in done:
-                continue
-            done.append(ends)
-            states = self._tokens(path, output, place.sequence, place.length, place.tokens_first)
-            weights = token_averages(tokens, self._slots, states.shape[1])
-            held = torch.tensor([each.located for each in tokens])
-            missing = (weights.sum(dim=2) == 0) | ~held[:, None]
-            values = weights.to(states.device) @ states.float()
-            values[missing.to(states.device)] = torch.nan
-            for index, position in enumerate(("eos", "mean", *self._slots)):
-                if index or self._has_ends(encoder):
-                    key = self._name, layer, text_position(position, encoder)
-                    self._features[key] = values[:, index]
-
-    def _has_ends(self, encoder: str) -> bool:
-        """Whether the end tokens are among the states that the denoiser is given.
-
-        Of some templates what follows the prompt is cut off.
-        """
-        assert self._places is not None
-        place = self._places.states[encoder]
-        return max(each.eos for each in self._moved(encoder, place.shift)) < place.length
-
-    def _moved(self, encoder: str, shift: Sequence[int]) -> list[PromptTokens]:
-        """The prompts' tokens in a sequence in which they are shifted."""
-        tokens = self._states[encoder].tokens
-        return [each.moved(for_prompt(shift, index)) for index, each in enumerate(tokens)]
-
-    def _spatial(self, path: str, output: Any) -> torch.Tensor | None:
-        """A block's image as float32 ``(r, c, h, w)``, the prompts' rows only."""
-        import torch
-
-        assert self._places is not None
-        place = self._places.image.get(path)
-        if place is None:
-            return None
-        if place.first is None:
-            return outputs_of(output)[place.output][self._own].float()
-        tokens = self._tokens(path, output, place.output, place.length, place.tokens_first)
-        first = torch.tensor([for_prompt(place.first, index) for index in range(len(tokens))])
-        span = first[:, None] + torch.arange(place.count)
-        picked = tokens[torch.arange(len(tokens))[:, None], span]
-        return picked.float().transpose(1, 2).unflatten(2, place.size)
-
-    def _tokens(
-        self, path: str, output: Any, sequence: str, length: int, tokens_first: bool
-    ) -> torch.Tensor:
-        """The prompts' rows of a sequence in a block's output, ``(r, s, d)``."""
-        held = outputs_of(output).get(sequence)
-        taken = None if held is None else take(held, self._own, tokens_first=tokens_first)
-        if taken is None or taken.shape[1] != length:
-            there = "nothing" if taken is None else f"{taken.shape[1]} tokens"
-            raise ModelError(
-                f"Output {sequence} of {path} in {self._untraced.denoiser} held {length} tokens "
-                f"when it was traced and now holds {there}, so it cannot be recorded; give "
-                "--no-denoiser-station"
-            )
-        return taken
+    def _read(self, path: str, output: Any, places: CallPlaces) -> None:
+        call = RecordedCall(self._step, places, self._own, self._image)
+        self._reader.read(call, path, output)
 
 
-def _by_lengths(places: CallPlaces) -> dict[tuple[Any, ...], CallPlaces]:
-    lengths = {place.argument: place.length for place in places.states.values()}
-    return {(places.parts, *sorted(lengths.items())): _for_all(places)}
-
-
-def _lengths(arguments: Mapping[str, Any], places: CallPlaces) -> dict[str, int]:
-    """Tokens of the arguments that hold the encoders' states."""
-    from t2i_audit.activations.denoiser.inputs import sequences_in, take_layers
-
-    sequences = sequences_in(arguments)
-    lengths: dict[str, int] = {}
-    for place in places.states.values():
-        held = take_layers(sequences[place.argument], [0]) if place.argument in sequences else None
-        lengths[place.argument] = 0 if held is None else int(held.shape[1])
-    return lengths
-
-
-def _is_same_for_all(places: CallPlaces) -> bool:
-    every: list[TokensPlace] = []
-    for blocks in (places.text, places.keys):
-        every += [each for block in blocks.values() for each in block.values()]
-    shifts = [each.shift for each in every]
-    shifts += [each.shift for each in places.states.values()]
-    shifts += [each.first for each in places.image.values() if each.first is not None]
-    return all(len(set(each)) == 1 for each in shifts)
-
-
-def _for_all(places: CallPlaces) -> CallPlaces:
-    """`places` that are the same for every prompt, for any number of prompts."""
-
-    def tokens(blocks: Mapping[str, Mapping[str, TokensPlace]]) -> dict[str, Any]:
-        return {
-            block: {name: replace(each, shift=each.shift[:1]) for name, each in own.items()}
-            for block, own in blocks.items()
-        }
-
-    return replace(
-        places,
-        states={name: replace(p, shift=p.shift[:1]) for name, p in places.states.items()},
-        image={
-            block: replace(p, first=None if p.first is None else p.first[:1])
-            for block, p in places.image.items()
-        },
-        text=tokens(places.text),
-        keys=tokens(places.keys),
-    )
-
-
-def _cross_attentions(block: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def cross_attentions(block: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for path, module in block.named_modules():
         named = path.rpartition(".")[2] == "attn2"
         # Some joint blocks have a second self-attention of that name.
