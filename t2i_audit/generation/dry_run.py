@@ -119,11 +119,10 @@ def require_recordable(loaded: LoadedModel, layout: DenoiserLayout) -> None:
     places = layout.places
     if layout.conditional is not None and (places.image or any(places.text.values())):
         return
-    why = " ".join(layout.not_located) if layout.conditional is None else ""
+    why = "" if layout.conditional else f" ({' '.join(layout.not_located).rstrip('.')})"
     raise ModelError(
-        f"the denoiser of {type(loaded.pipeline).__name__} shows nothing that could be recorded, "
-        f"so it cannot be probed{f' ({why.rstrip(chr(46))})' if why else ''}; give "
-        "--no-denoiser-station"
+        f"the denoiser of {type(loaded.pipeline).__name__} shows nothing that could be recorded"
+        f"{why}, so it cannot be probed; give --no-denoiser-station"
     )
 
 

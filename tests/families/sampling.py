@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import DenoiserLayout, DenoiserRecorder
@@ -15,6 +16,7 @@ from t2i_audit.settings import PictureOptions
 from tests.families.checkpoints import FAMILIES
 
 TOGETHER = 2
+_LAYOUTS: dict[Any, tuple[Any, DenoiserLayout]] = {}
 
 
 def layout_of(
@@ -26,7 +28,26 @@ def layout_of(
     batch_size: int = TOGETHER,
     negative_prompt: str | None = None,
 ) -> DenoiserLayout:
-    """The layout of a family's denoiser, as an audit finds it before the first image."""
+    """The layout of a family's denoiser, as an audit finds it before the first image.
+
+    Looked for once for each pipeline.
+    """
+    perturbed = str(getattr(model.pipeline, "pag_applied_layers", None))
+    key = (id(model.pipeline), name, guidance, batch_size, negative_prompt, perturbed)
+    if key not in _LAYOUTS:
+        found = find_layout_of(model, name, prompts, guidance, batch_size, negative_prompt)
+        _LAYOUTS[key] = model.pipeline, found  # the pipeline, so that no other gets its id
+    return _LAYOUTS[key][1]
+
+
+def find_layout_of(
+    model: LoadedModel,
+    name: str,
+    prompts: Sequence[Prompt],
+    guidance: float | None,
+    batch_size: int,
+    negative_prompt: str | None,
+) -> DenoiserLayout:
     side = FAMILIES[name].side
     sampling = Sampling(
         steps=2,

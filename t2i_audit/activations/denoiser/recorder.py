@@ -303,23 +303,29 @@ class DenoiserRecorder:
         self._active = False
         self._own = []
         wanted = self._step in self.steps and self._step not in self._recorded
-        if not wanted and self._has_callback:
+        tracing = self._layout is None and len(self._calls) < TRACED_CALLS
+        if not wanted and self._has_callback and not (tracing and self._step == 0):
             return
         arguments = arguments_of(module, args, kwargs)
         sample = next(iter(arguments.values()))
         if len(sample) % self._batch:
             return
         self._places = self._holder = None
-        self._locate(arguments, len(sample))
+        if wanted or not self._has_callback:
+            self._locate(arguments, len(sample))
         self._call += 1
         self._active = wanted and bool(self._own)
-        traced = self._layout is None and self._step == 0 and len(self._calls) < TRACED_CALLS
-        if not traced and (self._places is not None or not self._active):
+        # Without a callback, the first step lasts until a call holds the prompts once more.
+        tracing = tracing and (self._step == 0 or not (self._has_callback or self._own))
+        if tracing and self._recorded:
+            self._calls.append(TracedCall(len(sample), (), copied(arguments)))
+            return
+        if not tracing and (self._places is not None or not self._active):
             return
         if self._active:
             self._image, _ = image_sizes(sample, self._size)
-        rows = range(len(sample)) if traced else self._own
-        self._tracer.begin(copied(arguments) if traced else arguments, len(sample), rows)
+        rows = range(len(sample)) if tracing else self._own
+        self._tracer.begin(copied(arguments) if tracing else arguments, len(sample), rows)
         for handle in self._tracer.attach(follow=bool(self._template.stacked)):
             self._tracing.callback(handle.remove)
 
