@@ -116,8 +116,7 @@ class DenoiserRecorder:
             batch=1,
             prompts=(),
             size=None,
-            perturbed=bool(getattr(pipeline, "do_perturbed_attention_guidance", False))
-            or hasattr(pipeline, "pag_applied_layers"),
+            perturbed=hasattr(pipeline, "pag_applied_layers"),
         )
         called = inspect.signature(type(pipeline).__call__).parameters
         # Without a callback each call of the denoiser that holds the prompts counts as a step.
