@@ -333,6 +333,7 @@ def test_words_inside_the_denoiser_are_where_the_familys_code_puts_them(
     name: str, encoder: str, block: str, shift: int, family_model: Any
 ) -> None:
     model: LoadedModel = family_model(name)
+    sample(model, name, steps=(0,))  # which looks for the layout in calls of its own
     kept: list[Any] = []
     module = model.pipeline.transformer.get_submodule(block)
     handle = module.register_forward_hook(lambda _, __, output: kept.append(output))
