@@ -144,7 +144,7 @@ class CrossAttention:
 
 
 def _seeing_attention(see: Callable[..., None]) -> Any:
-    """A context in which `see` is told the arguments of every call of torch's attention.
+    """A context in which `see` gets the arguments of every call of torch's attention.
 
     Of this thread's alone: a judge may be at work in another.
     """

@@ -1,4 +1,4 @@
-"""Which part of a guided batch holds the prompts, told by values and never guessed."""
+"""Which part of a guided batch holds the prompts: decided by values and never guessed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Holder:
 
 
 def find_conditional(trace: DenoiserTrace, states: Mapping[str, PromptStates]) -> Holder | None:
-    """What holds the prompts in `trace`, told by their states; None where these are not there."""
+    """The call and part of `trace` that hold the prompts' states; None where none does."""
     facts = FAMILIES.get(trace.denoiser)
     declared = None if facts is None else _conditional_by_states(trace, states, facts)
     # Where the declared places hold nowhere and the search finds others, the row is wrong.
@@ -44,7 +44,7 @@ def _conditional_by_states(
     The states are looked for where `facts` declare them, and everywhere if these are None.
 
     Several parts of one call may hold them: with perturbed attention the last one is the
-    perturbed one, and otherwise none of them can be told to be the conditional one.
+    perturbed one, and otherwise nothing shows which of them is the conditional one.
     """
     for index, call in enumerate(trace.calls):
         if call.batch % trace.batch:

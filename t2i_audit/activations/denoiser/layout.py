@@ -132,7 +132,7 @@ class DenoiserLayout:
     component: str
     blocks: tuple[str, ...]
     conditional: Conditional | None
-    """None where the conditional part could not be told: then nothing can be recorded."""
+    """None where the conditional part is not located: then nothing can be recorded."""
     located_by: LocatedBy
     places: CallPlaces
     fixed: bool
