@@ -51,10 +51,10 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
     """
     import torch
 
-    from t2i_audit.pipelines.denoiser import denoiser_blocks
+    from t2i_audit.pipelines.denoiser import denoiser_blocks, without_compilation
 
     name, _ = denoiser_blocks(loaded.pipeline)
-    trained = loaded.pipeline.components[name]
+    trained = without_compilation(loaded.pipeline.components[name])
     with torch.random.fork_rng(devices=[]), quiet_libraries():
         torch.manual_seed(seed)
         with _marking_uninitialised():

@@ -81,8 +81,8 @@ def reading_prompt_states(
 class _Reader:
     """Reads the calls of one encoder for those that hold the prompts.
 
-    A call may hold the prompts of a batch and more, as a guided one does, or only some of them; then
-    the next calls hold the others.
+    A call may hold the prompts of a batch and more, as a guided one does, or only some of them;
+    then the next calls hold the others.
     """
 
     def __init__(
