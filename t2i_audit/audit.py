@@ -164,8 +164,16 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
         if not is_finished(run):
             for line in plan.lines if plan.worker.speaks else ():
                 reporter.note(line)
-            _make(run, plan)
+            _make(run, _with_layout(plan))
     return load_run(plan.settings.out) if plan.worker.finishes else None
+
+
+def _with_layout(plan: AuditPlan) -> AuditPlan:
+    """The plan with the denoiser's layout, which is not looked for where a run seems complete."""
+    from t2i_audit.stages.sampling import with_layout
+
+    own = with_layout(plan.inputs.loaded, plan.inputs.prompts_to_try, plan.sampling.sampling)
+    return replace(plan, sampling=replace(plan.sampling, sampling=own))
 
 
 def _make(run: RunDirectory, plan: AuditPlan) -> None:

@@ -1,8 +1,12 @@
-"""One dry call of the pipeline, so that what cannot be sampled is told before anything is written.
+"""One dry call of the pipeline, which refuses what cannot be sampled before anything is written.
 
 The call goes through the very code that will sample, recorder included, with as few steps as the
-pipeline takes and one or two prompts. Where it fails, a few more calls find out what for: two
-prompts at once, the recorder, the size, or the pipeline itself. No later image depends on it.
+pipeline takes and one or two prompts. Where it fails, a few more calls find out why: two prompts at
+once, the recorder, the size, or the pipeline itself. No later image depends on it.
+
+The recorder traces the denoiser in this call, and its layout is decided from the trace. Where the
+denoiser is not given the text encoders' states, a second call with other prompts and the same noise
+shows which part of a guided batch depends on the prompts.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import copy
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,38 +24,58 @@ from t2i_audit.generation.batches import Batch, cut_batches
 from t2i_audit.generation.faults import (
     NoImagesError,
     PipelineFault,
-    is_from_a_hook,
+    RecordingFault,
     is_pipelines_own,
     reason_of,
 )
-from t2i_audit.generation.memory import Made, largest_batch, with_room
+from t2i_audit.generation.memory import largest_batch, with_room
 from t2i_audit.generation.nonfinite import damaged_component, not_finite_error, watching_for_nan
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
 from t2i_audit.generation.sizes import as_options, in_pixels, is_as_asked, nearby_sizes
-from t2i_audit.models.out_of_memory import is_out_of_memory
 from t2i_audit.pipelines.components import stage_argument
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
+    from t2i_audit.activations.denoiser import DenoiserLayout, DenoiserRecorder
+    from t2i_audit.generation.sampler import Sampled
     from t2i_audit.models.loaded import LoadedModel
 
 TOGETHER = 2  # images at once, enough to tell whether a pipeline takes several
 FEW_STEPS = (1, 2)  # some schedules make nothing of a single step
 ENOUGH_STEPS = 10  # for every schedule
-# What pipelines are given images and videos by, beside a prompt; some of them have a default of
-# None all the same, and fail without.
+# Arguments by which pipelines take images and videos beside a prompt. Some have a default of None
+# and fail without a value all the same.
 SHOWN = (
     "image", "images", "input_images", "image_latents", "control_image", "mask_image", "mask",
     "control_mask", "image_reference", "video", "control_video", "conditioning_frames",
 )  # fmt: skip
 
-Outcome = Made | ModelError
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """What a dry call made."""
+
+    sampled: Sampled
+    recorder: DenoiserRecorder | None
+    steps: int
+    """In which it was made."""
 
 
-def try_sampling(
-    loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling
-) -> tuple[int, int]:
-    """Make one or two images of `prompts` in a step or two; returns their height and width.
+Outcome = Tried | ModelError
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What is known after a dry call."""
+
+    size: tuple[int, int]
+    """Height and width of the images."""
+    layout: DenoiserLayout | None
+    """None where the denoiser is not recorded, or at none of the prompts that were tried."""
+
+
+def try_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Preflight:
+    """Make one or two images of `prompts` in a step or two.
 
     Args:
         loaded: the model.
@@ -76,19 +100,57 @@ def try_sampling(
         made = outcome[-1]
         if isinstance(made, ModelError):
             raise _explained(loaded, sampling, batch_of(count), made)
-        sampled, part = made
-        if not sampled.finite.any():
+        if not made.sampled.finite.any():
             raise _not_finite(loaded, sampling, batch_of(count))
-        height, width = sampled.images.shape[1:3]
+        height, width = (int(side) for side in made.sampled.images.shape[1:3])
         if not is_as_asked((height, width), sampling.options):
             raise _resized(loaded, sampling, batch_of(count), (height, width))
-        if part is not None and part.prompt_ids and not part.arrays:
-            raise ModelError(
-                f"The denoiser of {type(loaded.pipeline).__name__} runs none of the blocks that "
-                "would be recorded, so it cannot be probed; give --no-denoiser-station"
-            )
+        layout = _layout(loaded, sampling, batch_of(count), made)
         _check_schedule(loaded.pipeline, sampling.steps)
-    return int(height), int(width)
+    return Preflight((height, width), layout)
+
+
+def require_recordable(loaded: LoadedModel, layout: DenoiserLayout) -> None:
+    """Refuse a denoiser of which nothing could be recorded.
+
+    Raises:
+        ModelError: its `layout` shows nothing to record.
+    """
+    places = layout.places
+    if layout.conditional is not None and (places.image or any(places.text.values())):
+        return
+    why = "" if layout.conditional else f" ({' '.join(layout.not_located).rstrip('.')})"
+    raise ModelError(
+        f"the denoiser of {type(loaded.pipeline).__name__} shows nothing that could be recorded"
+        f"{why}, so it cannot be probed; give --no-denoiser-station"
+    )
+
+
+def _layout(
+    loaded: LoadedModel, sampling: Sampling, batch: Batch, made: Tried
+) -> DenoiserLayout | None:
+    """The layout of the denoiser, decided from what was traced when `made` was made of `batch`."""
+    if made.recorder is None or made.recorder.trace is None:
+        return None
+    layout = made.recorder.find_layout()
+    if layout.conditional is not None or not made.recorder.trace.calls:
+        return layout
+    items = tuple(replace(item, prompt=_another(item.prompt, batch)) for item in batch.items)
+    other = recorder_of(loaded, sampling, steps=made.steps)
+    sample = sampler_of(loaded, sampling, other, steps=made.steps)
+    with_room(loaded, lambda: sample(replace(batch, items=items)), size=len(items))
+    return made.recorder.find_layout(None if other is None else other.trace)
+
+
+def _another(prompt: Prompt, batch: Batch) -> Prompt:
+    """`prompt` with the text of its first foil, or of another prompt of the batch.
+
+    Its noise depends on its id, which it keeps.
+    """
+    texts = [foil.text for foil in prompt.foils]
+    texts += [item.prompt.text for item in batch.items]
+    text = next((each for each in texts if each != prompt.text), f"not {prompt.text}")
+    return replace(prompt, text=text, constituents=(), foils=())
 
 
 @contextmanager
@@ -148,7 +210,7 @@ def _outcome(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> Outcome:
         if isinstance(found, ModelError):
             if isinstance(before, ModelError) and str(before) == str(found):
                 break  # it has nothing to do with the number of steps
-        elif found[0].finite.any() or damaged_component(loaded.pipeline) is not None:
+        elif found.sampled.finite.any() or damaged_component(loaded.pipeline) is not None:
             break
     assert found is not None
     return found
@@ -157,21 +219,12 @@ def _outcome(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> Outcome:
 def _in_steps(loaded: LoadedModel, sampling: Sampling, batch: Batch, steps: int) -> Outcome:
     try:
         recorder = recorder_of(loaded, sampling, steps=steps)
-        return sampler_of(loaded, sampling, recorder, steps=steps)(batch)
+        sampled, _ = sampler_of(loaded, sampling, recorder, steps=steps)(batch)
+        return Tried(sampled, recorder, steps)
     except NoImagesError:
         raise  # no other call would make any
     except ModelError as error:
         return error
-    # What is hooked into the pipeline can fail on what it has never seen, with nearly any type.
-    except Exception as error:
-        if not is_from_a_hook(error) or (
-            isinstance(error, RuntimeError) and is_out_of_memory(error)
-        ):
-            raise
-        return ModelError(
-            f"The denoiser of {type(loaded.pipeline).__name__} cannot be recorded "
-            f"({reason_of(error)}); give --no-denoiser-station"
-        )
 
 
 def _works(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> Outcome:
@@ -203,16 +256,13 @@ def _explained(
             return (
                 single
                 if not isinstance(single, PipelineFault)
-                else ModelError(
-                    f"The denoiser of {kind} cannot be recorded ({single.reason}); give "
-                    "--no-denoiser-station"
-                )
+                else RecordingFault(kind, single.reason)
             )
         single = unrecorded
     if not sampling.options.own_size:
         own = _works(loaded, _of_own_size(bare), one)
         if not isinstance(own, ModelError):
-            height, width = own[0].images.shape[1:3]
+            height, width = own.sampled.images.shape[1:3]
             return ModelError(
                 f"{kind} makes no images with {as_options(sampling.options)} ({_reason(single)}); "
                 f"{_sizes_advice(loaded, bare, one, (height, width))}"
@@ -305,7 +355,7 @@ def _has_size(loaded: LoadedModel, sampling: Sampling, batch: Batch) -> bool:
         return False
     if isinstance(made, ModelError):
         return False
-    height, width = made[0].images.shape[1:3]
+    height, width = made.sampled.images.shape[1:3]
     return is_as_asked((height, width), sampling.options)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import TracebackType
 
 from t2i_audit.errors import AuditError, ModelError
 from t2i_audit.models.out_of_memory import is_out_of_memory
-from t2i_audit.pipelines import workarounds
 
 PACKAGE = Path(__file__).parents[1]
-# The functions of this package that a pipeline calls while it runs.
-HOOKED = (PACKAGE / "activations", Path(workarounds.__file__))
+# Where the functions are that a pipeline calls while it runs.
+HOOKED = (PACKAGE / "activations", PACKAGE / "pipelines")
 # Libraries that raise errors on behalf of their caller.
-ACTING_FOR_CALLERS = ("torch", "numpy")
+ACTING_FOR_CALLERS = {"torch", "numpy", *sys.stdlib_module_names}
+# Passes a call of torch's on as it is, so that an error in it is the caller's.
+PASSED_ON = "__torch_function__"
 LONGEST_REASON = 300  # characters; some libraries quote whole configurations
 
 
@@ -24,6 +26,15 @@ class PipelineFault(ModelError):
         super().__init__(sentence)
         self.reason = reason
         """The library's own message."""
+
+
+class RecordingFault(ModelError):
+    """What is hooked into the pipeline fails, and not the pipeline."""
+
+    def __init__(self, pipeline: str, reason: str) -> None:
+        super().__init__(
+            f"The denoiser of {pipeline} cannot be recorded ({reason}); give --no-denoiser-station"
+        )
 
 
 class NoImagesError(ModelError):
@@ -48,13 +59,23 @@ def is_pipelines_own(error: Exception) -> bool:
     return not is_from_a_hook(error)
 
 
+def is_recorders_own(error: Exception) -> bool:
+    """Whether `error` arose in what is hooked into it, for lack of anything but memory."""
+    if isinstance(error, AuditError | MemoryError):
+        return False
+    if isinstance(error, RuntimeError) and is_out_of_memory(error):
+        return False
+    return is_from_a_hook(error)
+
+
 def is_from_a_hook(error: BaseException) -> bool:
     """Whether `error` arose in a function of this package that the pipeline called."""
     raised_in: Path | None = None
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         frame = trace.tb_frame
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in ACTING_FOR_CALLERS:
+        root = frame.f_globals.get("__name__", "").partition(".")[0]
+        if root not in ACTING_FOR_CALLERS and frame.f_code.co_name != PASSED_ON:
             raised_in = Path(frame.f_code.co_filename)
         trace = trace.tb_next
     return raised_in is not None and any(

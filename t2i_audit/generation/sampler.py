@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from t2i_audit.generation.faults import NoImagesError, PipelineFault, is_pipelines_own, reason_of
+from t2i_audit.generation.faults import (
+    NoImagesError,
+    PipelineFault,
+    RecordingFault,
+    is_pipelines_own,
+    is_recorders_own,
+    reason_of,
+)
 from t2i_audit.generation.noise import draw_latents, generator_for
 from t2i_audit.pipelines.arguments import call_arguments, image_size, spread_arguments
 from t2i_audit.pipelines.workarounds import quiet_libraries
@@ -62,6 +69,7 @@ def sample_batch(
 
     Raises:
         PipelineFault: the pipeline fails on these prompts.
+        RecordingFault: what `recorder` hooks into it fails.
         NoImagesError: it returns something other than images.
     """
     import torch
@@ -88,6 +96,8 @@ def sample_batch(
             output = loaded.pipeline(**arguments)
     # Four libraries run in there, which raise nearly any type.
     except Exception as error:
+        if recorder is not None and is_recorders_own(error):
+            raise RecordingFault(loaded.adapter.class_name, reason_of(error)) from error
         if not is_pipelines_own(error):
             raise
         raise _fault(loaded, batch, reason_of(error)) from error

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from t2i_audit.activations.denoiser import DenoiserRecorder, default_steps
-from t2i_audit.activations.words import Located
+from t2i_audit.activations.denoiser import DenoiserLayout, DenoiserRecorder, default_steps
+from t2i_audit.activations.denoiser.prompt_states import Located
 from t2i_audit.generation.memory import Made
 from t2i_audit.generation.sampler import sample_batch
 from t2i_audit.settings import ImageOptions
@@ -32,6 +32,8 @@ class Sampling:
     """The prompts at which the denoiser is recorded; all if None."""
     base_seed: int = 0
     """The seed from which the noise of every image is derived."""
+    layout: DenoiserLayout | None = None
+    """Of the denoiser; it is searched in each recorded call if None."""
     shrinks: bool = False
     """Whether batches are sampled in parts where memory runs short; else the run ends."""
 
@@ -48,7 +50,12 @@ def recorder_of(loaded: LoadedModel, sampling: Sampling, *, steps: int) -> Denoi
     """
     if not sampling.record_denoiser:
         return None
-    return DenoiserRecorder(loaded.pipeline, steps=default_steps(steps), located=sampling.located)
+    return DenoiserRecorder(
+        loaded.pipeline,
+        steps=default_steps(steps),
+        located=sampling.located,
+        layout=sampling.layout,
+    )
 
 
 def sampler_of(

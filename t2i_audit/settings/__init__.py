@@ -2,6 +2,7 @@
 
 from t2i_audit.settings.audit import (
     AuditSettings,
+    DoctorSettings,
     ImageOptions,
     JudgeSettings,
     MergeSettings,
@@ -39,6 +40,7 @@ __all__ = [
     "AuditSettings",
     "DType",
     "Device",
+    "DoctorSettings",
     "ImageOptions",
     "JudgeSettings",
     "MergeSettings",

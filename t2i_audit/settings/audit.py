@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from t2i_audit.errors import AuditError
 from t2i_audit.settings.defaults import DEFAULT_CLIP, DEFAULT_SEEDS, default_judge
-from t2i_audit.settings.model import TrustRemoteCode
+from t2i_audit.settings.model import (
+    DeviceOption,
+    DTypeOption,
+    ModelOptions,
+    Placement,
+    TrustRemoteCode,
+)
 from t2i_audit.settings.option import Option, check_options, option_name
-from t2i_audit.settings.run import RunSettings
+from t2i_audit.settings.run import MODEL_HELP, RunSettings
 from t2i_audit.workers import parse_shard
 
 # Limits far beyond any use: a larger number is a typing error, and would fill the memory.
@@ -27,6 +33,19 @@ STRICT_HELP = (
     "are made, left out of the judging, and counted."
 )
 Strict = Annotated[bool, Option("--strict", STRICT_HELP, group="Judge")]
+
+
+Steps = Annotated[
+    int | None,
+    Option(
+        "--steps",
+        "Number of sampling steps. [default: the checkpoint's own]",
+        group="Sampling",
+        metavar="N",
+        at_least=1,
+        at_most=MOST_STEPS,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -97,17 +116,7 @@ class AuditSettings(RunSettings):
             at_most=MOST_IMAGES,
         ),
     ] = DEFAULT_SEEDS
-    steps: Annotated[
-        int | None,
-        Option(
-            "--steps",
-            "Number of sampling steps. [default: the checkpoint's own]",
-            group="Sampling",
-            metavar="N",
-            at_least=1,
-            at_most=MOST_STEPS,
-        ),
-    ] = None
+    steps: Steps = None
     guidance_scale: Annotated[
         float | None,
         Option(
@@ -214,6 +223,26 @@ class JudgeSettings:
     ]
     strict: Strict = False
     trust_remote_code: TrustRemoteCode = None
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorSettings:
+    """Settings of the command that shows what an audit can read of a checkpoint.
+
+    Raises:
+        AuditError: a value is out of its range.
+    """
+
+    model: Annotated[str, Option("MODEL", MODEL_HELP, not_empty=True)]
+    dtype: DTypeOption = "auto"
+    device: DeviceOption = "auto"
+    steps: Steps = None
+    image_options: ImageOptions = ImageOptions()
+    model_options: ModelOptions = field(default_factory=ModelOptions)
+    placement: Placement = field(default_factory=Placement)
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -1,4 +1,4 @@
-"""The denoiser side: what was recorded while images were made, probed beside its control."""
+"""The denoiser station: what was recorded while images were made is probed, with its control."""
 
 from __future__ import annotations
 
@@ -27,9 +27,12 @@ def probe_denoiser(
     *,
     seed: int,
 ) -> tuple[StationProbes, list[str]]:
-    """Probe the denoiser at `prompts`, those it was recorded at, with notes on what was left out.
+    """Probe the denoiser at `prompts`, those it was recorded at.
 
     Nothing is run where no prompt has constituents.
+
+    Returns:
+        The probes, and notes on what was left out of them.
     """
     if not any(prompt.constituents for prompt in prompts):
         for name in ("random denoiser", "probe denoiser"):

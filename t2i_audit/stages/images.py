@@ -250,7 +250,9 @@ def random_denoiser_features(
         run.stage("random denoiser", len(prompts)) as advance,
         random_denoiser(loaded, seed=seed) as random_model,
     ):
-        recorder = DenoiserRecorder(random_model.pipeline, steps=(0,), located=sampling.located)
+        recorder = DenoiserRecorder(
+            random_model.pipeline, steps=(0,), located=sampling.located, layout=sampling.layout
+        )
         sample = sampler_of(random_model, sampling, recorder, steps=1)
         fitting = Parts(random_model, run.path, sampling.batch_size, sampling.shrinks)
         for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):

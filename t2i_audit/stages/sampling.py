@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.generation.defaults import SamplingDefaults, sampling_defaults
-from t2i_audit.generation.dry_run import prompts_to_try, try_sampling
+from t2i_audit.generation.dry_run import (
+    Preflight,
+    prompts_to_try,
+    require_recordable,
+    try_sampling,
+)
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.pipelines.arguments import (
     check_options,
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 
 STEPS_FROM, GUIDANCE_FROM = "steps_from", "guidance_from"
 EXPECTED = "expected_size"
+LAYOUT = "denoiser_layout"
 READ_AT_ONCE = 8  # prompts, few enough for any encoder
 
 
@@ -43,11 +49,14 @@ class SamplingPlan:
     """What a reader of the results must know."""
     lines: tuple[str, ...]
     """Sentences for the user, before the run begins."""
+    layout: Mapping[str, Any] | None
+    """The denoiser's, for the manifest."""
 
     @property
     def identity(self) -> dict[str, Any]:
         """What of the plan the results depend on, for the manifest."""
-        return {"batch_size": self.sampling.batch_size, "sampler": self.sampler}
+        layout = {} if self.layout is None else {LAYOUT: self.layout}
+        return {"batch_size": self.sampling.batch_size, "sampler": self.sampler, **layout}
 
 
 def plan_sampling(
@@ -84,14 +93,16 @@ def plan_sampling(
     check_steps(call, sampling.steps, sampling.guidance_scale)
     made = None
     if before is None or not before.complete:
-        tried = prompts_to_try(prompts)
-        made = try_sampling(loaded, tried, _located(loaded, tried, sampling))
+        found = preflight(loaded, prompts, sampling)
+        if found.layout is not None:
+            require_recordable(loaded, found.layout)
+        made, sampling = found.size, replace(sampling, layout=found.layout)
     if settings.batch_size is None:
-        found = remembered_batch_size(before)
-        if found is None:
+        size = remembered_batch_size(before)
+        if size is None:
             first = prompts[: -(-sampling.batch_size // sampling.seeds)]
-            found = fitting_batch(loaded, first, _located(loaded, first, sampling))
-        sampling = replace(sampling, batch_size=found)
+            size = fitting_batch(loaded, first, _located(loaded, first, sampling))
+        sampling = replace(sampling, batch_size=size)
     sampler = {
         "scheduler": adapter.scheduler,
         "steps": sampling.steps,
@@ -102,9 +113,39 @@ def plan_sampling(
         "safety_checker": adapter.safety_checker,
     }
     sampler |= _size(before, sampler, made)
-    notes = (*_notes(chosen), *switched_off_notes(call))
-    line = _line(loaded, len(prompts), sampling, chosen, sampler)
-    return SamplingPlan(sampling, sampler, notes, (line,))
+    not_located = () if sampling.layout is None else sampling.layout.not_located
+    notes = (*_notes(chosen), *switched_off_notes(call), *not_located)
+    lines = (_line(loaded, len(prompts), sampling, chosen, sampler), *not_located)
+    return SamplingPlan(sampling, sampler, notes, lines, _layout_of(before, sampling))
+
+
+def with_layout(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Sampling:
+    """`sampling` with the layout of the denoiser, for a complete run some of which is made again.
+
+    Raises:
+        ModelError: as `plan_sampling`.
+    """
+    if sampling.layout is not None or not sampling.record_denoiser:
+        return sampling
+    return replace(sampling, layout=preflight(loaded, prompts, sampling).layout)
+
+
+def preflight(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Preflight:
+    """Try `sampling` with one or two of `prompts`, and find the layout of the denoiser.
+
+    Raises:
+        ModelError: it cannot be sampled like that; one sentence with the reason and the remedy.
+    """
+    tried = prompts_to_try(prompts)
+    return try_sampling(loaded, tried, _located(loaded, tried, sampling))
+
+
+def _layout_of(before: Manifest | None, sampling: Sampling) -> Mapping[str, Any] | None:
+    """The denoiser's layout for the manifest; of a complete run, which is not traced, its own."""
+    if sampling.layout is not None:
+        return sampling.layout.to_json()
+    there = None if before is None else before.settings.get(LAYOUT)
+    return there if isinstance(there, Mapping) else None
 
 
 def _located(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Sampling:

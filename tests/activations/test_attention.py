@@ -15,7 +15,7 @@ from diffusers.models.attention_processor import (
 )
 from diffusers.models.embeddings import get_2d_rotary_pos_embed, get_2d_rotary_pos_embed_lumina
 
-from t2i_audit.activations.attention import CrossAttention
+from t2i_audit.activations.denoiser.attention import CrossAttention
 
 HEADS, WIDTH, TOKENS, SIDE = 2, 8, 5, 4
 

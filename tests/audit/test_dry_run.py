@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from t2i_audit.activations.denoiser import DenoiserRecorder
+from t2i_audit.activations.denoiser.reader import BlockReader
 from t2i_audit.cli.main import main
 from t2i_audit.pipelines.workarounds import quiet_libraries
 from tests.families import text
@@ -242,7 +242,7 @@ def test_an_error_of_the_recorder_is_not_laid_to_the_pipeline(
     def broken(*_: Any) -> None:
         raise IndexError("list index out of range")
 
-    monkeypatch.setattr(DenoiserRecorder, "_spatial", broken)
+    monkeypatch.setattr(BlockReader, "_spatial", broken)
     said = refuse(root / "tiny")
 
     assert "cannot be recorded (IndexError: list index out of range)" in said

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from t2i_audit.generation.defaults import DEFAULTS_FILE, DEFAULTS_KEY
-from t2i_audit.io import write_json
-from t2i_audit.models import load_model
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.pipelines.workarounds import quiet_libraries
-from tests.families.checkpoints import FAMILIES, build
+from tests.families.checkpoints import FAMILIES
+from tests.families.loading import loaded_from, save_family
 
 
 def present(name: str) -> bool:
@@ -32,11 +28,7 @@ def family_folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     def folder(name: str) -> Path:
         if not present(name):
             pytest.skip(f"this diffusers has no {FAMILIES[name].pipeline}")
-        with quiet_libraries():
-            build(name).save_pretrained(root / name)
-        if FAMILIES[name].defaults:
-            write_json(root / name / DEFAULTS_FILE, {DEFAULTS_KEY: FAMILIES[name].defaults})
-        return root / name
+        return save_family(name, root)
 
     return folder
 
@@ -47,9 +39,6 @@ def family_model(family_folder: Any) -> Any:
 
     @cache
     def model(name: str) -> LoadedModel:
-        loaded = load_model(str(family_folder(name)), device="cpu")
-        for attribute, value in FAMILIES[name].attributes.items():
-            setattr(loaded.pipeline, attribute, value)
-        return replace(loaded)  # which looks at the attributes
+        return loaded_from(family_folder(name), name)
 
     return model

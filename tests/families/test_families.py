@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import T5EncoderModel
 
-from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder, denoiser_blocks
+from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
 from t2i_audit.activations.features import FeaturePart
 from t2i_audit.activations.random_weights import random_denoiser, random_text_encoders
 from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
@@ -26,6 +26,7 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.offload import is_offloaded
 from t2i_audit.pipelines.arguments import image_size, pipeline_call
 from t2i_audit.pipelines.components import pipeline_parts
+from t2i_audit.pipelines.denoiser import denoiser_blocks
 from t2i_audit.pipelines.prompt_encoding import encode_prompts
 from t2i_audit.pipelines.text_encoders import text_encoders
 from t2i_audit.settings import ImageOptions
@@ -333,6 +334,7 @@ def test_words_inside_the_denoiser_are_where_the_familys_code_puts_them(
     name: str, encoder: str, block: str, shift: int, family_model: Any
 ) -> None:
     model: LoadedModel = family_model(name)
+    sample(model, name, steps=(0,))  # which looks for the layout in calls of its own
     kept: list[Any] = []
     module = model.pipeline.transformer.get_submodule(block)
     handle = module.register_forward_hook(lambda _, __, output: kept.append(output))

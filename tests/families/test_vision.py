@@ -20,6 +20,7 @@ from t2i_audit.pipelines.prompt_encoding import encode_prompts
 from t2i_audit.pipelines.text_to_image import require_text_to_image
 from t2i_audit.settings import ImageOptions
 from tests.families.parts import flow
+from tests.families.sampling import layout_of
 from tests.families.vision import qwen_3_processor, qwen_3_vision
 from tests.tiny import tiny_prompts
 
@@ -133,10 +134,14 @@ def test_the_picture_is_read_where_the_familys_code_puts_it(
     name: str, block: str, start: int | None, side: int, family_model: Any
 ) -> None:
     model: LoadedModel = family_model(name)
+    # FIBO 2's denoiser is not given the states that would tell its conditional call.
+    guidance = sampling_defaults(model).guidance_scale
+    hidden = name == "bria-fibo-2"
+    layout = layout_of(model, name, PROMPTS, guidance) if hidden else None
     kept: list[torch.Tensor] = []
     module = model.pipeline.transformer.get_submodule(block)
     handle = module.register_forward_hook(lambda _, __, output: kept.append(output))
-    recorder = DenoiserRecorder(model.pipeline, steps=(0,))
+    recorder = DenoiserRecorder(model.pipeline, steps=(0,), layout=layout)
     sample(model, recorder=recorder, options=ImageOptions(side, side))
     handle.remove()
     picture = kept[0][:, -16:] if start is None else kept[0][:, start : start + 16]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-LARGEST_FACTOR = 64  # of the picture's side over a block's
+LARGEST_FACTOR = 64  # of the image's side over that of a block
 
 
 class CrossAttention:
@@ -30,6 +30,9 @@ class CrossAttention:
         self._mask: torch.Tensor | None = None
         self._rotated = False
         self._attended: tuple[Any, ...] = ()
+        self._ran = False
+        self.is_hidden = False
+        """Whether the last pass that was taken could not be seen."""
 
     def attach(self, wanted: Callable[[], bool]) -> Iterator[Any]:
         """Register the hooks; they do nothing unless ``wanted()``."""
@@ -38,6 +41,7 @@ class CrossAttention:
         def begin(_: nn.Module, __: Any, kwargs: dict[str, Any]) -> None:
             if wanted():
                 self._forget()
+                self._ran = True
                 self._mask = kwargs.get("attention_mask")
                 self._rotated = any(
                     "rotary" in name and kwargs[name] is not None for name in kwargs
@@ -70,12 +74,13 @@ class CrossAttention:
         import torch
 
         scores = self._attended_scores(rows) if self._attended else self._projected_scores(rows)
+        self.is_hidden = self._ran and scores is None
         self._forget()
         return None if scores is None else torch.softmax(scores, dim=-1).mean(dim=1)
 
     def _forget(self) -> None:
         self._query = self._key = self._mask = None
-        self._rotated = False
+        self._rotated = self._ran = False
         self._attended = ()
 
     def _keep_attended(
@@ -88,7 +93,7 @@ class CrossAttention:
         scale: float | None = None,
         **__: Any,
     ) -> None:
-        # A second call is for what was added to the text, as pictures to go by.
+        # A second call is for what was added to the text, as images to go by.
         if not self._attended and query.ndim == 4:
             self._attended = query, key, attn_mask, scale
             self._query = self._key = None
@@ -139,7 +144,7 @@ class CrossAttention:
 
 
 def _seeing_attention(see: Callable[..., None]) -> Any:
-    """A context in which `see` is told the arguments of every call of torch's attention.
+    """A context in which `see` gets the arguments of every call of torch's attention.
 
     Of this thread's alone: a judge may be at work in another.
     """
@@ -165,7 +170,7 @@ def attention_maps(
     attentions: Sequence[CrossAttention],
     *,
     rows: Sequence[int],
-    picture: tuple[int, ...] | None,
+    image: tuple[int, ...] | None,
     averages: Mapping[int, torch.Tensor],
     size: tuple[int, int],
 ) -> torch.Tensor | None:
@@ -174,7 +179,7 @@ def attention_maps(
     Args:
         attentions: the block's modules, just run.
         rows: the batch rows wanted, ``r``.
-        picture: height and width of the denoiser's input, or of the picture where that input comes
+        image: height and width of the denoiser's input, or of the image where that input comes
             packed; None if it is square.
         averages: number of keys -> what `key_averages` makes of the words among them.
         size: height and width of the block's output, to which the maps are brought.
@@ -190,7 +195,7 @@ def attention_maps(
         weights = attention.take(rows)
         if weights is None or weights.shape[-1] not in averages:
             continue
-        shape = grid_shape(weights.shape[1], picture)
+        shape = grid_shape(weights.shape[1], image)
         if shape is None:
             continue
         maps = (
@@ -202,17 +207,17 @@ def attention_maps(
     return None if total is None else total / total.sum(dim=-1, keepdim=True)
 
 
-def grid_shape(length: int, picture: tuple[int, ...] | None) -> tuple[int, int] | None:
-    """Height and width of `length` tokens that cover the `picture`, or a square, else None.
+def grid_shape(length: int, image: tuple[int, ...] | None) -> tuple[int, int] | None:
+    """Height and width of `length` tokens that cover the `image`, or a square, else None.
 
     Sides that a token's side does not divide are filled up by some denoisers and cut by others.
     """
-    if picture is None:
+    if image is None:
         side = round(length**0.5)
         return (side, side) if side * side == length else None
     for factor in range(1, LARGEST_FACTOR + 1):
         for filled in (factor - 1, 0):
-            height, width = ((side + filled) // factor for side in picture)
+            height, width = ((side + filled) // factor for side in image)
             if height * width == length:
                 return height, width
     return None

@@ -1,4 +1,4 @@
-"""What the text encoders make of a batch's prompts while a pipeline runs, and where."""
+"""What the text encoders compute for a batch's prompts while a pipeline runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from t2i_audit.activations.denoiser.search import Spans
 from t2i_audit.activations.text.hooks import EMBEDDINGS, watch
 from t2i_audit.activations.text.matching import ENDING
 from t2i_audit.activations.text.positions import PromptTokens, locate_all
@@ -18,32 +19,35 @@ if TYPE_CHECKING:
 
     from prompts.structure import Prompt
 
+SPAN = 16  # tokens of a prompt that are kept, spread over it
+
 Located = Mapping[str, frozenset[str]]
-"""Id of each prompt that is read -> the text encoders that get all its constituents."""
+"""Prompt id -> the text encoders that get all constituents of that prompt."""
 
 
 @dataclass(eq=False)
-class Words:
-    """What one encoder made of the recorded prompts."""
+class PromptStates:
+    """What one encoder computed for the recorded prompts."""
 
     tokens: tuple[PromptTokens, ...]
-    """``r``."""
-    last: dict[str, torch.Tensor] = field(default_factory=dict)
-    """Layer -> ``(r, d)``, the state at each prompt's last token."""
+    """``r``: where each prompt is in the encoder's input."""
+    spans: dict[str, Spans] = field(default_factory=dict)
+    """Layer -> states at some tokens of each prompt, the last among them."""
 
 
 @contextmanager
-def reading_words(
+def reading_prompt_states(
     encoders: Sequence[TextEncoder],
     prompts: Sequence[Prompt],
     rows: Sequence[int],
     batch: int,
     located: Located | None = None,
-) -> Iterator[dict[str, Words]]:
-    """Keep, while the block runs, where each encoder finds `prompts` and its states at their ends.
+    layers: Mapping[str, str] | None = None,
+) -> Iterator[dict[str, PromptStates]]:
+    """Keep, while the block runs, where each encoder finds `prompts` and what it computes there.
 
-    Calls for other texts, as the negative prompt, leave no trace. Of a prompt of which an encoder
-    does not get every constituent only the end is kept.
+    Calls for other texts, such as the negative prompt, are passed over. Of a prompt of which an
+    encoder does not get every constituent only the place is kept.
 
     Args:
         encoders: from `text_encoders`.
@@ -51,29 +55,34 @@ def reading_words(
         rows: their rows in it, ``r``.
         batch: prompts in the batch.
         located: of `prompts`; found out from the calls themselves if None.
+        layers: encoder -> the one layer whose states are needed, none of an encoder that is not
+            here; all layers of all encoders if None.
 
     Raises:
         ModelError: text encoders ran, but none was given the prompts.
     """
-    words: dict[str, Words] = {}
-    readers = [_Reader(encoder, prompts, rows, batch, words, located) for encoder in encoders]
+    states: dict[str, PromptStates] = {}
+    readers = []
+    for encoder in encoders:
+        layer = None if layers is None else layers.get(encoder.name, "")
+        readers.append(_Reader(encoder, prompts, rows, batch, states, located, layer))
     with ExitStack() as stack:
         for reader in readers:
             for handle in reader.attach():
                 stack.callback(handle.remove)
-        yield words
+        yield states
     if not any(reader.given for reader in readers) and any(reader.ran for reader in readers):
         raise ModelError(
-            "While pictures were made no text encoder was given the text of the prompts: the "
-            "pipeline makes pictures of something else, which cannot be judged by the prompts."
+            "While images were made no text encoder was given the text of the prompts: the "
+            "pipeline makes images of something else, which cannot be judged by the prompts."
         )
 
 
 class _Reader:
     """Reads the calls of one encoder for those that hold the prompts.
 
-    A call may hold the prompts of a batch, more than those, as a guided one does, or some: then the
-    next calls hold the others.
+    A call may hold the prompts of a batch and more, as a guided one does, or only some of them;
+    then the next calls hold the others.
     """
 
     def __init__(
@@ -82,30 +91,32 @@ class _Reader:
         prompts: Sequence[Prompt],
         rows: Sequence[int],
         batch: int,
-        words: dict[str, Words],
+        states: dict[str, PromptStates],
         located: Located | None,
+        layer: str | None,
     ) -> None:
         self._encoder = encoder
         self._prompts = dict(zip(rows, prompts, strict=True))
         self._batch = batch
-        self._words = words
+        self._states = states
+        self._layer = layer
         self._located = located
         self.ran = self.given = False
         """Whether the encoder ran at all, and for all prompts, if only for their beginnings."""
         self._done = 0  # rows of the batch that earlier calls held
         self._found: list[PromptTokens] = []
-        self._last: dict[str, torch.Tensor] = {}
+        self._kept: dict[str, list[torch.Tensor]] = {}
         self._lines: list[int] = []  # of the running call, those that hold prompts
 
     def attach(self) -> Iterator[Any]:
-        yield from watch(self._encoder, self._read_ids, self._keep_last)
+        yield from watch(self._encoder, self._read_ids, self._keep_states)
 
     def _read_ids(self, ids: torch.Tensor) -> None:
         self._lines = []
         if len(ids) >= self._batch:
             self._done = 0
         for start in range(0, len(ids), self._batch):
-            if not self._prompts or self._encoder.name in self._words:
+            if not self._prompts or self._encoder.name in self._states:
                 return
             self.ran = True
             begun = self._done > 0
@@ -121,7 +132,7 @@ class _Reader:
             Whether it holds the prompts.
         """
         if not self._done:
-            self._found, self._last = [], {}
+            self._found, self._kept = [], {}
         count = min(len(ids) - start, self._batch)
         if self._done + count > self._batch:
             return False
@@ -137,7 +148,7 @@ class _Reader:
         if self._done == self._batch:
             self._done = 0
             self.given = True
-            self._words[self._encoder.name] = Words(tuple(self._found), self._last)
+            self._states[self._encoder.name] = PromptStates(tuple(self._found))
         return True
 
     def _locate(
@@ -158,15 +169,30 @@ class _Reader:
             for own, is_read in zip(found, read, strict=True)
         ]
 
-    def _keep_last(self, layer: str, states: torch.Tensor) -> None:
+    def _keep_states(self, layer: str, states: torch.Tensor) -> None:
         import torch
 
-        if not self._lines or layer == EMBEDDINGS:
+        if not self._lines or layer == EMBEDDINGS or self._layer not in (None, layer):
             return
         tokens = self._found[-len(self._lines) :]
-        last = states[self._lines, [each.last for each in tokens]]
-        before = self._last.get(layer)
-        self._last[layer] = last if before is None else torch.cat([before, last])
+        positions = torch.tensor([span_of(own) for own in tokens], device=states.device)
+        lines = torch.tensor(self._lines, device=states.device)
+        kept = self._kept.setdefault(layer, [])
+        kept.append(states[lines[:, None], positions].float())
+        known = self._states.get(self._encoder.name)
+        # A call's ids come before its states, so that they are complete with the last call.
+        if known is not None and sum(map(len, kept)) == len(known.tokens):
+            every = torch.tensor([span_of(own) for own in known.tokens])
+            known.spans[layer] = Spans(torch.cat(kept), every)
+
+
+def span_of(tokens: PromptTokens) -> tuple[int, ...]:
+    """`SPAN` of a prompt's tokens, spread evenly over it from the first to the last.
+
+    Of a shorter prompt some come more than once.
+    """
+    every = tokens.content or (tokens.eos,)
+    return tuple(every[round(i * (len(every) - 1) / (SPAN - 1))] for i in range(SPAN))
 
 
 def _is_there(tokens: PromptTokens, row: Sequence[int]) -> bool:
