@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prompts.suite import load_suite
 from t2i_audit.errors import ModelError
 from t2i_audit.reporter import SILENT, Reporter
+from t2i_audit.results.examination import ComponentInfo, EncoderInfo, Examination
 from t2i_audit.settings import DoctorSettings, ImageOptions
 
 if TYPE_CHECKING:
@@ -16,54 +16,6 @@ if TYPE_CHECKING:
 
 SUITE = "world-smoke"  # short prompts whose words any tokenizer has
 TRIED = 16
-
-
-@dataclass(frozen=True)
-class ComponentInfo:
-    """A network of a pipeline."""
-
-    name: str
-    kind: str
-    """Its class."""
-    parameters: int
-    dtype: str
-    device: str
-
-
-@dataclass(frozen=True)
-class EncoderInfo:
-    """A text encoder that is read."""
-
-    name: str
-    kind: str
-    layers: int
-    width: int | None
-    """Channels of a token's state."""
-    tokenizer: str
-    """Its class."""
-    window: int | None
-    """Tokens that the tokenizer pads or cuts a text to; None where it states no length."""
-
-
-@dataclass(frozen=True)
-class Examination:
-    """What was found of a checkpoint."""
-
-    model: str
-    pipeline: str
-    dtype: str
-    device: str
-    components: tuple[ComponentInfo, ...]
-    encoders: tuple[EncoderInfo, ...]
-    steps: int | None
-    guidance_scale: float | None
-    size: tuple[int, int] | None
-    """Height and width of the images."""
-    denoiser: Mapping[str, Any] | None
-    """Its layout, as in a run's manifest."""
-    notes: tuple[str, ...]
-    problem: str | None
-    """Why an audit would be refused; None if it would not."""
 
 
 def examine(settings: DoctorSettings, reporter: Reporter = SILENT) -> Examination:

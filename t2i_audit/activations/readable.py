@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from t2i_audit.activations.features import Features, Station
 from t2i_audit.results.place import SUMMARY_POSITIONS, Place, Position
+from t2i_audit.run.features import Features, Station
 
 if TYPE_CHECKING:
     import numpy as np

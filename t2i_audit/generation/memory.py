@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from t2i_audit.activations.features import FeaturePart, join_parts
 from t2i_audit.generation.sampler import Sampled
 from t2i_audit.io import read_json, write_json
 from t2i_audit.models.offload import OFFLOADED, is_offloaded, relieve
 from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
+from t2i_audit.run.features import FeaturePart, join_parts
 
 if TYPE_CHECKING:
     from t2i_audit.generation.batches import Batch

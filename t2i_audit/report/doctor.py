@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from t2i_audit.doctor import Examination
 from t2i_audit.printable import print_line
 from t2i_audit.report.tables import print_table
+from t2i_audit.results.examination import Examination
 
 NOT_LOCATED = "not located"
 

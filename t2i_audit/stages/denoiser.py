@@ -8,12 +8,12 @@ import numpy as np
 
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import GRID
-from t2i_audit.activations.features import Features
 from t2i_audit.generation import Batch
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.probes.decoded import NOTHING, StationProbes
 from t2i_audit.run.directory import RunDirectory
+from t2i_audit.run.features import Features
 from t2i_audit.stages.images import denoiser_features, random_denoiser_features
 from t2i_audit.stages.text import probe
 

@@ -14,12 +14,6 @@ import numpy as np
 
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import DenoiserRecorder
-from t2i_audit.activations.features import (
-    Features,
-    gather_parts,
-    read_part,
-    write_part,
-)
 from t2i_audit.activations.random_weights import random_denoiser
 from t2i_audit.generation import Batch, cut_batches
 from t2i_audit.generation.memory import Made, Parts, largest_batch
@@ -29,6 +23,12 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.reporter import Advance
 from t2i_audit.run.directory import RunDirectory
+from t2i_audit.run.features import (
+    Features,
+    gather_parts,
+    read_part,
+    write_part,
+)
 from t2i_audit.run.shards import Shards
 from t2i_audit.stages.files import (
     DENOISER,

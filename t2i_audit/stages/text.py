@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from prompts.structure import Prompt
-from t2i_audit.activations.features import Features
 from t2i_audit.activations.random_weights import random_text_encoders
 from t2i_audit.activations.readable import feature_blocks
 from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
@@ -24,6 +23,7 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.probes.decoded import NOTHING, StationProbes
 from t2i_audit.probes.station import probe_station
 from t2i_audit.run.directory import RunDirectory
+from t2i_audit.run.features import Features
 from t2i_audit.stages.readings import Readings
 from t2i_audit.stages.rows import probe_readings
 

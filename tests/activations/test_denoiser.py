@@ -11,12 +11,12 @@ from torch import nn
 
 from t2i_audit.activations.denoiser import DenoiserRecorder, default_steps
 from t2i_audit.activations.denoiser.attention import grid_shape
-from t2i_audit.activations.features import FeaturePart
 from t2i_audit.activations.text.positions import locate
 from t2i_audit.generation.batches import Batch, cut_batches
 from t2i_audit.generation.sampler import sample_batch
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.denoiser import denoiser_blocks
+from t2i_audit.run.features import FeaturePart
 from tests.tiny import GUIDANCE, STEPS, tiny_prompts
 
 PROMPTS = tiny_prompts(6, seed=1)

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from prompts.structure import Constituent, Prompt
-from t2i_audit.activations.features import Features
 from t2i_audit.activations.random_weights import random_text_encoders
 from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
 from t2i_audit.errors import ModelError
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.prompt_encoding import encode_prompts
+from t2i_audit.run.features import Features
 from tests.tiny import tiny_flux_text, tiny_prompts, tiny_xl_text
 
 PROMPTS = tiny_prompts(12)

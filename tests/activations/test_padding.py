@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from prompts.structure import Prompt
-from t2i_audit.activations.features import Features
 from t2i_audit.activations.text.encode import encode_suite
 from t2i_audit.activations.text.hooks import recording
 from t2i_audit.activations.text.padding import cuttable, padding_cut
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.prompt_encoding import encode_prompts
 from t2i_audit.pipelines.text_encoders import text_encoders
+from t2i_audit.run.features import Features
 from tests.tiny import t5_tokenizer, tiny_flux_text, tiny_prompts, tiny_xl_text
 
 PROMPTS = tiny_prompts(12)

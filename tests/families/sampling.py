@@ -7,11 +7,11 @@ from typing import Any
 
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import DenoiserLayout, DenoiserRecorder
-from t2i_audit.activations.features import FeaturePart
 from t2i_audit.generation import Sampled, cut_batches, sample_batch
 from t2i_audit.generation.dry_run import prompts_to_try, try_sampling
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.models.loaded import LoadedModel
+from t2i_audit.run.features import FeaturePart
 from t2i_audit.settings import ImageOptions
 from tests.families.checkpoints import FAMILIES
 

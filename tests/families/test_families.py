@@ -15,7 +15,6 @@ import torch
 from transformers import T5EncoderModel
 
 from t2i_audit.activations.denoiser import GRID_SIDE, DenoiserRecorder
-from t2i_audit.activations.features import FeaturePart
 from t2i_audit.activations.random_weights import random_denoiser, random_text_encoders
 from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
 from t2i_audit.activations.text.hooks import recording
@@ -29,6 +28,7 @@ from t2i_audit.pipelines.components import pipeline_parts
 from t2i_audit.pipelines.denoiser import denoiser_blocks
 from t2i_audit.pipelines.prompt_encoding import encode_prompts
 from t2i_audit.pipelines.text_encoders import text_encoders
+from t2i_audit.run.features import FeaturePart
 from t2i_audit.settings import ImageOptions
 from tests.families.checkpoints import FAMILIES, JOINT
 from tests.families.sampling import sample_recorded

@@ -12,7 +12,6 @@ from diffusers import WuerstchenCombinedPipeline
 
 from t2i_audit.activations.denoiser import GRID_SIDE
 from t2i_audit.activations.denoiser.inputs import outputs_of
-from t2i_audit.activations.features import FeaturePart
 from t2i_audit.activations.text.encode import encode_suite
 from t2i_audit.activations.text.encoded_rows import POOLED
 from t2i_audit.cli.main import main
@@ -24,6 +23,7 @@ from t2i_audit.pipelines.components import latents_shape
 from t2i_audit.pipelines.denoiser import denoiser_blocks
 from t2i_audit.pipelines.text_encoders import text_encoders
 from t2i_audit.pipelines.workarounds import moved_modules
+from t2i_audit.run.features import FeaturePart
 from tests.families.checkpoints import build
 from tests.families.guided import PERTURBED, wuerstchen
 from tests.families.sampling import sample_recorded

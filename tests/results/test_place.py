@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.structure import Constituent, Prompt
-from t2i_audit.activations.features import FeatureWriter
 from t2i_audit.activations.readable import feature_blocks
 from t2i_audit.probes.station import probe_station
 from t2i_audit.results.place import SUMMARY_POSITIONS, Place, Position
+from t2i_audit.run.features import FeatureWriter
 
 # Names that are positions themselves, or look like a place in a table.
 ODD = ("eos", "grid", "mean", "pooled", "eos@text_encoder", "a@b", '"quoted"', "@", "x@step_3", "")

@@ -14,10 +14,10 @@ from t2i_audit.activations.denoiser.attention import (
 from t2i_audit.activations.denoiser.inputs import outputs_of, take
 from t2i_audit.activations.denoiser.layout import CallPlaces, for_prompt
 from t2i_audit.activations.denoiser.prompt_states import PromptStates
-from t2i_audit.activations.features import Key
 from t2i_audit.activations.text.positions import PromptTokens, token_averages
 from t2i_audit.errors import ModelError
 from t2i_audit.results.place import Position, layer_text
+from t2i_audit.run.features import Key
 
 if TYPE_CHECKING:
     import torch

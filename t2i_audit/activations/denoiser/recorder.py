@@ -37,7 +37,6 @@ from t2i_audit.activations.denoiser.prompt_states import (
 from t2i_audit.activations.denoiser.reader import BlockReader, RecordedCall
 from t2i_audit.activations.denoiser.search import TOLERANCE
 from t2i_audit.activations.denoiser.trace import DenoiserTrace, TracedCall, Tracer, copied
-from t2i_audit.activations.features import FeaturePart
 from t2i_audit.errors import ModelError
 from t2i_audit.pipelines.components import stage_argument
 from t2i_audit.pipelines.denoiser import (
@@ -47,6 +46,7 @@ from t2i_audit.pipelines.denoiser import (
     without_compilation,
 )
 from t2i_audit.pipelines.text_encoders import text_encoders
+from t2i_audit.run.features import FeaturePart
 
 if TYPE_CHECKING:
     from torch import nn

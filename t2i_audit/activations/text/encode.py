@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from t2i_audit.activations.features import Features, FeatureWriter
 from t2i_audit.activations.text.encoded_rows import EncodedRows, encoded_rows
 from t2i_audit.activations.text.hooks import EncoderCall, pooled_is_used, recording
 from t2i_audit.activations.text.padding import cuttable, padding_cut
@@ -18,6 +17,7 @@ from t2i_audit.activations.text.tokenizing import TextTokens, tokenize
 from t2i_audit.activations.text.windows import Cut, cut_off
 from t2i_audit.errors import ModelError
 from t2i_audit.pipelines.text_encoders import TextEncoder
+from t2i_audit.run.features import Features, FeatureWriter
 
 if TYPE_CHECKING:
     import torch

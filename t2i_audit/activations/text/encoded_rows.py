@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from t2i_audit.activations.features import FeatureWriter
 from t2i_audit.activations.text.hooks import EncoderCall
 from t2i_audit.activations.text.positions import PromptTokens, locate_all, token_averages
 from t2i_audit.activations.text.tokenizing import TextTokens
 from t2i_audit.errors import ModelError
 from t2i_audit.pipelines.text_encoders import TextEncoder
 from t2i_audit.results.place import Position
+from t2i_audit.run.features import FeatureWriter
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from t2i_audit.activations.features import (
+from t2i_audit.run.features import (
     FeaturePart,
     FeatureWriter,
     gather_parts,
