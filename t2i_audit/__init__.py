@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from t2i_audit.api import (
         audit,
-        fit_probe,
         judge,
         leaderboard,
         load_model,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     )
     from t2i_audit.errors import AuditError
     from t2i_audit.probes.fitted import FittedProbe, fit_ridge
+    from t2i_audit.probes.of_run import fit_probe
     from t2i_audit.results.features import PlaceFeatures
     from t2i_audit.results.interval import Interval
     from t2i_audit.results.leaderboard import Leaderboard
@@ -69,7 +69,7 @@ _HOMES = {
     "Run": "t2i_audit.results.run",
     "RunSummary": "t2i_audit.results.summary",
     "audit": "t2i_audit.api",
-    "fit_probe": "t2i_audit.api",
+    "fit_probe": "t2i_audit.probes.of_run",
     "fit_ridge": "t2i_audit.probes.fitted",
     "judge": "t2i_audit.api",
     "leaderboard": "t2i_audit.api",

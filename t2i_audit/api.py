@@ -9,13 +9,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import AuditError, SuiteError
 from t2i_audit.reporter import SILENT, Reporter, TerminalReporter
-from t2i_audit.results.place import Place
 from t2i_audit.results.run import Run
 from t2i_audit.settings import (
     DEFAULT_SEEDS,
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from prompts.suite import Suite
     from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
-    from t2i_audit.probes.fitted import FittedProbe
     from t2i_audit.results.leaderboard import Leaderboard
 
 
@@ -269,56 +266,6 @@ def load_model(
     from t2i_audit.models.load import load_model as load
 
     return load(name, dtype=dtype, device=device, **options)
-
-
-def fit_probe(
-    run: Run,
-    slot: str,
-    place: Place | None = None,
-    *,
-    station: str = "text_encoder",
-    alpha: float | None = None,
-) -> FittedProbe:
-    """Fit a probe for `slot` to all prompts of a run, to be kept and applied elsewhere.
-
-    Its accuracy on the same prompts says nothing; the run's own figures are out of fold.
-
-    >>> import t2i_audit as t2i
-    >>> run = t2i.load_run("runs/demo")
-    >>> probe = t2i.fit_probe(run, "relation")
-    >>> features = run.features(probe.place)
-    >>> probe.predict_proba(features.values).shape == (8, len(probe.classes))
-    True
-
-    Args:
-        run: a finished run.
-        slot: the slot to predict.
-        place: where to read; None takes `Run.best_place`.
-        station: where the best place is looked for.
-        alpha: the regularisation; None chooses it by the leave-one-out error.
-
-    Raises:
-        AuditError: `slot` is not decoded at `place`, or too few of the prompts have it.
-    """
-    from t2i_audit.probes.fitted import fit_ridge
-
-    if place is None:
-        place = run.best_place(slot, station=station)
-    elif (place, slot) not in {(each.place, each.slot) for each in run.probe_readings()}:
-        raise AuditError(
-            f"slot {slot!r} is not decoded at {place} in {run.path}; its table 'probes' lists the "
-            "slots that may be read at each place"
-        )
-    features = run.features(place)
-    value_of = {
-        row.prompt_id: part["value"]
-        for row in run.table("prompts").itertuples()
-        for part in row.constituents
-        if part["slot"] == slot
-    }
-    rows = [row for row, each in enumerate(features.prompt_ids) if each in value_of]
-    labels = [value_of[features.prompt_ids[row]] for row in rows]
-    return replace(fit_ridge(features.values[rows], labels, alpha=alpha), slot=slot, place=place)
 
 
 @contextmanager

@@ -150,6 +150,23 @@ def _find_places(
         outputs_of=outputs_of,
         fixed=fixed,
     )
+    return CallPlaces(
+        part,
+        call.batch // trace.batch,
+        found,
+        _image_places(trace, call, outputs, sizes),
+        {block: _text(outputs.get(block, {})) for block in trace.blocks},
+        {block: _text(inputs.get(block, {})) for block in trace.blocks},
+    )
+
+
+def _image_places(
+    trace: DenoiserTrace,
+    call: TracedCall,
+    outputs: Mapping[str, Mapping[str, Position]],
+    sizes: Mapping[int, tuple[int, int]],
+) -> dict[str, ImagePlace]:
+    """Where each block's output holds the image; blocks that do not show it are absent."""
     image = {}
     for block in trace.blocks:
         if block in call.maps:
@@ -165,14 +182,7 @@ def _find_places(
                 position.length,
                 position.layout == "tokens",
             )
-    return CallPlaces(
-        part,
-        call.batch // trace.batch,
-        found,
-        image,
-        {block: _text(outputs.get(block, {})) for block in trace.blocks},
-        {block: _text(inputs.get(block, {})) for block in trace.blocks},
-    )
+    return image
 
 
 def _text(positions: Mapping[str, Position]) -> dict[str, TokensPlace]:
