@@ -64,7 +64,7 @@ class AuditPlan:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What the user is told when the run begins."""
+        """What is reported when the run begins."""
         from t2i_audit.judges.scope import scope_lines
 
         scoped = scope_lines(self.judge, self.scope, len(self.prompts))

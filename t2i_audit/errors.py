@@ -2,7 +2,7 @@
 
 
 class AuditError(Exception):
-    """Bad input or a state that the user can mend; its text is one sentence that names the mend.
+    """Bad input or a state that the user can put right; one sentence that names the remedy.
 
     >>> import t2i_audit as t2i
     >>> try:

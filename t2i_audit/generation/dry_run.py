@@ -64,7 +64,7 @@ def try_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampl
         sampling: as it will be done.
 
     Raises:
-        ModelError: what is asked for cannot be sampled; one sentence with the reason and the mend.
+        ModelError: what is asked for cannot be sampled; the sentence names the remedy.
     """
     count = min(TOGETHER, sampling.batch_size, len(prompts) * sampling.seeds)
 

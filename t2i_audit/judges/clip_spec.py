@@ -51,12 +51,12 @@ class ClipSpec:
         # The message of a KeyError is only the key.
         text = f"{text} is missing" if isinstance(error, KeyError) else text.partition(". ")[0]
         reason = text.rstrip(".:") if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-        mend = (
+        remedy = (
             f"the folder should hold {CONFIG}, {WEIGHTS} and the tokenizer, as open_clip saves them"
             if self.folder is not None
             else f"check the name and the network, or give a local folder as clip:{LOCAL}PATH"
         )
-        return JudgeError(f"judge {self.given!r} cannot load its {part}: {reason}; {mend}")
+        return JudgeError(f"judge {self.given!r} cannot load its {part}: {reason}; {remedy}")
 
 
 def parse_clip(spec: str) -> ClipSpec:

@@ -143,7 +143,7 @@ def first_fault(error: ValidationError) -> str:
 def remembered_batch_size(manifest: Manifest | None) -> int | None:
     """The batch size that an earlier process found for a run; None where none is recorded."""
     size = None if manifest is None else manifest.settings.get("batch_size")
-    # Of anything else it is told later that the settings differ.
+    # Any other difference is reported later as a difference of the settings.
     return size if isinstance(size, int) and size > 0 else None
 
 

@@ -37,7 +37,7 @@ class ReadObject:
 
     @property
     def readable(self) -> bool:
-        """Whether shape and colour can be told with confidence."""
+        """Whether shape and colour can be identified with confidence."""
         return self.overlap >= READABLE_OVERLAP and self.colour_distance <= READABLE_COLOUR_DISTANCE
 
 
@@ -49,7 +49,7 @@ class SceneReading:
 
     @property
     def readable(self) -> bool:
-        """At least one object, and every one of them told with confidence."""
+        """At least one object, and every one of them identified with confidence."""
         return bool(self.objects) and all(item.readable for item in self.objects)
 
 

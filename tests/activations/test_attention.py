@@ -59,7 +59,7 @@ def arguments(**own: Any) -> dict[str, Any]:
 
 
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]])
-# Each turns the queries by their places in the picture, and not the keys.
+# Each turns the queries by their places in the image, and not the keys.
 HUNYUAN = get_2d_rotary_pos_embed(WIDTH, ((0, 0), (SIDE, SIDE)), (SIDE, SIDE))
 LUMINA = get_2d_rotary_pos_embed_lumina(WIDTH, SIDE, SIDE).flatten(0, 1)[None]
 

@@ -1,4 +1,4 @@
-"""The denoiser station looks on: it keeps block outputs and changes no picture."""
+"""The denoiser station looks on: it keeps block outputs and changes no image."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Probe:
         self.handle.remove()
 
 
-def test_pictures_are_the_same_bit_for_bit_with_and_without_it(tiny: LoadedModel) -> None:
+def test_images_are_the_same_bit_for_bit_with_and_without_it(tiny: LoadedModel) -> None:
     plain = sample_batch(tiny, BATCH, steps=STEPS, guidance_scale=GUIDANCE)
     recorder = DenoiserRecorder(tiny.pipeline, steps=default_steps(STEPS))
     watched = sample_batch(tiny, BATCH, steps=STEPS, guidance_scale=GUIDANCE, recorder=recorder)
@@ -160,7 +160,7 @@ def test_a_transformer_is_recorded_at_the_end_of_each_quarter(tiny: LoadedModel)
 
 
 @pytest.mark.parametrize(
-    ("length", "picture", "expected"),
+    ("length", "image", "expected"),
     [
         (64, (8, 8), (8, 8)),
         (16, (8, 8), (4, 4)),
@@ -172,6 +172,6 @@ def test_a_transformer_is_recorded_at_the_end_of_each_quarter(tiny: LoadedModel)
     ],
 )
 def test_the_shape_of_a_grid_is_told_from_its_length(
-    length: int, picture: tuple[int, int] | None, expected: tuple[int, int] | None
+    length: int, image: tuple[int, int] | None, expected: tuple[int, int] | None
 ) -> None:
-    assert grid_shape(length, picture) == expected
+    assert grid_shape(length, image) == expected

@@ -1,4 +1,4 @@
-"""One tiny checkpoint a family. Pictures are 16 or 32 pixels wide and need two steps."""
+"""One tiny checkpoint a family. Images are 16 or 32 pixels wide and need two steps."""
 
 from __future__ import annotations
 
@@ -347,7 +347,7 @@ def kandinsky_5() -> dict[str, Any]:
         num_visual_blocks=2, axes_dims=(1, 1, 2), visual_cond=False,
         attention_type="regular",
     )  # fmt: skip
-    # The class leaves its gates at zero, with which no block would change the picture.
+    # The class leaves its gates at zero, with which no block would change the image.
     for parameter in transformer.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.2)

@@ -56,7 +56,7 @@ def t5_gemma() -> tuple[Any, Any]:
 def opened(denoiser: Any) -> Any:
     """`denoiser` with the weights drawn that its class begins with at zero.
 
-    Gates say, behind which no block would change the picture.
+    Gates say, behind which no block would change the image.
     """
     import torch
 
@@ -136,7 +136,7 @@ def prx_pixel() -> dict[str, Any]:
     return {
         "transformer": prx_transformer(3, bottleneck_size=8, resolution_embeds=True),
         "scheduler": flow(), "text_encoder": encoder, "tokenizer": tokenizer,
-        "prompt_max_tokens": 64,  # as many as the picture has
+        "prompt_max_tokens": 64,  # as many as the image has
     }  # fmt: skip
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Family:
-    """How a family's checkpoint is built, and what its pictures need."""
+    """How a family's checkpoint is built, and what its images need."""
 
     pipeline: str
     """The class in diffusers; a family whose class is not there is skipped."""
     components: Callable[[], dict[str, Any]]
     side: int = 16
-    """Of the pictures asked for, in pixels."""
+    """Of the images asked for, in pixels."""
     attributes: dict[str, Any] = field(default_factory=dict)
-    """Set on the loaded pipeline, where its pictures' size is written in its code."""
+    """Set on the loaded pipeline, where its images' size is written in its code."""
     defaults: dict[str, Any] = field(default_factory=dict)
     """Of its sampling, written into the checkpoint; by default those of the pipeline's call."""
 

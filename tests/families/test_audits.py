@@ -16,11 +16,11 @@ from tests.tiny import tiny_open_clip
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An open_clip model of random weights: tiny pictures are no scenes to read."""
+    """An open_clip model of random weights: tiny images are no scenes to read."""
     return tiny_open_clip(tmp_path_factory.mktemp("judge") / "tiny-clip")
 
 
-# The others' code makes large pictures whatever is asked for, which takes a minute each.
+# The others' code makes large images whatever is asked for, which takes a minute each.
 SMALL = [name for name, family in FAMILIES.items() if not family.attributes]
 
 
@@ -52,7 +52,7 @@ def test_an_audit_runs_from_the_folder_to_the_figure(
     }
 
 
-@pytest.mark.parametrize(("part", "said"), [("prior", "no picture"), ("decoder", "no prompt")])
+@pytest.mark.parametrize(("part", "said"), [("prior", "no image"), ("decoder", "no prompt")])
 def test_half_a_pipeline_is_refused_before_anything_is_written(
     part: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,14 +52,14 @@ def sample(
     ]  # fmt: skip
 
 
-def words_and_picture(name: str, states: Any, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A block's output cut into text and picture ``(b, s, d)``, as the family lays it out."""
-    if name == "ernie-image":  # tokens first, the picture before the text
+def words_and_image(name: str, states: Any, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A block's output cut into text and image ``(b, s, d)``, as the family lays it out."""
+    if name == "ernie-image":  # tokens first, the image before the text
         states = states.transpose(0, 1)
         return states[:, count:], states[:, :count]
-    if isinstance(states, tuple):  # text, picture
+    if isinstance(states, tuple):  # text, image
         return states
-    if name == "z-image-omni":  # the text filled up to 32 tokens, the picture behind it
+    if name == "z-image-omni":  # the text filled up to 32 tokens, the image behind it
         return states, states[:, 32 : 32 + count]
     return states[:, :-count], states[:, -count:]
 
@@ -79,7 +79,7 @@ def words_and_picture(name: str, states: Any, count: int) -> tuple[torch.Tensor,
         ("bria-fibo", "single_transformer_blocks.1", 4, 0),
     ],
 )
-def test_text_and_picture_are_where_the_familys_code_puts_them(
+def test_text_and_image_are_where_the_familys_code_puts_them(
     name: str, block: str, tokens: int, shift: int, family_model: Any
 ) -> None:
     model: LoadedModel = family_model(name)
@@ -90,11 +90,11 @@ def test_text_and_picture_are_where_the_familys_code_puts_them(
     sample(model, name, recorder=recorder)
     handle.remove()
     part = recorder.take()
-    text, picture = words_and_picture(name, kept[0], tokens)
+    text, image = words_and_image(name, kept[0], tokens)
     # Z-Image and Ovis begin with the conditional part, the others with the unconditional one.
     own = slice(0, 4) if name in ("z-image-omni", "ovis") else slice(-4, None)
     side = round(tokens**0.5)
-    grid = picture[own].transpose(1, 2).unflatten(2, (side, side))
+    grid = image[own].transpose(1, 2).unflatten(2, (side, side))
 
     layer = f"{block}@step_0"
     expected = torch.nn.functional.adaptive_avg_pool2d(grid, GRID_SIDE).flatten(1).numpy()
@@ -110,7 +110,7 @@ def test_text_and_picture_are_where_the_familys_code_puts_them(
 
 
 @pytest.mark.parametrize(("name", "tokens"), [("prx", 16), ("prx-pixel", 64), ("cosmos-2", 4)])
-def test_a_picture_that_comes_without_text_is_read_alone(
+def test_an_image_that_comes_without_text_is_read_alone(
     name: str, tokens: int, family_model: Any
 ) -> None:
     """PRX Pixel's is as long as its text, of which its blocks hand nothing on."""
@@ -135,7 +135,7 @@ def test_a_picture_that_comes_without_text_is_read_alone(
 
 
 def test_as_many_rows_as_tokens_are_told_apart_where_tokens_come_first(family_model: Any) -> None:
-    """Eight guided prompts make 16 rows, and the picture has 16 tokens."""
+    """Eight guided prompts make 16 rows, and the image has 16 tokens."""
     model: LoadedModel = family_model("ernie-image")
     prompts = tiny_prompts(8)
     parts = []
@@ -156,7 +156,7 @@ def test_as_many_rows_as_tokens_are_told_apart_where_tokens_come_first(family_mo
 
 
 @pytest.mark.parametrize("name", ["prx", "bria", "ernie-image"])
-def test_pictures_of_a_batch_are_those_of_single_calls_of_the_pipeline(
+def test_images_of_a_batch_are_those_of_single_calls_of_the_pipeline(
     name: str, family_model: Any
 ) -> None:
     """PRX's own code guides one prompt a call; the other two encode one at a time."""
@@ -230,7 +230,7 @@ def test_a_rewriter_of_prompts_is_off_and_told_of(
     assert not switched_off_notes(pipeline_call(family_model("bria").pipeline))
 
 
-def test_pictures_of_something_else_than_the_prompts_are_refused(
+def test_images_of_something_else_than_the_prompts_are_refused(
     family_model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model: LoadedModel = family_model("ernie-image")

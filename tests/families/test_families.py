@@ -190,7 +190,7 @@ def test_words_are_read_where_the_denoiser_shows_them(name: str, family_model: A
 
 
 @families
-def test_a_picture_and_its_record_are_the_same_whatever_the_batch(
+def test_an_image_and_its_record_are_the_same_whatever_the_batch(
     name: str, family_model: Any
 ) -> None:
     model: LoadedModel = family_model(name)
@@ -257,13 +257,13 @@ def test_networks_that_leave_the_device_while_idle_change_no_number(
 
     assert found.keys() == expected.keys()
     for key, values in expected.items():
-        rounding = 1 if key == "pictures" else 1e-5  # of 255
+        rounding = 1 if key == "images" else 1e-5  # of 255
         # CPUs round a few sums by where in memory their terms lie (seen in Kandinsky 2.2).
         np.testing.assert_allclose(found[key], values, rtol=1e-4, atol=rounding, err_msg=str(key))
 
 
 def _everything(model: LoadedModel, name: str) -> dict[Any, np.ndarray]:
-    """All features of the model and of its random twins, and its pictures."""
+    """All features of the model and of its random twins, and its images."""
     own = _by_key(encode_suite(model, PROMPTS))
     with random_text_encoders(model, seed=1) as twin:
         random = _by_key(encode_suite(twin, PROMPTS))
@@ -272,7 +272,7 @@ def _everything(model: LoadedModel, name: str) -> dict[Any, np.ndarray]:
         _, (random_part,) = sample(twin, name, steps=(0,))
     features = {"own": own, "random": random, "part": part.arrays, "control": random_part.arrays}
     found = {(kind, *key): each for kind, own in features.items() for key, each in own.items()}
-    return {**found, "pictures": sampled.images.astype(int)}
+    return {**found, "images": sampled.images.astype(int)}
 
 
 def test_as_many_prompts_as_tokens_are_told_apart_where_tokens_come_first(
@@ -326,7 +326,7 @@ def test_gates_that_a_class_begins_with_closed_are_open_in_the_control(family_mo
         ("flux-1", "text_encoder_2", "single_transformer_blocks.1", 0),
         # The first 34 tokens, of the template, are cut off.
         ("qwen-image", "text_encoder", "transformer_blocks.1", -34),
-        # Picture first, filled up to 32 tokens.
+        # Image first, filled up to 32 tokens.
         ("z-image", "text_encoder", "layers.1", 32),
     ],
 )
@@ -340,7 +340,7 @@ def test_words_inside_the_denoiser_are_where_the_familys_code_puts_them(
     handle = module.register_forward_hook(lambda _, __, output: kept.append(output))
     _, (part,) = sample(model, name, steps=(0,))
     handle.remove()
-    # All four return the text before the picture, or one sequence.
+    # All four return the text before the image, or one sequence.
     states = kept[0] if isinstance(kept[0], torch.Tensor) else kept[0][0]
     # Guided batches of SD 3 begin with the unconditional part.
     states = states[-4:] if name == "stable-diffusion-3" else states[:4]
@@ -359,7 +359,7 @@ def test_words_inside_the_denoiser_are_where_the_familys_code_puts_them(
     ["stable-diffusion-1", "stable-diffusion-3", "flux-1", "qwen-image", "cogview-4",
      "deepfloyd-if"],
 )  # fmt: skip
-def test_pictures_are_as_large_as_the_manifest_says(
+def test_images_are_as_large_as_the_manifest_says(
     name: str, family_model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model: LoadedModel = family_model(name)
@@ -376,7 +376,7 @@ def test_pictures_are_as_large_as_the_manifest_says(
 @pytest.mark.parametrize(
     ("name", "side"), [("flux-1", (16, 32)), ("qwen-image", (32, 16)), ("chroma", (16, 48))]
 )
-def test_packed_latents_are_as_wide_as_the_picture(
+def test_packed_latents_are_as_wide_as_the_image(
     name: str, side: tuple[int, int], family_model: Any
 ) -> None:
     model: LoadedModel = family_model(name)
@@ -390,9 +390,9 @@ def test_packed_latents_are_as_wide_as_the_picture(
     options = ImageOptions(height=side[0], width=side[1])
     sample_batch(model, batch, steps=2, guidance_scale=None, recorder=recorder, options=options)
     handle.remove()
-    picture = kept[0][1][:4]
-    scale = round((side[0] * side[1] / picture.shape[1]) ** 0.5)
-    grid = picture.transpose(1, 2).unflatten(2, (side[0] // scale, side[1] // scale))
+    image = kept[0][1][:4]
+    scale = round((side[0] * side[1] / image.shape[1]) ** 0.5)
+    grid = image.transpose(1, 2).unflatten(2, (side[0] // scale, side[1] // scale))
     expected = torch.nn.functional.adaptive_avg_pool2d(grid, GRID_SIDE).flatten(1).numpy()
 
     recorded = recorder.take().arrays["transformer", f"{block}@step_0", "grid"]

@@ -35,7 +35,7 @@ PROMPTS = tiny_prompts(4)
 def sample(
     model: LoadedModel, name: str, guidance: float | None, *, size: int = 4
 ) -> tuple[list[Sampled], list[FeaturePart]]:
-    """The pictures of all prompts, and what is recorded at their first step."""
+    """The images of all prompts, and what is recorded at their first step."""
     return sample_recorded(model, name, PROMPTS, guidance, batch_size=size, steps=(0,))
 
 
@@ -54,11 +54,11 @@ def test_the_part_that_is_recorded_is_not_the_perturbed_one(
     A scale of 1 leaves no unconditional part, so that the prompts' is the first of two.
     """
     if name == "hunyuan-dit-pag" and guidance == 1:
-        pytest.skip("unguided, its pipeline triples the pictures' sizes for a batch of two parts")
+        pytest.skip("unguided, its pipeline triples the images' sizes for a batch of two parts")
     model: LoadedModel = family_model(name)
-    pictures, parts = sample(model, name, guidance, size=size)
+    images, parts = sample(model, name, guidance, size=size)
     monkeypatch.setattr(model.pipeline, "pag_applied_layers", [])
-    plain_pictures, plain_parts = sample(model, name, guidance, size=size)
+    plain_images, plain_parts = sample(model, name, guidance, size=size)
 
     for part, plain in zip(parts, plain_parts, strict=True):
         assert part.arrays.keys() == plain.arrays.keys()
@@ -66,7 +66,7 @@ def test_the_part_that_is_recorded_is_not_the_perturbed_one(
             np.testing.assert_allclose(values, plain.arrays[key], atol=1e-5, err_msg=str(key))
     assert any(
         not np.array_equal(one.images, other.images)
-        for one, other in zip(pictures, plain_pictures, strict=True)
+        for one, other in zip(images, plain_images, strict=True)
     )
 
 

@@ -221,7 +221,7 @@ def test_a_conditional_part_that_nothing_tells_is_not_guessed(
 
     assert layout.conditional is None
     assert layout.to_json()["located"] == "no"
-    assert "could not be told" in layout.not_located[0]
+    assert "could not be determined" in layout.not_located[0]
 
 
 def test_an_encoder_that_is_not_in_the_denoiser_is_noted_and_so_said(

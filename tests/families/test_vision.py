@@ -1,4 +1,4 @@
-"""What is special to single families whose text encoder sees pictures as well."""
+"""What is special to single families whose text encoder sees images as well."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def test_text_stays_in_the_denoiser_at_every_step(family_model: Any) -> None:
 def test_guidance_reaches_a_pipeline_by_its_guider(family_model: Any) -> None:
     model: LoadedModel = family_model("hunyuan-image")
     own = model.pipeline.guider.guidance_scale
-    pictures = [sample(model, guidance_scale=scale).images for scale in (own, None, 1.5)]
+    images = [sample(model, guidance_scale=scale).images for scale in (own, None, 1.5)]
 
     assert sampling_defaults(model).guidance_scale == own
-    np.testing.assert_array_equal(pictures[0], pictures[1])
-    assert not np.array_equal(pictures[0], pictures[2])
+    np.testing.assert_array_equal(images[0], images[1])
+    assert not np.array_equal(images[0], images[2])
     assert model.pipeline.guider.guidance_scale == own
 
 
@@ -130,7 +130,7 @@ def test_words_inside_the_denoiser_are_where_the_familys_code_puts_them(
         ("bria-fibo-2", "layers.5", None, 16),
     ],
 )
-def test_the_picture_is_read_where_the_familys_code_puts_it(
+def test_the_image_is_read_where_the_familys_code_puts_it(
     name: str, block: str, start: int | None, side: int, family_model: Any
 ) -> None:
     model: LoadedModel = family_model(name)
@@ -144,8 +144,8 @@ def test_the_picture_is_read_where_the_familys_code_puts_it(
     recorder = DenoiserRecorder(model.pipeline, steps=(0,), layout=layout)
     sample(model, recorder=recorder, options=ImageOptions(side, side))
     handle.remove()
-    picture = kept[0][:, -16:] if start is None else kept[0][:, start : start + 16]
-    grid = picture.transpose(1, 2).unflatten(2, (4, 4))
+    image = kept[0][:, -16:] if start is None else kept[0][:, start : start + 16]
+    grid = image.transpose(1, 2).unflatten(2, (4, 4))
     expected = torch.nn.functional.adaptive_avg_pool2d(grid, GRID_SIDE).flatten(1).numpy()
 
     assert kept[0].shape[1] > 16
@@ -154,7 +154,7 @@ def test_the_picture_is_read_where_the_familys_code_puts_it(
 
 
 def test_a_picture_of_as_many_tokens_as_the_text_is_not_taken_for_it(family_model: Any) -> None:
-    """Nucleus hands on the picture alone, while its blocks are given both."""
+    """Nucleus hands on the image alone, while its blocks are given both."""
     model: LoadedModel = family_model("nucleus-moe")
     length = int(encode_prompts(model.pipeline, [each.text for each in PROMPTS])[0].shape[1])
     recorder = DenoiserRecorder(model.pipeline, steps=(0,))

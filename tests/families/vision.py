@@ -1,4 +1,4 @@
-"""Checkpoints whose text encoder is a language model that sees pictures as well."""
+"""Checkpoints whose text encoder is a language model that sees images as well."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def qwen_vae() -> Any:
 
 
 def open_gates(denoiser: Any) -> Any:
-    """Draw what a class leaves at zero, behind which no block would change the picture.
+    """Draw what a class leaves at zero, behind which no block would change the image.
 
     And the experts' matrices, which a class leaves as memory was.
     """

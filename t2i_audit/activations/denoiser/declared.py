@@ -32,7 +32,7 @@ from t2i_audit.pipelines.families import BlockFacts, FamilyFacts, TextFacts, blo
 if TYPE_CHECKING:
     import torch
 
-MEND = (
+REMEDY = (
     "correct that row or remove it, so that the place is searched for, or give "
     "--no-denoiser-station"
 )
@@ -118,7 +118,7 @@ def _place(declared: TextFacts, held: torch.Tensor, known: PromptStates) -> Stat
 def wrong_row(trace: DenoiserTrace, facts: FamilyFacts, claim: str) -> ModelError:
     return ModelError(
         f"the row of {trace.denoiser} ({facts.families}) in t2i_audit/pipelines/families.py says "
-        f"that {claim}, which does not hold in {trace.pipeline}; {MEND}"
+        f"that {claim}, which does not hold in {trace.pipeline}; {REMEDY}"
     )
 
 

@@ -221,7 +221,7 @@ def _label(part: int, parts: int) -> Conditional:
 
 def _not_told(trace: DenoiserTrace) -> DenoiserLayout:
     sentence = (
-        "Which part of a guided batch holds the prompts could not be told: "
+        "Which part of a guided batch holds the prompts could not be determined: "
         + (
             "their states are nowhere in what the denoiser is given"
             if trace.calls
