@@ -24,6 +24,7 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines import families
 from t2i_audit.pipelines.denoiser import denoiser_blocks
 from t2i_audit.pipelines.families import TextFacts
+from t2i_audit.pipelines.workarounds import moved_modules
 from t2i_audit.settings import ImageOptions
 from tests.families.checkpoints import FAMILIES
 from tests.families.guided import wuerstchen
@@ -153,7 +154,9 @@ def test_the_sentence_reaches_the_user_before_anything_is_written(
 @pytest.fixture(scope="module")
 def wuerstchen_model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     folder = tmp_path_factory.mktemp("wuerstchen")
-    WuerstchenCombinedPipeline(**wuerstchen()).save_pretrained(folder)
+    with moved_modules(["wuerstchen"]):
+        pipeline = WuerstchenCombinedPipeline(**wuerstchen())
+    pipeline.save_pretrained(folder)
     return load_model(str(folder), device="cpu")
 
 
