@@ -150,7 +150,12 @@ def _walk(names: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...
     if not hasattr(command, "commands"):
         yield names, command
         return
-    for name, child in command.commands.items():
+    import typer
+
+    # Commands of other packages are only looked up by these two methods.
+    context = typer.Context(command, info_name=" ".join(names))
+    for name in command.list_commands(context):
+        child = command.get_command(context, name)
         if not child.hidden:
             yield from _walk((*names, name), child)
 

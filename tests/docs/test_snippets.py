@@ -131,8 +131,11 @@ def parse(arguments: list[str], block: Block) -> None:
     """Parse `arguments` as the program does, and run nothing."""
     command: Any = typer.main.get_command(app)
     names = [PROGRAM]
-    while hasattr(command, "commands") and arguments and arguments[0] in command.commands:
-        command = command.commands[arguments[0]]
+    while hasattr(command, "commands") and arguments:
+        child = command.get_command(typer.Context(command), arguments[0])
+        if child is None:
+            break
+        command = child
         names.append(arguments.pop(0))
     if hasattr(command, "commands"):
         known = ("--help", "-h", "--version", "--install-completion")
