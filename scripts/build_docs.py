@@ -28,10 +28,18 @@ PART = re.compile(
 )
 # What the public names return and take; each is documented beneath them.
 API_TYPES = (
-    "t2i_audit.results.run.Run",
-    "t2i_audit.results.summary.RunSummary",
-    "t2i_audit.results.place.Place",
-    "t2i_audit.stats.interval.Interval",
+    "t2i_audit.results.summary.StationSummary",
+    "t2i_audit.results.summary.SlotDecoding",
+    "t2i_audit.results.summary.SlotEstimates",
+    "t2i_audit.results.summary.SuccessRates",
+    "t2i_audit.results.summary.Repeatability",
+    "t2i_audit.results.summary.Association",
+    "t2i_audit.results.summary.AttributionShares",
+    "t2i_audit.results.readings.ProbeReading",
+    "t2i_audit.results.leaderboard.LeaderboardRow",
+    "t2i_audit.run.manifest.Manifest",
+    "t2i_audit.models.loaded.LoadedModel",
+    "t2i_audit.pipelines.adapter.PipelineAdapter",
     "prompts.suite.Suite",
     "prompts.structure.Prompt",
     "prompts.structure.Constituent",
@@ -77,8 +85,10 @@ def python_api() -> str:
     import t2i_audit
 
     names = [name for name in getattr(t2i_audit, "__all__", ()) if not name.startswith("_")]
-    functions = [_place_of(getattr(t2i_audit, name)) for name in names]
-    types = [path for path in API_TYPES if path not in functions and _exists(path)]
+    public = {name: getattr(t2i_audit, name) for name in names}
+    functions = [_place_of(each) for each in public.values() if not isinstance(each, type)]
+    classes = [_place_of(each) for each in public.values() if isinstance(each, type)]
+    types = [*classes, *API_TYPES]
     lines: list[str] = []
     for heading, paths in (("Functions", functions), ("Types", types)):
         if paths:
@@ -140,7 +150,12 @@ def _walk(names: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...
     if not hasattr(command, "commands"):
         yield names, command
         return
-    for name, child in command.commands.items():
+    import typer
+
+    # Commands of other packages are only looked up by these two methods.
+    context = typer.Context(command, info_name=" ".join(names))
+    for name in command.list_commands(context):
+        child = command.get_command(context, name)
         if not child.hidden:
             yield from _walk((*names, name), child)
 
@@ -148,20 +163,32 @@ def _walk(names: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...
 def _command(names: Sequence[str], command: Any) -> Iterator[str]:
     import typer
 
+    from t2i_audit.cli.help import GROUPS
+
     context = typer.Context(command, info_name=" ".join(names))
     yield from (f"## `{' '.join(names)}`", "", _help(command.help), "")
     yield from ("```text", " ".join([*names, *command.collect_usage_pieces(context)]), "```", "")
-    panels: dict[str, list[tuple[str, ...]]] = {}
+    # Grouped and in order as the help of the command groups them.
+    headings = {name: f"{name} options" for name in GROUPS}
+    panels: dict[str, list[tuple[str, ...]]] = {
+        each: [] for each in ("Arguments", *headings.values())
+    }
+    grouped = any(one.rich_help_panel for one in command.params)
     for one in command.params:
         record = one.get_help_record(context)
         if record is None:
             continue
-        is_option = one.opts[0].startswith("-")
-        panel = one.rich_help_panel or ("Options" if is_option else "Arguments")
+        name, panel = record[0], "Arguments"
+        if one.param_type_name == "argument":
+            name = re.sub(r" <[^<>]*>$", "", name)  # the type, which says nothing to a reader
+        else:
+            group = one.rich_help_panel or GROUPS[0]
+            panel = headings[group] if grouped else "Options"
         meaning, default = _split_default(record[1])
-        panels.setdefault(panel, []).append((f"`{record[0]}`", default, meaning))
-    for name, rows in panels.items():
-        yield from _table((name, "default", "meaning"), rows)
+        panels.setdefault(panel, []).append((f"`{name}`", default, meaning))
+    for panel, rows in panels.items():
+        if rows:
+            yield from _table((panel, "default", "meaning"), rows)
 
 
 def _split_default(text: str) -> tuple[str, str]:
@@ -194,16 +221,6 @@ def _cell(text: str) -> str:
 
 def _place_of(value: Any) -> str:
     return f"{value.__module__}.{value.__qualname__}"
-
-
-def _exists(path: str) -> bool:
-    from importlib import import_module
-
-    module, _, name = path.rpartition(".")
-    try:
-        return hasattr(import_module(module), name)
-    except ModuleNotFoundError:
-        return False
 
 
 if __name__ == "__main__":

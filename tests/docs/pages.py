@@ -18,9 +18,8 @@ class Block:
     """One fenced block.
 
     Its info string is a language and options, such as ``console test="parse"``. The options
-    are ``title`` (the block is a file of this name), ``test`` (``run`` or ``parse``),
-    ``exit`` (the exit code of its last command) and ``needs`` (what it cannot run
-    without).
+    are ``title`` (the block is a file of this name), ``test`` (``run`` or ``parse``)
+    and ``exit`` (the exit code of its last command).
     """
 
     page: Path

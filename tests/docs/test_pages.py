@@ -10,7 +10,6 @@ import pytest
 
 from scripts import build_docs
 from tests.docs.pages import DOCS, README, ROOT, pages
-from tests.docs.pending import PENDING_COMMANDS, PENDING_MODULES
 
 MOST_LINES = 150
 MODULE = re.compile(r"`((?:t2i_audit|prompts|synthetic|scripts|tests)(?:/[\w.-]+)*/?)`")
@@ -83,16 +82,9 @@ def test_paths_that_a_page_names_exist(page: Path) -> None:
     paths = set(MODULE.findall(page.read_text(encoding="utf-8")))
     # `NAME` stands for what a reader puts in its place.
     real = {path for path in paths if "NAME" not in path}
-    missing = {path for path in real if not (ROOT / path).exists()} - PENDING_MODULES
+    missing = {path for path in real if not (ROOT / path).exists()}
 
     assert not missing
-
-
-def test_nothing_is_pending_that_is_there() -> None:
-    known = {" ".join(names[1:]) for names, _ in build_docs.commands()}
-
-    assert not {path for path in PENDING_MODULES if (ROOT / path).exists()}
-    assert not known & PENDING_COMMANDS
 
 
 @pytest.mark.parametrize("page", pages(), ids=named)
