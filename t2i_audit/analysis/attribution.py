@@ -20,8 +20,8 @@ A prompt fails when at least one of its judged images is wrong. The first rule t
 Needed are the slots that were wrong in at least one of the prompt's wrong images, where the judge
 judges slots; where it does not, or finds none of them wrong, every slot of the prompt. A relation
 also needs the nouns it stands between: whoever knows the word *left* but not which object comes
-first cannot draw it. With one seed no failure can be attributed to chance, and such failures fall
-under the other rules.
+first cannot draw it. With fewer than three seeds no failure can be attributed to chance, and such
+failures fall under the other rules.
 """
 
 from __future__ import annotations

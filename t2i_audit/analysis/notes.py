@@ -19,8 +19,8 @@ def standing_notes(
         )
     if n_images and n_seeds < 2:
         notes.append(
-            "With one seed a failure cannot be told from chance: use 2 seeds or more for "
-            "repeatability and for `chance` as a cause."
+            "With one seed a failure cannot be told apart from chance: use 2 seeds or more for "
+            "repeatability, and 3 or more for `chance` as a cause."
         )
     if n_images and DENOISER not in stations:
         notes.append(

@@ -10,6 +10,7 @@ from t2i_audit.report.tables import print_table
 from t2i_audit.results.examination import Examination
 
 NOT_LOCATED = "not located"
+LOCATED_BY = {"declared": "declaration", "search": "search"}
 
 
 def print_examination(found: Examination) -> None:
@@ -57,7 +58,7 @@ def _sampling(found: Examination) -> str:
 def _print_denoiser(layout: Mapping[str, Any]) -> None:
     conditional = layout["conditional"] or NOT_LOCATED
     print_line(
-        f"Denoiser {layout['component']}: located by {layout['located_by']}, in "
+        f"Denoiser {layout['component']}: located by {LOCATED_BY[layout['located_by']]}, in "
         f"{layout['searched_in']}; conditional part: {conditional}"
     )
     for name, each in layout["text_arguments"].items():

@@ -23,7 +23,7 @@ def test_a_builtin_checkpoint_is_shown(capsys: pytest.CaptureFixture[str]) -> No
         "3 sampling steps, guidance 1.5, 64 x 64 pixels",
         "unet          UNet2DConditionModel  4,283,012   float32  cpu",
         "text_encoder  CLIPTextModel  3       128    CLIPTokenizer  16 tokens",
-        "Denoiser unet: located by declared, in one call; conditional part: last",
+        "Denoiser unet: located by declaration, in one call; conditional part: last",
         "text_encoder is given as encoder_hidden_states, not shifted",
         "mid_block      output 0, 4 x 4",
     ):

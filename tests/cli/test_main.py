@@ -15,6 +15,10 @@ from t2i_audit.cli.main import main
 
 COMMANDS = [
     ("audit",),
+    ("doctor",),
+    ("judge",),
+    ("merge",),
+    ("prompts",),
     ("probe",),
     ("models",),
     ("models", "list"),
