@@ -21,13 +21,8 @@ from typing import Any, Literal
 SplitName = Literal["seen", "held_out"]
 Pair = tuple[str, str]
 
-WORDLESS = frozenset({"eos", "pooled", "mean", "grid"})
-"""Names of positions in a model that belong to no word. The position of a slot's words has the name
-of the slot, so these names are forbidden for slots."""
 PRESENCE = "presence"
 """Prefix of the targets for the presence of a constituent, e.g. ``presence.colour``."""
-TEXT_MARK = "@"
-"""Separates a position in a denoiser from the text encoder of its tokens."""
 
 
 @lru_cache
@@ -35,14 +30,13 @@ def slot_fault(slot: str) -> str | None:
     """The fault of a slot's name, or None: the name must have no other meaning in an audit.
 
     >>> slot_fault("object_1.colour")
-    >>> slot_fault("mean")[:43]
-    "slot 'mean' has another meaning in an audit"
+    >>> slot_fault("presence.colour")[:53]
+    "slot 'presence.colour' has another meaning in an audi"
     """
-    if slot in WORDLESS or slot.split(".")[0] == PRESENCE or TEXT_MARK in slot:
-        names = ", ".join(sorted(WORDLESS))
+    if slot.split(".")[0] == PRESENCE:
         return (
-            f"slot {slot!r} has another meaning in an audit ({names}, {PRESENCE}, {TEXT_MARK!r}); "
-            "rename it"
+            f"slot {slot!r} has another meaning in an audit, which calls the presence of a "
+            f"constituent {PRESENCE}; rename it"
         )
     return None
 

@@ -10,6 +10,8 @@ import pytest
 
 from prompts.suite import dump_prompts, load_suite
 from t2i_audit.cli.main import main
+from t2i_audit.results.place import Place
+from t2i_audit.results.run import load_run
 from t2i_audit.run.tables import read_rows, table_path
 from tests.tiny import tiny_open_clip, tiny_pipeline
 
@@ -135,6 +137,47 @@ def test_names_in_a_suite_never_become_paths(
     outside = {file for file in tmp_path.rglob("*") if file.is_file() and out not in file.parents}
     assert outside == {suite}
     assert not any("zzz" in str(file) or "yyy" in str(file) for file in out.rglob("*"))
+
+
+# Names of positions, stations and components, and the marks that separate them in the tables.
+ODD_NAMES = {
+    "first.mood": "grid", "first.pet": "mean@text_encoder", "second.mood": "eos",
+    "second.pet": "pooled", "deed": "unet@step_0",
+}  # fmt: skip
+
+
+def test_slots_named_like_positions_get_the_figures_of_any_others(
+    generated: Path, pipeline: Path, clip: Path, tmp_path: Path
+) -> None:
+    prompts = [
+        replace(
+            prompt,
+            constituents=tuple(
+                replace(part, slot=ODD_NAMES[part.slot]) for part in prompt.constituents
+            ),
+        )
+        for prompt in load_suite(str(generated)).prompts
+    ]
+    (tmp_path / "odd.jsonl").write_text(dump_prompts(prompts))
+    assert audit(generated, pipeline, clip, tmp_path / "plain") == 0
+
+    assert audit(tmp_path / "odd.jsonl", pipeline, clip, tmp_path / "odd") == 0
+
+    plain, odd = readings_of(tmp_path / "plain", ODD_NAMES), readings_of(tmp_path / "odd", {})
+    assert {key for key in plain if key[1].step is not None and key[1].position.is_slot}
+    assert plain == odd
+
+
+def readings_of(out: Path, names: dict[str, str]) -> dict[tuple[str, Place], tuple[int, float]]:
+    """Slot and place, with slots renamed -> on how many prompts it rests, and the accuracy."""
+    found = {}
+    for read in load_run(out).probe_readings():
+        position = read.place.position
+        if position.is_slot:
+            position = replace(position, name=names.get(position.name, position.name))
+        key = names.get(read.slot, read.slot), replace(read.place, position=position)
+        found[key] = (read.balanced_accuracy.n, round(read.balanced_accuracy.estimate, 9))
+    return found
 
 
 def test_an_imported_suite_is_audited_in_the_same_way(

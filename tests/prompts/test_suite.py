@@ -81,8 +81,6 @@ def part(row: dict[str, Any], index: int, **changes: Any) -> dict[str, Any]:
         (lambda row: part(row, 0, start=-1), "outside the text"),
         (lambda row: part(row, 1, start=row["constituents"][0]["start"]), "overlaps"),
         (lambda row: part(row, 0, slot="relation"), "filled twice"),
-        (lambda row: part(row, 0, slot="mean"), "slot 'mean' has another meaning in an audit"),
-        (lambda row: part(row, 0, slot="colour@unet"), "another meaning"),
         (lambda row: part(row, 0, slot="presence.colour"), "another meaning"),
         (lambda row: part(row, 0, entities=[]), "belongs to no entity"),
         (lambda row: part(row, 0, start="x"), "start"),

@@ -74,7 +74,7 @@ NOUNS = "object (noun) = cat | dog\ncolour = red | blue\n"
         ("r(x) := <s(x)>\ns(x) := <r(x)>\nt: <r(y)>", "calls itself"),
         ("r(x) := a {x.object}\nt: <r>", "takes 1 entities but was given 0"),
         ("t: a {x.object} {x.object}", "occurs twice in one prompt"),
-        ("t: {x.object} {mean:colour(x)}", "slot 'mean' has another meaning in an audit"),
+        ("t: {x.object} {presence:colour(x)}", "slot 'presence' has another meaning in an audit"),
         ("t: a cat", "can be written without slots"),
         ("t: a {x.object}\nt: the {x.object}", "'t' is defined twice"),
         ("t: a {x.object} {colour(x, y)} b", "has the role attribute and needs 1 entity; it has 2"),
