@@ -7,6 +7,7 @@ and may mistake the cached copy of another folder of the same name for it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -103,13 +104,13 @@ def _loaded(source: str, split: str | None, notes: Notes) -> tuple[list[str], It
     """Columns and rows of a dataset written by ``save_to_disk``, or of one on the hub."""
     import datasets
 
-    datasets.disable_progress_bars()
     what = f"dataset {source!r}"
     try:
-        if Path(source).is_dir():
-            loaded = datasets.load_from_disk(source)
-        else:
-            loaded = datasets.load_dataset(source)
+        with _without_progress_bars():
+            if Path(source).is_dir():
+                loaded = datasets.load_from_disk(source)
+            else:
+                loaded = datasets.load_dataset(source)
     except Exception as error:  # whatever the readers of the library and the hub raise
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise SuiteFormatError(f"{what} cannot be loaded: {reason[0]}") from None
@@ -132,6 +133,20 @@ def _loaded(source: str, split: str | None, notes: Notes) -> tuple[list[str], It
             raise SuiteFormatError(f"{what} cannot be read: {reason[0]}") from None
 
     return columns, rows()
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Switch off the progress bars of datasets while the block runs."""
+    import datasets
+
+    disabled = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not disabled:
+            datasets.enable_progress_bars()
 
 
 def _is_media(feature: Any) -> bool:

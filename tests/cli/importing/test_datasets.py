@@ -196,3 +196,18 @@ def test_an_option_that_says_nothing_of_the_format_is_refused(
     assert main(["prompts", "import", format_, "a", option, "x", "-o", "out.jsonl"]) == 2
     assert f"{option} does not apply to {format_}" in capsys.readouterr().err
     assert not Path("out.jsonl").exists()
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_the_progress_bars_of_datasets_are_as_they_were(disabled: bool) -> None:
+    datasets = pytest.importorskip("datasets")
+    datasets.Dataset.from_dict({"prompt": ["a cat"]}).save_to_disk("one")
+    switch = datasets.disable_progress_bars if disabled else datasets.enable_progress_bars
+    before = datasets.are_progress_bars_disabled()
+    switch()
+    try:
+        assert taken("one") == ["a cat"]
+
+        assert datasets.are_progress_bars_disabled() == disabled
+    finally:
+        (datasets.disable_progress_bars if before else datasets.enable_progress_bars)()
