@@ -10,6 +10,10 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 # pyproject.toml holds lower bounds; these two are known to fit each other.
 TORCH ?= torch==2.14.1 torchvision==0.29.1
 
+# Many tests wait for processes that they start, so that two at a time suit two cores. What a file
+# builds for all its tests is built once.
+TEST_PROCESSES ?= 2
+
 .DELETE_ON_ERROR:
 .PHONY: demo test docs clean
 
@@ -21,7 +25,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m scripts.build_docs
