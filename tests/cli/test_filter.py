@@ -18,19 +18,12 @@ from prompts.selection.conditions import PromptFilter, parse_condition
 from prompts.selection.subset import Sample, choose
 from prompts.structure import Prompt
 from prompts.suite import load_suite, read_suite_header
-from t2i_audit.cli.main import main
+from tests.cli.prompts_program import filter_
+
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 SUITE = load_suite("attributes").prompts
 HEADER = read_suite_header(Path("prompts/suites/attributes.jsonl"))
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def filter_(*arguments: str) -> int:
-    return main(["prompts", "filter", *arguments])
 
 
 def said_of(error: str) -> str:

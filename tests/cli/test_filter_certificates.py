@@ -17,18 +17,12 @@ from prompts.selection.subset import Sample, choose
 from prompts.splits import SplitPlan, certify, compositions, split_prompts
 from prompts.suite import load_suite, read_suite_header
 from t2i_audit.cli.main import main
+from tests.cli.prompts_program import filter_
+
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 SUITE = load_suite("attributes").prompts
 HEADER = read_suite_header(Path("prompts/suites/attributes.jsonl"))
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def filter_(*arguments: str) -> int:
-    return main(["prompts", "filter", *arguments])
 
 
 CERTIFICATE_CASES = [

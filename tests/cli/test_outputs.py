@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from t2i_audit.cli.main import main
+from tests.cli.prompts_program import prompts
 
 GRAMMAR = "use words.toml\ntint = red | blue\nt: a {x.tint} {x.noun}\n"
 WORDS = '[noun]\nrole = "noun"\nvalues = ["cat", "dog"]\n'
@@ -29,10 +29,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Path(f"link-to-{name}").symlink_to(name)
         os.link(name, f"hard-{name}")
     return tmp_path
-
-
-def prompts(*arguments: str) -> int:
-    return main(["prompts", *arguments])
 
 
 def content() -> dict[str, bytes]:

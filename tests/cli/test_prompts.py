@@ -15,6 +15,9 @@ import pytest
 from prompts.splits import compositions
 from prompts.suite import load_suite, read_suite_header
 from t2i_audit.cli.main import main
+from tests.cli.prompts_program import make, prompts
+
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 COMMANDS = ["generate", "import", "export", "filter", "show", "stats", "diff", "check", "list"]
 GRAMMAR = """
@@ -22,21 +25,6 @@ colour = red | blue
 noun (noun) = cat | dog | cow
 t: a {x.colour} {x.noun} and a {y.colour} {y.noun}
 """
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def prompts(*arguments: str) -> int:
-    return main(["prompts", *arguments])
-
-
-def make(name: str = "own.jsonl", *arguments: str) -> Path:
-    assert prompts("generate", "world", "-n", "60", "-o", name, *arguments) == 0
-    return Path(name)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -10,21 +10,9 @@ import pytest
 from prompts.generate import generate
 from prompts.grammar.load import load_grammar
 from prompts.suite import dump_prompts
-from t2i_audit.cli.main import main
+from tests.cli.prompts_program import make, prompts
 
-
-@pytest.fixture(autouse=True)
-def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def prompts(*arguments: str) -> int:
-    return main(["prompts", *arguments])
-
-
-def make() -> None:
-    assert prompts("generate", "world", "-n", "60", "-o", "own.jsonl") == 0
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
 def write_bad_row(_: None = None) -> None:

@@ -7,22 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from t2i_audit.cli.main import main
+from tests.cli.prompts_program import make, prompts
 
-
-@pytest.fixture(autouse=True)
-def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def prompts(*arguments: str) -> int:
-    return main(["prompts", *arguments])
-
-
-def make(name: str = "own.jsonl", *arguments: str) -> Path:
-    assert prompts("generate", "world", "-n", "60", "-o", name, *arguments) == 0
-    return Path(name)
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
 def test_check_finds_nothing_in_a_generated_file_and_the_faults_in_a_bad_one(
