@@ -46,15 +46,19 @@ class EncodeCall:
     takes_encoder_index: bool
     """Whether it encodes with one text encoder per call, chosen by a number."""
 
-    def __call__(self, texts: Sequence[str]) -> list[torch.Tensor]:
-        """The tensors that the method returns for `texts`, in order."""
+    def device(self) -> torch.device | None:
+        """Where the method computes; None where it is not asked for. Diffusers takes its time."""
+        return self.pipeline._execution_device if self.takes_device else None
+
+    def __call__(self, texts: Sequence[str], device: torch.device | None) -> list[torch.Tensor]:
+        """The tensors that the method returns for `texts`, in order; `device` is from `device`."""
         import torch
 
         encode = getattr(self.pipeline, self.method)
         # A list of its own, because some pipelines write their template into the caller's.
         arguments = {**self.arguments, "prompt": list(texts)}
         if self.takes_device:
-            arguments["device"] = self.pipeline._execution_device
+            arguments["device"] = device
         if self.takes_batch_size:
             arguments["batch_size"] = len(texts)
         with torch.no_grad():
@@ -107,8 +111,11 @@ def prompt_encoding(
     The libraries are quiet while the block runs.
     """
 
+    devices = [call.device() for call in calls]
+
     def run(texts: Sequence[str]) -> list[torch.Tensor]:
-        return [tensor for call in calls for tensor in call(texts)]
+        pairs = zip(calls, devices, strict=True)
+        return [tensor for call, device in pairs for tensor in call(texts, device)]
 
     with ExitStack() as stack:
         stack.enter_context(quiet_libraries())
