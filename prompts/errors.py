@@ -31,3 +31,9 @@ class GrammarError(PromptsError):
 
 class RequestError(PromptsError):
     """A request cannot be met, e.g. for more prompts than there are."""
+
+
+def first_line(error: BaseException) -> str:
+    """First line of an error's message; the name of its type where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

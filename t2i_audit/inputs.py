@@ -54,6 +54,8 @@ class Inputs:
 
     def reporting_to(self, reporter: Reporter) -> Inputs:
         """These inputs, whose model reports to `reporter`."""
+        if reporter == self.loaded.reporter:
+            return self  # the model's adapter need not be made anew
         return replace(self, loaded=replace(self.loaded, reporter=reporter))
 
     def identity(self, settings: RunSettings) -> dict[str, Any]:

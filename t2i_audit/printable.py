@@ -30,12 +30,6 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
-def first_line(error: BaseException) -> str:
-    """First line of an error's message; the name of its type where it has none."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
 def counted(number: int, unit: str) -> str:
     """E.g. ``1 prompt`` and ``1,200 prompts``."""
     return f"{number:,} {unit}" + ("" if number == 1 else "s")

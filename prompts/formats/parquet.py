@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from prompts.errors import SuiteFormatError
+from prompts.errors import SuiteFormatError, first_line
 from prompts.formats.dataset_splits import listed
 from prompts.formats.decode import decode
 from prompts.formats.notes import Notes
@@ -24,11 +24,10 @@ def read_parquet(
     import pyarrow.parquet as pq
 
     def fault(file: Path, error: Exception) -> SuiteFormatError:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
         found = _other_kind(file)
         hint = f"; import it with {found}" if found else "; download or write the file again"
         place = what if len(files) == 1 else f"{what}: {file.name}"
-        return SuiteFormatError(f"{place} is not a Parquet file: {reason[0]}{hint}")
+        return SuiteFormatError(f"{place} is not a Parquet file: {first_line(error)}{hint}")
 
     schemas = {}
     for file in files:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
 
-from prompts.errors import SuiteFormatError
+from prompts.errors import SuiteFormatError, first_line
 from prompts.formats.dataset_splits import (
     SUFFIXES,
     UNNAMED,
@@ -112,8 +112,7 @@ def _loaded(source: str, split: str | None, notes: Notes) -> tuple[list[str], It
             else:
                 loaded = datasets.load_dataset(source)
     except Exception as error:  # whatever the readers of the library and the hub raise
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise SuiteFormatError(f"{what} cannot be loaded: {reason[0]}") from None
+        raise SuiteFormatError(f"{what} cannot be loaded: {first_line(error)}") from None
     if isinstance(loaded, dict):
         loaded = loaded[choose_split(list(map(str, loaded)), split, what)]
     elif split is not None:
@@ -129,8 +128,7 @@ def _loaded(source: str, split: str | None, notes: Notes) -> tuple[list[str], It
             for number, row in enumerate(loaded.select_columns(columns), start=1):
                 yield f"row {number}", row
         except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise SuiteFormatError(f"{what} cannot be read: {reason[0]}") from None
+            raise SuiteFormatError(f"{what} cannot be read: {first_line(error)}") from None
 
     return columns, rows()
 

@@ -21,6 +21,7 @@ from synthetic.training.state import read_state, write_state
 from synthetic.training.train import Precision, TrainingState, train
 from t2i_audit.errors import AuditError
 from t2i_audit.io import write_json
+from t2i_audit.models.devices import available_devices
 from t2i_audit.reporter import TerminalReporter
 from t2i_audit.run.directory import SUMMARY, RunDirectory, open_run
 from t2i_audit.settings import Device
@@ -178,11 +179,7 @@ def resolve_device(device: Device) -> torch.device:
     """
     import torch
 
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    available = available_devices()
     if device == "auto":
         return torch.device(next(name for name, has in available.items() if has))
     if not available[device]:

@@ -16,19 +16,24 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 WIDER = {"float16": "bfloat16 or float32", "bfloat16": "float32"}
 
 
+def available_devices() -> dict[str, bool]:
+    """Each kind of device, the preferred one first -> whether this machine has it."""
+    import torch
+
+    return {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+
+
 def choose_device(name: DeviceName) -> torch.device:
     """The device that `name` stands for.
 
     Raises:
         ModelError: this machine does not have it.
     """
-    import torch
-
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    available = available_devices()
     if name == "auto":
         return _own_device(next(device for device, exists in available.items() if exists))
     if not available.get(name, False):

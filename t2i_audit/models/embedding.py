@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prompts.errors import first_line
 from t2i_audit.errors import ModelError
 from t2i_audit.io import sha256_of
 from t2i_audit.pipelines.components import encoder_tokenizers
 from t2i_audit.pipelines.workarounds import quiet_libraries
-from t2i_audit.printable import first_line
 from t2i_audit.settings import SAFE
 
 if TYPE_CHECKING:

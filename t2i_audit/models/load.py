@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prompts.errors import first_line
 from t2i_audit.errors import ModelError
 from t2i_audit.models.devices import DeviceName, DtypeName, choose_device, choose_dtype
 from t2i_audit.models.files import (
@@ -31,7 +32,6 @@ from t2i_audit.models.unused import refuse_unused
 from t2i_audit.models.variants import check_variant, names_in
 from t2i_audit.pipelines.text_to_image import require_text_to_image
 from t2i_audit.pipelines.workarounds import moved_modules, quiet_libraries
-from t2i_audit.printable import first_line
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.settings import ModelOptions, Placement
 

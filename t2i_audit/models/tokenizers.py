@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from prompts.errors import first_line
 from t2i_audit.errors import ModelError
 from t2i_audit.models.resolve import check_pipeline, fetch_from_hub, resolve_model
 from t2i_audit.pipelines.components import UNLIMITED, encoder_tokenizers
 from t2i_audit.pipelines.workarounds import quiet_libraries
-from t2i_audit.printable import first_line
 from t2i_audit.settings import ModelOptions
 
 

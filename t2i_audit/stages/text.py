@@ -25,7 +25,6 @@ from t2i_audit.probes.station import probe_station
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.features import Features
 from t2i_audit.stages.readings import Readings
-from t2i_audit.stages.rows import probe_readings
 
 FOLDER = Path("activations")
 TRIED = 32  # prompts at once, where the first ones are not encoded unchanged
@@ -239,8 +238,3 @@ def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[
             zip(prompts, lengths, encoded.truncated, strict=True)
         )
     ]
-
-
-def probe_rows(station: str, probes: StationProbes) -> list[dict[str, Any]]:
-    """Rows of the table ``probes``: one per place and slot, beside its controls."""
-    return [reading.to_row() for reading in probe_readings(station, probes)]

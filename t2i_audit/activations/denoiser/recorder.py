@@ -7,7 +7,6 @@ layout. Without a layout, or in a call that it does not cover, they are searched
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -38,7 +37,7 @@ from t2i_audit.activations.denoiser.reader import BlockReader, RecordedCall
 from t2i_audit.activations.denoiser.search import TOLERANCE
 from t2i_audit.activations.denoiser.trace import DenoiserTrace, TracedCall, Tracer, copied
 from t2i_audit.errors import ModelError
-from t2i_audit.pipelines.components import stage_argument
+from t2i_audit.pipelines.arguments import pipeline_call
 from t2i_audit.pipelines.denoiser import (
     denoiser_blocks,
     is_unet,
@@ -53,7 +52,6 @@ if TYPE_CHECKING:
 
     from prompts.structure import Prompt
 
-STEP_CALLBACK = "callback_on_step_end"
 TRACED_CALLS = 4  # of the denoiser in one step: conditional, unconditional, and perturbed ones
 
 
@@ -118,10 +116,9 @@ class DenoiserRecorder:
             size=None,
             perturbed=hasattr(pipeline, "pag_applied_layers"),
         )
-        called = inspect.signature(type(pipeline).__call__).parameters
         # Without a callback each call of the denoiser that holds the prompts counts as a step.
-        self._callback = stage_argument(pipeline, STEP_CALLBACK)
-        self._has_callback = self._callback in called
+        self._callback = pipeline_call(pipeline).step_callback
+        self._has_callback = self._callback is not None
         self._known: dict[CallKey, CallPlaces] = {}
         if layout is not None and layout.fixed:
             self._known[layout.places.key] = layout.places.for_all()
@@ -136,7 +133,7 @@ class DenoiserRecorder:
     @property
     def call_arguments(self) -> dict[str, Any]:
         """What the pipeline's call must be given for the steps to be counted."""
-        return {self._callback: self._end_step} if self._has_callback else {}
+        return {} if self._callback is None else {self._callback: self._end_step}
 
     @contextmanager
     def recording(
