@@ -65,7 +65,7 @@ def evaluate(prompts: Sequence[Prompt], images: np.ndarray) -> Drawn:
     judged = [judge_reading(r, p) for r, p in zip(readings, prompts, strict=True)]
     names = sorted({part.slot for prompt in prompts for part in prompt.constituents})
     slots = {
-        name: np.array([float(j.slots[name]) if name in j.slots else np.nan for j in judged])
+        name: np.array([bool(j.slots[name]) if name in j.slots else np.nan for j in judged], float)
         for name in names
     }
     words = []

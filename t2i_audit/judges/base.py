@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -29,10 +30,16 @@ class Judgement:
     """What the judge saw: the best caption, or a description of the image."""
     readable: bool
     """Whether the judge could recognise what is in the image."""
-    slots: Mapping[str, bool] = field(default_factory=dict)
-    """Which slots are right; empty if the judge does not judge slots."""
+    slots: Mapping[str, bool | None] = field(default_factory=dict)
+    """Which slots are right, None where the judge abstains; empty if it does not judge slots."""
     flaw: str = ""
     """Why it is undecided; empty where it is decided."""
+    probability: float = math.nan
+    """That the prompt is true of the image, in the judge's opinion; NaN if it has none."""
+    slot_probabilities: Mapping[str, float] = field(default_factory=dict)
+    """The same for each slot; empty if it has none."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """Other scores of the image by their names, e.g. ``geometric_mean``; larger is better."""
 
 
 class Judge(Reader, Protocol):
@@ -54,7 +61,7 @@ class Judge(Reader, Protocol):
 
 def unjudged(reason: str) -> Judgement:
     """The judgement of an image that is not shown to the judge, e.g. one flat colour."""
-    return Judgement(correct=None, margin=float("nan"), chosen=reason, readable=False, flaw=reason)
+    return Judgement(correct=None, margin=math.nan, chosen=reason, readable=False, flaw=reason)
 
 
 def require_readable(

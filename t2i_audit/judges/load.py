@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.base import Judge
 from t2i_audit.judges.scope import Reader
 
-NAMES = ("clip", "oracle")
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of judge: what its specifications begin with, and how it is loaded."""
+
+    form: str
+    """How it is written, e.g. ``clip:MODEL/TAG``."""
+    load: Callable[[str, str], Judge]
+    """From the whole specification and the device's name."""
+    load_reader: Callable[[str], Reader]
+    """The part that reads prompts; of a hub model, no more than the tokenizer is fetched."""
 
 
 def load_judge(spec: str, *, device: str) -> Judge:
-    """Load ``oracle``, ``clip``, ``clip:MODEL/TAG`` or ``clip:local-dir:PATH``.
+    """Load the judge that `spec` names, e.g. ``oracle`` or ``clip:MODEL/TAG``.
 
     Raises:
         JudgeError: there is no such judge (the nearest are named), or it does not load.
     """
-    if spec == "oracle":
-        from t2i_audit.judges.oracle import OracleJudge
-
-        return OracleJudge()
-    if _is_clip(spec):
-        from t2i_audit.judges.clip import ClipJudge
-
-        return ClipJudge.from_spec(spec, device=device)
-    raise _unknown(spec)
+    return _kind(spec).load(spec, device)
 
 
 def load_reader(spec: str) -> Reader:
@@ -34,21 +38,48 @@ def load_reader(spec: str) -> Reader:
     Raises:
         JudgeError: as `load_judge`.
     """
-    if _is_clip(spec):
-        from t2i_audit.judges.clip_spec import parse_clip
-        from t2i_audit.judges.clip_text import ClipText
-
-        return ClipText.load(parse_clip(spec))
-    return load_judge(spec, device="cpu")
+    return _kind(spec).load_reader(spec)
 
 
-def _is_clip(spec: str) -> bool:
-    return spec == "clip" or spec.startswith("clip:")
+def _load_oracle(spec: str, device: str) -> Judge:
+    from t2i_audit.judges.oracle import OracleJudge
+
+    return OracleJudge()
 
 
-def _unknown(spec: str) -> JudgeError:
-    near = difflib.get_close_matches(spec, NAMES, cutoff=0.4) or NAMES
-    return JudgeError(
-        f"there is no judge {spec!r}; did you mean {' or '.join(near)}? (clip takes a model as "
-        "clip:MODEL/TAG or clip:local-dir:PATH)"
-    )
+def _read_oracle(spec: str) -> Reader:
+    from t2i_audit.judges.oracle import OracleJudge
+
+    return OracleJudge()
+
+
+def _load_clip(spec: str, device: str) -> Judge:
+    from t2i_audit.judges.clip import ClipJudge
+
+    return ClipJudge.from_spec(spec, device=device)
+
+
+def _read_clip(spec: str) -> Reader:
+    from t2i_audit.judges.clip_spec import parse_clip
+    from t2i_audit.judges.clip_text import ClipText
+
+    return ClipText.load(parse_clip(spec))
+
+
+KINDS: Mapping[str, Kind] = {
+    "clip": Kind("clip:MODEL/TAG or clip:local-dir:PATH", _load_clip, _read_clip),
+    "oracle": Kind("oracle", _load_oracle, _read_oracle),
+}
+NAMES = tuple(KINDS)
+
+
+def _kind(spec: str) -> Kind:
+    name, colon, _ = spec.partition(":")
+    kind = KINDS.get(name)
+    if kind is None or (colon and ":" not in kind.form):
+        near = difflib.get_close_matches(spec, NAMES, cutoff=0.4) or NAMES
+        raise JudgeError(
+            f"there is no judge {spec!r}; did you mean {' or '.join(near)}? (clip takes a model "
+            "as clip:MODEL/TAG or clip:local-dir:PATH)"
+        )
+    return kind

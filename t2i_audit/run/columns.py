@@ -115,6 +115,7 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         Column("seed", "int32", "", "Seed index, from 0."),
         Column("image", "string", "", "File in the run directory."),
         Column("image_sha256", "string", "", "SHA-256 of the file that was judged."),
+        Column("judge", "string", "", "The judge's name."),
         Column(
             "correct",
             "bool",
@@ -125,7 +126,21 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         Column("readable", "bool", "", "Whether the judge could tell what is in the image."),
         Column("margin", "float64", "judge's score", "True caption over best foil; NaN if unread."),
         Column("chosen", "string", "", "The caption chosen, or what the judge read."),
-        Column("slots", "json", "", "Object: slot to whether it is right; empty if not judged."),
+        Column(
+            "slots",
+            "json",
+            "",
+            "Object: slot to whether it is right, null where the judge abstains; empty if it "
+            "judges no slots.",
+        ),
+        Column(
+            "probability",
+            "float64",
+            "probability",
+            "That the prompt is true of the image, in the judge's opinion; NaN if it has none.",
+        ),
+        Column("slot_probabilities", "json", "", "Object: slot to the same for the slot."),
+        Column("scores", "json", "", "Object: name to any other score; larger is better."),
         Column("flaw", "string", "", "Why `correct` is null.", optional=True),
     ),
     "attributions": (

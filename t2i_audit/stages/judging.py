@@ -162,11 +162,15 @@ def _judge_batch(
             "seed": image.seed,
             "image": image.image,
             "image_sha256": image.sha256,
+            "judge": judge.name,
             "correct": verdicts[image].correct,
             "readable": verdicts[image].readable,
             "margin": verdicts[image].margin,
             "chosen": verdicts[image].chosen,
             "slots": dict(verdicts[image].slots),
+            "probability": verdicts[image].probability,
+            "slot_probabilities": dict(verdicts[image].slot_probabilities),
+            "scores": dict(verdicts[image].scores),
             "flaw": verdicts[image].flaw or None,
         }
         for image in images

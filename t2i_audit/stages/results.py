@@ -178,7 +178,8 @@ class _Images:
                 continue
             success[image] = verdict["correct"]
             for slot, right in verdict["slots"].items():
-                slots.setdefault(slot, np.full(shape, np.nan))[image] = right
+                own = slots.setdefault(slot, np.full(shape, np.nan))
+                own[image] = np.nan if right is None else right
         compositions = [prompt.composition for prompt in prompts]
         return cls(success, slots, compositions, [prompt.type for prompt in prompts])
 

@@ -32,11 +32,15 @@ def judgement(prompt_id: str = "p", seed: int = 0, **changes: object) -> dict[st
         "seed": seed,
         "image": f"images/{prompt_id}_{seed}.png",
         "image_sha256": "0" * 64,
+        "judge": "oracle",
         "correct": True,
         "readable": True,
         "margin": 0.5,
         "chosen": "a red star",
         "slots": {"object_1.shape": True, "object_1.colour": False},
+        "probability": 0.75,
+        "slot_probabilities": {"object_1.shape": 0.75},
+        "scores": {},
         "flaw": None,
     }
     return row | changes

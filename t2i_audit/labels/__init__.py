@@ -1,0 +1,1 @@
+"""Labels: what people, or an exact judge, say of images."""
