@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from t2i_audit.api import (
         audit,
+        calibrate,
         judge,
         leaderboard,
         load_model,
         load_suite,
         merge,
+        plan_labels,
         probe,
     )
     from t2i_audit.errors import AuditError
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from t2i_audit.probes.of_run import fit_probe
     from t2i_audit.results.features import PlaceFeatures
     from t2i_audit.results.interval import Interval
+    from t2i_audit.results.judge_card import JudgeCard
+    from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
     from t2i_audit.results.place import Place
     from t2i_audit.results.run import Run, load_run
@@ -41,12 +45,15 @@ __all__ = [
     "AuditError",
     "FittedProbe",
     "Interval",
+    "JudgeCard",
+    "LabelPlan",
     "Leaderboard",
     "Place",
     "PlaceFeatures",
     "Run",
     "RunSummary",
     "audit",
+    "calibrate",
     "fit_probe",
     "fit_ridge",
     "judge",
@@ -55,6 +62,7 @@ __all__ = [
     "load_run",
     "load_suite",
     "merge",
+    "plan_labels",
     "probe",
 ]
 
@@ -63,12 +71,15 @@ _HOMES = {
     "AuditError": "t2i_audit.errors",
     "FittedProbe": "t2i_audit.probes.fitted",
     "Interval": "t2i_audit.results.interval",
+    "JudgeCard": "t2i_audit.results.judge_card",
+    "LabelPlan": "t2i_audit.results.label_plan",
     "Leaderboard": "t2i_audit.results.leaderboard",
     "Place": "t2i_audit.results.place",
     "PlaceFeatures": "t2i_audit.results.features",
     "Run": "t2i_audit.results.run",
     "RunSummary": "t2i_audit.results.summary",
     "audit": "t2i_audit.api",
+    "calibrate": "t2i_audit.api",
     "fit_probe": "t2i_audit.probes.of_run",
     "fit_ridge": "t2i_audit.probes.fitted",
     "judge": "t2i_audit.api",
@@ -77,6 +88,7 @@ _HOMES = {
     "load_run": "t2i_audit.results.run",
     "load_suite": "t2i_audit.api",
     "merge": "t2i_audit.api",
+    "plan_labels": "t2i_audit.api",
     "probe": "t2i_audit.api",
 }
 

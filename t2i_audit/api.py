@@ -19,6 +19,7 @@ from t2i_audit.settings import (
     DEFAULT_SEEDS,
     DEFAULT_SUITE,
     AuditSettings,
+    CalibrateSettings,
     JudgeSettings,
     MergeSettings,
     ProbeSettings,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from prompts.suite import Suite
     from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
+    from t2i_audit.results.judge_card import JudgeCard
+    from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
 
 
@@ -202,6 +205,91 @@ def judge(
         trust_remote_code=trust_remote_code,
     )
     return _finished(execute(plan_judge(asked, reporter), reporter))
+
+
+def calibrate(
+    run: str | Path | Run,
+    *,
+    labels: str,
+    judge: str | None = None,
+    n_labels: int | None = None,
+    seed: int = 0,
+    device: DeviceName = "auto",
+    progress: bool = False,
+) -> JudgeCard:
+    """Measure how wrong a judge is on a run, and correct the run's success for it.
+
+    The card is written into the run's directory, and the corrected rates into its summary, if the
+    judge is the one that the summary is about.
+
+    >>> import t2i_audit as t2i
+    >>> again = t2i.judge("runs/demo", "clip", out="runs/demo-clip")
+    >>> card = t2i.calibrate("runs/demo-clip", labels="oracle")
+    >>> card.overall.accuracy.n, card.corrected.overall.rate.n
+    (8, 8)
+
+    Args:
+        run: the run, or its directory.
+        labels: a file of labels as ``FORMAT:PATH``, a judge that is taken for the truth, or another
+            run that has the judge's card.
+        judge: the name of the judge; the run's own if None.
+        n_labels: how many images to draw where a judge labels them; all if None.
+        seed: of the draw and of the resamples.
+        device: on which a judge that labels runs.
+        progress: whether to show progress and messages on stderr.
+
+    Raises:
+        AuditError: there is no such run or judge, or the labels cannot be used.
+    """
+    from t2i_audit.calibrating import execute_calibration, plan_calibration
+
+    asked = CalibrateSettings(
+        run=run.path if isinstance(run, Run) else Path(run),
+        labels=labels,
+        judge=judge,
+        n_labels=n_labels,
+        seed=seed,
+        device=device,
+    )
+    reporter = _reporter(progress)
+    return execute_calibration(plan_calibration(asked, reporter), reporter)
+
+
+def plan_labels(
+    run: str | Path | Run,
+    *,
+    labels: str | None = None,
+    judge: str | None = None,
+    points: float = 3.0,
+    progress: bool = False,
+) -> LabelPlan:
+    """How many labels the corrected success of a run needs, and of which images.
+
+    >>> import t2i_audit as t2i
+    >>> plan = t2i.plan_labels("runs/demo", points=3)
+    >>> worst = plan.needed[0]
+    >>> worst.sensitivity, worst.specificity, worst.labels, worst.without_judge
+    (0.84, 0.8, 629, 1067)
+
+    Args:
+        run, labels, judge, progress: as in `calibrate`; without labels, the judge's errors are
+            assumed.
+        points: half-width of the 95% interval that is wanted, in percentage points.
+
+    Raises:
+        AuditError: as `calibrate`.
+    """
+    from t2i_audit.calibrating import labels_to_make, plan_calibration
+
+    asked = CalibrateSettings(
+        run=run.path if isinstance(run, Run) else Path(run),
+        labels=labels,
+        judge=judge,
+        plan=True,
+        points=points,
+    )
+    reporter = _reporter(progress)
+    return labels_to_make(plan_calibration(asked, reporter), reporter)
 
 
 def leaderboard(runs: Sequence[str | Path | Run], *, out: str | Path | None = None) -> Leaderboard:

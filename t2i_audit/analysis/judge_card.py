@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from t2i_audit.analysis.reliability import calibration
 from t2i_audit.errors import AuditError
 from t2i_audit.labels.label import Label
 from t2i_audit.printable import counted
-from t2i_audit.results.judge_card import JudgeCard
+from t2i_audit.results.judge_card import Agreement, JudgeCard
 
 
 def judge_card(
@@ -74,8 +75,31 @@ def judge_card(
         calibration=calibration(own, rng=rng),
         calibration_by_kind={kind: each for kind, each in calibrated.items() if each is not None},
         raters=rater_agreements(labels, kind_of=slot_kinds, rng=rng),
-        corrected=corrected_rates(items, judge=judge, labels=source),
+        corrected=replace(
+            corrected_rates(items, judge=judge, labels=source), notes=(_uncorrected(overall),)
+        ),
         notes=tuple(_notes(said, {item.image for item in own}, labelled, judge)),
+    )
+
+
+def _uncorrected(overall: Agreement) -> str:
+    """What is not corrected, and what an association loses to errors that are independent of it.
+
+    Images judged wrong are then a mixture of truly wrong and truly right ones, and so are those
+    judged right: with P and N the predictive values, AUROC - 1/2 becomes P + N - 1 times as large.
+    """
+    sentence = (
+        "Only success rates are corrected; causes, associations and repeatability rest on the "
+        "judge's verdicts as they are"
+    )
+    values = overall.right_when_accepted, overall.wrong_when_rejected
+    if not all(value.is_defined for value in values):
+        return f"{sentence}."
+    factor = values[0].estimate + values[1].estimate - 1
+    return (
+        f"{sentence}. Errors that have nothing to do with decodability leave {factor:.2f} of an "
+        "AUROC's distance from 0.5, and errors that repeat over seeds pass for repeatability. No "
+        "corrected AUROC is given, since real errors depend on what a model draws wrong."
     )
 
 

@@ -77,7 +77,7 @@ def _agreement(
 
 
 def krippendorffs_alpha(counts: IntArray) -> float:
-    """Krippendorff's alpha, nominal, of ``(n, 2)`` counts of wrong and right; NaN if all are one."""
+    """Krippendorff's alpha, nominal, of ``(n, 2)`` counts; NaN if all are one."""
     import krippendorff
 
     if (counts.sum(axis=0) == 0).any():
@@ -86,7 +86,7 @@ def krippendorffs_alpha(counts: IntArray) -> float:
 
 
 def fleiss_kappa(counts: IntArray) -> float:
-    """Fleiss' kappa of ``(n, 2)`` counts of wrong and right; NaN if all are one."""
+    """Fleiss' kappa of ``(n, 2)`` counts; NaN if all are one."""
     from statsmodels.stats.inter_rater import fleiss_kappa as kappa
 
     return math.nan if (counts.sum(axis=0) == 0).any() else float(kappa(counts))

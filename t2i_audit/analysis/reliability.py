@@ -42,11 +42,11 @@ def calibration(
     def error(rows: IntArray) -> float:
         return expected_error(said[rows], truth[rows], weight[rows])
 
-    intervals = [
-        cluster_bootstrap(statistic, cluster, rng=rng, resamples=resamples)
-        for statistic in (brier, error)
-    ]
-    return Calibration(*intervals, bins=_bins(said, truth, weight, cluster))
+    return Calibration(
+        brier=cluster_bootstrap(brier, cluster, rng=rng, resamples=resamples),
+        expected_error=cluster_bootstrap(error, cluster, rng=rng, resamples=resamples),
+        bins=_bins(said, truth, weight, cluster),
+    )
 
 
 def expected_error(said: FloatArray, truth: FloatArray, weight: FloatArray) -> float:

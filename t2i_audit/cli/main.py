@@ -15,7 +15,17 @@ from typer.exceptions import Abort, TyperException
 
 from prompts.errors import PromptsError
 from t2i_audit import __version__
-from t2i_audit.cli import audit, calibrate, doctor, judge, leaderboard, merge, models, probe, prompts
+from t2i_audit.cli import (
+    audit,
+    calibrate,
+    doctor,
+    judge,
+    leaderboard,
+    merge,
+    models,
+    probe,
+    prompts,
+)
 from t2i_audit.cli.help import GroupedCommand
 from t2i_audit.cli.plugins import ProgramCommands
 from t2i_audit.errors import AuditError
