@@ -10,7 +10,7 @@ from t2i_audit.analysis.labelled import Item, slots_of, two_phase, whole
 from t2i_audit.results.corrected import Corrected, CorrectedRate
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.stats.proportions import share_interval
-from t2i_audit.stats.two_phase import TwoPhase, clustered_variance, rate
+from t2i_audit.stats.two_phase import TwoPhase, clustered_variance, rate, unseen_variance
 
 
 def corrected_rates(items: Sequence[Item], *, judge: str, labels: str) -> Corrected:
@@ -88,6 +88,7 @@ def prediction_powered(sample: TwoPhase, said: np.ndarray, *, level: float = 0.9
     influence[own] += weight * (rectified - mean)
     estimate = min(max(mean + factor * float(said.mean()), 0.0), 1.0)
     variance = clustered_variance(influence, sample.cluster)
+    variance += unseen_variance(sample, lambda y, f: y)
     clusters = len(np.unique(sample.cluster[own]))
     return share_interval(estimate, variance, n=int(own.sum()), clusters=clusters, level=level)
 

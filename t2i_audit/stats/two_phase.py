@@ -100,12 +100,7 @@ def ratio(sample: TwoPhase, numerator: Part, denominator: Part, *, level: float 
 
 
 def linearised(sample: TwoPhase, numerator: Part, denominator: Part) -> tuple[float, float]:
-    """A ratio of two estimated totals and its variance over clusters (Taylor linearisation).
-
-    A stratum whose labels are all equal says that the other value is rare and not that it does not
-    exist. Its variance is taken as that of the share 1 / (m + 2), with m its labelled clusters,
-    which is the mean of that share if every share was as likely before.
-    """
+    """A ratio of two estimated totals and its variance over clusters (Taylor linearisation)."""
     own = sample.labelled
     truth, verdict = sample.truth[own], sample.verdict[own]
     weights, stratum = sample.calibrated()[own], sample.stratum[own]
@@ -125,9 +120,22 @@ def linearised(sample: TwoPhase, numerator: Part, denominator: Part) -> tuple[fl
     means = sums / np.bincount(sample.stratum)
     influence = means[sample.stratum] / size
     influence[own] += weights / size * (residuals - means[stratum])
-    return estimate, clustered_variance(influence, sample.cluster) + sum(
-        _unseen(sample, one, residual) for one in range(len(means))
-    )
+    variance = clustered_variance(influence, sample.cluster)
+    return estimate, variance + unseen_variance(sample, residual)
+
+
+def unseen_variance(sample: TwoPhase, residual: Part) -> float:
+    """What strata add to a variance whose labels are all equal although not all items have one.
+
+    Such labels say that the other value is rare and not that it does not exist. The variance is
+    taken as that of the share 1 / (m + 2), with m the labelled clusters of the stratum: the mean of
+    that share if every share was as likely before.
+
+    Args:
+        sample: the items.
+        residual: what an item of this truth and verdict adds to the estimate, times their number.
+    """
+    return sum(_unseen(sample, one, residual) for one in range(sample.stratum.max() + 1))
 
 
 def clustered_variance(influence: FloatArray, cluster: IntArray) -> float:
@@ -140,8 +148,6 @@ def clustered_variance(influence: FloatArray, cluster: IntArray) -> float:
 
 
 def _unseen(sample: TwoPhase, stratum: int, residual: Part) -> float:
-    """The variance that a stratum adds whose labels are all equal although not all its items have
-    one; 0 for any other stratum."""
     inside = sample.stratum == stratum
     own = inside & sample.labelled
     if own.sum() == inside.sum() or np.ptp(sample.truth[own]) > 0:
