@@ -22,13 +22,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import t2i_audit as t2i
 from t2i_audit.analysis.correction import corrected_rate
-from t2i_audit.analysis.labelled import Item, judged_items, opinions, whole
+from t2i_audit.analysis.labelled import Item, judged_items, opinions, slots_of, whole
 from t2i_audit.analysis.labels_needed import draw_images
 from t2i_audit.io import write_text
 from t2i_audit.results.corrected import CorrectedRate
@@ -92,8 +91,8 @@ class Comparison:
             f"{self.truth:.3f}",
             f"{100 * (self.rate.rate.estimate - self.truth):+.1f}",
             "yes" if self.covered else "no",
-            f"{_mean(covered):.0%}",
-            f"{_mean(near):.0%}",
+            f"{_share(covered):.0%}",
+            f"{_share(near):.0%}",
             f"{slots} of {len(self.slots)}" if self.slots else "",
         )
 
@@ -145,23 +144,19 @@ def compare(made: t2i.Run, generator: str, judge: str, out: Path, *, n_labels: i
     run = t2i.judge(made, judge, out=folder, progress=True)
     card = t2i.calibrate(run, labels="oracle", n_labels=n_labels)
     rows = read_rows(table_path(run.path, "judgements"), "judgements")
-    decided = {(row["prompt_id"], row["seed"]) for row in rows if row["correct"] is not None}
-    truths = [
-        row
-        for row in read_rows(table_path(made.path, "judgements"), "judgements")
-        if (row["prompt_id"], row["seed"]) in decided
-    ]
-    items = whole(judged_items(rows, prompts_of(run.path), opinions(labels_from_rows(truths))))
+    truths = read_rows(table_path(made.path, "judgements"), "judgements")
+    items = judged_items(rows, prompts_of(run.path), opinions(labels_from_rows(truths)))
+    prompts = whole(items)
     return Comparison(
         generator,
         card.judge,
         card.corrected.overall,
-        _mean([row["correct"] for row in truths]),
+        _share([item.truth for item in prompts]),
         tuple(
-            (rate, _mean([row["slots"][slot] for row in truths if slot in row["slots"]]))
-            for slot, rate in card.corrected.by_slot.items()
+            (card.corrected.by_slot[slot], _share([item.truth for item in own]))
+            for slot, own in slots_of(items).items()
         ),
-        tuple(corrected_draw(items, n_labels, seed) for seed in range(1, DRAWS + 1)),
+        tuple(corrected_draw(prompts, n_labels, seed) for seed in range(1, DRAWS + 1)),
     )
 
 
@@ -188,11 +183,11 @@ def table(found: Sequence[Comparison], *, n_labels: int) -> Iterator[str]:
         yield f"| {' | '.join(each.to_row())} |"
     yield ""
     raw = [covers(each.rate.judged, each.truth) for each in found]
+    near, covered = (sum(getattr(each, name) for each in found) for name in ("near", "covered"))
     yield (
-        f"{n_labels} labels of {SEEDS * 480} images each. Of {len(found)} corrected rates "
-        f"{sum(each.near for each in found)} lie within {100 * GOAL:.0f} points of the oracle's and "
-        f"{sum(each.covered for each in found)} intervals cover it; of the judges' own intervals "
-        f"{sum(raw)} do."
+        f"{n_labels} labels of {SEEDS * 480} images each. Of {len(found)} corrected rates {near} "
+        f"lie within {100 * GOAL:.0f} points of the oracle's and {covered} intervals cover it; of "
+        f"the judges' own intervals {sum(raw)} do."
     )
 
 
@@ -201,7 +196,7 @@ def covers(interval: Interval, truth: float) -> bool:
     return bool(interval.lower <= truth <= interval.upper)
 
 
-def _mean(values: Sequence[Any]) -> float:
+def _share(values: Sequence[bool | None]) -> float:
     return sum(map(bool, values)) / len(values)
 
 
