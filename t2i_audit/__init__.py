@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from t2i_audit.api import (
         audit,
         calibrate,
+        compare_raters,
         judge,
         leaderboard,
         load_model,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from t2i_audit.probes.of_run import fit_probe
     from t2i_audit.results.features import PlaceFeatures
     from t2i_audit.results.interval import Interval
-    from t2i_audit.results.judge_card import JudgeCard
+    from t2i_audit.results.judge_card import JudgeCard, Raters
     from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
     from t2i_audit.results.place import Place
@@ -50,10 +51,12 @@ __all__ = [
     "Leaderboard",
     "Place",
     "PlaceFeatures",
+    "Raters",
     "Run",
     "RunSummary",
     "audit",
     "calibrate",
+    "compare_raters",
     "fit_probe",
     "fit_ridge",
     "judge",
@@ -76,10 +79,12 @@ _HOMES = {
     "Leaderboard": "t2i_audit.results.leaderboard",
     "Place": "t2i_audit.results.place",
     "PlaceFeatures": "t2i_audit.results.features",
+    "Raters": "t2i_audit.results.judge_card",
     "Run": "t2i_audit.results.run",
     "RunSummary": "t2i_audit.results.summary",
     "audit": "t2i_audit.api",
     "calibrate": "t2i_audit.api",
+    "compare_raters": "t2i_audit.api",
     "fit_probe": "t2i_audit.probes.of_run",
     "fit_ridge": "t2i_audit.probes.fitted",
     "judge": "t2i_audit.api",

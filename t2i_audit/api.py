@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from prompts.suite import Suite
     from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
-    from t2i_audit.results.judge_card import JudgeCard
+    from t2i_audit.results.judge_card import JudgeCard, Raters
     from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
 
@@ -230,8 +230,8 @@ def calibrate(
 
     Args:
         run: the run, or its directory.
-        labels: a file of labels as ``FORMAT:PATH``, a judge that is taken for the truth, or another
-            run that has the judge's card.
+        labels: a file of labels, with ``FORMAT:`` before it for that of a public set; a judge that
+            is taken for the truth; or another run that has the judge's card.
         judge: the name of the judge; the run's own if None.
         n_labels: how many images to draw where a judge labels them; all if None.
         seed: of the draw and of the resamples.
@@ -272,9 +272,11 @@ def plan_labels(
     (0.84, 0.8, 629, 1067)
 
     Args:
-        run, labels, judge, progress: as in `calibrate`; without labels, the judge's errors are
-            assumed.
+        run: the run, or its directory.
+        labels: as in `calibrate`; without them, the judge's errors are assumed.
+        judge: the name of the judge; the run's own if None.
         points: half-width of the 95% interval that is wanted, in percentage points.
+        progress: whether to show progress and messages on stderr.
 
     Raises:
         AuditError: as `calibrate`.
@@ -290,6 +292,29 @@ def plan_labels(
     )
     reporter = _reporter(progress)
     return labels_to_make(plan_calibration(asked, reporter), reporter)
+
+
+def compare_raters(labels: str, *, suite: str | Path | Suite) -> Raters:
+    """How the raters of a file of labels agree with each other; there need be no run.
+
+    >>> import t2i_audit as t2i
+    >>> suite = t2i.load_suite("world-smoke").limited(3)
+    >>> lines = [f"{prompt.id},0,{who},yes" for prompt in suite.prompts for who in ("me", "you")]
+    >>> _ = Path("labels.csv").write_text("\n".join(["prompt_id,seed,rater,correct", *lines]))
+    >>> t2i.compare_raters("labels.csv", suite=suite).agreement["overall"].reason
+    'all ratings are the same'
+
+    Args:
+        labels: a file of labels, with ``FORMAT:`` before it for that of a public set.
+        suite: the prompts that it is about, as in `audit`.
+
+    Raises:
+        AuditError: the labels or the prompts cannot be used.
+    """
+    from t2i_audit.calibrating import compare_raters as compare
+
+    with _suite_file(suite) as source:
+        return compare(CalibrateSettings(labels=labels, suite=source))
 
 
 def leaderboard(runs: Sequence[str | Path | Run], *, out: str | Path | None = None) -> Leaderboard:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from t2i_audit.analysis.judge_card import judge_card
-from t2i_audit.analysis.labelled import Image, Item, judged_items, opinions, whole
+from t2i_audit.analysis.labelled import Image, Item, judged_items, opinions, slot_kinds, whole
 from t2i_audit.analysis.labels_needed import draw_images, label_plan
+from t2i_audit.analysis.raters import rater_agreements
 from t2i_audit.analysis.transfer import corrected_by_card
 from t2i_audit.errors import AuditError, JudgeError, RunDirectoryError
 from t2i_audit.labels.label import ImageKey, Label
 from t2i_audit.reporter import SILENT, Reporter
-from t2i_audit.results.judge_card import CARDS, JudgeCard, read_cards, write_card
+from t2i_audit.results.judge_card import CARDS, JudgeCard, Raters, read_cards, write_card
 from t2i_audit.results.label_plan import LabelPlan
 from t2i_audit.results.run import Run, load_run
 from t2i_audit.results.summary import write_summary
@@ -163,6 +164,45 @@ def labels_to_make(plan: CalibrationPlan, reporter: Reporter = SILENT) -> LabelP
     return label_plan(plan.items, judge=plan.judge, half_width=half_width, measured=measured)
 
 
+def compare_raters(settings: CalibrateSettings) -> Raters:
+    """How the raters of a file of labels agree with each other; nothing is written.
+
+    Args:
+        settings: the labels, and the suite that they are about.
+
+    Raises:
+        SuiteFormatError: there is no such suite.
+        LabelError: the labels cannot be used, or none is of a prompt of the suite.
+        AuditError: no two raters have rated the same.
+    """
+    from prompts.suite import load_suite
+    from t2i_audit.labels.match import match
+    from t2i_audit.labels.read import open_labels
+
+    assert settings.suite is not None and settings.labels is not None
+    suite, file = load_suite(settings.suite), open_labels(settings.labels)
+    # Without a run, the images are those that the file speaks of.
+    seeds = sorted({row.seed or 0 for row in file.rows})
+    images = [ImageKey(prompt.id, seed) for prompt in suite.prompts for seed in seeds]
+    read = match(file, suite.prompts, images)
+    kinds = {prompt.id: slot_kinds(prompt) for prompt in suite.prompts}
+    rng = np.random.default_rng(settings.seed)
+    agreement = rater_agreements(read.labels, kind_of=kinds, rng=rng)
+    if not agreement:
+        raise AuditError(
+            f"no two raters of {settings.labels} have rated the same image, so there is nothing to "
+            "compare"
+        )
+    return Raters(
+        labels=settings.labels,
+        suite=suite.name,
+        n_images=len({(label.prompt_id, label.seed) for label in read.labels}),
+        n_labels=len(read.labels),
+        agreement=agreement,
+        notes=(f"{read.rule[:1].upper()}{read.rule[1:]}.", *read.notes),
+    )
+
+
 def _labels(plan: CalibrationPlan, reporter: Reporter) -> list[Label]:
     """The labels of a plan: those that are there, or those that its judge gives, drawn if asked."""
     from t2i_audit.stages.labelling import labels_by
@@ -199,21 +239,25 @@ def _labels(plan: CalibrationPlan, reporter: Reporter) -> list[Label]:
 def _with_source(plan: CalibrationPlan, source: str) -> CalibrationPlan:
     """The plan with the judge that `source` names, or with the labels in the file."""
     from t2i_audit.judges.load import KINDS, load_judge
-    from t2i_audit.labels.read import read_labels
+    from t2i_audit.labels.read import image_keys, read_labels
     from t2i_audit.models.devices import choose_device
 
-    if source.partition(":")[0] in KINDS:
+    kind, colon, path = source.partition(":")
+    # What people say is read as labels and not run as a judge.
+    source = path if kind == "human" and colon else source
+    if source.partition(":")[0] in KINDS and not Path(source).exists():
         device = choose_device(plan.settings.device).type
         return replace(plan, labeller=load_judge(source, device=device))
+    if not colon and not Path(source).exists():
+        raise AuditError(
+            f"{source!r} is no file of labels, no calibrated run and no judge; judges are "
+            f"{', '.join(KINDS)}"
+        )
     if plan.settings.n_labels is not None:
         raise AuditError(
             "--n-labels draws the images that a judge labels; a file has the labels it has"
         )
-    images = [
-        ImageKey(row["prompt_id"], row["seed"], row["image"], row["image_sha256"])
-        for row in plan.rows
-    ]
-    read = read_labels(source, plan.prompts, images)
+    read = read_labels(source, plan.prompts, image_keys(plan.rows))
     return replace(plan, labels=read.labels, notes=read.notes)
 
 

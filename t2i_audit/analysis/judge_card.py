@@ -11,7 +11,14 @@ import numpy as np
 from prompts.structure import Prompt
 from t2i_audit.analysis.agreement import agreement
 from t2i_audit.analysis.correction import corrected_rates
-from t2i_audit.analysis.labelled import Image, judged_items, opinions, slots_by_kind, whole
+from t2i_audit.analysis.labelled import (
+    Image,
+    judged_items,
+    opinions,
+    slot_kinds,
+    slots_by_kind,
+    whole,
+)
 from t2i_audit.analysis.raters import rater_agreements
 from t2i_audit.analysis.reliability import calibration
 from t2i_audit.errors import AuditError
@@ -58,9 +65,6 @@ def judge_card(
     kinds = slots_by_kind(items)
     by_kind = {kind: agreement(each, rng=rng) for kind, each in kinds.items()}
     calibrated = {kind: calibration(each, rng=rng) for kind, each in kinds.items()}
-    slot_kinds = {
-        prompt.id: {part.slot: part.kind for part in prompt.constituents} for prompt in prompts
-    }
     overall = agreement(own, rng=rng)
     return JudgeCard(
         judge=judge,
@@ -74,7 +78,9 @@ def judge_card(
         by_kind=by_kind,
         calibration=calibration(own, rng=rng),
         calibration_by_kind={kind: each for kind, each in calibrated.items() if each is not None},
-        raters=rater_agreements(labels, kind_of=slot_kinds, rng=rng),
+        raters=rater_agreements(
+            labels, kind_of={prompt.id: slot_kinds(prompt) for prompt in prompts}, rng=rng
+        ),
         corrected=replace(
             corrected_rates(items, judge=judge, labels=source), notes=(_uncorrected(overall),)
         ),

@@ -74,6 +74,11 @@ def judged_items(
     return [item for row in rows for item in _items(row, prompt_of[str(row["prompt_id"])], said)]
 
 
+def slot_kinds(prompt: Prompt) -> dict[str, str]:
+    """The kind of each slot of `prompt`."""
+    return {part.slot: part.kind for part in prompt.constituents}
+
+
 def whole(items: Iterable[Item]) -> list[Item]:
     """Those items that are whole prompts."""
     return [item for item in items if not item.slot]
@@ -157,7 +162,7 @@ def _items(row: Mapping[str, Any], prompt: Prompt, said: Mapping[Image, Opinion]
         return
     truth = None if opinion is None else opinion.correct
     yield _with_truth(replace(of_prompt, verdict=row["correct"]), truth, opinion)
-    kinds = {part.slot: part.kind for part in prompt.constituents}
+    kinds = slot_kinds(prompt)
     for slot, verdict in row["slots"].items():
         if verdict is None or slot not in kinds:
             continue

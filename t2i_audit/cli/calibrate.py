@@ -17,11 +17,23 @@ def calibrate(settings: CalibrateSettings, as_json: options.AsJson = False) -> N
     The judge's verdicts are compared with labels of the run's images. The judge's card is written
     to judge_card.json in RUN, and the corrected rates to its summary.
     """
-    from t2i_audit.calibrating import execute_calibration, labels_to_make, plan_calibration
+    from t2i_audit.calibrating import (
+        compare_raters,
+        execute_calibration,
+        labels_to_make,
+        plan_calibration,
+    )
     from t2i_audit.io import dump_json
-    from t2i_audit.report.calibration import print_card, print_plan
+    from t2i_audit.report.calibration import print_card, print_plan, print_raters
 
     reporter = TerminalReporter()
+    if settings.run is None:
+        raters = compare_raters(settings)
+        if as_json:
+            sys.stdout.write(dump_json(raters))
+        else:
+            print_raters(raters)
+        return
     plan = plan_calibration(settings, reporter)
     if settings.plan:
         needed = labels_to_make(plan, reporter)

@@ -10,7 +10,14 @@ from t2i_audit.printable import counted, printable
 from t2i_audit.report.styles import plain_words, print_legend, styled
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.results.corrected import Corrected, CorrectedRate
-from t2i_audit.results.judge_card import CARDS, Agreement, Calibration, JudgeCard, RaterAgreement
+from t2i_audit.results.judge_card import (
+    CARDS,
+    Agreement,
+    Calibration,
+    JudgeCard,
+    RaterAgreement,
+    Raters,
+)
 from t2i_audit.results.label_plan import LabelPlan
 
 if TYPE_CHECKING:
@@ -36,30 +43,21 @@ def print_card(card: JudgeCard, run_path: Path) -> None:
     if calibrations:
         _print_calibration(screen, calibrations)
     if card.raters:
-        print_raters(card.raters, to=screen)
+        _print_agreement_of_raters(screen, card.raters)
     _print_corrected(screen, card.corrected)
     for note in dict.fromkeys((*card.corrected.notes, *card.notes)):
         screen.print(f"Note: {note}")
     screen.print(printable(f"Judge card: {run_path / CARDS}"), soft_wrap=True)
 
 
-def print_raters(raters: Mapping[str, RaterAgreement], *, to: Console | None = None) -> None:
-    """Print how the raters agree with each other."""
-    screen = console() if to is None else to
-    screen.print()
-    screen.print(styled("How the raters agree with each other", "bold"))
-    rows = [
-        (WHOLE if name == "overall" else f"slot {name}", str(each.alpha), str(each.kappa),
-         f"{each.alpha.n:,}", f"{each.raters} ({each.kappa.n:,})")
-        for name, each in raters.items()
-    ]  # fmt: skip
-    headings = ("of", "alpha", "kappa", "rated", "raters")
-    screen.print(make_table(headings, rows))
-    print_legend(
-        screen,
-        "alpha: Krippendorff's, of all that two raters or more have rated",
-        "kappa: Fleiss', of what the usual number of raters have rated: that number, and how many",
-    )
+def print_raters(raters: Raters) -> None:
+    """Print how the raters of a file agree with each other."""
+    screen = console()
+    images, labels = counted(raters.n_images, "image"), counted(raters.n_labels, "label")
+    screen.print(f"{raters.labels} on {raters.suite}: {images}, {labels}")
+    _print_agreement_of_raters(screen, raters.agreement)
+    for note in raters.notes:
+        screen.print(f"Note: {note}")
 
 
 def print_plan(plan: LabelPlan) -> None:
@@ -136,6 +134,23 @@ def _print_agreement(screen: Console, agreements: Mapping[str, Agreement]) -> No
     for name, each in agreements.items():
         if each.reason:
             screen.print(printable(f"Undefined in part: {name} ({each.reason})"))
+
+
+def _print_agreement_of_raters(screen: Console, raters: Mapping[str, RaterAgreement]) -> None:
+    screen.print()
+    screen.print(styled("How the raters agree with each other", "bold"))
+    rows = [
+        (WHOLE if name == "overall" else f"slot {name}", str(each.alpha), str(each.kappa),
+         f"{each.alpha.n:,}", f"{each.raters} ({each.kappa.n:,})")
+        for name, each in raters.items()
+    ]  # fmt: skip
+    headings = ("of", "alpha", "kappa", "rated", "raters")
+    screen.print(make_table(headings, rows))
+    print_legend(
+        screen,
+        "alpha: Krippendorff's, of all that two raters or more have rated",
+        "kappa: Fleiss', of what the usual number of raters have rated: that number, and how many",
+    )
 
 
 def _print_calibration(screen: Console, calibrations: Mapping[str, Calibration]) -> None:

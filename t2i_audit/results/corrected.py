@@ -30,13 +30,7 @@ class CorrectedRate:
 
 @dataclass(frozen=True)
 class Corrected:
-    """Success rates of a run, corrected for the errors of one judge.
-
-    >>> import t2i_audit as t2i
-    >>> card = t2i.calibrate("runs/demo-clip", labels="oracle")
-    >>> card.corrected.method, card.corrected.n_labels
-    ('two_phase', 8)
-    """
+    """Success rates of a run, corrected for the errors of one judge."""
 
     judge: str
     """Whose verdicts are corrected."""

@@ -84,10 +84,34 @@ class RaterAgreement:
 
 
 @dataclass(frozen=True)
+class Raters:
+    """How the raters of a file of labels agree with each other, without a judge.
+
+    `t2i_audit.compare_raters` makes it.
+
+    >>> import t2i_audit as t2i
+    >>> t2i.Raters("labels.csv", "smoke", 3, 6, {}).n_labels
+    6
+    """
+
+    labels: str
+    """The file, as the user wrote it."""
+    suite: str
+    n_images: int
+    n_labels: int
+    """Labels of these images, one for each rater."""
+    agreement: dict[str, RaterAgreement]
+    """On whole prompts (``overall``) and on each kind of slot."""
+    notes: tuple[str, ...] = ()
+    """How answers became labels, and what was left out."""
+
+
+@dataclass(frozen=True)
 class JudgeCard:
     """A judge's errors on the images of one run, and the rates corrected for them.
 
     >>> import t2i_audit as t2i
+    >>> again = t2i.judge("runs/demo", "clip", out="runs/demo-clip")
     >>> card = t2i.calibrate("runs/demo-clip", labels="oracle")
     >>> card.judge, card.n_labels, card.overall.accuracy.n
     ('clip', 8, 8)

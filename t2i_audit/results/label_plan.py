@@ -31,7 +31,13 @@ class LabelsNeeded:
 
 @dataclass(frozen=True)
 class LabelPlan:
-    """What to label of a run."""
+    """What to label of a run.
+
+    >>> import t2i_audit as t2i
+    >>> plan = t2i.plan_labels("runs/demo")
+    >>> plan.judge, plan.n_images, sum(plan.pilot.values())
+    ('oracle', 8, 8)
+    """
 
     judge: str
     half_width: float

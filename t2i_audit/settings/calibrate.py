@@ -25,7 +25,7 @@ class CalibrateSettings:
         Option(
             "RUN",
             "Directory of the finished run whose judge is calibrated. Without it, the raters of "
-            "--labels are compared with each other.",
+            "--labels are compared with each other, on the prompts of --suite.",
             metavar="[RUN]",
         ),
     ] = None
@@ -33,10 +33,20 @@ class CalibrateSettings:
         str | None,
         Option(
             "--labels",
-            "What is taken for the truth: a file of labels (FORMAT:PATH), a judge (oracle, or any "
-            "other; one whose verdicts are in the run is not run again), or another calibrated "
-            "run, whose judge card is used.",
-            metavar="FORMAT:PATH|JUDGE|RUN",
+            "What is taken for the truth: a file of labels, with the FORMAT of a public set before "
+            "it; a judge, such as oracle, which is not run again if its verdicts are in the run; "
+            "or another run, whose judge card is used.",
+            metavar="[FORMAT:]FILE|JUDGE|RUN",
+            not_empty=True,
+        ),
+    ] = None
+    suite: Annotated[
+        str | None,
+        Option(
+            "--suite",
+            "Prompts that --labels are about where there is no RUN: the name of a suite, or a "
+            ".jsonl file.",
+            metavar="NAME|FILE",
             not_empty=True,
         ),
     ] = None
@@ -92,10 +102,15 @@ class CalibrateSettings:
 
     def __post_init__(self) -> None:
         check_options(self)
-        if self.run is None and (self.plan or self.labels is None):
-            raise AuditError("give a RUN to calibrate, or --labels FORMAT:PATH to compare raters")
+        if self.run is None and (self.plan or self.labels is None or self.suite is None):
+            raise AuditError(
+                "give a RUN to calibrate; to compare raters with each other, give --labels FILE "
+                "and the --suite that they are about"
+            )
+        if self.run is not None and self.suite is not None:
+            raise AuditError("--suite is for raters without a RUN; a run has its own prompts")
         if self.labels is None and not self.plan:
             raise AuditError(
-                "give --labels, e.g. --labels human:labels.csv, or --plan to learn how many labels "
+                "give --labels, e.g. --labels labels.csv, or --plan to learn how many labels "
                 "are needed"
             )

@@ -158,6 +158,8 @@ def test_a_summary_of_an_earlier_version_is_read(audited: Path, tmp_path: Path) 
         (["--labels", "oracle", "--judge", "vqa"], "has no verdicts of 'vqa'; it has clip"),
         ([], "give --labels, e.g."),
         (["--labels", "."], "is missing"),
+        (["--labels", "orcle"], "is no file of labels, no calibrated run and no judge"),
+        (["--labels", "oracle", "--suite", "smoke"], "a run has its own prompts"),
         (["--labels", "oracle", "--n-labels", "0"], "--n-labels should be at least 1"),
         (["--labels", "oracle", "--points", "0"], "--points should be at least 0.1"),
     ],
