@@ -9,17 +9,22 @@ import numpy as np
 from t2i_audit.analysis.labelled import Item, slots_of, two_phase, whole
 from t2i_audit.results.corrected import Corrected, CorrectedRate
 from t2i_audit.results.interval import Interval, undefined
+from t2i_audit.results.judge_card import Agreement
 from t2i_audit.stats.proportions import share_interval
 from t2i_audit.stats.two_phase import TwoPhase, clustered_variance, rate, unseen_variance
 
 
-def corrected_rates(items: Sequence[Item], *, judge: str, labels: str) -> Corrected:
+def corrected_rates(
+    items: Sequence[Item], errors: Agreement, *, judge: str, labels: str, notes: Sequence[str] = ()
+) -> Corrected:
     """Correct the success rates of a run by labels of its own images.
 
     Args:
         items: all that the judge decided, with the labels that there are.
+        errors: the judge's on whole prompts, by these labels.
         judge: its name.
         labels: where they came from.
+        notes: as in the result.
     """
     prompts = whole(items)
     return Corrected(
@@ -28,10 +33,13 @@ def corrected_rates(items: Sequence[Item], *, judge: str, labels: str) -> Correc
         method="two_phase",
         n_labels=sum(item.truth is not None for item in prompts),
         n_images=len(prompts),
+        sensitivity=errors.sensitivity,
+        specificity=errors.specificity,
         overall=corrected_rate(prompts),
         by_slot={slot: corrected_rate(own) for slot, own in slots_of(items).items()},
         by_type=_by([item.type for item in prompts], prompts),
         by_split=_by([item.split for item in prompts], prompts),
+        notes=tuple(notes),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,8 +80,8 @@ def judge_card(
         raters=rater_agreements(
             labels, kind_of={prompt.id: slot_kinds(prompt) for prompt in prompts}, rng=rng
         ),
-        corrected=replace(
-            corrected_rates(items, judge=judge, labels=source), notes=(_uncorrected(overall),)
+        corrected=corrected_rates(
+            items, overall, judge=judge, labels=source, notes=(_uncorrected(overall),)
         ),
         notes=tuple(_notes(said, {item.image for item in own}, labelled, judge)),
     )

@@ -174,7 +174,7 @@ def _uncorrected(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     if not any(row.corrected.is_defined for row in rows):
         return ()
     return (
-        "the order and the correlations rest on the judge's verdicts as they are, not on the "
+        "The order and the correlations rest on the judge's verdicts as they are, not on the "
         "corrected rates.",
     )
 

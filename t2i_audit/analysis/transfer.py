@@ -55,6 +55,8 @@ def corrected_by_card(
         method="rogan_gladen",
         n_labels=0,
         n_images=len(prompts),
+        sensitivity=card.overall.sensitivity,
+        specificity=card.overall.specificity,
         overall=_rate(prompts, card.overall),
         by_slot={
             slot: _rate(own, kinds[own[0].asks])

@@ -106,9 +106,10 @@ def corrected_rows(corrected: Corrected) -> Iterator[tuple[str, CorrectedRate]]:
 
 def corrected_source(corrected: Corrected) -> str:
     """What a correction rests on, in words."""
+    source = f"{counted(corrected.n_labels, 'labelled image')} ({corrected.labels})"
     if corrected.method == "rogan_gladen":
-        return f"the judge's errors on another run, {corrected.labels}"
-    return f"{counted(corrected.n_labels, 'labelled image')} ({corrected.labels})"
+        source = f"the judge's errors on another run ({corrected.labels})"
+    return f"{source}: sensitivity {corrected.sensitivity}, specificity {corrected.specificity}"
 
 
 def _kinds(by_kind: Mapping[str, T]) -> dict[str, T]:

@@ -42,6 +42,10 @@ class Corrected:
     """Images of this run that were judged and labelled."""
     n_images: int
     """Images that were judged."""
+    sensitivity: Interval
+    """Share of the truly right prompts that the judge calls right, by the labels."""
+    specificity: Interval
+    """Share of the truly wrong prompts that it calls wrong, by the labels."""
     overall: CorrectedRate
     by_slot: dict[str, CorrectedRate] = field(default_factory=dict)
     by_type: dict[str, CorrectedRate] = field(default_factory=dict)

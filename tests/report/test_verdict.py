@@ -149,7 +149,7 @@ def test_a_corrected_rate_is_told_with_its_interval_and_only_where_there_is_one(
     rate, none = Interval(0.4, 0.3, 0.5, 40), Interval(float("nan"), float("nan"), float("nan"), 9)
 
     def told(rate: CorrectedRate) -> str:
-        corrected = Corrected("clip", "oracle", "two_phase", rate.rate.n, 40, rate)
+        corrected = Corrected("clip", "oracle", "two_phase", rate.rate.n, 40, none, none, rate)
         return verdict_sentences(replace(summary, corrected=corrected))[0]
 
     without = verdict_sentences(summary)[0]
