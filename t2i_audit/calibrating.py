@@ -239,7 +239,6 @@ def _labels(plan: CalibrationPlan, reporter: Reporter) -> list[Label]:
 def _with_source(plan: CalibrationPlan, source: str) -> CalibrationPlan:
     """The plan with the judge that `source` names, or with the labels in the file."""
     from t2i_audit.judges.load import KINDS, load_judge
-    from t2i_audit.labels.read import image_keys, read_labels
     from t2i_audit.models.devices import choose_device
 
     kind, colon, path = source.partition(":")
@@ -257,6 +256,8 @@ def _with_source(plan: CalibrationPlan, source: str) -> CalibrationPlan:
         raise AuditError(
             "--n-labels draws the images that a judge labels; a file has the labels it has"
         )
+    from t2i_audit.labels.read import image_keys, read_labels
+
     read = read_labels(source, plan.prompts, image_keys(plan.rows))
     return replace(plan, labels=read.labels, notes=read.notes)
 
