@@ -251,8 +251,7 @@ def calibrate(
         seed=seed,
         device=device,
     )
-    reporter = _reporter(progress)
-    return execute_calibration(plan_calibration(asked, reporter), reporter)
+    return execute_calibration(plan_calibration(asked), _reporter(progress))
 
 
 def plan_labels(
@@ -290,8 +289,7 @@ def plan_labels(
         plan=True,
         points=points,
     )
-    reporter = _reporter(progress)
-    return labels_to_make(plan_calibration(asked, reporter), reporter)
+    return labels_to_make(plan_calibration(asked), _reporter(progress))
 
 
 def compare_raters(labels: str, *, suite: str | Path | Suite) -> Raters:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from t2i_audit.analysis.comparing import as_key
 from t2i_audit.analysis.judge_card import judge_card
 from t2i_audit.analysis.labelled import Image, Item, judged_items, opinions, slot_kinds, whole
 from t2i_audit.analysis.labels_needed import draw_images, label_plan
@@ -53,17 +54,26 @@ class CalibrationPlan:
     """What was left out of a file of labels."""
 
     @property
+    def source(self) -> str:
+        """Where the labels come from, as the user wrote it."""
+        return self.settings.labels or ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what the judge's verdicts depend on."""
+        return as_key(self.run.manifest.settings.get("judge"))
+
+    @property
     def items(self) -> list[Item]:
         """The images that the judge decided, without labels."""
         return whole(judged_items(self.rows, self.prompts, {}))
 
 
-def plan_calibration(settings: CalibrateSettings, reporter: Reporter = SILENT) -> CalibrationPlan:
+def plan_calibration(settings: CalibrateSettings) -> CalibrationPlan:
     """Read the run and its labels, or load the judge that labels; nothing is written.
 
     Args:
         settings: the run and the labels.
-        reporter: receives what the user should know before the work begins.
 
     Raises:
         RunDirectoryError: there is no finished run with images.
@@ -113,28 +123,17 @@ def execute_calibration(plan: CalibrationPlan, reporter: Reporter = SILENT) -> J
     Returns:
         The card.
     """
-    if plan.card is not None:
+    if plan.card is None:
+        card = _card_from_labels(plan, reporter)
+    else:
         card = corrected_by_card(
             plan.card,
             judged_items(plan.rows, plan.prompts, {}),
-            source=str(plan.settings.labels),
+            source=plan.source,
             model=plan.run.summary.model,
             suite=plan.run.summary.suite,
-            fingerprint=_fingerprint(plan),
+            fingerprint=plan.fingerprint,
         )
-    else:
-        card = judge_card(
-            plan.rows,
-            plan.prompts,
-            _labels(plan, reporter),
-            source=str(plan.settings.labels),
-            judge=plan.judge,
-            fingerprint=_fingerprint(plan),
-            model=plan.run.summary.model,
-            suite=plan.run.summary.suite,
-            seed=plan.settings.seed,
-        )
-        card = replace(card, notes=(*plan.notes, *card.notes))
     _write(plan, card)
     return card
 
@@ -146,17 +145,7 @@ def labels_to_make(plan: CalibrationPlan, reporter: Reporter = SILENT) -> LabelP
     """
     measured = None
     if plan.labels is not None or plan.labeller is not None:
-        card = judge_card(
-            plan.rows,
-            plan.prompts,
-            _labels(plan, reporter),
-            source=str(plan.settings.labels),
-            judge=plan.judge,
-            fingerprint="",
-            model="",
-            suite="",
-            seed=plan.settings.seed,
-        )
+        card = _card_from_labels(plan, reporter)
         rates = card.overall.sensitivity, card.overall.specificity, card.corrected.overall.rate
         if all(rate.is_defined for rate in rates):
             measured = rates[0].estimate, rates[1].estimate, rates[2].estimate
@@ -203,6 +192,21 @@ def compare_raters(settings: CalibrateSettings) -> Raters:
     )
 
 
+def _card_from_labels(plan: CalibrationPlan, reporter: Reporter) -> JudgeCard:
+    card = judge_card(
+        plan.rows,
+        plan.prompts,
+        _labels(plan, reporter),
+        source=plan.source,
+        judge=plan.judge,
+        fingerprint=plan.fingerprint,
+        model=plan.run.summary.model,
+        suite=plan.run.summary.suite,
+        seed=plan.settings.seed,
+    )
+    return replace(card, notes=(*plan.notes, *card.notes))
+
+
 def _labels(plan: CalibrationPlan, reporter: Reporter) -> list[Label]:
     """The labels of a plan: those that are there, or those that its judge gives, drawn if asked."""
     from t2i_audit.stages.labelling import labels_by
@@ -215,7 +219,9 @@ def _labels(plan: CalibrationPlan, reporter: Reporter) -> list[Label]:
     def add_labels(images: Sequence[Image]) -> None:
         if plan.labeller is not None:
             new = [row_of[image] for image in images if image not in known]
-            for each in labels_by(plan.labeller, plan.run.path, new, plan.prompts, reporter):
+            for each in new and labels_by(
+                plan.labeller, plan.run.path, new, plan.prompts, reporter
+            ):
                 known.setdefault((each.prompt_id, each.seed), []).append(each)
 
     def truth_of(images: Sequence[Image]) -> dict[Image, bool | None]:
@@ -239,14 +245,18 @@ def _labels(plan: CalibrationPlan, reporter: Reporter) -> list[Label]:
 def _with_source(plan: CalibrationPlan, source: str) -> CalibrationPlan:
     """The plan with the judge that `source` names, or with the labels in the file."""
     from t2i_audit.judges.load import KINDS, load_judge
+    from t2i_audit.judges.scope import require_scope, scope_lines
     from t2i_audit.models.devices import choose_device
 
     kind, colon, path = source.partition(":")
     # What people say is read as labels and not run as a judge.
     source = path if kind == "human" and colon else source
     if source.partition(":")[0] in KINDS and not Path(source).exists():
-        device = choose_device(plan.settings.device).type
-        return replace(plan, labeller=load_judge(source, device=device))
+        labeller = load_judge(source, device=choose_device(plan.settings.device).type)
+        scope, prompts = labeller.scope(plan.prompts), plan.prompts
+        require_scope(labeller, scope, prompts)
+        notes = tuple(f"{line}." for line in scope_lines(labeller, scope, len(prompts)))
+        return replace(plan, labeller=labeller, notes=notes)
     if not colon and not Path(source).exists():
         raise AuditError(
             f"{source!r} is no file of labels, no calibrated run and no judge; judges are "
@@ -275,12 +285,6 @@ def _card_of(path: Path, judge: str) -> JudgeCard:
     if judge not in cards:
         raise JudgeError(f"{file} has no card of {judge!r}; it has {', '.join(cards)}")
     return cards[judge]
-
-
-def _fingerprint(plan: CalibrationPlan) -> str:
-    from t2i_audit.analysis.comparing import as_key
-
-    return as_key(plan.run.manifest.settings.get("judge"))
 
 
 def _write(plan: CalibrationPlan, card: JudgeCard) -> None:

@@ -34,10 +34,13 @@ def agreement(
         lambda truth, verdict: 1 - np.abs(truth - verdict),
         lambda truth, verdict: np.ones_like(truth),
     )
-    kappa, alpha = (
-        _beyond_chance(sample, chance, accuracy, rng=rng, resamples=resamples)
-        for chance in (cohens_chance, krippendorffs_chance)
-    )
+    one_class = _one_class(sample)
+    kappa = alpha = undefined(accuracy.n)
+    if not one_class:
+        kappa, alpha = (
+            _beyond_chance(sample, chance, accuracy, rng=rng, resamples=resamples)
+            for chance in (cohens_chance, krippendorffs_chance)
+        )
     return Agreement(
         sensitivity=ratio(sample, lambda y, f: y * f, lambda y, f: y),
         specificity=ratio(sample, lambda y, f: (1 - y) * (1 - f), lambda y, f: 1 - y),
@@ -46,7 +49,7 @@ def agreement(
         accuracy=accuracy,
         kappa=kappa,
         alpha=alpha,
-        reason=_one_class(sample),
+        reason=one_class,
     )
 
 
@@ -86,13 +89,10 @@ def _beyond_chance(
     by_cluster = np.zeros((drawn.shape[1], 4))
     np.add.at(by_cluster, (cluster, cells), sample.calibrated()[own])
     table = by_cluster.sum(axis=0)
-    expected = float(chance(table, n))
-    if expected == 0:
-        return undefined(n)
     estimate = float(_agreed(table, chance, n))
     if estimate < 1:
         return percentile_interval(estimate, _agreed(drawn @ by_cluster, chance, n), n)
-    return Interval(1.0, 1 - (1 - accuracy.lower) / expected, 1.0, n)
+    return Interval(1.0, 1 - (1 - accuracy.lower) / float(chance(table, n)), 1.0, n)
 
 
 def _agreed(tables: FloatArray, chance: Chance, n: int) -> FloatArray:

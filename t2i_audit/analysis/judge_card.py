@@ -98,7 +98,7 @@ def _uncorrected(overall: Agreement) -> str:
         "judge's verdicts as they are"
     )
     values = overall.right_when_accepted, overall.wrong_when_rejected
-    if not all(value.is_defined for value in values):
+    if overall.reason:
         return f"{sentence}."
     factor = values[0].estimate + values[1].estimate - 1
     return (

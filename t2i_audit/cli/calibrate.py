@@ -34,7 +34,7 @@ def calibrate(settings: CalibrateSettings, as_json: options.AsJson = False) -> N
         else:
             print_raters(raters)
         return
-    plan = plan_calibration(settings, reporter)
+    plan = plan_calibration(settings)
     if settings.plan:
         needed = labels_to_make(plan, reporter)
         if as_json:

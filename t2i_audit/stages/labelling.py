@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import sha256_of
-from t2i_audit.judges.base import Judge
+from t2i_audit.judges.base import Judge, require_readable
 from t2i_audit.labels.label import Label
 from t2i_audit.reporter import Reporter
 from t2i_audit.run.tables import read_rows, table_path
@@ -41,7 +41,7 @@ def labels_by(
 
     Raises:
         RunDirectoryError: an image is missing or was changed.
-        JudgeError: the judge fails.
+        JudgeError: the judge fails, or can read none of the images.
     """
     import numpy as np
 
@@ -49,17 +49,20 @@ def labels_by(
     own = list(dict.fromkeys(str(row["prompt_id"]) for row in rows))
     scope = judge.scope([by_id[prompt_id] for prompt_id in own])
     wanted = [row for row in rows if row["prompt_id"] not in scope.unjudgeable]
-    labels = []
+    labels, readable = [], []
     with reporter.stage("label", len(rows), done=len(rows) - len(wanted)) as advance:
         for pairs in _batches((row, _pixels(run, row)) for row in wanted):
             images = np.stack([image for _, image in pairs])
             verdicts = judge.judge(images, [by_id[str(row["prompt_id"])] for row, _ in pairs])
+            readable += [each.readable for each in verdicts]
             labels += [
                 Label(str(row["prompt_id"]), int(row["seed"]), judge.name, each.correct, each.slots)
                 for (row, _), each in zip(pairs, verdicts, strict=True)
                 if not each.flaw
             ]
             advance(len(pairs))
+    if readable:
+        require_readable(readable, judge=judge.name)
     return labels
 
 
