@@ -28,10 +28,10 @@ class ImageKey:
 
     prompt_id: str
     seed: int
-    image: str = ""
-    """Its file, relative to the run directory; empty if it has none."""
+    names: tuple[str, ...] = ()
+    """Names of its file: in the run directory first, then where it came from, if from elsewhere."""
     sha256: str = ""
-    """Of the file's bytes."""
+    """Of the file's bytes; empty if unknown."""
 
 
 @dataclass(frozen=True)
