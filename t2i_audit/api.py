@@ -293,8 +293,9 @@ def plan_labels(
 
 
 def compare_raters(labels: str, *, suite: str | Path | Suite) -> Raters:
-    """How the raters of a file of labels agree with each other; there need be no run.
+    r"""How the raters of a file of labels agree with each other; there need be no run.
 
+    >>> from pathlib import Path
     >>> import t2i_audit as t2i
     >>> suite = t2i.load_suite("world-smoke").limited(3)
     >>> lines = [f"{prompt.id},0,{who},yes" for prompt in suite.prompts for who in ("me", "you")]

@@ -217,11 +217,9 @@ def _labels(plan: CalibrationPlan, reporter: Reporter) -> list[Label]:
         known.setdefault((label.prompt_id, label.seed), []).append(label)
 
     def add_labels(images: Sequence[Image]) -> None:
-        if plan.labeller is not None:
-            new = [row_of[image] for image in images if image not in known]
-            for each in new and labels_by(
-                plan.labeller, plan.run.path, new, plan.prompts, reporter
-            ):
+        new = [row_of[image] for image in images if image not in known]
+        if plan.labeller is not None and new:
+            for each in labels_by(plan.labeller, plan.run.path, new, plan.prompts, reporter):
                 known.setdefault((each.prompt_id, each.seed), []).append(each)
 
     def truth_of(images: Sequence[Image]) -> dict[Image, bool | None]:
