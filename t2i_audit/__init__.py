@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from t2i_audit.api import (
         audit,
+        calibrate,
+        compare_raters,
         judge,
         leaderboard,
         load_model,
         load_suite,
         merge,
+        plan_labels,
         probe,
     )
     from t2i_audit.errors import AuditError
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from t2i_audit.probes.of_run import fit_probe
     from t2i_audit.results.features import PlaceFeatures
     from t2i_audit.results.interval import Interval
+    from t2i_audit.results.judge_card import JudgeCard, Raters
+    from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
     from t2i_audit.results.place import Place
     from t2i_audit.results.run import Run, load_run
@@ -41,12 +46,17 @@ __all__ = [
     "AuditError",
     "FittedProbe",
     "Interval",
+    "JudgeCard",
+    "LabelPlan",
     "Leaderboard",
     "Place",
     "PlaceFeatures",
+    "Raters",
     "Run",
     "RunSummary",
     "audit",
+    "calibrate",
+    "compare_raters",
     "fit_probe",
     "fit_ridge",
     "judge",
@@ -55,6 +65,7 @@ __all__ = [
     "load_run",
     "load_suite",
     "merge",
+    "plan_labels",
     "probe",
 ]
 
@@ -63,12 +74,17 @@ _HOMES = {
     "AuditError": "t2i_audit.errors",
     "FittedProbe": "t2i_audit.probes.fitted",
     "Interval": "t2i_audit.results.interval",
+    "JudgeCard": "t2i_audit.results.judge_card",
+    "LabelPlan": "t2i_audit.results.label_plan",
     "Leaderboard": "t2i_audit.results.leaderboard",
     "Place": "t2i_audit.results.place",
     "PlaceFeatures": "t2i_audit.results.features",
+    "Raters": "t2i_audit.results.judge_card",
     "Run": "t2i_audit.results.run",
     "RunSummary": "t2i_audit.results.summary",
     "audit": "t2i_audit.api",
+    "calibrate": "t2i_audit.api",
+    "compare_raters": "t2i_audit.api",
     "fit_probe": "t2i_audit.probes.of_run",
     "fit_ridge": "t2i_audit.probes.fitted",
     "judge": "t2i_audit.api",
@@ -77,6 +93,7 @@ _HOMES = {
     "load_run": "t2i_audit.results.run",
     "load_suite": "t2i_audit.api",
     "merge": "t2i_audit.api",
+    "plan_labels": "t2i_audit.api",
     "probe": "t2i_audit.api",
 }
 

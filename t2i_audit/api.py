@@ -19,6 +19,7 @@ from t2i_audit.settings import (
     DEFAULT_SEEDS,
     DEFAULT_SUITE,
     AuditSettings,
+    CalibrateSettings,
     JudgeSettings,
     MergeSettings,
     ProbeSettings,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from prompts.suite import Suite
     from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
+    from t2i_audit.results.judge_card import JudgeCard, Raters
+    from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
 
 
@@ -202,6 +205,115 @@ def judge(
         trust_remote_code=trust_remote_code,
     )
     return _finished(execute(plan_judge(asked, reporter), reporter))
+
+
+def calibrate(
+    run: str | Path | Run,
+    *,
+    labels: str,
+    judge: str | None = None,
+    n_labels: int | None = None,
+    seed: int = 0,
+    device: DeviceName = "auto",
+    progress: bool = False,
+) -> JudgeCard:
+    """Measure how wrong a judge is on a run, and correct the run's success for it.
+
+    The card is written into the run's directory, and the corrected rates into its summary, if the
+    judge is the one that the summary is about.
+
+    >>> import t2i_audit as t2i
+    >>> again = t2i.judge("runs/demo", "clip", out="runs/demo-clip")
+    >>> card = t2i.calibrate("runs/demo-clip", labels="oracle")
+    >>> card.overall.accuracy.n, card.corrected.overall.rate.n
+    (8, 8)
+
+    Args:
+        run: the run, or its directory.
+        labels: a file of labels, with ``FORMAT:`` before it for that of a public set; a judge that
+            is taken for the truth; or another run that has the judge's card.
+        judge: the name of the judge; the run's own if None.
+        n_labels: how many images to draw where a judge labels them; all if None.
+        seed: of the draw and of the resamples.
+        device: on which a judge that labels runs.
+        progress: whether to show progress and messages on stderr.
+
+    Raises:
+        AuditError: there is no such run or judge, or the labels cannot be used.
+    """
+    from t2i_audit.calibrating import execute_calibration, plan_calibration
+
+    asked = CalibrateSettings(
+        run=run.path if isinstance(run, Run) else Path(run),
+        labels=labels,
+        judge=judge,
+        n_labels=n_labels,
+        seed=seed,
+        device=device,
+    )
+    return execute_calibration(plan_calibration(asked), _reporter(progress))
+
+
+def plan_labels(
+    run: str | Path | Run,
+    *,
+    labels: str | None = None,
+    judge: str | None = None,
+    points: float = 3.0,
+    progress: bool = False,
+) -> LabelPlan:
+    """How many labels the corrected success of a run needs, and of which images.
+
+    >>> import t2i_audit as t2i
+    >>> plan = t2i.plan_labels("runs/demo", points=3)
+    >>> worst = plan.needed[0]
+    >>> worst.sensitivity, worst.specificity, worst.labels, worst.without_judge
+    (0.84, 0.8, 629, 1067)
+
+    Args:
+        run: the run, or its directory.
+        labels: as in `calibrate`; without them, the judge's errors are assumed.
+        judge: the name of the judge; the run's own if None.
+        points: half-width of the 95% interval that is wanted, in percentage points.
+        progress: whether to show progress and messages on stderr.
+
+    Raises:
+        AuditError: as `calibrate`.
+    """
+    from t2i_audit.calibrating import labels_to_make, plan_calibration
+
+    asked = CalibrateSettings(
+        run=run.path if isinstance(run, Run) else Path(run),
+        labels=labels,
+        judge=judge,
+        plan=True,
+        points=points,
+    )
+    return labels_to_make(plan_calibration(asked), _reporter(progress))
+
+
+def compare_raters(labels: str, *, suite: str | Path | Suite) -> Raters:
+    r"""How the raters of a file of labels agree with each other; there need be no run.
+
+    >>> from pathlib import Path
+    >>> import t2i_audit as t2i
+    >>> suite = t2i.load_suite("world-smoke").limited(3)
+    >>> lines = [f"{prompt.id},0,{who},yes" for prompt in suite.prompts for who in ("me", "you")]
+    >>> _ = Path("labels.csv").write_text("\n".join(["prompt_id,seed,rater,correct", *lines]))
+    >>> t2i.compare_raters("labels.csv", suite=suite).agreement["overall"].reason
+    'all ratings are the same'
+
+    Args:
+        labels: a file of labels, with ``FORMAT:`` before it for that of a public set.
+        suite: the prompts that it is about, as in `audit`.
+
+    Raises:
+        AuditError: the labels or the prompts cannot be used.
+    """
+    from t2i_audit.calibrating import compare_raters as compare
+
+    with _suite_file(suite) as source:
+        return compare(CalibrateSettings(labels=labels, suite=source))
 
 
 def leaderboard(runs: Sequence[str | Path | Run], *, out: str | Path | None = None) -> Leaderboard:

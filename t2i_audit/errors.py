@@ -25,5 +25,9 @@ class JudgeError(AuditError):
     """A judge cannot be loaded, or reads nothing in the images."""
 
 
+class LabelError(AuditError):
+    """A file of labels cannot be read, or holds no labels of the images in question."""
+
+
 class RunDirectoryError(AuditError):
     """The run directory holds something else, or cannot be written."""

@@ -56,7 +56,7 @@ def leaderboard(
         first = first or measure
         name = f"Group {number} ({measure.name})"
         apart = stands_apart(measure, first, len(own)) if number > 1 else ()
-        groups.append(RunGroup(number, name, (*apart, *repeats(own))))
+        groups.append(RunGroup(number, name, (*apart, *repeats(own), *_uncorrected(own))))
         rows += own
         correlations += [
             correlate_runs(own, station=station, name=name, rng=rng, resamples=resamples)
@@ -159,12 +159,23 @@ def _row(run: AuditedRun, group: int, stations: Sequence[str]) -> LeaderboardRow
             name: probed[name].decodability if name in probed else undefined() for name in stations
         },
         culprit=None if summary.attribution is None else summary.attribution.culprit,
+        corrected=undefined() if summary.corrected is None else summary.corrected.overall.rate,
         setup=run.setup,
         suite_sha256=str(settings.get("suite_sha256") or ""),
         judge_sha256=as_key(settings.get("judge")),
         weights_sha256=str(settings.get("weights_sha256") or ""),
         checkpoint=run.checkpoint,
         identity=run.identity,
+    )
+
+
+def _uncorrected(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
+    """What a group's order and correlations do not take in, where a success is corrected."""
+    if not any(row.corrected.is_defined for row in rows):
+        return ()
+    return (
+        "The order and the correlations rest on the judge's verdicts as they are, not on the "
+        "corrected rates.",
     )
 
 

@@ -49,7 +49,8 @@ def print_leaderboard(board: Leaderboard, output: Path) -> None:
         stations = ", ".join(map(plain_words, board.rows[0].decodability))
         print_legend(
             screen,
-            "success: share of the judged images that are right, with 95% interval",
+            "success: share of the judged images that are right, with 95% interval; corrected: the "
+            "same for the judge's errors",
             f"{stations}: mean over prompts of the probability of the weakest slot's true value",
             "culprit: the cause that most failing prompts are attributed to",
         )
@@ -71,9 +72,10 @@ def write_to_stdout(board: Leaderboard, text: str, reporter: Reporter) -> None:
 
 def _table(rows: Sequence[LeaderboardRow]) -> tuple[list[str], Iterator[list[str]]]:
     stations = list(rows[0].decodability)
+    corrected = any(row.corrected.is_defined for row in rows)
     shown = [name for name in DIFFERING if len({getattr(row.setup, name) for row in rows}) > 1]
     headings = [
-        *("run", "model", "success"),
+        *("run", "model", "success", *(("corrected",) if corrected else ())),
         *map(plain_words, stations),
         "culprit",
         *(DIFFERING[name] for name in shown),
@@ -81,9 +83,11 @@ def _table(rows: Sequence[LeaderboardRow]) -> tuple[list[str], Iterator[list[str
 
     def cells() -> Iterator[list[str]]:
         for row in rows:
-            rates = (row.success, *(row.decodability[name] for name in stations))
+            own = (str(row.corrected) if row.corrected.is_defined else "",) if corrected else ()
+            rates = (row.decodability[name] for name in stations)
             yield [
                 *(row.run, row.model),
+                *(str(row.success), *own),
                 *map(str, rates),
                 row.culprit or "",
                 *(_cell(getattr(row.setup, name)) for name in shown),

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from t2i_audit.io import dump_json
 from t2i_audit.printable import counted, printable
+from t2i_audit.report.calibration import corrected_rows, corrected_source
 from t2i_audit.report.controls import VERDICTS, print_controls
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
+from t2i_audit.results.corrected import Corrected, CorrectedRate
 from t2i_audit.results.summary import (
     AttributionShares,
     Detail,
@@ -83,13 +85,14 @@ def print_summary(
     for name, station in summary.stations.items() if verbose else ():
         print_controls(screen, name, station)
     if summary.success is not None:
-        _print_success(screen, summary.success)
+        _print_success(screen, summary.success, summary.corrected)
     if summary.attribution is not None:
         _print_causes(screen, summary.attribution)
     screen.print()
     for line in _findings(summary, verbose=verbose):
         screen.print(printable(line))
-    for note in summary.notes:
+    of_correction = () if summary.corrected is None else summary.corrected.notes
+    for note in (*summary.notes, *of_correction):
         screen.print(printable(f"Note: {note}"))
     screen.print(printable(f"Run directory: {run_path}"), soft_wrap=True)
 
@@ -164,24 +167,40 @@ def _undefined(stations: Mapping[str, StationSummary]) -> Iterator[str]:
         yield printable(f"Undefined: {names}{at} ({reason})")
 
 
-def _print_success(screen: Console, success: SuccessRates) -> None:
+def _print_success(screen: Console, success: SuccessRates, corrected: Corrected | None) -> None:
     screen.print()
     screen.print(styled("What is drawn right", "bold"))
     # A slot and a prompt type may share a name, `relation` for one; hence the kind.
-    rows = [("all", str(success.overall))]
-    rows += [(f"slot {name}", str(rate)) for name, rate in success.by_slot.items()]
-    rows += [(f"prompt type {name}", str(rate)) for name, rate in success.by_type.items()]
-    rows += [(f"split {plain_words(name)}", str(rate)) for name, rate in success.by_split.items()]
+    rows = [["all", str(success.overall)]]
+    rows += [[f"slot {name}", str(rate)] for name, rate in success.by_slot.items()]
+    rows += [[f"prompt type {name}", str(rate)] for name, rate in success.by_type.items()]
+    rows += [[f"split {plain_words(name)}", str(rate)] for name, rate in success.by_split.items()]
     rows += [
-        (f"prompts {plain_words(name)}", str(rate)) for name, rate in success.by_reading.items()
+        [f"prompts {plain_words(name)}", str(rate)] for name, rate in success.by_reading.items()
     ]
-    screen.print(make_table(("images", "right"), rows))
+    headings = ["images", "right"]
+    legend = []
+    if corrected is not None:
+        headings.append("corrected")
+        rates = dict(corrected_rows(corrected))
+        rows = [[*row, _corrected_cell(rates.get(row[0]))] for row in rows]
+        legend.append(
+            f"corrected: for the errors of {corrected.judge}, by {corrected_source(corrected)}"
+        )
+    screen.print(make_table(headings, rows))
     by_slot = "; a slot is right or wrong by itself" if success.by_slot else ""
     print_legend(
         screen,
         f"images: all {success.overall.n:,} judged, or those of one prompt type or split{by_slot}",
         "right: share of these images, with 95% interval",
+        *legend,
     )
+
+
+def _corrected_cell(rate: CorrectedRate | None) -> str:
+    if rate is None:
+        return "not labelled"
+    return str(rate.rate) if not rate.reason else f"none: {rate.reason}"
 
 
 def _print_causes(screen: Console, attribution: AttributionShares) -> None:

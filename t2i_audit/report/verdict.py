@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from prompts.structure import PRESENCE
 from t2i_audit.analysis.attribution import FEW_FAILURES, FEWEST_FAILING, by_share
 from t2i_audit.printable import counted
+from t2i_audit.results.corrected import Corrected
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.summary import (
     TEXT_ENCODER,
@@ -37,7 +38,8 @@ def verdict_sentences(summary: RunSummary) -> tuple[str, str]:
             _decoded_sentence(summary),
             "No images were made, so this run does not show what fails in images, nor why.",
         )
-    return _failure_sentence(summary.success), _blame_sentence(summary.attribution)
+    failure = _failure_sentence(summary.success) + _corrected_sentence(summary.corrected)
+    return failure, _blame_sentence(summary.attribution)
 
 
 def percent(share: float) -> str:
@@ -69,6 +71,14 @@ def _failure_sentence(success: SuccessRates) -> str:
         return f"None of the {images} is wrong ({_between(wrong)} for the failure rate)."
     how_often = "All" if wrong.estimate == 1 else f"{percent(wrong.estimate)} of"
     return f"{how_often} the {images} are wrong ({_between(wrong)}){_what_fails(success)}."
+
+
+def _corrected_sentence(corrected: Corrected | None) -> str:
+    """How many images are wrong once the judge's errors are taken in; empty if that is unknown."""
+    if corrected is None or not corrected.overall.rate.is_defined:
+        return ""
+    wrong = _complement(corrected.overall.rate)
+    return f" Corrected for the judge's errors, {percent(wrong.estimate)} are ({_between(wrong)})."
 
 
 def _what_fails(success: SuccessRates) -> str:

@@ -53,6 +53,9 @@ class LeaderboardRow:
     """By station, NaN where it was not probed."""
     culprit: Culprit | None
     """None where no cause was given."""
+    corrected: Interval
+    """`success` corrected for the judge's errors; NaN where that was not done. `n` counts
+    labels."""
     setup: Setup
     suite_sha256: str
     judge_sha256: str
@@ -82,6 +85,12 @@ class LeaderboardRow:
                 f"{prefix}_lower": interval.lower,
                 f"{prefix}_upper": interval.upper,
             }
+        row |= {
+            "corrected_success_estimate": self.corrected.estimate,
+            "corrected_success_lower": self.corrected.lower,
+            "corrected_success_upper": self.corrected.upper,
+            "labels": self.corrected.n,
+        }
         return {
             **row,
             "culprit": self.culprit or "",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import read_json, write_json
+from t2i_audit.results.corrected import Corrected
 from t2i_audit.results.interval import Interval, Number
 
 if TYPE_CHECKING:
@@ -172,6 +173,8 @@ class RunSummary:
     attribution: AttributionShares | None = None
     notes: tuple[str, ...] = ()
     """Sentences that the figures should not be read without."""
+    corrected: Corrected | None = None
+    """Success corrected for the judge's errors; None before `t2i-audit calibrate`."""
 
 
 def write_summary(path: Path, summary: RunSummary) -> None:
@@ -221,6 +224,8 @@ def _adapter() -> TypeAdapter[RunSummary]:
 def _rates(summary: RunSummary) -> Iterator[tuple[str, Interval]]:
     if summary.success is not None:
         yield "success", summary.success.overall
+    if summary.corrected is not None:
+        yield "corrected success", summary.corrected.overall.rate
     for name, station in summary.stations.items():
         yield f"decodability at {name}", station.decodability
 

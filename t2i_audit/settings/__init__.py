@@ -8,6 +8,7 @@ from t2i_audit.settings.audit import (
     MergeSettings,
 )
 from t2i_audit.settings.build import checked_settings, settings_from
+from t2i_audit.settings.calibrate import CalibrateSettings
 from t2i_audit.settings.defaults import (
     BUILTIN_PREFIX,
     DEFAULT_BATCH_SIZE,
@@ -38,6 +39,7 @@ __all__ = [
     "LARGEST_AUTO_BATCH",
     "SAFE",
     "AuditSettings",
+    "CalibrateSettings",
     "DType",
     "Device",
     "DoctorSettings",

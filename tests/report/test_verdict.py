@@ -17,6 +17,7 @@ import pytest
 from t2i_audit.analysis.attribution import culprit
 from t2i_audit.report.verdict import percent, verdict_sentences
 from t2i_audit.results import AttributionShares, Interval, RunSummary, SuccessRates
+from t2i_audit.results.corrected import Corrected, CorrectedRate
 from t2i_audit.results.summary import Cause, read_summary
 
 SUMMARIES = Path(__file__).parent / "summaries"
@@ -141,3 +142,18 @@ def test_without_slots_the_prompt_types_are_compared() -> None:
 )
 def test_a_share_is_never_rounded_to_nothing_or_everything(share: float, shown: str) -> None:
     assert percent(share) == shown
+
+
+def test_a_corrected_rate_is_told_with_its_interval_and_only_where_there_is_one() -> None:
+    summary = summary_of("clip_judge")
+    rate, none = Interval(0.4, 0.3, 0.5, 40), Interval(float("nan"), float("nan"), float("nan"), 9)
+
+    def told(rate: CorrectedRate) -> str:
+        corrected = Corrected("clip", "oracle", "two_phase", rate.rate.n, 40, none, none, rate)
+        return verdict_sentences(replace(summary, corrected=corrected))[0]
+
+    without = verdict_sentences(summary)[0]
+    assert told(CorrectedRate(rate, rate, rate)) == (
+        f"{without} Corrected for the judge's errors, 60% are (95% interval 50% to 70%)."
+    )
+    assert told(CorrectedRate(none, none, rate, "9 labels")) == without
