@@ -29,6 +29,7 @@ SAMPLING = (
     "attention_slicing",
     "vae_tiling",
     "device_map",
+    "images",
 )
 # Said of the runs of one group where they differ, with what they are called.
 NOTED = {

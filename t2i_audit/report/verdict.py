@@ -37,6 +37,9 @@ def verdict_sentences(summary: RunSummary) -> tuple[str, str]:
             _decoded_sentence(summary),
             "No images were made, so this run does not show what fails in images, nor why.",
         )
+    if not summary.stations:
+        nobody = "No cause can be named, because no checkpoint was probed beside the images."
+        return _failure_sentence(summary.success), nobody
     return _failure_sentence(summary.success), _blame_sentence(summary.attribution)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from t2i_audit.errors import AuditError
 from t2i_audit.settings.defaults import DEFAULT_CLIP, DEFAULT_SEEDS, default_judge
+from t2i_audit.settings.images import ImagesOptions
 from t2i_audit.settings.model import (
     DeviceOption,
     DTypeOption,
@@ -30,7 +31,8 @@ JUDGE_HELP = (
 )
 STRICT_HELP = (
     "Refuse a suite with prompts that the judge cannot judge. By default, images of such prompts "
-    "are made, left out of the judging, and counted."
+    "are made, left out of the judging, and counted. Images made elsewhere that cannot be used, or "
+    "that prompts lack, are refused as well."
 )
 Strict = Annotated[bool, Option("--strict", STRICT_HELP, group="Judge")]
 
@@ -201,13 +203,20 @@ class MergeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeSettings:
-    """Settings of the command that judges the images of a finished audit again.
+    """Settings of the command that judges images: a finished run's again, or those made elsewhere.
 
     Raises:
         AuditError: the judge is blank.
     """
 
-    run: Annotated[Path, Option("RUN", "Directory of the finished audit.", metavar="RUN")]
+    run: Annotated[
+        Path,
+        Option(
+            "RUN",
+            "Directory of the finished run, or a folder or file of images made elsewhere.",
+            metavar="RUN|IMAGES",
+        ),
+    ]
     judge: Annotated[
         str,
         Option("--judge", JUDGE_HELP, group="Judge", metavar="clip|oracle|...", not_empty=True),
@@ -222,6 +231,7 @@ class JudgeSettings:
         ),
     ]
     strict: Strict = False
+    images: ImagesOptions = field(default_factory=ImagesOptions)
     trust_remote_code: TrustRemoteCode = None
 
     def __post_init__(self) -> None:
