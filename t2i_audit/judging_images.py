@@ -113,7 +113,7 @@ def plan_images(settings: JudgeSettings, reporter: Reporter = SILENT) -> ImagesP
     identity |= {
         "seeds": sources.n_seeds,
         "batch_size": options.batch_size,
-        "images": sources_identity(sources),
+        **sources_identity(sources),
         "judge": {"name": judge.name, **judge.fingerprint},
     }
     require_resumable(settings.out, identity)

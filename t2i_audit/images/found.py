@@ -14,12 +14,13 @@ from t2i_audit.images.detect import list_images
 from t2i_audit.images.listing import ImagesError, Listing
 from t2i_audit.images.match import match
 from t2i_audit.images.metadata_prompts import prompts_of
-from t2i_audit.images.notes import named
 from t2i_audit.images.sources import Sources, missing_of
+from t2i_audit.printable import counted
 from t2i_audit.reporter import Reporter
 from t2i_audit.settings import ImagesOptions
 
 SAMPLES = "samples"  # a folder that says nothing of who made its images
+SHOWN = 3  # images that an error names
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,9 @@ def find_images(root: Path, options: ImagesOptions, reporter: Reporter) -> Found
         images, unreadable = check(listing, own, advance)
     left_out = (*listing.left_out, *matched.left_out, *unreadable)
     if not images:
-        why = named([f"{each.file} ({each.reason})" for each in left_out])
+        why = ", ".join(f"{each.file} ({each.reason})" for each in left_out[:SHOWN])
+        if len(left_out) > SHOWN:
+            why += f" and {counted(len(left_out) - SHOWN, 'other')}"
         if matched.placed and not own:
             why = f"all are of prompts beyond --limit {options.limit}"
         count = len(listing.entries) + len(listing.left_out)

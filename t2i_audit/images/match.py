@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from prompts.structure import Prompt
 from t2i_audit.images.listing import Entry, ImagesError, LeftOut
 
-# Seeds are the columns that prompts share if at least this share of all pairs of a prompt and a
-# seed is there; if each prompt has seeds of its own, they are numbered within it.
+# Seeds are columns that prompts share if more than this share of all pairs of a prompt and a seed
+# is there; two prompts that share no seed have exactly this share. Where each prompt has seeds of
+# its own, they are numbered within it.
 SHARED = 0.5
 
 
@@ -141,7 +142,7 @@ def _with_seeds(entries: Sequence[Entry], owners: Owners) -> list[Placed]:
     given = {index: entries[index].seed for index, _ in owners}
     seeds = sorted({seed for seed in given.values() if seed is not None})
     prompts = {prompt.id for _, prompt in owners}
-    shared = bool(seeds) and len(owners) >= SHARED * len(prompts) * len(seeds)
+    shared = bool(seeds) and len(owners) > SHARED * len(prompts) * len(seeds)
     column = {seed: number for number, seed in enumerate(seeds)}
     placed: dict[int, Placed] = {}
     count: Counter[str] = Counter()

@@ -91,7 +91,7 @@ def _changes(sources: Sources) -> Iterable[str]:
 
 
 def named(names: Sequence[str]) -> str:
-    """The first of `names`, and how many more there are."""
+    """The first of `names`, and how many more the run's list names."""
     more = len(names) - NAMED
     shown = ", ".join(names[:NAMED])
     return shown if more <= 0 else f"{shown} and {more:,} more, which {SOURCES} names"

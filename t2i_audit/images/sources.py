@@ -77,7 +77,10 @@ def read_sources(run: Path) -> Sources:
 
 
 def sources_identity(sources: Sources) -> dict[str, Any]:
-    """What the results depend on, for the manifest: which images, of which prompts and seeds."""
+    """What the results depend on, for the manifest: which images, of which prompts and seeds.
+
+    Their size stands where the manifest of an audit has it, if all have the same.
+    """
     import hashlib
     import json
 
@@ -85,13 +88,18 @@ def sources_identity(sources: Sources) -> dict[str, Any]:
 
     content = [(each.placed.prompt_id, each.placed.seed, each.sha256) for each in sources.images]
     digest = hashlib.sha256(json.dumps(to_json(content)).encode()).hexdigest()
-    return {
+    images = {
         "layout": sources.layout,
         "count": len(sources.images),
         "left_out": len(sources.left_out),
         "sha256": digest,
         "decoding": RULES,
     }
+    sizes = {(image.height, image.width) for image in sources.images}
+    if len(sizes) > 1:
+        return {"images": images}
+    ((height, width),) = sizes
+    return {"images": images, "sampler": {"height": height, "width": width}}
 
 
 @cache
