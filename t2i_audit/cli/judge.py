@@ -21,7 +21,7 @@ def judge(
     Layouts of images made elsewhere:
     geneval     00000/metadata.jsonl and 00000/samples/00000.png
     compbench   samples/PROMPT_000000.png
-    table       a CSV or JSON Lines file with file_name, prompt (or prompt_id) and seed
+    table       a CSV or JSON Lines file of file_name, prompt or prompt_id, seed
     webdataset  KEY.png and KEY.json in .tar files
     dataset     Parquet files with a column of images, or a saved dataset
     """

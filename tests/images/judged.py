@@ -9,6 +9,8 @@ from t2i_audit.cli.main import main
 from t2i_audit.io import read_json
 from t2i_audit.results.run import Run, load_run
 
+CLIP = "clip"  # the built-in one
+
 
 def judge(images: Path, out: Path, *more: str, judge: str = "oracle") -> int:
     return main(["judge", str(images), "--judge", judge, "--device", "cpu", "-o", str(out), *more])

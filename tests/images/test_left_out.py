@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from t2i_audit.results.run import Run, load_run
-from tests.images.judged import judge, judged, left_out, verdicts
+from tests.images.judged import CLIP, judge, judged, left_out, verdicts
 from tests.images.layouts import add, as_compbench, as_csv, as_geneval, as_webdataset, images_of
 
 
@@ -122,7 +122,7 @@ def test_images_of_several_sizes_and_modes_are_judged_together(
     asked = ("--suite", str(suite), "--batch-size", "5")
 
     run = judged(folder, tmp_path / "out", *asked)
-    assert judge(folder, tmp_path / "clip", *asked, judge="clip") == 0
+    assert judge(folder, tmp_path / "clip", *asked, judge=CLIP) == 0
 
     by_clip = load_run(tmp_path / "clip").table("judgements")
     assert by_clip.correct.notna().all()

@@ -17,7 +17,7 @@ import pytest
 import t2i_audit as t2i
 from t2i_audit.cli.main import main
 from t2i_audit.results.run import Run
-from tests.images.judged import judge, judged, verdicts
+from tests.images.judged import CLIP, judge, judged, verdicts
 from tests.images.layouts import as_csv, as_geneval, as_parquet, as_webdataset
 
 
@@ -94,8 +94,8 @@ def test_a_changed_image_is_another_run(
 def test_another_judge_judges_the_run_again_without_the_folder(
     finished: Path, theirs: Path, suite: Path, tmp_path: Path
 ) -> None:
-    assert main(["judge", str(finished), "--judge", "clip", "-o", str(tmp_path / "again")]) == 0
-    assert judge(theirs, tmp_path / "direct", "--suite", str(suite), judge="clip") == 0
+    assert main(["judge", str(finished), "--judge", CLIP, "-o", str(tmp_path / "again")]) == 0
+    assert judge(theirs, tmp_path / "direct", "--suite", str(suite), judge=CLIP) == 0
 
     assert results(tmp_path / "again") == results(tmp_path / "direct")
 
@@ -113,7 +113,7 @@ def test_a_damaged_run_is_not_judged_again(
     run = shutil.copytree(finished, tmp_path / "run")
     (run / file).write_bytes((run / file).read_bytes()[:-1])
 
-    assert main(["judge", str(run), "--judge", "clip", "-o", str(tmp_path / "again")]) == 2
+    assert main(["judge", str(run), "--judge", CLIP, "-o", str(tmp_path / "again")]) == 2
 
     assert "damaged" in capsys.readouterr().err
     assert not (tmp_path / "again").exists()
@@ -243,7 +243,7 @@ def test_the_api_takes_a_folder_and_a_suite_in_memory(
 def test_a_run_takes_no_options_of_images(
     finished: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    asked = ["--judge", "clip", "-o", str(tmp_path / "again"), "--suite", "world"]
+    asked = ["--judge", CLIP, "-o", str(tmp_path / "again"), "--suite", "world"]
 
     assert main(["judge", str(finished), *asked]) == 2
     assert "is a run, which has its own prompts and settings" in capsys.readouterr().err
