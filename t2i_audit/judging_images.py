@@ -290,8 +290,9 @@ def _require_space(out: Path, sources: Sources) -> None:
 
 def _refuse(sources: Sources, n_prompts: int) -> None:
     from t2i_audit.images.listing import ImagesError
+    from t2i_audit.images.notes import shortened
 
-    first = ", ".join(f"{each.file} ({each.reason})" for each in sources.left_out[:3])
+    first = ", ".join(f"{shortened(each.file)} ({each.reason})" for each in sources.left_out[:3])
     lacking = f"{len(sources.missing)} of {n_prompts} prompts lack images"
     out = f"{len(sources.left_out)} images cannot be used, e.g. {first}" if first else ""
     what = "; ".join(filter(None, (out, lacking if sources.missing else "")))

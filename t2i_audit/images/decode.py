@@ -15,11 +15,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from prompts.errors import first_line
+from t2i_audit.errors import RunDirectoryError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -94,6 +96,21 @@ def decode(data: bytes) -> Decoded:
             raise
         except Exception as err:  # as above
             raise ImageFault(_too_large(err) or f"it is damaged: {first_line(err)}") from err
+
+
+def pixels_in(path: Path) -> np.ndarray:
+    """The pixels of an image of a run, ``uint8``, ``(height, width, 3)``.
+
+    Raises:
+        RunDirectoryError: this machine cannot read it.
+    """
+    try:
+        with quiet_pillow():
+            return decode(path.read_bytes()).pixels
+    except ImageFault as err:
+        raise RunDirectoryError(
+            f"{path} cannot be read here: {err}; judge it with the versions that the run names"
+        ) from err
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from t2i_audit.images.detect import list_images
 from t2i_audit.images.listing import ImagesError, Listing
 from t2i_audit.images.match import match
 from t2i_audit.images.metadata_prompts import prompts_of
+from t2i_audit.images.notes import shortened
 from t2i_audit.images.sources import Sources, missing_of
 from t2i_audit.printable import counted
 from t2i_audit.reporter import Reporter
@@ -65,7 +66,7 @@ def find_images(root: Path, options: ImagesOptions, reporter: Reporter) -> Found
         images, unreadable = check(listing, own, advance)
     left_out = (*listing.left_out, *matched.left_out, *unreadable)
     if not images:
-        why = ", ".join(f"{each.file} ({each.reason})" for each in left_out[:SHOWN])
+        why = ", ".join(f"{shortened(each.file)} ({each.reason})" for each in left_out[:SHOWN])
         if len(left_out) > SHOWN:
             why += f" and {counted(len(left_out) - SHOWN, 'other')}"
         if matched.placed and not own:
@@ -77,7 +78,7 @@ def find_images(root: Path, options: ImagesOptions, reporter: Reporter) -> Found
     ordered = sorted(images, key=lambda each: (each.placed.seed, row_of[each.placed.prompt_id]))
     missing = missing_of(list(row_of), images)
     beyond = len(matched.placed) - len(own)
-    sources = Sources(listing.layout, tuple(ordered), left_out, missing, beyond)
+    sources = Sources(listing.layout, tuple(ordered), left_out, missing, beyond, listing.notes)
     return Found(suite, listing, sources)
 
 

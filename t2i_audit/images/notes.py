@@ -10,6 +10,7 @@ from t2i_audit.images.sources import SOURCES, Sources
 from t2i_audit.printable import counted
 
 NAMED = 20  # files and prompts that a note names; the list in the run has all
+LONGEST = 120  # characters of a file's name in a sentence
 
 KINDS: dict[Kind, str] = {
     "unreadable": "cannot be read",
@@ -28,7 +29,8 @@ def notes_of(sources: Sources, n_prompts: int, *, probed: str | None) -> tuple[s
     """
     notes = [
         "The images were made elsewhere, so how they were sampled is not known to this run "
-        f"(layout: {sources.layout})."
+        f"(layout: {sources.layout}).",
+        *sources.notes,
     ]
     if sources.layout == "compbench":
         notes.append(
@@ -58,7 +60,11 @@ def notes_of(sources: Sources, n_prompts: int, *, probed: str | None) -> tuple[s
 def _left_out(sources: Sources) -> Iterable[str]:
     total = len(sources.images) + len(sources.left_out)
     for kind, what in KINDS.items():
-        own = [f"{each.file} ({each.reason})" for each in sources.left_out if each.kind == kind]
+        own = [
+            f"{shortened(each.file)} ({each.reason})"
+            for each in sources.left_out
+            if each.kind == kind
+        ]
         if own:
             yield (
                 f"{len(own)} of {counted(total, 'image')} {what} and are left out, neither right "
@@ -88,6 +94,11 @@ def _changes(sources: Sources) -> Iterable[str]:
     if changes:
         listed = ", ".join(f"{change} ({number})" for change, number in changes.most_common())
         yield f"Images that are not 8-bit RGB were changed before they were judged: {listed}."
+
+
+def shortened(file: str) -> str:
+    """The name of a file for a sentence: what stands in its place may be an image in base 64."""
+    return file if len(file) <= LONGEST else f"{file[:LONGEST]}..."
 
 
 def named(names: Sequence[str]) -> str:

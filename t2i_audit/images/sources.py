@@ -41,6 +41,8 @@ class Sources:
     missing: tuple[Missing, ...]
     beyond: int = 0
     """Images of prompts beyond ``--limit``, which are none of the run's."""
+    notes: tuple[str, ...] = ()
+    """What was detected when the metadata were read."""
 
     @property
     def n_seeds(self) -> int:

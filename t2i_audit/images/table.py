@@ -8,8 +8,8 @@ image folder of the library ``datasets`` is such a table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from t2i_audit.images.listing import (
     FILE_COLUMNS,
@@ -19,6 +19,9 @@ from t2i_audit.images.listing import (
     entry_of,
     files_below,
 )
+
+if TYPE_CHECKING:
+    from prompts.formats.notes import Notes
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json")
 PREFERRED = "metadata"  # the table's name in an image folder
@@ -58,7 +61,7 @@ def list_table(table: Path) -> Listing:
     Raises:
         ImagesError: it cannot be read, or has no column of file names.
     """
-    columns, rows = read_rows(table)
+    columns, rows, notes = read_rows(table)
     lower = {name.strip().lower(): name for name in reversed(columns)}
     own = next((lower[name] for name in FILE_COLUMNS if name in lower), None)
     if own is None:
@@ -73,13 +76,16 @@ def list_table(table: Path) -> Listing:
         if not isinstance(file, str) or not file.strip():
             raise ImagesError(f"{where} names no file in column {own!r}; fill it in")
         rest = {name: value for name, value in row.items() if name != own}
-        entries.append(entry_of(file.strip(), where, rest))
+        # One file has one name, so that it is noticed where it is named twice.
+        entries.append(entry_of(PurePosixPath(file.strip()).as_posix(), where, rest))
     names = [entry.file for entry in entries]
-    return Listing("table", tuple(entries), (), files_below(table.parent, names))
+    return Listing("table", tuple(entries), (), files_below(table.parent, names), notes)
 
 
-def read_rows(table: Path) -> tuple[list[str], list[tuple[str, Mapping[str, Any]]]]:
-    """The columns of `table`, and its rows with their positions.
+def read_rows(
+    table: Path,
+) -> tuple[list[str], list[tuple[str, Mapping[str, Any]]], tuple[str, ...]]:
+    """The columns of `table`, its rows with their positions, and what was detected.
 
     Raises:
         ImagesError: it cannot be read.
@@ -95,14 +101,19 @@ def read_rows(table: Path) -> tuple[list[str], list[tuple[str, Mapping[str, Any]
         text = decode(table.read_bytes(), source=source, notes=notes)
         if table.suffix.lower() in (".jsonl", ".json"):
             rows = json_rows(text, source=source, notes=notes)
-            return list(dict.fromkeys(name for _, row in rows for name in row)), rows
+            columns = list(dict.fromkeys(name for _, row in rows for name in row))
+            return columns, rows, _sentences(table, notes)
         delimiter = "\t" if table.suffix.lower() == ".tsv" else None
         columns, found = table_rows(text, source=source, delimiter=delimiter, notes=notes)
-        return columns, list(found)
+        return columns, list(found), _sentences(table, notes)
     except SuiteFormatError as err:
         raise ImagesError(str(err)) from err
     except OSError as err:
         raise ImagesError(f"{table} cannot be read: {err.strerror}") from err
+
+
+def _sentences(table: Path, notes: Notes) -> tuple[str, ...]:
+    return tuple(f"{table.name}: {line}." for line in notes.lines())
 
 
 def _tables(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ import numpy as np
 from prompts.structure import Prompt
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
-from t2i_audit.images.decode import decode, quiet_pillow
+from t2i_audit.images.decode import pixels_in
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.base import Judge, Judgement, require_readable, unjudged
 from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
@@ -207,5 +207,4 @@ def _pixels(run: Path, file: ImageFile) -> np.ndarray:
         raise RunDirectoryError(
             f"{path} was changed while the audit ran; give the same command again"
         )
-    with quiet_pillow():
-        return decode(path.read_bytes()).pixels
+    return pixels_in(path)

@@ -219,3 +219,26 @@ def test_a_pipe_is_not_waited_for(original: Run, suite: Path, tmp_path: Path) ->
     run = judged(folder, tmp_path / "out", "--suite", str(suite))
 
     assert left_out(run)[first] == ("unreadable", "it is no ordinary file")
+
+
+def test_a_table_is_read_as_spreadsheets_write_it(
+    original: Run, suite: Path, tmp_path: Path
+) -> None:
+    """With semicolons, in Windows' encoding, and with one file under two names."""
+    folder = as_csv(original, tmp_path / "theirs")
+    table = folder / "images.csv"
+    lines = table.read_text().replace(",", ";").splitlines()
+    lines = [f"{lines[0]};note", *(f"{line};café" for line in lines[1:])]
+    lines.append(f"./{lines[1]}")
+    lines.append(f"{'iVBORw0KGgo' * 1000};{lines[2].split(';', 1)[1]}".replace(";7;", ";8;"))
+    table.write_bytes("\n".join(lines).encode("cp1252"))
+
+    run = judged(folder, tmp_path / "out", "--suite", str(suite))
+
+    assert run.summary.n_images == 12
+    kinds = sorted(kind for kind, _ in left_out(run).values())
+    assert kinds == ["doubled", "unreadable"]
+    notes = " ".join(run.summary.notes)
+    assert "images.csv: its cells are separated by semicolons, as detected." in notes
+    assert "Windows-1252" in notes
+    assert max(map(len, run.summary.notes)) < 600
