@@ -78,7 +78,8 @@ def entry_of(file: str, where: str, row: Mapping[str, Any]) -> Entry:
 
     names = {str(name).strip().lower(): name for name in reversed(tuple(row))}
     seeds = [names[each] for each in SEED_COLUMNS if each in names]
-    texts = [row[names[each]] for each in TEXT_COLUMNS if each in names]
+    # Before other texts that may stand beside an image.
+    texts = [row[names[each]] for each in ("prompt", *TEXT_COLUMNS) if each in names]
     ids = [row[names[each]] for each in ID_COLUMNS if each in names]
     text = next((each for each in texts if isinstance(each, str) and not is_empty(each)), "")
     prompt_id = next((_as_text(each) for each in ids if not is_empty(each)), "")

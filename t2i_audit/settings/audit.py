@@ -31,8 +31,10 @@ JUDGE_HELP = (
 )
 STRICT_HELP = (
     "Refuse a suite with prompts that the judge cannot judge. By default, images of such prompts "
-    "are made, left out of the judging, and counted. Images made elsewhere that cannot be used, or "
-    "that prompts lack, are refused as well."
+    "are made, left out of the judging, and counted."
+)
+STRICT_IMAGES = (
+    " Of images made elsewhere, those that cannot be used, or that prompts lack, are refused too."
 )
 Strict = Annotated[bool, Option("--strict", STRICT_HELP, group="Judge")]
 
@@ -230,7 +232,7 @@ class JudgeSettings:
             metavar="DIR",
         ),
     ]
-    strict: Strict = False
+    strict: Annotated[bool, Option("--strict", STRICT_HELP + STRICT_IMAGES, group="Judge")] = False
     images: ImagesOptions = field(default_factory=ImagesOptions)
     trust_remote_code: TrustRemoteCode = None
 
