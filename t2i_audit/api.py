@@ -193,7 +193,8 @@ def judge(
         trust_remote_code: the model whose own code may run.
         progress: whether to show progress and messages on stderr.
         settings: any other field of `t2i_audit.settings.ImagesOptions` by its name, for images made
-            elsewhere: ``name="their model"``, ``probe="builtin:sound"``.
+            elsewhere (``name="their model"``, ``probe="builtin:sound"``), and of `ModelOptions` for
+            the checkpoint that is probed.
 
     Raises:
         TypeError: there is no setting of that name.

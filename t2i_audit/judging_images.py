@@ -16,7 +16,7 @@ from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.command import SETTINGS
 from t2i_audit.run.directory import MANIFEST, open_run
 from t2i_audit.run.space import GB
-from t2i_audit.settings import JudgeSettings, ModelOptions, ProbeSettings
+from t2i_audit.settings import JudgeSettings, ProbeSettings
 
 if TYPE_CHECKING:
     from t2i_audit.generation import Batch
@@ -237,7 +237,8 @@ def _of_run(settings: JudgeSettings) -> tuple[JudgeSettings, Found]:
             f"the run in {settings.run} ran code that {earlier.trust_remote_code} brings; if it "
             f"may run here too, give --trust-remote-code {earlier.trust_remote_code}"
         )
-    return replace(settings, images=earlier.images), found
+    trusted = replace(earlier.model_options, trust_remote_code=settings.trust_remote_code)
+    return replace(settings, images=earlier.images, model_options=trusted), found
 
 
 def _kept(plan: ImagesPlan) -> dict[str, Any]:
@@ -259,7 +260,7 @@ def _probe_settings(settings: JudgeSettings) -> ProbeSettings:
         dtype=options.dtype,
         device=options.device,
         batch_size=options.batch_size,
-        model_options=ModelOptions(trust_remote_code=settings.trust_remote_code),
+        model_options=settings.model_options,
     )
 
 

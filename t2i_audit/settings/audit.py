@@ -234,10 +234,25 @@ class JudgeSettings:
     ]
     strict: Annotated[bool, Option("--strict", STRICT_HELP + STRICT_IMAGES, group="Judge")] = False
     images: ImagesOptions = field(default_factory=ImagesOptions)
-    trust_remote_code: TrustRemoteCode = None
+    model_options: ModelOptions = field(default_factory=ModelOptions)
+    """Of the checkpoint that is probed beside images made elsewhere."""
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.images.probe is None and self.model_options != self._trusted:
+            raise AuditError(
+                "options that fetch or change a checkpoint are for the one that "
+                f"{option_name(ImagesOptions, 'probe')} names; give it, or leave them out"
+            )
+
+    @property
+    def trust_remote_code(self) -> str | None:
+        """The model whose own code may run."""
+        return self.model_options.trust_remote_code
+
+    @property
+    def _trusted(self) -> ModelOptions:
+        return ModelOptions(trust_remote_code=self.trust_remote_code)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -289,3 +289,15 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(
 
     assert judge(theirs, out, "--suite", str(suite)) == 0
     assert results(out) == results(finished)
+
+
+def test_options_of_a_checkpoint_need_one_that_is_probed(
+    theirs: Path, suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--suite", str(suite), "--lora", "style.safetensors")
+
+    assert judge(theirs, tmp_path / "out", *asked) == 2
+    assert "for the one that --probe names" in capsys.readouterr().err
+    assert judge(theirs, tmp_path / "out", *asked, "--probe", "builtin:sound") == 2
+    assert "style.safetensors" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
