@@ -171,11 +171,15 @@ def judge(
     judge: str,
     *,
     out: str | Path,
+    suite: str | Path | Suite | None = None,
     strict: bool = False,
     trust_remote_code: str | None = None,
     progress: bool = False,
+    **settings: Any,
 ) -> Run:
-    """Judge the images of a finished audit again with another judge; no images are made.
+    """Judge the images of a finished run with another judge, or images made elsewhere.
+
+    No images are made.
 
     >>> import t2i_audit as t2i
     >>> again = t2i.judge("runs/demo", "clip", out="runs/demo-clip")
@@ -183,28 +187,36 @@ def judge(
     ('clip', 8)
 
     Args:
-        run: the audit, or its directory.
+        run: the run, its directory, or a folder or file of images made elsewhere.
         judge: as in `audit`.
         out: the run directory of the new results.
-        strict: whether a suite that the judge cannot judge completely is refused.
+        suite: of images made elsewhere, as in `audit`; None takes the prompts of their metadata.
+        strict: whether a suite that the judge cannot judge completely is refused, and images made
+            elsewhere that cannot be used.
         trust_remote_code: the model whose own code may run.
         progress: whether to show progress and messages on stderr.
+        settings: any other field of `t2i_audit.settings.ImagesOptions` by its name, for images made
+            elsewhere (``name="their model"``, ``probe="builtin:sound"``), and of `ModelOptions` for
+            the checkpoint that is probed.
 
     Raises:
-        AuditError: there is no finished audit, or the judge cannot be loaded.
+        TypeError: there is no setting of that name.
+        AuditError: there is no finished run and no image, or the judge cannot be loaded.
     """
-    from t2i_audit.audit import execute
-    from t2i_audit.judging_again import plan_judge
+    with _suite_file(suite or "") as source:
+        given = {
+            **settings,
+            "run": run.path if isinstance(run, Run) else run,
+            "judge": judge,
+            "out": out,
+            "suite": source or None,
+            "strict": strict,
+            "trust_remote_code": trust_remote_code,
+        }
+        from t2i_audit.judging import judge as judge_images
 
-    reporter = _reporter(progress)
-    asked = JudgeSettings(
-        run=run.path if isinstance(run, Run) else Path(run),
-        judge=judge,
-        out=Path(out),
-        strict=strict,
-        trust_remote_code=trust_remote_code,
-    )
-    return _finished(execute(plan_judge(asked, reporter), reporter))
+        asked = checked_settings(JudgeSettings, given, function="judge")
+        return judge_images(asked, _reporter(progress))
 
 
 def calibrate(

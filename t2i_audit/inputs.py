@@ -103,7 +103,11 @@ def require_resumable(out: Path, identity: Mapping[str, Any]) -> None:
 
 
 def load_inputs(
-    settings: AuditSettings | ProbeSettings, reporter: Reporter, *, earlier: EarlierRun | None
+    settings: AuditSettings | ProbeSettings,
+    reporter: Reporter,
+    *,
+    earlier: EarlierRun | None,
+    suite: Suite | None = None,
 ) -> Inputs:
     """Load the suite and the model of `settings`, and check that the model reads the prompts.
 
@@ -111,11 +115,13 @@ def load_inputs(
         settings: the user's.
         reporter: receives what the user should know of the loading.
         earlier: a run that must have been made with the same files.
+        suite: the prompts, where they are not those that `settings` name.
 
     Raises:
         AuditError: something cannot be loaded or used together.
     """
-    suite = _load_suite(settings)
+    if suite is None:
+        suite = _load_suite(settings)
     from t2i_audit.generation.dry_run import naming_encoding_faults
     from t2i_audit.generation.memory import remember_offload
     from t2i_audit.pipelines.cleaning import uncleaned_notes

@@ -92,10 +92,10 @@ def check_table_path(output: Path, runs: Sequence[Path]) -> None:
 
 def _read(run: Path) -> AuditedRun:
     manifest = read_manifest(run)
-    if manifest.settings.get("command") != "audit":
+    if manifest.settings.get("command") not in ("audit", "images"):
         raise RunDirectoryError(
             f"{run} is not the run of an audit and has no success to rank; give runs of "
-            "t2i-audit audit"
+            "t2i-audit audit, or of t2i-audit judge"
         )
     found = load_run(run)
     return AuditedRun(str(run), found.summary, found.manifest.settings, found.manifest.versions)

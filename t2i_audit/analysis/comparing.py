@@ -17,7 +17,15 @@ SHORT = 8  # digits of a hash that are shown
 # Names only: the same checkpoint or suite may go by another one.
 NAMES = ("model", "suite", "variant", "commit", "revision")
 # What success is measured with, not what is measured.
-MEASURING = ("command", "suite_sha256", "prompts", "seeds", "judge", "denoiser_station")
+MEASURING = (
+    "command",
+    "suite_sha256",
+    "prompts",
+    "seeds",
+    "judge",
+    "denoiser_station",
+    "denoiser_layout",
+)
 # How images are made of a checkpoint. Each setting is in the leaderboard's columns or changes
 # images by rounding alone.
 SAMPLING = (
@@ -29,6 +37,7 @@ SAMPLING = (
     "attention_slicing",
     "vae_tiling",
     "device_map",
+    "images",
 )
 # Said of the runs of one group where they differ, with what they are called.
 NOTED = {

@@ -22,7 +22,7 @@ def standing_notes(
             "With one seed a failure cannot be told apart from chance: use 2 seeds or more for "
             "repeatability, and 3 or more for `chance` as a cause."
         )
-    if n_images and DENOISER not in stations:
+    if n_images and stations and DENOISER not in stations:
         notes.append(
             "The denoiser was not probed, so failures put down to it are not split into what was "
             "lost on the way in and what was held and not drawn."

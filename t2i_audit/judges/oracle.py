@@ -10,10 +10,11 @@ import numpy as np
 from prompts.structure import Prompt
 from prompts.world import COLOURS, RELATIONS, SHAPES
 from t2i_audit.errors import JudgeError
-from t2i_audit.judges.base import Judgement
+from t2i_audit.judges.base import Judgement, unjudged
 from t2i_audit.judges.scope import Scope
 from t2i_audit.settings import DEFAULT_CLIP
 from t2i_audit.world.oracle import ReadObject, SceneReading, read_images, relation_holds
+from t2i_audit.world.scenes import IMAGE_SIZE
 
 VALUES = {"shape": SHAPES, "colour": COLOURS, "relation": RELATIONS}
 MOST_OBJECTS = 4  # in a prompt; the number of ways to match them with what was read is factorial
@@ -88,6 +89,8 @@ class OracleJudge:
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
         """Judge ``uint8`` images of the rendered world, ``(b, 64, 64, 3)``.
 
+        Images of another size are no renders, and get no verdict.
+
         Raises:
             JudgeError: a prompt contains something that the rendered world does not have.
         """
@@ -95,6 +98,10 @@ class OracleJudge:
             reason = _unreadable(prompt)
             if reason:
                 raise JudgeError(f"the oracle cannot judge {prompt.text!r}: {reason}")
+        height, width = images.shape[1:3]
+        if (height, width) != (IMAGE_SIZE, IMAGE_SIZE):
+            size = f"{width} x {height} pixels, and renders have {IMAGE_SIZE} x {IMAGE_SIZE}"
+            return [unjudged(f"no render: {size}") for _ in images]
         readings = read_images(images)
         return [judge_reading(r, p) for r, p in zip(readings, prompts, strict=True)]
 

@@ -115,6 +115,8 @@ def _size(summary: RunSummary) -> str:
 
 def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> None:
     """Every slot with its accuracy and its verdict at each station."""
+    if not stations:
+        return
     screen.print()
     read = {name: station for name, station in stations.items() if station.slots}
     for name in (name for name in stations if name not in read):

@@ -39,6 +39,9 @@ def verdict_sentences(summary: RunSummary) -> tuple[str, str]:
             "No images were made, so this run does not show what fails in images, nor why.",
         )
     failure = _failure_sentence(summary.success) + _corrected_sentence(summary.corrected)
+    if not summary.stations:
+        nobody = "No cause can be named, because no checkpoint was probed beside the images."
+        return failure, nobody
     return failure, _blame_sentence(summary.attribution)
 
 

@@ -47,9 +47,19 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         Column("foils", "json", "", "List of text and change: minimal changes that are false."),
         Column("metadata", "json", "", "Other columns of the file it was imported from."),
         Column(
-            "tokens", "int32", "tokens", "Length in the encoder that needs most, ends included."
+            "tokens",
+            "int32",
+            "tokens",
+            "Length in the encoder that needs most, ends included; null where none was probed.",
+            optional=True,
         ),
-        Column("truncated", "bool", "", "Whether it is longer than any of the encoders reads."),
+        Column(
+            "truncated",
+            "bool",
+            "",
+            "Whether it is longer than any of the encoders reads; null where none was probed.",
+            optional=True,
+        ),
         Column(
             "reading",
             "json",

@@ -19,6 +19,7 @@ from t2i_audit.settings.defaults import (
     default_judge,
     default_out,
 )
+from t2i_audit.settings.images import ImagesOptions, Layout
 from t2i_audit.settings.model import SAFE, Device, DType, ModelOptions, Offload, Placement
 from t2i_audit.settings.option import (
     Option,
@@ -44,7 +45,9 @@ __all__ = [
     "Device",
     "DoctorSettings",
     "ImageOptions",
+    "ImagesOptions",
     "JudgeSettings",
+    "Layout",
     "MergeSettings",
     "ModelOptions",
     "Offload",

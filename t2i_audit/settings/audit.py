@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from t2i_audit.errors import AuditError
 from t2i_audit.settings.defaults import DEFAULT_CLIP, DEFAULT_SEEDS, default_judge
+from t2i_audit.settings.images import ImagesOptions
 from t2i_audit.settings.model import (
     DeviceOption,
     DTypeOption,
@@ -31,6 +32,9 @@ JUDGE_HELP = (
 STRICT_HELP = (
     "Refuse a suite with prompts that the judge cannot judge. By default, images of such prompts "
     "are made, left out of the judging, and counted."
+)
+STRICT_IMAGES = (
+    " Of images made elsewhere, those that cannot be used, or that prompts lack, are refused too."
 )
 Strict = Annotated[bool, Option("--strict", STRICT_HELP, group="Judge")]
 
@@ -201,13 +205,20 @@ class MergeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeSettings:
-    """Settings of the command that judges the images of a finished audit again.
+    """Settings of the command that judges images: a finished run's again, or those made elsewhere.
 
     Raises:
         AuditError: the judge is blank.
     """
 
-    run: Annotated[Path, Option("RUN", "Directory of the finished audit.", metavar="RUN")]
+    run: Annotated[
+        Path,
+        Option(
+            "RUN",
+            "Directory of the finished run, or a folder or file of images made elsewhere.",
+            metavar="RUN|IMAGES",
+        ),
+    ]
     judge: Annotated[
         str,
         Option("--judge", JUDGE_HELP, group="Judge", metavar="clip|oracle|...", not_empty=True),
@@ -221,11 +232,27 @@ class JudgeSettings:
             metavar="DIR",
         ),
     ]
-    strict: Strict = False
-    trust_remote_code: TrustRemoteCode = None
+    strict: Annotated[bool, Option("--strict", STRICT_HELP + STRICT_IMAGES, group="Judge")] = False
+    images: ImagesOptions = field(default_factory=ImagesOptions)
+    model_options: ModelOptions = field(default_factory=ModelOptions)
+    """Of the checkpoint that is probed beside images made elsewhere."""
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.images.probe is None and self.model_options != self._trusted:
+            raise AuditError(
+                "options that fetch or change a checkpoint are for the one that "
+                f"{option_name(ImagesOptions, 'probe')} names; give it, or leave them out"
+            )
+
+    @property
+    def trust_remote_code(self) -> str | None:
+        """The model whose own code may run."""
+        return self.model_options.trust_remote_code
+
+    @property
+    def _trusted(self) -> ModelOptions:
+        return ModelOptions(trust_remote_code=self.trust_remote_code)
 
 
 @dataclass(frozen=True, kw_only=True)

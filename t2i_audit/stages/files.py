@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 IMAGES = Path("images")
 # File names in it. The name of an image must not lead to another folder.
 RECORD = re.compile(r"batch_([0-9]{5,})\.json")
-IMAGE = re.compile(r"images/[0-9]{6,}_[0-9]{3,}\.png")
+IMAGE = re.compile(r"images/[0-9]{6,}_[0-9]{3,}\.(png|jpg|webp|avif|bmp|gif|tif)")
 DENOISER = Path("activations/denoiser")
 JUDGEMENTS = Path("judgements")
 CHECKSUM = "sha256"  # in a record, of the rest of it

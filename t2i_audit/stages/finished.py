@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from t2i_audit.images.sources import SOURCES, SUITE
 from t2i_audit.io import sha256_of_all
 from t2i_audit.run.command import SETTINGS, write_settings
 from t2i_audit.run.directory import RunDirectory
@@ -20,6 +21,8 @@ from t2i_audit.stages.files import IMAGES, RECORD, record_sums
 # listed in the records of their batches.
 LEFT = (
     SETTINGS,
+    SOURCES,
+    SUITE,
     "figures/where_lost.*",
     f"{IMAGES}/batch_*.json",
     "activations/*/index.json",

@@ -12,6 +12,7 @@ import numpy as np
 from prompts.structure import Prompt
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
+from t2i_audit.images.decode import pixels_in
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.base import Judge, Judgement, require_readable, unjudged
 from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
@@ -101,7 +102,7 @@ def judge_images(
     left = sum(len(batches[index].items) for index in missing)
     with run.stage("judge", total, done=total - left) as advance:
         for index in missing:
-            pixels = np.stack([_pixels(run.path, image) for image in images[index]])
+            pixels = [_pixels(run.path, image) for image in images[index]]
             rows = _judge_batch(judge, images[index], pixels, by_id, unjudgeable)
             write_table(shards.path(index), "judgements", table_from_rows("judgements", rows))
             advance(len(rows))
@@ -142,7 +143,7 @@ def _judged(run: RunDirectory) -> list[dict[str, Any]] | None:
 def _judge_batch(
     judge: Judge,
     images: Sequence[ImageFile],
-    pixels: np.ndarray,
+    pixels: Sequence[np.ndarray] | np.ndarray,
     prompts: dict[str, Prompt],
     unjudgeable: Mapping[str, str],
 ) -> list[dict[str, Any]]:
@@ -151,11 +152,14 @@ def _judge_batch(
     verdicts: dict[ImageFile, Judgement] = {
         image: unjudged(flaw) for image, flaw in zip(images, flaws, strict=True) if flaw
     }
-    sound = [row for row, flaw in enumerate(flaws) if not flaw]
-    if sound:
-        own = [prompts[images[row].prompt_id] for row in sound]
-        judged = _judge_with_room(judge, pixels[sound], own)
-        verdicts |= {images[row]: verdict for row, verdict in zip(sound, judged, strict=True)}
+    # Images from elsewhere may have several sizes, and a judge gets those of one size at a time.
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for row in (row for row, flaw in enumerate(flaws) if not flaw):
+        sizes.setdefault(pixels[row].shape, []).append(row)
+    for rows in sizes.values():
+        own = [prompts[images[row].prompt_id] for row in rows]
+        judged = _judge_with_room(judge, np.stack([pixels[row] for row in rows]), own)
+        verdicts |= {images[row]: verdict for row, verdict in zip(rows, judged, strict=True)}
     return [
         {
             "prompt_id": image.prompt_id,
@@ -198,12 +202,9 @@ def _judge_with_room(
 
 
 def _pixels(run: Path, file: ImageFile) -> np.ndarray:
-    from PIL import Image
-
     path = run / file.image
     if not path.exists() or sha256_of(path) != file.sha256:
         raise RunDirectoryError(
             f"{path} was changed while the audit ran; give the same command again"
         )
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    return pixels_in(path)

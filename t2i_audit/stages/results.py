@@ -125,7 +125,8 @@ def summarise(
         station: _association(probes, images, repeats, rng=rng)
         for station, probes in stations.items()
     }
-    # Without constituents there is nothing that could have been lost.
+    # Without constituents there is nothing that could have been lost. Without a station nothing is
+    # located, so that no prompt is attributable.
     attributable = located & np.array([bool(prompt.constituents) for prompt in prompts])
     attribution = _attribute(prompts, images.success, images.slot_correct, stations, attributable)
     probed = {
@@ -138,12 +139,12 @@ def summarise(
         judge=judge,
         n_prompts=len(prompts),
         n_seeds=n_seeds,
-        n_images=images.success.size,
+        n_images=images.n_images,
         n_excluded=images.n_excluded,
         stations=probed,
         success=rates,
         repeatability=repeats,
-        associations=associations,
+        associations=associations or None,
         attribution=shares,
         notes=(*notes, *images.notes(stations)),
     )
@@ -162,6 +163,8 @@ class _Images:
     """``(n,)`` compositions."""
     types: list[str]
     """``(n,)`` prompt types."""
+    n_images: int
+    """Images made; prompts may have different numbers of them."""
 
     @classmethod
     def of(
@@ -181,18 +184,19 @@ class _Images:
                 own = slots.setdefault(slot, np.full(shape, np.nan))
                 own[image] = np.nan if right is None else right
         compositions = [prompt.composition for prompt in prompts]
-        return cls(success, slots, compositions, [prompt.type for prompt in prompts])
+        types = [prompt.type for prompt in prompts]
+        return cls(success, slots, compositions, types, len(judged))
 
     @property
     def n_excluded(self) -> int:
         """Images without a verdict."""
-        return int(np.isnan(self.success).sum())
+        return self.n_images - int((~np.isnan(self.success)).sum())
 
     def notes(self, stations: Mapping[str, StationProbes]) -> tuple[str, ...]:
         """The standing notes of a run with these images."""
         return standing_notes(
             n_seeds=self.success.shape[1],
-            n_images=self.success.size,
+            n_images=self.n_images,
             n_excluded=self.n_excluded,
             stations=tuple(stations),
         )
@@ -272,7 +276,7 @@ def _attribute(
     return attribute(
         success[attributable],
         {slot: [p.constituent(slot) is not None for p in own] for slot in slots},
-        readings[TEXT_ENCODER],
+        readings.get(TEXT_ENCODER, {}),
         denoiser=readings.get(DENOISER),
         slot_correct={slot: right[attributable] for slot, right in slot_correct.items()} or None,
         heads={

@@ -106,7 +106,7 @@ def attribution_rows(
                 "detail": detail,
                 "needed_slots": needed,
                 "lost_slots": lost,
-                "text_decodability": float(least[TEXT_ENCODER][row]),
+                "text_decodability": float(least.get(TEXT_ENCODER, nothing)[row]),
                 "denoiser_decodability": float(least.get(DENOISER, nothing)[row]),
             }
         )

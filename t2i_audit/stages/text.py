@@ -104,6 +104,13 @@ def read_text(
     return TextSide(kept, readings, _prompt_rows(prompts, own), probes, notes)
 
 
+def unread(prompts: Sequence[Prompt]) -> TextSide:
+    """`prompts` that no text encoder reads, as nothing is known of the checkpoint."""
+    nothing: dict[str, Any] = {"tokens": None, "truncated": None, "reading": {}}
+    rows = [_prompt_row(prompt) | nothing for prompt in prompts]
+    return TextSide((), Readings({}, {}, {}), rows, NOTHING, ())
+
+
 def check_text(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Prompt | None:
     """The first of `prompts` whose words are all found in what a text encoder reads.
 
@@ -220,16 +227,8 @@ def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[
         for row in range(len(prompts))
     ]
     return [
-        {
-            "prompt_id": prompt.id,
-            "text": prompt.text,
-            "type": prompt.type,
-            "template": prompt.template,
-            "split": prompt.split,
-            "composition": prompt.composition,
-            "constituents": [asdict(part) for part in prompt.constituents],
-            "foils": [asdict(foil) for foil in prompt.foils],
-            "metadata": prompt.metadata,
+        _prompt_row(prompt)
+        | {
             "tokens": length,
             "truncated": bool(cut),
             "reading": {name: readings[row] for name, readings in encoded.readings.items()},
@@ -238,3 +237,18 @@ def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[
             zip(prompts, lengths, encoded.truncated, strict=True)
         )
     ]
+
+
+def _prompt_row(prompt: Prompt) -> dict[str, Any]:
+    """The columns of a prompt that do not depend on who reads it."""
+    return {
+        "prompt_id": prompt.id,
+        "text": prompt.text,
+        "type": prompt.type,
+        "template": prompt.template,
+        "split": prompt.split,
+        "composition": prompt.composition,
+        "constituents": [asdict(part) for part in prompt.constituents],
+        "foils": [asdict(foil) for foil in prompt.foils],
+        "metadata": prompt.metadata,
+    }
