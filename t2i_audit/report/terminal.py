@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from t2i_audit.io import dump_json
 from t2i_audit.printable import counted, printable
 from t2i_audit.report.controls import VERDICTS, print_controls
+from t2i_audit.report.judge_facts import baseline_lines, guess_cells
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from t2i_audit.results.judge_facts import GuessRates
     from t2i_audit.results.run import Run
     from t2i_audit.results.summary import Cause
 
@@ -83,7 +85,10 @@ def print_summary(
     for name, station in summary.stations.items() if verbose else ():
         print_controls(screen, name, station)
     if summary.success is not None:
-        _print_success(screen, summary.success)
+        facts = summary.judge_facts.get(summary.judge or "")
+        _print_success(screen, summary.success, None if facts is None else facts.guessing)
+        for line in baseline_lines(summary.judge_facts):
+            screen.print(printable(line))
     if summary.attribution is not None:
         _print_causes(screen, summary.attribution)
     screen.print()
@@ -164,7 +169,7 @@ def _undefined(stations: Mapping[str, StationSummary]) -> Iterator[str]:
         yield printable(f"Undefined: {names}{at} ({reason})")
 
 
-def _print_success(screen: Console, success: SuccessRates) -> None:
+def _print_success(screen: Console, success: SuccessRates, guessing: GuessRates | None) -> None:
     screen.print()
     screen.print(styled("What is drawn right", "bold"))
     # A slot and a prompt type may share a name, `relation` for one; hence the kind.
@@ -175,13 +180,19 @@ def _print_success(screen: Console, success: SuccessRates) -> None:
     rows += [
         (f"prompts {plain_words(name)}", str(rate)) for name, rate in success.by_reading.items()
     ]
-    screen.print(make_table(("images", "right"), rows))
     by_slot = "; a slot is right or wrong by itself" if success.by_slot else ""
-    print_legend(
-        screen,
+    legend = [
         f"images: all {success.overall.n:,} judged, or those of one prompt type or split{by_slot}",
         "right: share of these images, with 95% interval",
-    )
+    ]
+    if guessing is None:
+        screen.print(make_table(("images", "right"), rows))
+    else:
+        guesses = guess_cells(success, guessing)
+        table = [(*row, guess) for row, guess in zip(rows, guesses, strict=True)]
+        screen.print(make_table(("images", "right", "by guessing"), table))
+        legend.append("by guessing: share that a guess among the judge's answers would call right")
+    print_legend(screen, *legend)
 
 
 def _print_causes(screen: Console, attribution: AttributionShares) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import read_json, write_json
 from t2i_audit.results.interval import Interval, Number
+from t2i_audit.results.judge_facts import JudgeFacts
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -172,6 +173,8 @@ class RunSummary:
     attribution: AttributionShares | None = None
     notes: tuple[str, ...] = ()
     """Sentences that the figures should not be read without."""
+    judge_facts: dict[str, JudgeFacts] = field(default_factory=dict)
+    """By judge, what its success rates should be compared with."""
 
 
 def write_summary(path: Path, summary: RunSummary) -> None:

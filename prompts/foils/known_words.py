@@ -1,0 +1,69 @@
+"""The vocabularies of a prompt of which only the structure is known.
+
+A suite's file holds the values of its prompts, not the vocabulary that they were drawn from. The
+shipped vocabularies are consulted instead: which values a kind has, and which exclude one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from prompts.inflection import NUMBERS
+from prompts.structure import Prompt
+from prompts.vocabulary import Role, Table, Vocabulary, load_vocabularies, make_vocabulary
+
+# Where two files know as many kinds of a prompt, the first one counts: it has more words.
+FILES = ("core", "world")
+
+
+def vocabularies_of(prompt: Prompt) -> Mapping[str, Vocabulary]:
+    """The vocabulary of each kind of `prompt`, from the shipped file that knows most of its kinds.
+
+    A kind is known to a file that has all the values of the prompt. Numbers are known without one.
+    The values of any other kind are taken as true of the same thing, because it is unknown which
+    of them exclude one another; such a vocabulary makes no foil.
+    """
+    values: dict[str, list[str]] = {}
+    for part in prompt.constituents:
+        values.setdefault(part.kind, []).append(part.value)
+    own = tuple((kind, tuple(dict.fromkeys(found))) for kind, found in values.items())
+    return _vocabularies(own, _roles(prompt))
+
+
+def _roles(prompt: Prompt) -> tuple[tuple[str, Role], ...]:
+    """The role of each kind by its place in the prompt, for kinds that no file knows."""
+    last = {part.entities: part.kind for part in sorted(prompt.constituents, key=lambda p: p.end)}
+    nouns = {kind for entities, kind in last.items() if len(entities) == 1}
+    roles: dict[str, Role] = {}
+    for part in prompt.constituents:
+        if len(part.entities) > 1:
+            roles[part.kind] = "relation"
+        else:
+            roles[part.kind] = "noun" if part.kind in nouns else "attribute"
+    return tuple(roles.items())
+
+
+@lru_cache(maxsize=4096)
+def _vocabularies(
+    values: tuple[tuple[str, tuple[str, ...]], ...], roles: tuple[tuple[str, Role], ...]
+) -> Mapping[str, Vocabulary]:
+    known = []
+    for name in FILES:
+        file = load_vocabularies(name)
+        known.append({kind: file[kind] for kind, own in values if _has(file, kind, own)})
+    best = max(known, key=len)
+    role_of = dict(roles)
+    return {kind: best.get(kind) or _unknown(kind, own, role_of[kind]) for kind, own in values}
+
+
+def _has(file: Mapping[str, Vocabulary], kind: str, values: tuple[str, ...]) -> bool:
+    return kind in file and {*values} <= {*file[kind].values}
+
+
+@lru_cache(maxsize=4096)
+def _unknown(kind: str, values: tuple[str, ...], role: Role) -> Vocabulary:
+    if role != "relation" and {*values} <= {*NUMBERS}:
+        return make_vocabulary(kind, Table(NUMBERS, role="count"), source="numbers")
+    table = Table(values, role=role, overlaps=(values,), exclusive=False)
+    return make_vocabulary(kind, table, source="the prompt")
