@@ -13,7 +13,7 @@ from prompts.inflection import NUMBERS
 from prompts.structure import Prompt
 from prompts.vocabulary import Role, Table, Vocabulary, load_vocabularies, make_vocabulary
 
-# Where two files know as many kinds of a prompt, the first one counts: it has more words.
+# Where two files know a prompt equally well, the first one counts: it has more words.
 FILES = ("core", "world")
 
 
@@ -52,7 +52,8 @@ def _vocabularies(
     for name in FILES:
         file = load_vocabularies(name)
         known.append({kind: file[kind] for kind, own in values if _has(file, kind, own)})
-    best = max(known, key=len)
+    # "Square" is a noun in one file and an attribute in the other, and every thing has a noun.
+    best = max(known, key=lambda file: (len(file), any(v.role == "noun" for v in file.values())))
     role_of = dict(roles)
     return {kind: best.get(kind) or _unknown(kind, own, role_of[kind]) for kind, own in values}
 

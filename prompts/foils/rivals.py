@@ -68,13 +68,13 @@ def rivals_of(prompt: Prompt, *, most: int = MOST) -> Rivals:
     >>> [omission.text for omission in rivals.omissions]
     ['a blue star', 'a red circle']
     """
-    omissions = omissions_of(prompt)
-    known = {folded(text) for text in (prompt.text, *(each.text for each in omissions))}
-    own = [foil for foil in prompt.foils if folded(foil.text) not in known]
-    known |= {folded(foil.text) for foil in own}
+    own = prompt.foils
+    known = {folded(text) for text in (prompt.text, *(foil.text for foil in own))}
+    omissions = tuple(each for each in omissions_of(prompt) if folded(each.text) not in known)
     omissions = omissions[: max(most - len(own), 0)]
+    known |= {folded(each.text) for each in omissions}
     if not prompt.constituents:
-        return Rivals(tuple(own), omissions)
+        return Rivals(own, omissions)
     room = most - len(own) - len(omissions)
     original = _original(prompt)
     digest = hashlib.sha256(prompt.text.encode()).hexdigest()

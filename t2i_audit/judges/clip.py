@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
 
 CAPTIONS = 64  # encoded at once
+AT_ONCE = 16  # images encoded together for their mean
 KEPT = 1024  # groups of so many captions; 200 MB for vectors of 768 numbers
 # A cosine difference up to this counts as rounding. The embeddings of a text in batches of
 # different sizes are up to 5e-7 apart (float32, ViT-B-32, CPU), and a margin is a difference of
@@ -115,8 +116,8 @@ class ClipJudge:
         Raises:
             JudgeError: a prompt has no rivals.
         """
-        vectors = [self._embed(images[row : row + 1])[0] for row in range(len(images))]
-        mean = np.mean(vectors, axis=0)
+        parts = [images[start : start + AT_ONCE] for start in range(0, len(images), AT_ONCE)]
+        mean = np.concatenate([self._embed(part) for part in parts]).mean(axis=0)
         shared = np.broadcast_to(mean / np.linalg.norm(mean), (len(prompts), len(mean)))
         scored = zip(prompts, self._similarities(shared, prompts), strict=True)
         return [self._judgement(prompt, scores) for prompt, scores in scored]

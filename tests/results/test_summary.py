@@ -17,10 +17,13 @@ WRITTEN = Path(__file__).parents[1] / "report" / "summaries"
 
 
 @pytest.mark.parametrize("path", sorted(WRITTEN.glob("*.json")), ids=lambda path: path.stem)
-def test_a_summary_of_a_real_run_is_written_again_byte_for_byte(path: Path, tmp_path: Path) -> None:
+def test_a_summary_of_an_earlier_version_keeps_all_that_it_holds(
+    path: Path, tmp_path: Path
+) -> None:
     write_summary(tmp_path / "again.json", read_summary(path))
 
-    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+    told, again = (json.loads(each.read_text()) for each in (path, tmp_path / "again.json"))
+    assert {name: again[name] for name in told} == told
 
 
 def test_null_is_an_undefined_number_and_no_other_value() -> None:
