@@ -147,7 +147,7 @@ def save_judge(model: CLIP, folder: Path) -> None:
 def forced_choice(
     folder: Path, prompts: Sequence[Prompt], images: np.ndarray
 ) -> dict[str, list[bool]]:
-    """For each change of a caption, whether the shipped judge prefers the true one to it."""
+    """For each change of a caption, whether the shipped judge prefers the true one to all such."""
     from t2i_audit.judges.clip import ClipJudge
 
     judge = ClipJudge.from_spec(f"clip:local-dir:{folder}", device="cpu")
@@ -157,7 +157,10 @@ def forced_choice(
         outcomes["all rivals"].append(bool(scores[0] > max(scores[1:])))
         rivals = rivals_of(prompt)
         changes = [foil.change for foil in rivals.foils] + ["left_out"] * len(rivals.omissions)
+        best: dict[str, float] = {}
         for change, score in zip(changes, scores[1:], strict=True):
+            best[change] = max(score, best.get(change, score))
+        for change, score in best.items():
             outcomes.setdefault(change, []).append(bool(scores[0] > score))
     return outcomes
 
