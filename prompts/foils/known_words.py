@@ -7,7 +7,8 @@ shipped vocabularies are consulted instead: which values a kind has, and which e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from dataclasses import replace
+from functools import cache, lru_cache
 
 from prompts.inflection import NUMBERS
 from prompts.structure import Prompt
@@ -15,6 +16,22 @@ from prompts.vocabulary import Role, Table, Vocabulary, load_vocabularies, make_
 
 # Where two files know a prompt equally well, the first one counts: it has more words.
 FILES = ("core", "world")
+# Pairs that imported prompts use for the same things: either word may be true of what the other one
+# names, so that neither is a foil of the other.
+OVERLAPS = {
+    "object": (
+        ("bird", "duck"),
+        ("bird", "owl"),
+        ("bird", "penguin"),
+        ("boat", "ship"),
+        ("bowl", "cup"),
+        ("car", "truck"),
+        ("desk", "table"),
+        ("bench", "chair"),
+        ("bench", "couch"),
+        ("backpack", "suitcase"),
+    )
+}
 
 
 def vocabularies_of(prompt: Prompt) -> Mapping[str, Vocabulary]:
@@ -50,12 +67,28 @@ def _vocabularies(
 ) -> Mapping[str, Vocabulary]:
     known = []
     for name in FILES:
-        file = load_vocabularies(name)
+        file = _file(name)
         known.append({kind: file[kind] for kind, own in values if _has(file, kind, own)})
     # "Square" is a noun in one file and an attribute in the other, and every thing has a noun.
     best = max(known, key=lambda file: (len(file), any(v.role == "noun" for v in file.values())))
     role_of = dict(roles)
     return {kind: best.get(kind) or _unknown(kind, own, role_of[kind]) for kind, own in values}
+
+
+@cache
+def _file(name: str) -> Mapping[str, Vocabulary]:
+    """The vocabularies of a shipped file, with `OVERLAPS`."""
+    file = load_vocabularies(name)
+    return {kind: _overlapping(kind, vocabulary) for kind, vocabulary in file.items()}
+
+
+def _overlapping(kind: str, vocabulary: Vocabulary) -> Vocabulary:
+    pairs = [pair for pair in OVERLAPS.get(kind, ()) if {*pair} <= {*vocabulary.values}]
+    alike = {
+        value: frozenset({value}.union(*(pair for pair in pairs if value in pair))) | known
+        for value, known in vocabulary.overlapping.items()
+    }
+    return replace(vocabulary, overlapping=alike) if pairs else vocabulary
 
 
 def _has(file: Mapping[str, Vocabulary], kind: str, values: tuple[str, ...]) -> bool:
@@ -66,5 +99,6 @@ def _has(file: Mapping[str, Vocabulary], kind: str, values: tuple[str, ...]) -> 
 def _unknown(kind: str, values: tuple[str, ...], role: Role) -> Vocabulary:
     if role != "relation" and {*values} <= {*NUMBERS}:
         return make_vocabulary(kind, Table(NUMBERS, role="count"), source="numbers")
-    table = Table(values, role=role, overlaps=(values,), exclusive=False)
-    return make_vocabulary(kind, table, source="the prompt")
+    # Made without the checks of a vocabulary's file: a value may be any text, and none is written.
+    table = Table(values, role=role, an=(), overlaps=(values,), exclusive=False)
+    return Vocabulary(kind, table, "the prompt", {each: frozenset(values) for each in values}, {})

@@ -168,6 +168,15 @@ def test_a_kind_that_no_vocabulary_knows_makes_no_foil_but_can_be_left_out() -> 
     assert [omission.text for omission in rivals.omissions] == ["a teal router"]
 
 
+def test_a_more_general_word_has_no_foil_that_is_a_kind_of_it() -> None:
+    part = Constituent("a.object", "object", "bird", 2, 6, ("a",))
+
+    rivals = texts(Prompt("p", "a bird", "t", "", (part,)))
+
+    assert "a cow" in rivals_of(Prompt("p", "a bird", "t", "", (part,)), most=200).texts
+    assert rivals and not rivals & {"an owl", "a duck", "a penguin"}
+
+
 def test_an_imported_prompt_gets_rivals_of_its_own() -> None:
     drafts = list(
         read_geneval(
