@@ -105,7 +105,7 @@ class ClipText:
             return ()
         return (
             f"{self.name} holds {fewer:,} of {n_prompts:,} prompts against {MOST} other captions "
-            f"each, drawn evenly over the kinds of change; {left_out:,} further captions are left "
+            f"each, drawn evenly over the kinds of change; {left_out:,} further changes are left "
             "out",
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,11 @@ import pytest
 from prompts.foils.rivals import rivals_of
 from prompts.suite import load_suite
 from t2i_audit.cli.main import main
+from t2i_audit.judges.clip import ClipJudge
 from t2i_audit.results.run import load_run
 from t2i_audit.results.summary import read_summary
+from tests.judges.conversion import LAYERS, WIDTH, converted
+from tests.tiny import tiny_open_clip, tiny_pipeline
 
 LIMIT = 12
 COMMON = ["--suite", "world-relations", "--limit", str(LIMIT), "--seeds", "2", "--steps", "4"]
@@ -82,6 +86,30 @@ def test_they_are_kept_and_made_again_only_where_their_file_is_damaged(run: Path
     (run / "summary.json").unlink()
     assert main(command(run, "--judge", "clip", "--no-denoiser-station")) == 0
     assert (run / "summary.json").read_bytes() == before
+
+
+def test_a_judge_that_is_the_models_own_encoder_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As CLIP ViT-L/14 is for Stable Diffusion 1.5."""
+    judge = f"clip:local-dir:{tiny_open_clip(tmp_path / 'judge', layers=LAYERS, width=WIDTH)}"
+    model, out = tiny_pipeline(tmp_path / "model"), tmp_path / "run"
+    encoder = converted(ClipJudge.from_spec(judge, device="cpu"))
+    shutil.rmtree(model / "text_encoder")
+    encoder.half().save_pretrained(model / "text_encoder")
+
+    options = ["--suite", "world-relations", "--limit", "4", "--seeds", "1", "--device", "cpu"]
+    more = ["--no-denoiser-station", "--out", str(out)]
+    assert main(["audit", str(model), *options, "--judge", judge, *more]) == 0
+    capsys.readouterr()
+    main(["leaderboard", str(out), "-o", "-"])
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+
+    assert row["judge_shares_weights_with"] == "text_encoder"
+    assert row["judge_weak_at"] == "binding with several objects; relations"
+    notes = " ".join(load_run(out).summary.notes)
+    assert "clip:local-dir:judge has the weights of the model's own text_encoder" in notes
+    assert "clip:local-dir:judge is the only judge of binding with several objects" in notes
 
 
 def test_the_oracle_does_not_guess_and_is_right_about_no_other_image(tmp_path: Path) -> None:

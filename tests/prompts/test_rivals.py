@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -20,12 +21,12 @@ from prompts.generate import generate
 from prompts.grammar.load import list_grammars, load_grammar
 from prompts.structure import Constituent, Foil, Prompt, folded
 from prompts.suite import load_suite
-from prompts.world import COLOURS, RELATIONS, SHAPES, Content, sample_content, write
+from prompts.world import COLOURS, RELATIONS, SHAPES, Content, SceneType, sample_content, write
 
 
 @st.composite
 def contents(draw: st.DrawFn) -> Content:
-    kind = draw(st.sampled_from(("one_object", "two_objects", "relation")))
+    kind: SceneType = draw(st.sampled_from(get_args(SceneType)))
     rng = random.Random(draw(st.integers(0, 10**6)))
     return sample_content(rng, kind, distinct=draw(st.booleans()))
 
