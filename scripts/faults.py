@@ -54,6 +54,7 @@ IMPORTED = (
     "pyarrow.parquet",
     "t2i_audit.audit",
     "t2i_audit.report.terminal",
+    "t2i_audit.stages.judge_facts",
     "t2i_audit.stages.judging",
     "t2i_audit.stages.results",
     "t2i_audit.stages.text",

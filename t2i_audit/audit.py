@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from t2i_audit.stages.text import TextSide
 
 TEXT_STAGES = ("encode", "probe text_encoder")
-IMAGE_STAGES = ("images", "judge")
+IMAGE_STAGES = ("images", "judge", "blind")
 DENOISER_STAGES = ("random denoiser", "probe denoiser")
 
 
@@ -244,10 +244,22 @@ def _write_results(
     from t2i_audit.judges.scope import scope_notes
     from t2i_audit.pipelines.safety import safety_notes
     from t2i_audit.stages.finished import seal
+    from t2i_audit.stages.judge_facts import facts_notes, judge_facts
     from t2i_audit.stages.results import summarise
     from t2i_audit.stages.tables import write_tables
 
     prompts = plan.prompts
+    name = plan.judge.name
+    facts = judge_facts(
+        run,
+        plan.judge,
+        prompts,
+        judged,
+        judges=[name],
+        read_whole=text.readings.read_whole.tolist(),
+        encoders=plan.inputs.loaded.adapter.text_encoders,
+        seed=plan.settings.seed,
+    )
     with run.stage("results", 1) as advance:
         summary, attributed = summarise(
             prompts,
@@ -255,7 +267,7 @@ def _write_results(
             {name: each.spread(text.located, len(prompts)) for name, each in probed.items()},
             model=plan.settings.name,
             suite=plan.inputs.suite.name,
-            judge=plan.judge.name,
+            judge=name,
             n_seeds=plan.settings.seeds,
             located=text.readings.located,
             read_whole=text.readings.read_whole,
@@ -269,9 +281,11 @@ def _write_results(
                     watermarker=plan.inputs.loaded.adapter.watermarker,
                 ),
                 *scope_notes(plan.judge, plan.scope, len(prompts), judged),
+                *facts_notes(name, facts),
             ],
             seed=plan.settings.seed,
         )
+        summary = replace(summary, judge_facts={name: facts})
         write_tables(run.path, text, probed, summary, attributed)
         seal(run, judged)
         advance()

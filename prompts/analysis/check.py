@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from prompts.analysis.consistency import OTHER_VALUE, ValueWords, faults_of, remarks_of
+from prompts.foils.rivals import rivals_of
 from prompts.formats.native import Header
 from prompts.splits import compositions
 from prompts.structure import Prompt
@@ -58,6 +59,8 @@ class JudgeFindings:
     """The ids of prompts that cannot be judged, by reason."""
     cut: tuple[str, ...]
     """The ids of prompts of which the text or a foil is truncated for the judge."""
+    remarks: tuple[str, ...] = ()
+    """Sentences, without a full stop, on how it judges the prompts."""
 
     @property
     def faults(self) -> int:
@@ -77,6 +80,8 @@ class JudgeFindings:
                 f"note: {self.name} reads only the beginning of the prompt or of a foil: "
                 f"{len(self.cut):,} ({_examples(self.cut)})"
             )
+        for remark in self.remarks:
+            yield f"note: {remark}"
 
 
 @dataclass
@@ -142,7 +147,7 @@ def check_prompts(
             _add(findings.remarks, name, prompt.text)
         if not prompt.constituents:
             _add(findings.remarks, "text only, so no slot can be probed", prompt.text)
-        if not prompt.foils:
+        if not prompt.foils and not rivals_of(prompt).texts:
             _add(findings.remarks, "no foils, so the clip judge cannot judge it", prompt.text)
         if certificate is not None:
             is_held = not withheld.isdisjoint(compositions(prompt, certificate.order))

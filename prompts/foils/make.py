@@ -35,7 +35,7 @@ def foils_of(
     """
     plan = plan_of(template)
     original = Original(template, plan, digits, text, bounds)
-    absent = _absent_slots(plan, digits)
+    absent = absent_slots(plan, digits)
     foils = []
     for change, swaps in plan.swaps:
         draw, first = _rotation(draw, len(swaps))
@@ -61,7 +61,7 @@ def foils_of(
     return tuple(foils)
 
 
-def _absent_slots(plan: FoilPlan, digits: Digits) -> tuple[int, ...]:
+def absent_slots(plan: FoilPlan, digits: Digits) -> tuple[int, ...]:
     """Slots of entities that the prompt says are absent."""
     absent: tuple[int, ...] = ()
     for relation, negative, slots in plan.negations:

@@ -34,7 +34,7 @@ def rewritten(original: Original, changed: Sequence[int], *slots: int) -> str | 
     """
     template, digits, text = original.template, original.digits, original.text
     if original.plan.is_checked and can_both_be_true(
-        _facts(template, digits), _facts(template, changed)
+        facts_of(template, digits), facts_of(template, changed)
     ):
         return None
     renumbered = set(_renumbered(template, digits, changed, slots))
@@ -97,7 +97,7 @@ def _renumbered(
                 yield noun
 
 
-def _facts(template: Template, digits: Sequence[int]) -> tuple[Fact, ...]:
+def facts_of(template: Template, digits: Sequence[int]) -> tuple[Fact, ...]:
     return tuple(
         (slot.vocabulary, slot.choices.values[digit], slot.entities)
         for slot, digit in zip(template.slots, digits, strict=True)

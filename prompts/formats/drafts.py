@@ -6,20 +6,16 @@ The module of a format turns the rows of a file into `Draft`s; `finish` turns th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from prompts.english.mentions import mentions_of
 from prompts.english.repeated_entities import without_repeated_entities
-from prompts.english.words import article_before
 from prompts.errors import SuiteFormatError
+from prompts.foils.from_text import as_template
 from prompts.foils.make import draw_of, foils_of
 from prompts.formats.notes import Notes
 from prompts.generate import ID_DIGITS
-from prompts.grammar.compile import make_template
-from prompts.grammar.slots import TemplateSlot, choices_of
-from prompts.grammar.template import Template
 from prompts.structure import Constituent, Foil, Prompt, SplitName, folded
 from prompts.vocabulary import Vocabulary
 
@@ -174,7 +170,9 @@ def _normalized(text: str) -> str:
 
 
 def _foils(draft: Draft, vocabularies: Mapping[str, Vocabulary], draw: int) -> tuple[Foil, ...]:
-    template, digits, bounds = as_template(draft, vocabularies)
+    template, digits, bounds = as_template(
+        draft.text, draft.type, draft.constituents, vocabularies, fixed=draft.fixed
+    )
     known = {folded(draft.text)}
     foils = []
     for foil in foils_of(template, digits, draft.text, bounds, draw):
@@ -190,37 +188,3 @@ def _without_repeats(draft: Draft, vocabularies: Mapping[str, Vocabulary]) -> Dr
         return draft  # a format without vocabularies defines its entities itself
     kept = without_repeated_entities(draft.text, parts, vocabularies)
     return draft if len(kept) == len(parts) else replace(draft, constituents=kept)
-
-
-def as_template(
-    draft: Draft, vocabularies: Mapping[str, Vocabulary]
-) -> tuple[Template, tuple[int, ...], list[int]]:
-    """An imported prompt as a template, with its choices and the bounds of its pieces."""
-    parts: Sequence[Constituent] = sorted(draft.constituents, key=lambda part: part.start)
-    counters = {
-        part.entities[0]: index
-        for index, part in enumerate(parts)
-        if vocabularies[part.kind].role == "count"
-    }
-    mentions = mentions_of(draft.text, parts, vocabularies)
-    fixed = draft.fixed | mentions.uncertain
-    gaps, slots, bounds = [], [], []
-    at = 0
-    for part in parts:
-        gap = draft.text[at : part.start]
-        article = article_before(draft.text, part.start)
-        if article:
-            gap = gap[: -len(article)]
-        vocabulary = vocabularies[part.kind]
-        counted = counters.get(part.entities[0], -1) if vocabulary.role == "noun" else -1
-        choices = choices_of(vocabulary, bool(article))
-        slots.append(TemplateSlot(part.slot, choices, part.entities, counted, part.slot in fixed))
-        gaps.append(gap)
-        bounds += [part.start - len(article), part.end]
-        at = part.end
-    gaps.append(draft.text[at:])
-    template = make_template(
-        draft.type, draft.type, tuple(gaps), tuple(slots), echoes=mentions.echoes
-    )
-    digits = tuple(slot.choices.usual[part.value] for slot, part in zip(slots, parts, strict=True))
-    return template, digits, bounds

@@ -28,7 +28,7 @@ SUMMARIES = {
 }
 
 JUDGE_TEMPLATE = """\
-Chooses an image's caption among minimal foils, for images of t2i-audit's rendered world.
+Tells an image's caption from all its rivals, for images of t2i-audit's rendered world.
 
 A small open_clip model: `open_clip.create_model_and_transforms("local-dir:PATH")` loads it with no
 further code. Licence: MIT.
@@ -134,13 +134,18 @@ def ship(name: str, parts: Parts, folder: Path, *, steps: int) -> list[Cell]:
 
 
 def ship_judge(model: CLIP, folder: Path, generators: Path, *, scenes: int, steps: int) -> None:
-    """Write the judge, measure it on renders and on what generators draw, and write its card."""
+    """Write the judge and its card."""
     save_judge(model, folder)
+    write_judge_card(folder, generators, scenes=scenes, steps=steps)
+
+
+def write_judge_card(folder: Path, generators: Path, *, scenes: int, steps: int) -> None:
+    """Measure the judge in `folder` on renders and on what generators draw, and write its card."""
     renders = rendered(CELL, seed=SEED, allowed=lambda pair: True)
     cells = [
         Cell(
             f"true caption preferred on renders, {change.replace('_', ' ')}",
-            ">= 0.95" if change == "all foils" else "",
+            ">= 0.95" if change == "all rivals" else "",
             sum(right),
             len(right),
         )

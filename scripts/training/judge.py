@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch.nn import functional
 from transformers import CLIPTokenizer
 
+from prompts.foils.rivals import rivals_of
 from prompts.structure import Prompt
 from scripts.training.autoencoder import encode, from_pixels
 from scripts.training.data import Rendered, rendered
@@ -146,16 +147,21 @@ def save_judge(model: CLIP, folder: Path) -> None:
 def forced_choice(
     folder: Path, prompts: Sequence[Prompt], images: np.ndarray
 ) -> dict[str, list[bool]]:
-    """For each change of a foil, whether the shipped judge prefers the true caption to it."""
+    """For each change of a caption, whether the shipped judge prefers the true one to all such."""
     from t2i_audit.judges.clip import ClipJudge
 
     judge = ClipJudge.from_spec(f"clip:local-dir:{folder}", device="cpu")
-    outcomes: dict[str, list[bool]] = {"all foils": []}
+    outcomes: dict[str, list[bool]] = {"all rivals": []}
     similarities = judge.similarities(images, prompts)
     for prompt, scores in zip(prompts, similarities, strict=True):
-        outcomes["all foils"].append(bool(scores[0] > max(scores[1:])))
-        for foil, score in zip(prompt.foils, scores[1:], strict=True):
-            outcomes.setdefault(foil.change, []).append(bool(scores[0] > score))
+        outcomes["all rivals"].append(bool(scores[0] > max(scores[1:])))
+        rivals = rivals_of(prompt)
+        changes = [foil.change for foil in rivals.foils] + ["left_out"] * len(rivals.omissions)
+        best: dict[str, float] = {}
+        for change, score in zip(changes, scores[1:], strict=True):
+            best[change] = max(score, best.get(change, score))
+        for change, score in best.items():
+            outcomes.setdefault(change, []).append(bool(scores[0] > score))
     return outcomes
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from t2i_audit.analysis.comparing import AuditedRun, Measure, as_key, repeats, stands_apart
 from t2i_audit.analysis.ranks import levels_of, pearson, spearman
 from t2i_audit.results.interval import Interval, undefined
+from t2i_audit.results.judge_facts import JudgeFacts
 from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow, RunCorrelation, RunGroup
 from t2i_audit.results.summary import STATIONS
 from t2i_audit.stats.bootstrap import cluster_bootstrap
@@ -166,6 +167,7 @@ def _row(run: AuditedRun, group: int, stations: Sequence[str]) -> LeaderboardRow
         weights_sha256=str(settings.get("weights_sha256") or ""),
         checkpoint=run.checkpoint,
         identity=run.identity,
+        judge_facts=summary.judge_facts.get(summary.judge or "", JudgeFacts()),
     )
 
 

@@ -1,10 +1,16 @@
-"""The CLIP judge: a forced choice between the true caption and its minimal foils."""
+"""The CLIP judge: a forced choice between the true caption and its rivals.
+
+The rivals are made from the prompt's structure (see `prompts.foils.rivals`): foils, of which none
+is true of an image of the prompt, and captions that leave one thing out. The latter are true of
+such an image, and yet the prompt must beat them: where a shorter caption is more similar to the
+image, what it leaves out is most likely not there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +18,19 @@ import numpy as np
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.base import Judgement, unjudged
 from t2i_audit.judges.clip_identity import fingerprint_of
-from t2i_audit.judges.clip_spec import CONFIG, LOCAL, WEIGHTS, ClipSpec, parse_clip
+from t2i_audit.judges.clip_spec import parse_clip
 from t2i_audit.judges.clip_text import ClipText, texts_of
+from t2i_audit.judges.clip_weights import load_weights, vocabulary_size
+from t2i_audit.judges.guessing import Guess
 from t2i_audit.judges.scope import TIE, Scope
 from t2i_audit.models.out_of_memory import is_out_of_memory
-from t2i_audit.pipelines.workarounds import quiet_libraries
 
 if TYPE_CHECKING:
-    import torch
-
     from prompts.structure import Prompt
 
 CAPTIONS = 64  # encoded at once
+AT_ONCE = 16  # images encoded together for their mean
+KEPT = 1024  # groups of so many captions; 200 MB for vectors of 768 numbers
 # A cosine difference up to this counts as rounding. The embeddings of a text in batches of
 # different sizes are up to 5e-7 apart (float32, ViT-B-32, CPU), and a margin is a difference of
 # two of them; a change of one word changes it by 1e-3 and more.
@@ -32,7 +39,7 @@ ROUNDING = 5e-6
 
 @dataclass(frozen=True, eq=False)
 class ClipJudge:
-    """An image is correct if the prompt is more similar to it than every foil is."""
+    """An image is correct if the prompt is more similar to it than every rival is."""
 
     text: ClipText
     fingerprint: Mapping[str, str]
@@ -40,7 +47,7 @@ class ClipJudge:
     preprocess: Any = field(repr=False)
     device: str
     _order: dict[str, int] = field(default_factory=dict, repr=False)
-    _captions: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
+    _captions: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_spec(cls, spec: str, *, device: str) -> ClipJudge:
@@ -52,7 +59,7 @@ class ClipJudge:
         chosen = parse_clip(spec)
         text = ClipText.load(chosen)
         try:
-            model, preprocess = _load_model(chosen, device)
+            model, preprocess = load_weights(chosen, device)
         except JudgeError:
             raise
         except Exception as error:  # open_clip raises whatever its loaders raise
@@ -79,7 +86,7 @@ class ClipJudge:
         return self.text.advice
 
     def scope(self, prompts: Sequence[Prompt]) -> Scope:
-        """Which of `prompts` it can distinguish from all of their foils.
+        """Which of `prompts` it can distinguish from all of their rivals.
 
         Raises:
             JudgeError: the tokenizer fails on a text, or does not belong to the weights.
@@ -92,45 +99,79 @@ class ClipJudge:
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
         """Judge ``uint8`` images ``(b, height, width, 3)``; the margin is a cosine difference.
 
+        The probability is the softmax over the caption and its rivals of their similarities times
+        the model's own scale, as in its training (Radford et al. 2021, figure 3): that the image
+        belongs to the caption if it belongs to one of these.
+
         Raises:
-            JudgeError: a prompt has no foils.
+            JudgeError: a prompt has no rivals.
         """
-        judged = []
-        for prompt, scores in zip(prompts, self.similarities(images, prompts), strict=True):
-            if not np.isfinite(scores).all():
-                judged.append(unjudged("similarity is not finite"))
-                continue
-            margin = float(scores[0] - scores[1:].max())
-            chosen = texts_of(prompt)[int(scores.argmax())]
-            if abs(margin) <= ROUNDING:
-                judged.append(Judgement(None, margin, chosen, True, flaw=TIE))
-            else:
-                judged.append(Judgement(margin > 0, margin, chosen, True))
-        return judged
+        scored = zip(prompts, self.similarities(images, prompts), strict=True)
+        return [self._judgement(prompt, scores) for prompt, scores in scored]
+
+    def judge_without_image(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
+        """Judge each prompt by the mean embedding of all `images`, which shows none of them.
+
+        Raises:
+            JudgeError: a prompt has no rivals.
+        """
+        parts = [images[start : start + AT_ONCE] for start in range(0, len(images), AT_ONCE)]
+        mean = np.concatenate([self._embed(part) for part in parts]).mean(axis=0)
+        shared = np.broadcast_to(mean / np.linalg.norm(mean), (len(prompts), len(mean)))
+        scored = zip(prompts, self._similarities(shared, prompts), strict=True)
+        return [self._judgement(prompt, scores) for prompt, scores in scored]
+
+    def guess(self, prompt: Prompt) -> Guess:
+        """The chance that a guess among the caption and its rivals is the caption."""
+        return Guess(1 / len(texts_of(prompt)))
 
     def similarities(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[np.ndarray]:
-        """Cosine similarity of each image to its caption and then to each foil, ``(1 + f,)``."""
+        """Cosine similarity of each image to its caption and then to each rival, ``(1 + r,)``."""
+        return self._similarities(self._embed(images), prompts)
+
+    def _judgement(self, prompt: Prompt, scores: np.ndarray) -> Judgement:
+        if not np.isfinite(scores).all():
+            return unjudged("similarity is not finite")
+        margin = float(scores[0] - scores[1:].max())
+        chosen = texts_of(prompt)[int(scores.argmax())]
+        weights = np.exp(self._scale * (scores - scores.max()))
+        probability = float(weights[0] / weights.sum())
+        if abs(margin) <= ROUNDING:
+            return Judgement(None, margin, chosen, True, flaw=TIE, probability=probability)
+        return Judgement(margin > 0, margin, chosen, True, probability=probability)
+
+    @cached_property
+    def _scale(self) -> float:
+        return float(self.model.logit_scale.detach().double().exp())
+
+    def _embed(self, images: np.ndarray) -> np.ndarray:
+        """The unit vectors of ``uint8`` images ``(b, height, width, 3)``, ``(b, d)``."""
         import torch
         from PIL import Image
 
-        without = [prompt.text for prompt in prompts if not prompt.foils]
-        if without:
-            raise JudgeError(f"judge {self.name!r} has no foils to choose from for {without[0]!r}")
-        self._encode_texts([text for prompt in prompts for text in texts_of(prompt)])
         pixels = torch.stack([self.preprocess(Image.fromarray(image)) for image in images])
         with torch.no_grad():
             vectors = self.model.encode_image(pixels.to(self.device), normalize=True)
+        found: np.ndarray = vectors.double().cpu().numpy()
+        return found
+
+    def _similarities(self, vectors: np.ndarray, prompts: Sequence[Prompt]) -> list[np.ndarray]:
+        """As `similarities`, of unit vectors ``(b, d)``."""
+        without = [prompt.text for prompt in prompts if len(texts_of(prompt)) == 1]
+        if without:
+            raise JudgeError(f"judge {self.name!r} has no foils to choose from for {without[0]!r}")
+        captions = self._encode_texts([text for each in prompts for text in texts_of(each)])
         # In double precision, so that equal captions are equally similar: kernels for single
         # precision may round the rows of a matrix differently.
         return [
-            (torch.stack([self._captions[text] for text in texts_of(prompt)]) @ vector).numpy()
-            for vector, prompt in zip(vectors.double().cpu(), prompts, strict=True)
+            np.stack([captions[text] for text in texts_of(prompt)]).astype(np.float64) @ vector
+            for vector, prompt in zip(vectors, prompts, strict=True)
         ]
 
     def _line_up(self, texts: Sequence[str]) -> None:
         """Give each new text its place in the order in which texts are encoded together."""
         rows = self.text.read(texts)
-        known = _vocabulary_size(self.model)
+        known = vocabulary_size(self.model)
         largest = max((int(rows[text][0].max()) for text in texts), default=0)
         if known is not None and largest >= known:
             raise JudgeError(
@@ -141,28 +182,40 @@ class ClipJudge:
         for text in texts:
             self._order.setdefault(text, len(self._order))
 
-    def _encode_texts(self, texts: Sequence[str]) -> None:
-        """Encode the texts that are not encoded yet; a suite's texts recur for every seed.
+    def _encode_texts(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+        """The unit vector ``(d,)`` of each text; a suite's texts recur for every seed.
 
         A text is always encoded together with its neighbours in the suite, whichever is needed
         first. The other texts of a batch change an embedding by rounding, so without this rule a
         resumed audit or one of several processes would not end with the same bytes.
         """
-        import torch
-
         self._line_up(texts)
-        wanted = {self._order[text] // CAPTIONS for text in texts if text not in self._captions}
-        if not wanted:
-            return
         line = list(self._order)
+        wanted = {self._order[text] // CAPTIONS for text in texts}
+        found: dict[str, np.ndarray] = {}
         for number in sorted(wanted):
             group = line[number * CAPTIONS : (number + 1) * CAPTIONS]
-            part = [text for text in group if text not in self._captions]
+            found.update(zip(group, self._encode_group(number, group), strict=True))
+        return found
+
+    def _encode_group(self, number: int, group: Sequence[str]) -> np.ndarray:
+        """The vectors ``(n, d)`` of a group of texts, whose last ones may be new."""
+        import torch
+
+        known = self._captions.pop(number, None)
+        part = group[0 if known is None else len(known) :]
+        if part:
             rows = self.text.read(part)
             tokens = torch.stack([rows[text][0] for text in part]).long()
             with torch.no_grad():
-                encoded = self.model.encode_text(tokens.to(self.device), normalize=True)
-            self._captions.update(zip(part, encoded.double().cpu(), strict=True))
+                new = self.model.encode_text(tokens.to(self.device), normalize=True)
+            more = new.float().cpu().numpy()
+            known = more if known is None else np.concatenate([known, more])
+        assert known is not None
+        self._captions[number] = known  # the last one used stands last
+        while len(self._captions) > KEPT:
+            del self._captions[next(iter(self._captions))]
+        return known
 
     def _require_sound(self) -> None:
         """Try the judge on an image, so that an unusable judge is refused before any image is made.
@@ -193,61 +246,3 @@ class ClipJudge:
                 f"judge {self.text.spec.given!r} cannot judge: the similarity of a text and an "
                 "image is not finite; its weights are damaged, so give others"
             )
-
-
-def _load_model(spec: ClipSpec, device: str) -> tuple[Any, Any]:
-    """The model and its image preprocessing, as open_clip creates them."""
-    import open_clip
-
-    if spec.folder is None:
-        _require_safe_weights(spec)
-    # open_clip only warns if the architecture's name does not state the activation with which its
-    # weights were trained, as for ViT-L-14/openai.
-    weights = open_clip.get_pretrained_cfg(spec.model, spec.tag) if spec.tag else {}
-    with quiet_libraries():
-        model, _, preprocess = open_clip.create_model_and_transforms(
-            spec.model,
-            pretrained=spec.tag or None,
-            device=device,
-            force_quick_gelu=bool(weights.get("quick_gelu")),
-        )
-    return model.eval(), preprocess
-
-
-def _require_safe_weights(spec: ClipSpec) -> None:
-    """Fetch the weights of a model on open_clip's list as safetensors, if they are not cached.
-
-    open_clip prefers them, but reads a pickle if there are none.
-
-    Raises:
-        JudgeError: there are none.
-        OSError: they are not in the local cache, and the hub cannot be reached.
-    """
-    import open_clip
-    from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-    place = str(open_clip.get_pretrained_cfg(spec.model, spec.tag).get("hf_hub", ""))
-    repository, _, file = place.rpartition("/")
-    safe = f"{Path(file).stem}.safetensors" if file else WEIGHTS
-    try:
-        if try_to_load_from_cache(repository, safe) is _CACHED_NO_EXIST:
-            raise EntryNotFoundError
-        hf_hub_download(repository, safe)
-    except LocalEntryNotFoundError:
-        raise
-    except EntryNotFoundError as error:
-        raise JudgeError(
-            f"judge {spec.given!r} is not read: its weights exist only as a pickle, which can "
-            "run code when it is read; where you trust them, load them with open_clip, save them "
-            f"with safetensors as {WEIGHTS} beside {CONFIG}, and give clip:{LOCAL}FOLDER"
-        ) from error
-
-
-def _vocabulary_size(model: Any) -> int | None:
-    """Size of the text tower's vocabulary; None if it cannot be found."""
-    text = getattr(model, "text", model)
-    embedding = getattr(text, "token_embedding", None)
-    if embedding is None and hasattr(text, "transformer"):
-        embedding = getattr(text.transformer, "get_input_embeddings", lambda: None)()
-    return getattr(embedding, "num_embeddings", None)

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prompts.foils.rivals import RULE
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.clip_spec import CONFIG, WEIGHTS, ClipSpec
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from t2i_audit.judges.clip_text import ClipText
 
-CHOICE = "true caption among its foils, cosine similarity, ties undecided"
+CHOICE = "the caption beats all its rivals by cosine similarity, ties undecided"
 # Patterns of the files from which a transformers tokenizer may be read.
 TOKENIZER_FILES = ("*.json", "*.txt", "*.model")
 # Libraries that clean texts, prepare images or build the towers.
@@ -44,6 +45,7 @@ def fingerprint_of(text: ClipText, model: torch.nn.Module) -> dict[str, str]:
         "open_clip": metadata.version("open-clip-torch"),
         **{name: metadata.version(name) for name in LIBRARIES},
         "choice": CHOICE,
+        "rivals": RULE,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prompts.foils.rivals import MOST, rivals_of
 from prompts.world import vocabulary
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.clip_spec import ClipSpec, text_config
@@ -81,24 +82,37 @@ class ClipText:
         return "give them foils that it can distinguish from the prompt, or choose another --judge"
 
     def scope(self, prompts: Sequence[Prompt]) -> Scope:
-        """Which of `prompts` it can distinguish from all of their foils.
+        """Which of `prompts` it can distinguish from all of their rivals.
 
         Raises:
             JudgeError: the tokenizer fails on a text.
         """
         read = self.read([text for prompt in prompts for text in texts_of(prompt)])
-        unjudgeable, cut = {}, []
+        unjudgeable, cut, fewer, left_out = {}, [], 0, 0
         for prompt in prompts:
             reason = self._reason(prompt, read)
             if reason:
                 unjudgeable[prompt.id] = reason
-            elif any(read[text][1] for text in texts_of(prompt)):
+                continue
+            if any(read[text][1] for text in texts_of(prompt)):
                 cut.append(prompt.id)
-        return Scope(unjudgeable, tuple(cut))
+            fewer += rivals_of(prompt).left_out > 0
+            left_out += rivals_of(prompt).left_out
+        return Scope(unjudgeable, tuple(cut), self._remarks(fewer, left_out, len(prompts)))
+
+    def _remarks(self, fewer: int, left_out: int, n_prompts: int) -> tuple[str, ...]:
+        if not fewer:
+            return ()
+        return (
+            f"{self.name} holds {fewer:,} of {n_prompts:,} prompts against {MOST} other captions "
+            f"each, drawn evenly over the kinds of change; {left_out:,} further changes are left "
+            "out",
+        )
 
     def _reason(self, prompt: Prompt, read: Mapping[str, tuple[torch.Tensor, bool]]) -> str:
         """Why `prompt` cannot be judged; empty if it can."""
-        if not prompt.foils:
+        rivals = texts_of(prompt)[1:]
+        if not rivals:
             return NO_FOILS
         if self.words is not None:
             # Its tokenizer ignores case.
@@ -106,7 +120,7 @@ class ClipText:
             if not used <= self.words:
                 return UNKNOWN
         tokens, is_cut = read[prompt.text]
-        same = [foil.text for foil in prompt.foils if tokens.equal(read[foil.text][0])]
+        same = [text for text in rivals if tokens.equal(read[text][0])]
         if not same:
             return ""
         if is_cut and read[same[0]][1]:
@@ -160,5 +174,5 @@ def _require_words(tokenizer: Any) -> None:
 
 
 def texts_of(prompt: Prompt) -> tuple[str, ...]:
-    """The prompt's text and then those of its foils."""
-    return prompt.text, *(foil.text for foil in prompt.foils)
+    """The prompt's text and then those of its rivals."""
+    return prompt.text, *rivals_of(prompt).texts

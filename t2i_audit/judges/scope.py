@@ -23,6 +23,8 @@ class Scope:
     """Id of each prompt that it cannot judge, and why; empty if it can judge all."""
     cut: tuple[str, ...] = ()
     """Ids of prompts that it judges although it does not read them or a foil to the end."""
+    remarks: tuple[str, ...] = ()
+    """Further sentences, without a full stop, on how it judges the suite."""
 
     def by_reason(self) -> dict[str, tuple[str, ...]]:
         """The ids of the prompts that cannot be judged, by reason, in the suite's order."""
@@ -87,7 +89,7 @@ def require_scope(
 
 
 def scope_lines(reader: Reader, scope: Scope, n_prompts: int, *, named: int = 1) -> Iterator[str]:
-    """Sentences, without a full stop, on prompts that a judge leaves out or cuts off.
+    """Sentences, without a full stop, on prompts that a judge leaves out or cuts off, and remarks.
 
     Each lists the first `named` ids.
     """
@@ -102,6 +104,7 @@ def scope_lines(reader: Reader, scope: Scope, n_prompts: int, *, named: int = 1)
             f"{len(scope.cut)} of {n_prompts} prompts, or foils of theirs, are longer and are "
             f"judged by their beginning ({_names(scope.cut, named)})"
         )
+    yield from scope.remarks
 
 
 def scope_notes(

@@ -11,6 +11,7 @@ from t2i_audit.io import dump_json
 from t2i_audit.printable import counted, printable
 from t2i_audit.report.calibration import corrected_rows, corrected_source
 from t2i_audit.report.controls import VERDICTS, print_controls
+from t2i_audit.report.judge_facts import baseline_lines, guess_cells
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from t2i_audit.results.judge_facts import GuessRates
     from t2i_audit.results.run import Run
     from t2i_audit.results.summary import Cause
 
@@ -85,7 +87,11 @@ def print_summary(
     for name, station in summary.stations.items() if verbose else ():
         print_controls(screen, name, station)
     if summary.success is not None:
-        _print_success(screen, summary.success, summary.corrected)
+        facts = summary.judge_facts.get(summary.judge or "")
+        guessing = None if facts is None else facts.guessing
+        _print_success(screen, summary.success, guessing=guessing, corrected=summary.corrected)
+        for line in baseline_lines(summary.judge_facts):
+            screen.print(printable(line))
     if summary.attribution is not None:
         _print_causes(screen, summary.attribution)
     screen.print()
@@ -169,7 +175,13 @@ def _undefined(stations: Mapping[str, StationSummary]) -> Iterator[str]:
         yield printable(f"Undefined: {names}{at} ({reason})")
 
 
-def _print_success(screen: Console, success: SuccessRates, corrected: Corrected | None) -> None:
+def _print_success(
+    screen: Console,
+    success: SuccessRates,
+    *,
+    guessing: GuessRates | None,
+    corrected: Corrected | None,
+) -> None:
     screen.print()
     screen.print(styled("What is drawn right", "bold"))
     # A slot and a prompt type may share a name, `relation` for one; hence the kind.
@@ -180,8 +192,12 @@ def _print_success(screen: Console, success: SuccessRates, corrected: Corrected 
     rows += [
         [f"prompts {plain_words(name)}", str(rate)] for name, rate in success.by_reading.items()
     ]
+    by_slot = "; a slot is right or wrong by itself" if success.by_slot else ""
     headings = ["images", "right"]
-    legend = []
+    legend = [
+        f"images: all {success.overall.n:,} judged, or those of one prompt type or split{by_slot}",
+        "right: share of these images, with 95% interval",
+    ]
     if corrected is not None:
         headings.append("corrected")
         rates = dict(corrected_rows(corrected))
@@ -189,14 +205,13 @@ def _print_success(screen: Console, success: SuccessRates, corrected: Corrected 
         legend.append(
             f"corrected: for the errors of {corrected.judge}, by {corrected_source(corrected)}"
         )
+    if guessing is not None:
+        headings.append("by guessing")
+        guesses = guess_cells(success, guessing)
+        rows = [[*row, guess] for row, guess in zip(rows, guesses, strict=True)]
+        legend.append("by guessing: share that a guess among the judge's answers would call right")
     screen.print(make_table(headings, rows))
-    by_slot = "; a slot is right or wrong by itself" if success.by_slot else ""
-    print_legend(
-        screen,
-        f"images: all {success.overall.n:,} judged, or those of one prompt type or split{by_slot}",
-        "right: share of these images, with 95% interval",
-        *legend,
-    )
+    print_legend(screen, *legend)
 
 
 def _corrected_cell(rate: CorrectedRate | None) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from t2i_audit.results.interval import Interval
+from t2i_audit.results.judge_facts import BlindRate, JudgeFacts
 from t2i_audit.results.summary import Culprit
 
 Scalar = str | int | float | None
@@ -65,6 +66,8 @@ class LeaderboardRow:
     """What rows of one checkpoint share: its weights, and what was added to them."""
     identity: str
     """What rows share whose results should be equal."""
+    judge_facts: JudgeFacts = field(default_factory=JudgeFacts)
+    """What the success rate should be compared with."""
 
     def to_row(self) -> dict[str, str | int | float | None]:
         """The row flattened; these are the columns of the leaderboard's table."""
@@ -93,11 +96,31 @@ class LeaderboardRow:
         }
         return {
             **row,
+            **self._facts(),
             "culprit": self.culprit or "",
             **asdict(self.setup),
             "suite_sha256": self.suite_sha256,
             "judge_sha256": self.judge_sha256,
             "weights_sha256": self.weights_sha256,
+        }
+
+    def _facts(self) -> dict[str, str | int | float | None]:
+        facts, blind = self.judge_facts, self.judge_facts.blind
+        row: dict[str, str | int | float | None] = {
+            "success_by_guessing": None if facts.guessing is None else facts.guessing.overall
+        }
+        for name in ("shuffled", "blank", "text_only"):
+            rate: BlindRate | None = None if blind is None else getattr(blind, name)
+            row |= {
+                f"{name}_success_estimate": None if rate is None else rate.overall.estimate,
+                f"{name}_success_lower": None if rate is None else rate.overall.lower,
+                f"{name}_success_upper": None if rate is None else rate.overall.upper,
+            }
+        return {
+            **row,
+            "blind_sample": None if blind is None else blind.sampled,
+            "judge_weak_at": "; ".join(facts.weak_kinds),
+            "judge_shares_weights_with": "; ".join(facts.shares_weights_with),
         }
 
 

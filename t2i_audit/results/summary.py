@@ -14,6 +14,7 @@ from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import read_json, write_json
 from t2i_audit.results.corrected import Corrected
 from t2i_audit.results.interval import Interval, Number
+from t2i_audit.results.judge_facts import JudgeFacts
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -175,6 +176,8 @@ class RunSummary:
     """Sentences that the figures should not be read without."""
     corrected: Corrected | None = None
     """Success corrected for the judge's errors; None before `t2i-audit calibrate`."""
+    judge_facts: dict[str, JudgeFacts] = field(default_factory=dict)
+    """By judge, what its success rates should be compared with."""
 
 
 def write_summary(path: Path, summary: RunSummary) -> None:

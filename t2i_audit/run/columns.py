@@ -134,8 +134,14 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             optional=True,
         ),
         Column("readable", "bool", "", "Whether the judge could tell what is in the image."),
-        Column("margin", "float64", "judge's score", "True caption over best foil; NaN if unread."),
-        Column("chosen", "string", "", "The caption chosen, or what the judge read."),
+        Column("margin", "float64", "judge's score", "Caption over its best rival; NaN if unread."),
+        Column(
+            "chosen",
+            "string",
+            "",
+            "The caption chosen, or what the judge read. The prompt without one of its things: the "
+            "judge finds no trace of that thing.",
+        ),
         Column(
             "slots",
             "json",

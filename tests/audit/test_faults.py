@@ -32,13 +32,13 @@ def flip_a_bit(path: Path) -> None:
 
 
 def test_an_audit_broken_at_any_stage_ends_the_same(tmp_path: Path) -> None:
-    # Seven stages, each killed once and once out of disk.
-    harness = [sys.executable, "-m", "scripts.faults", "--points", "14", "--seed", "3"]
+    # Eight stages, each killed once and once out of disk.
+    harness = [sys.executable, "-m", "scripts.faults", "--points", "16", "--seed", "3"]
 
     done = subprocess.run(harness, capture_output=True, text=True, timeout=900)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    broke = re.search(r"14 points \(seed 3\): (\d+) broke the audit", done.stdout)
+    broke = re.search(r"16 points \(seed 3\): (\d+) broke the audit", done.stdout)
     assert broke is not None and int(broke[1]) >= 7  # the last stages may end too soon
 
 

@@ -79,5 +79,7 @@ def test_check_passes_where_a_judge_can_judge_every_prompt(
     assert prompts("check", "own.jsonl", "--judge", "oracle", "--json") == 0
     judge = json.loads(capsys.readouterr().out)["judge"]
 
-    assert judge == {"name": "oracle", "window": None, "unjudgeable": {}, "cut": []}
+    assert judge == {
+        "name": "oracle", "window": None, "unjudgeable": {}, "cut": [], "remarks": []
+    }  # fmt: skip
     assert prompts("check", "own.jsonl", "--judge", "clipp") == 2

@@ -8,10 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from prompts.foils.rivals import rivals_of
 from prompts.structure import Foil, Prompt
 from prompts.suite import load_suite
-from prompts.world import content_of, sample_prompt
+from prompts.world import (
+    COLOURS,
+    OPENINGS,
+    OPPOSITE,
+    WORDINGS,
+    Content,
+    content_of,
+    sample_prompt,
+    write,
+)
 from t2i_audit.judges.clip import ClipJudge
 from t2i_audit.judges.clip_text import UNKNOWN
 from t2i_audit.judges.oracle import OracleJudge
@@ -19,7 +30,7 @@ from t2i_audit.world.render import render
 from t2i_audit.world.scenes import place
 from tests.tiny import tiny_open_clip
 
-RENDERS = 200
+RENDERS = 100
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +59,8 @@ def test_a_render_is_given_its_caption_as_the_oracle_gives_it(judge: ClipJudge) 
         )
     ]
 
-    assert np.mean(agreed) >= 0.9
+    # Of one render against some 26 captions; .86 of 400 in docs/method.md.
+    assert np.mean(agreed) >= 0.8
 
 
 def test_a_render_of_a_foil_is_not_given_the_caption(judge: ClipJudge) -> None:
@@ -70,6 +82,70 @@ def test_the_margin_is_the_lead_over_the_best_foil(judge: ClipJudge) -> None:
 
     expected = [float(scores[0] - max(scores[1:])) for scores in similarities]
     assert [verdict.margin for verdict in verdicts] == pytest.approx(expected)
+
+
+def test_half_of_a_scene_and_a_colour_that_no_foil_of_the_suite_names_are_wrong(
+    judge: ClipJudge,
+) -> None:
+    """With the suite's own foils alone, 25% and 54% of these were called right."""
+    prompts = relations(60, seed=6)
+    rng = np.random.default_rng(1)
+    halves, recoloured = [], []
+    for prompt in prompts:
+        first, (colour, shape) = content_of(prompt).objects
+        named = {word for foil in prompt.foils for word in foil.text.split()}
+        other = next(each for each in COLOURS if each not in {*named, first[0], colour})
+        halves.append(place(Content((first,)), rng))
+        content = Content((first, (other, shape)), content_of(prompt).relation)
+        recoloured.append(place(content, rng))
+
+    for scenes in (halves, recoloured):
+        verdicts = judge.judge(render(scenes), prompts)
+        assert sum(bool(verdict.correct) for verdict in verdicts) <= 1
+
+
+def test_the_probability_is_the_softmax_of_the_scaled_similarities(judge: ClipJudge) -> None:
+    prompts = relations(8, seed=7)
+    images = drawn(prompts)
+
+    scores = [torch.tensor(each) for each in judge.similarities(images, prompts)]
+    expected = [(judge.model.logit_scale.exp() * each).softmax(0)[0].item() for each in scores]
+
+    verdicts = judge.judge(images, prompts)
+    assert [verdict.probability for verdict in verdicts] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_guess_is_one_of_the_caption_and_its_rivals(judge: ClipJudge) -> None:
+    prompt = relations(1, seed=8)[0]
+
+    assert judge.guess(prompt).correct == 1 / (1 + len(rivals_of(prompt).texts))
+
+
+@pytest.mark.parametrize("other", ["exchanged", "reworded", "opened"])
+def test_the_wording_of_a_prompt_hardly_changes_its_verdict(judge: ClipJudge, other: str) -> None:
+    """Which of the two objects is named first, and how, says nothing about the image."""
+    contents = [content_of(prompt) for prompt in relations(150, seed=9)]
+    images = render(
+        [place(content, np.random.default_rng(i)) for i, content in enumerate(contents)]
+    )
+    plain = [write(content) for content in contents]
+
+    verdicts = judge.judge(images, plain)
+    again = judge.judge(images, [said_otherwise(content, other) for content in contents])
+
+    pairs = zip(verdicts, again, strict=True)
+    assert np.mean([first.correct == second.correct for first, second in pairs]) >= 0.8
+    rates = [np.mean([bool(each.correct) for each in found]) for found in (verdicts, again)]
+    assert rates[1] == pytest.approx(rates[0], abs=0.07)
+
+
+def said_otherwise(content: Content, how: str) -> Prompt:
+    relation = content.relation or ""
+    if how == "exchanged":
+        return write(Content(content.objects[::-1], OPPOSITE[relation]))
+    if how == "reworded":
+        return write(content, wording=WORDINGS[relation][1])
+    return write(content, opening=OPENINGS[1])
 
 
 def test_prompts_with_words_of_the_open_world_are_left_out(judge: ClipJudge) -> None:

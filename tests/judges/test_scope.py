@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from prompts.foils.rivals import MOST, rivals_of
 from prompts.structure import Constituent, Foil, Prompt
+from prompts.suite import load_suite
 from prompts.world import Content, write
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.clip import ClipJudge
@@ -180,3 +183,13 @@ def test_only_the_tokenizer_of_a_judge_is_needed_to_know_its_scope(tmp_path: Pat
     scope = load_reader(f"clip:local-dir:{folder}").scope([prompt("a cat")])
 
     assert scope.unjudgeable == {"p": NO_FOILS}
+
+
+def test_how_many_captions_are_left_out_is_said(reader: Reader) -> None:
+    suite = [replace(each, foils=()) for each in load_suite("complex").prompts[:3]]
+    left_out = sum(rivals_of(each).left_out for each in suite)
+
+    (line,) = scope_lines(reader, reader.scope(suite), len(suite))
+
+    assert f"holds 3 of 3 prompts against {MOST} other captions each" in line
+    assert f"{left_out:,} further changes are left out" in line

@@ -58,4 +58,4 @@ def _judged(spec: str, prompts: Sequence[Prompt]) -> JudgeFindings:
 
     reader = load_reader(spec)
     scope = reader.scope(prompts)
-    return JudgeFindings(reader.name, reader.window, scope.by_reason(), scope.cut)
+    return JudgeFindings(reader.name, reader.window, scope.by_reason(), scope.cut, scope.remarks)
