@@ -34,8 +34,8 @@ def print_judges(
         one, other = map(printable, each.judges)
         kappa = f"kappa {each.kappa}" if each.kappa.is_defined else "kappa undefined"
         screen.print(
-            f"{one} and {other} give {counted(each.same.n, 'image')} the same verdict in "
-            f"{each.same} of cases ({kappa}); they differ on {each.n_different:,}"
+            f"{one} and {other} agree on {each.same} of {counted(each.same.n, 'image')} ({kappa}) "
+            f"and differ on {each.n_different:,}"
         )
 
 

@@ -24,7 +24,5 @@ def disagreements(judgements: pd.DataFrame) -> pd.DataFrame:
         own = judgements.loc[judgements["judge"] == judge, ["image", "correct"]]
         verdicts = own.set_index("image")["correct"].astype(object)
         found[judge] = [verdicts[image] for image in found["image"]]
-    differs = [
-        len({value for value in row if value is not None}) > 1 for row in found[judges].values
-    ]
+    differs = [len(set(row) - {None}) > 1 for row in found[judges].itertuples(index=False)]
     return found[differs].reset_index(drop=True)

@@ -40,9 +40,8 @@ class Room:
         try:
             found = max(1, int(read_json(path)[SIZE]))
         except (OSError, ValueError, OverflowError, TypeError, KeyError):
-            self.reporter.note(
-                f"{path} is damaged; how many images the judge is shown is found again"
-            )
+            note = f"{path} is damaged; how many images fit at once is found again"
+            self.reporter.note(note)
         else:
             self.size = found if self.size is None else min(self.size, found)
 
@@ -64,10 +63,8 @@ class Room:
             start = len(judged)
             end = len(prompts) if self.size is None else min(start + self.size, len(prompts))
             found: list[Judgement] = []
-            attempt = partial(
-                _judge_part, judge, prompts[start:end], range(start, end), read, found
-            )
-            if runs_short(attempt):
+            part = prompts[start:end], range(start, end)
+            if runs_short(partial(_judge_part, judge, *part, read, found)):
                 self._halve(judge, end - start)
             else:
                 judged += found
