@@ -85,8 +85,8 @@ def test_the_table_has_a_row_for_each_image_and_judge(runs: dict[str, Path]) -> 
 
     assert [row["judge"] for row in rows] == ["oracle"] * IMAGES + ["clip"] * IMAGES
     for judge in ("oracle", "clip"):
-        own = [row for row in rows if row["judge"] == judge]
-        assert own == read_rows(table_path(runs[judge], "judgements"), "judgements")
+        own, alone = judgements(runs["oracle,clip"], judge), judgements(runs[judge], judge)
+        assert repr(own) == repr(alone)  # NaN is not equal to itself
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_judge_is_shown_no_more_images_at_once_than_asked(
         judgements(tmp_path / "run", "clip"), judgements(runs["clip"], "clip"), strict=True
     ):
         assert own.pop("margin") == pytest.approx(other.pop("margin"), abs=1e-5)
-        assert own == other
+        assert repr(own) == repr(other)
 
 
 def test_a_judge_without_memory_remembers_how_many_images_fit(
