@@ -16,7 +16,6 @@ from t2i_audit.errors import AuditError, SuiteError
 from t2i_audit.reporter import SILENT, Reporter, TerminalReporter
 from t2i_audit.results.run import Run
 from t2i_audit.settings import (
-    AUTO_JUDGE,
     DEFAULT_SEEDS,
     DEFAULT_SUITE,
     AuditSettings,
@@ -83,7 +82,7 @@ def audit(
             "out": out,
             "suite": source,
             "seeds": seeds,
-            "judge": AUTO_JUDGE if judge is None else _judges(judge),
+            "judge": None if judge is None else _judges(judge),
         }
         from t2i_audit.audit import execute, plan_audit
 

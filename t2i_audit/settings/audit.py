@@ -35,9 +35,6 @@ JUDGE_HELP = (
     f"the rendered world; clip alone is {DEFAULT_CLIP}, or for a built-in checkpoint its own CLIP "
     "judge."
 )
-AUTO_HELP = (
-    " auto is the oracle for a built-in checkpoint, else the best that fits the device's memory."
-)
 STRICT_HELP = (
     "Refuse a suite with prompts that the judge cannot judge. By default, images of such prompts "
     "are made, left out of the judging, and counted."
@@ -155,10 +152,11 @@ class AuditSettings(RunSettings):
         str,
         Option(
             "--judge",
-            JUDGE_HELP + AUTO_HELP,
+            JUDGE_HELP,
             group="Judge",
             metavar="JUDGE,...",
             not_empty=True,
+            computed="auto: oracle for a built-in checkpoint, else the best that fits the device",
         ),
     ] = AUTO_JUDGE
     judge_batch_size: JudgeBatchSize = None
@@ -184,6 +182,13 @@ class AuditSettings(RunSettings):
         super().__post_init__()
         if self.shard is not None:
             parse_shard(self.shard)
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """As `RunSettings.of`; None stands for the judge that suits checkpoint and device."""
+        if values.get("judge") is None:
+            values["judge"] = AUTO_JUDGE
+        return super().of(**values)
 
     def check_count(self, prompts: int) -> None:
         """Raise `AuditError` if so many `prompts` make more images than a run may have."""

@@ -84,7 +84,7 @@ def test_settings_are_built_from_flat_values() -> None:
         model="org/m",
         out=Path("runs/org-m-world-relations"),
         seeds=2,
-        judge="clip:ViT-L-14/openai",
+        judge="auto",
         image_options=ImageOptions(height=64),
         model_options=ModelOptions(lora=("a:0.5",)),
     )
