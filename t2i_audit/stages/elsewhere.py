@@ -26,7 +26,6 @@ from t2i_audit.stages.files import (
     damage_of,
     drop_damaged,
     image_shards,
-    judgement_shards,
     write_record,
 )
 
@@ -56,8 +55,8 @@ def copy_images(
         RunDirectoryError: an image is no longer as it was when the run was planned.
     """
     (run.path / IMAGES).mkdir(exist_ok=True)
-    shards = image_shards(run.path, batches)
-    drop_damaged(run.path, batches, shards, judgement_shards(run.path, batches), run.reporter)
+    shards = image_shards(run.path, len(batches))
+    drop_damaged(run.path, batches, shards, run.reporter)
     row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
     files = [_file_of(image, row_of) for image in images]
     there = sha256_of_all([run.path / file.image for file in files])

@@ -9,7 +9,7 @@ from t2i_audit.cli.main import main
 from t2i_audit.io import read_json
 from t2i_audit.results.run import Run, load_run
 
-CLIP = "clip"  # the built-in one
+CLIP = "clip:builtin:clip-judge"
 
 
 def judge(images: Path, out: Path, *more: str, judge: str = "oracle") -> int:

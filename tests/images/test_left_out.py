@@ -83,7 +83,7 @@ def test_strict_refuses_what_would_be_left_out(
     assert judge(folder, tmp_path / "out", *asked) == 2
 
     error = capsys.readouterr().err.splitlines()[-1]
-    assert f"1 images cannot be used, e.g. {first} (the file is empty)" in error
+    assert f"1 image cannot be used, e.g. {first} (the file is empty)" in error
     assert "1 of 6 prompts lack images" in error
     assert not (tmp_path / "out").exists()
 
