@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from t2i_audit.errors import AuditError
 from t2i_audit.settings.defaults import AUTO_JUDGE, DEFAULT_CLIP, DEFAULT_SEEDS
