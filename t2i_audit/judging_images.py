@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.audit import TEXT_STAGES
@@ -15,13 +13,11 @@ from t2i_audit.io import read_json, to_json, write_json, write_text
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.command import SETTINGS
 from t2i_audit.run.directory import MANIFEST, open_run
-from t2i_audit.run.space import GB
 from t2i_audit.settings import JudgeSettings, ProbeSettings
 
 if TYPE_CHECKING:
     from t2i_audit.generation import Batch
     from t2i_audit.images.found import Found
-    from t2i_audit.images.sources import Sources
     from t2i_audit.results.run import Run
     from t2i_audit.run.directory import RunDirectory
     from t2i_audit.stages.judging import Judging
@@ -81,6 +77,7 @@ def plan_images(settings: JudgeSettings, reporter: Reporter = SILENT) -> ImagesP
     from t2i_audit.judges.default import choose_judges, load_chosen
     from t2i_audit.judges.panel import panel_identity
     from t2i_audit.models.devices import choose_device, free_memory
+    from t2i_audit.stages.elsewhere import require_room
     from t2i_audit.stages.judging import Judging
 
     earlier = earlier_run(settings.out)
@@ -123,7 +120,7 @@ def plan_images(settings: JudgeSettings, reporter: Reporter = SILENT) -> ImagesP
     }
     require_resumable(settings.out, identity)
     if earlier is None:
-        _require_space(settings.out, sources)
+        require_room(settings.out, sources.images)
     judging = Judging(panel, device.type, settings.judge_batch_size)
     return ImagesPlan(settings, name, found, judging, inputs, identity, chosen.notes)
 
@@ -289,14 +286,4 @@ def _require_outside(settings: JudgeSettings) -> None:
         raise RunDirectoryError(
             f"{settings.out} lies in the folder of the images, which stays as it is; give another "
             "--out"
-        )
-
-
-def _require_space(out: Path, sources: Sources) -> None:
-    folder = next(each for each in (out, *out.absolute().parents) if each.exists())
-    needed, free = sum(image.size for image in sources.images), shutil.disk_usage(folder).free
-    if needed > free:
-        raise RunDirectoryError(
-            f"the images take {needed / GB:.3g} GB, and {folder} has {free / GB:.3g} GB free; free "
-            "some space, or give another --out"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from t2i_audit.results.run import load_run
 from t2i_audit.run.command import SETTINGS
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.results import unlike_sealed
+from t2i_audit.run.space import GB
 from t2i_audit.stages.files import (
     IMAGES,
     ImageFile,
@@ -40,6 +42,21 @@ def batches_of(
     return tuple(
         Batch(number, tuple(items[start : start + batch_size])) for number, start in enumerate(cuts)
     )
+
+
+def require_room(out: Path, images: Sequence[Checked]) -> None:
+    """Refuse a new run in `out` for whose images the disk has no room.
+
+    Raises:
+        RunDirectoryError: they take more than what is free.
+    """
+    folder = next(each for each in (out, *out.absolute().parents) if each.exists())
+    needed, free = sum(image.size for image in images), shutil.disk_usage(folder).free
+    if needed > free:
+        raise RunDirectoryError(
+            f"the images take {needed / GB:.3g} GB, and {folder} has {free / GB:.3g} GB free; free "
+            "some space, or give another --out"
+        )
 
 
 def copy_images(

@@ -122,7 +122,7 @@ def test_images_of_several_sizes_and_modes_are_judged_together(
     asked = ("--suite", str(suite), "--batch-size", "5")
 
     run = judged(folder, tmp_path / "out", *asked)
-    assert judge(folder, tmp_path / "clip", *asked, judge=CLIP) == 0
+    assert judge(folder, tmp_path / "clip", *asked, by=CLIP) == 0
 
     by_clip = load_run(tmp_path / "clip").table("judgements")
     assert by_clip.correct.notna().all()
