@@ -39,7 +39,7 @@ def audit(
     model: str,
     *,
     suite: str | Path | Suite = DEFAULT_SUITE,
-    judge: str | None = None,
+    judge: str | Sequence[str] | None = None,
     seeds: int = DEFAULT_SEEDS,
     out: str | Path | None = None,
     progress: bool = False,
@@ -57,8 +57,9 @@ def audit(
     Args:
         model: ``builtin:NAME``, a local diffusers folder, a ``.safetensors`` file, or a hub id.
         suite: name of a shipped suite, path of a JSON Lines file, or a suite from `load_suite`.
-        judge: None takes the oracle for a built-in checkpoint and CLIP for any other.
-        seeds: images per prompt.
+        judge: one or several, the primary one first; None takes the oracle for a built-in
+            checkpoint, and for any other the best judge that fits the device.
+        seeds: images per prompt; a finished run with fewer makes those that it lacks.
         out: the run directory; under ``runs`` if None.
         progress: whether to show progress and messages on stderr.
         settings: any other field of `t2i_audit.settings.AuditSettings`, or of its parts
@@ -84,7 +85,7 @@ def audit(
             "out": out,
             "suite": source,
             "seeds": seeds,
-            "judge": judge,
+            "judge": None if judge is None else _judges(judge),
         }
         from t2i_audit.audit import execute, plan_audit
 
@@ -168,10 +169,11 @@ def merge(
 
 def judge(
     run: str | Path | Run,
-    judge: str,
+    judge: str | Sequence[str],
     *,
     out: str | Path,
     suite: str | Path | Suite | None = None,
+    judge_batch_size: int | None = None,
     strict: bool = False,
     trust_remote_code: str | None = None,
     progress: bool = False,
@@ -191,6 +193,7 @@ def judge(
         judge: as in `audit`.
         out: the run directory of the new results.
         suite: of images made elsewhere, as in `audit`; None takes the prompts of their metadata.
+        judge_batch_size: most images that a judge is shown at once; None for a whole batch.
         strict: whether a suite that the judge cannot judge completely is refused, and images made
             elsewhere that cannot be used.
         trust_remote_code: the model whose own code may run.
@@ -207,9 +210,10 @@ def judge(
         given = {
             **settings,
             "run": run.path if isinstance(run, Run) else run,
-            "judge": judge,
+            "judge": _judges(judge),
             "out": out,
             "suite": source or None,
+            "judge_batch_size": judge_batch_size,
             "strict": strict,
             "trust_remote_code": trust_remote_code,
         }
@@ -404,6 +408,11 @@ def _suite_file(suite: str | Path | Suite) -> Iterator[str]:
         path = Path(folder) / f"{suite.name}.jsonl"
         path.write_text(dump_prompts(suite.prompts), encoding="utf-8")
         yield str(path)
+
+
+def _judges(judge: str | Sequence[str]) -> str:
+    """The judges as the command line has them."""
+    return judge if isinstance(judge, str) else ",".join(judge)
 
 
 def _reporter(progress: bool) -> Reporter:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.audit import TEXT_STAGES
@@ -15,17 +13,14 @@ from t2i_audit.io import read_json, to_json, write_json, write_text
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.command import SETTINGS
 from t2i_audit.run.directory import MANIFEST, open_run
-from t2i_audit.run.space import GB
 from t2i_audit.settings import JudgeSettings, ProbeSettings
 
 if TYPE_CHECKING:
     from t2i_audit.generation import Batch
     from t2i_audit.images.found import Found
-    from t2i_audit.images.sources import Sources
-    from t2i_audit.judges.base import Judge
-    from t2i_audit.judges.scope import Scope
     from t2i_audit.results.run import Run
     from t2i_audit.run.directory import RunDirectory
+    from t2i_audit.stages.judging import Judging
     from t2i_audit.stages.text import TextSide
 
 IMAGES = "images"  # the command in the manifest of such a run
@@ -41,13 +36,14 @@ class ImagesPlan:
     """Of the model that made the images."""
     found: Found
     """The images and their prompts."""
-    judge: Judge
-    scope: Scope
-    """Which prompts the judge can judge."""
+    judging: Judging
+    """The judges, the primary one first."""
     inputs: Inputs | None
     """The probed checkpoint, if there is one."""
     identity: Mapping[str, Any]
     """All that the results depend on, for the manifest."""
+    judge_notes: tuple[str, ...] = ()
+    """Which judge was chosen where the user named none."""
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -61,7 +57,8 @@ class ImagesPlan:
         from t2i_audit.images.notes import notes_of
 
         probed = None if self.inputs is None else self.settings.images.probe
-        return notes_of(self.found.sources, len(self.found.prompts), probed=probed)
+        found = notes_of(self.found.sources, len(self.found.prompts), probed=probed)
+        return (*found, *self.judge_notes)
 
 
 def plan_images(settings: JudgeSettings, reporter: Reporter = SILENT) -> ImagesPlan:
@@ -75,10 +72,13 @@ def plan_images(settings: JudgeSettings, reporter: Reporter = SILENT) -> ImagesP
     Raises:
         AuditError: not a single image can be judged, or something cannot be loaded.
     """
-    from t2i_audit.images.found import find_images, name_of
+    from t2i_audit.images.found import find_images, name_of, require_all
     from t2i_audit.images.sources import sources_identity
-    from t2i_audit.judges.load import load_judge
-    from t2i_audit.judges.scope import require_scope
+    from t2i_audit.judges.default import choose_judges, load_chosen
+    from t2i_audit.judges.panel import panel_identity
+    from t2i_audit.models.devices import choose_device, free_memory
+    from t2i_audit.stages.elsewhere import require_room
+    from t2i_audit.stages.judging import Judging
 
     earlier = earlier_run(settings.out)
     _require_outside(settings)
@@ -88,16 +88,16 @@ def plan_images(settings: JudgeSettings, reporter: Reporter = SILENT) -> ImagesP
         found = find_images(settings.run, settings.images, reporter)
     options, name = settings.images, settings.images.name or name_of(settings.run)
     suite, sources = found.suite, found.sources
-    if settings.strict and (sources.left_out or sources.missing):
-        _refuse(sources, len(suite.prompts))
+    if settings.strict:
+        require_all(found)
     inputs = None
     if options.probe is not None:
         asked = _probe_settings(settings)
         inputs = load_inputs(asked, reporter, earlier=earlier, suite=suite)
         identity = {**inputs.identity(asked), "command": IMAGES, "model": name}
-        device = inputs.loaded.device.type
+        device = inputs.loaded.device
     else:
-        device = _device(options.device)
+        device = choose_device(options.device)
         identity = {
             "command": IMAGES,
             "model": name,
@@ -105,21 +105,24 @@ def plan_images(settings: JudgeSettings, reporter: Reporter = SILENT) -> ImagesP
             "suite_sha256": suite.sha256,
             "prompts": len(suite.prompts),
             "seed": SEED,
-            "device": device,
+            "device": device.type,
         }
-    judge = load_judge(settings.judge, device=device)
-    scope = judge.scope(suite.prompts)
-    require_scope(judge, scope, suite.prompts, strict=settings.strict)
+    chosen = choose_judges(
+        settings.judge, model=options.probe or "", device=device.type, free=free_memory(device)
+    )
+    panel = load_chosen(chosen, suite.prompts, device=device.type, strict=settings.strict)
+    settings = replace(settings, judge=chosen.text)
     identity |= {
         "seeds": sources.n_seeds,
         "batch_size": options.batch_size,
         **sources_identity(sources),
-        "judge": {"name": judge.name, **judge.fingerprint},
+        **panel_identity(panel),
     }
     require_resumable(settings.out, identity)
     if earlier is None:
-        _require_space(settings.out, sources)
-    return ImagesPlan(settings, name, found, judge, scope, inputs, identity)
+        require_room(settings.out, sources.images)
+    judging = Judging(panel, device.type, settings.judge_batch_size)
+    return ImagesPlan(settings, name, found, judging, inputs, identity, chosen.notes)
 
 
 def execute_images(plan: ImagesPlan, reporter: Reporter = SILENT) -> Run:
@@ -145,7 +148,11 @@ def execute_images(plan: ImagesPlan, reporter: Reporter = SILENT) -> Run:
     with open_run(out, plan.identity, stages=plan.stages, reporter=reporter) as run:
         if not is_finished(run):
             loaded = () if plan.inputs is None else plan.inputs.notes
-            scoped = scope_lines(plan.judge, plan.scope, len(plan.found.prompts))
+            scoped = [
+                line
+                for member in plan.judging.panel
+                for line in scope_lines(member.judge, member.scope, len(plan.found.prompts))
+            ]
             for line in (*plan.notes, *loaded, *scoped):
                 reporter.note(line)
             _make(run, plan)
@@ -165,7 +172,7 @@ def _make(run: RunDirectory, plan: ImagesPlan) -> None:
     write_sources(run.path, plan.found.sources)
     copy_images(run, plan.found.listing, images, prompts, batches)
     text = _text(run, plan)
-    judged = judge_images(run, plan.judge, prompts, batches, unjudgeable=plan.scope.unjudgeable)
+    judged = judge_images(run, plan.judging, prompts, batches)
     _write_results(run, plan, text, judged)
 
 
@@ -186,34 +193,56 @@ def _write_results(
     import numpy as np
 
     from t2i_audit.judges.scope import scope_notes
+    from t2i_audit.stages.comparison import compare_judges
     from t2i_audit.stages.finished import seal
+    from t2i_audit.stages.judge_facts import facts_notes, panel_facts
     from t2i_audit.stages.results import summarise
     from t2i_audit.stages.tables import write_tables
 
     prompts, inputs = plan.found.prompts, plan.inputs
     probed = {} if inputs is None else {"text_encoder": text.probes}
     nobody = inputs is None
+    panel, primary = plan.judging.panel, plan.judging.primary.name
+    rows = {each.name: [row for row in judged if row["judge"] == each.name] for each in panel}
+    scoped = [
+        note
+        for each in panel
+        for note in scope_notes(each.judge, each.scope, len(prompts), rows[each.name])
+    ]
+    read_whole = np.ones(len(prompts), dtype=bool) if nobody else text.readings.read_whole
+    facts = panel_facts(
+        run,
+        plan.judging,
+        prompts,
+        rows,
+        read_whole=read_whole.tolist(),
+        encoders=() if inputs is None else inputs.loaded.adapter.text_encoders,
+        seed=SEED,
+    )
     with run.stage("results", 1) as advance:
         summary, attributed = summarise(
             prompts,
-            judged,
+            rows[primary],
             {name: each.spread(text.located, len(prompts)) for name, each in probed.items()},
             model=plan.name,
             suite=plan.found.suite.name,
-            judge=plan.judge.name,
+            judge=primary,
             n_seeds=plan.found.sources.n_seeds,
             located=np.zeros(len(prompts), dtype=bool) if nobody else text.readings.located,
-            read_whole=np.ones(len(prompts), dtype=bool) if nobody else text.readings.read_whole,
+            read_whole=read_whole,
             notes=[
                 *plan.notes,
                 *(() if inputs is None else inputs.notes),
                 *text.notes,
-                *scope_notes(plan.judge, plan.scope, len(prompts), judged),
+                *scoped,
+                *facts_notes(facts),
             ],
             seed=SEED,
         )
+        summary = compare_judges(summary, panel, prompts, judged, seed=SEED)
+        summary = replace(summary, judge_facts=facts)
         write_tables(run.path, text, probed, summary, attributed)
-        seal(run, judged)
+        seal(run, rows[primary])
         advance()
 
 
@@ -264,12 +293,6 @@ def _probe_settings(settings: JudgeSettings) -> ProbeSettings:
     )
 
 
-def _device(name: Any) -> str:
-    from t2i_audit.models.devices import choose_device
-
-    return choose_device(name).type
-
-
 def _require_outside(settings: JudgeSettings) -> None:
     out, root = settings.out.resolve(), settings.run.resolve()
     if out == root or root in out.parents:
@@ -277,24 +300,3 @@ def _require_outside(settings: JudgeSettings) -> None:
             f"{settings.out} lies in the folder of the images, which stays as it is; give another "
             "--out"
         )
-
-
-def _require_space(out: Path, sources: Sources) -> None:
-    folder = next(each for each in (out, *out.absolute().parents) if each.exists())
-    needed, free = sum(image.size for image in sources.images), shutil.disk_usage(folder).free
-    if needed > free:
-        raise RunDirectoryError(
-            f"the images take {needed / GB:.3g} GB, and {folder} has {free / GB:.3g} GB free; free "
-            "some space, or give another --out"
-        )
-
-
-def _refuse(sources: Sources, n_prompts: int) -> None:
-    from t2i_audit.images.listing import ImagesError
-    from t2i_audit.images.notes import shortened
-
-    first = ", ".join(f"{shortened(each.file)} ({each.reason})" for each in sources.left_out[:3])
-    lacking = f"{len(sources.missing)} of {n_prompts} prompts lack images"
-    out = f"{len(sources.left_out)} images cannot be used, e.g. {first}" if first else ""
-    what = "; ".join(filter(None, (out, lacking if sources.missing else "")))
-    raise ImagesError(f"{what}; mend them, or do without --strict to leave them out")

@@ -21,8 +21,10 @@ MEASURING = (
     "command",
     "suite_sha256",
     "prompts",
+    "sample",
     "seeds",
     "judge",
+    "more_judges",
     "denoiser_station",
     "denoiser_layout",
 )
@@ -131,7 +133,7 @@ class AuditedRun:
     @cached_property
     def identity(self) -> str:
         """What runs share whose results should be equal."""
-        return self._key_without(NAMES)
+        return self._key_without((*NAMES, "more_judges"))
 
     def _key_without(self, names: Sequence[str], components: Sequence[str] = ()) -> str:
         kept = {name: value for name, value in self.settings.items() if name not in names}

@@ -111,6 +111,10 @@ def pixels_in(path: Path) -> np.ndarray:
         raise RunDirectoryError(
             f"{path} cannot be read here: {err}; judge it with the versions that the run names"
         ) from err
+    except OSError as err:
+        raise RunDirectoryError(
+            f"{path} cannot be read ({err}); give the same command again"
+        ) from err
 
 
 @contextmanager

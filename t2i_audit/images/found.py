@@ -82,6 +82,24 @@ def find_images(root: Path, options: ImagesOptions, reporter: Reporter) -> Found
     return Found(suite, listing, sources)
 
 
+def require_all(found: Found) -> None:
+    """Refuse images of which some cannot be used, or prompts that lack some.
+
+    Raises:
+        ImagesError: there are such.
+    """
+    out, missing = found.sources.left_out, found.sources.missing
+    faults = []
+    if out:
+        first = ", ".join(f"{shortened(each.file)} ({each.reason})" for each in out[:SHOWN])
+        faults.append(f"{counted(len(out), 'image')} cannot be used, e.g. {first}")
+    if missing:
+        faults.append(f"{len(missing)} of {counted(len(found.prompts), 'prompt')} lack images")
+    if faults:
+        what = "; ".join(faults)
+        raise ImagesError(f"{what}; mend them, or do without --strict to leave them out")
+
+
 def name_of(root: Path) -> str:
     """The name of a folder, or of the file of a table or an archive."""
     path = root.resolve()

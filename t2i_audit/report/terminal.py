@@ -12,6 +12,7 @@ from t2i_audit.printable import counted, printable
 from t2i_audit.report.calibration import corrected_rows, corrected_source
 from t2i_audit.report.controls import VERDICTS, print_controls
 from t2i_audit.report.judge_facts import baseline_lines, guess_cells
+from t2i_audit.report.judges import print_judges
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
@@ -92,6 +93,8 @@ def print_summary(
         _print_success(screen, summary.success, guessing=guessing, corrected=summary.corrected)
         for line in baseline_lines(summary.judge_facts):
             screen.print(printable(line))
+    if len(summary.judges) > 1:
+        print_judges(screen, summary.judges, summary.agreement)
     if summary.attribution is not None:
         _print_causes(screen, summary.attribution)
     screen.print()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from t2i_audit.errors import AuditError
-from t2i_audit.settings.defaults import DEFAULT_CLIP, DEFAULT_SEEDS, default_judge
+from t2i_audit.settings.defaults import AUTO_JUDGE, DEFAULT_CLIP, DEFAULT_SEEDS
 from t2i_audit.settings.images import ImagesOptions
 from t2i_audit.settings.model import (
     DeviceOption,
@@ -17,7 +17,12 @@ from t2i_audit.settings.model import (
     TrustRemoteCode,
 )
 from t2i_audit.settings.option import Option, check_options, option_name
-from t2i_audit.settings.run import MODEL_HELP, RunSettings
+from t2i_audit.settings.run import (
+    MODEL_HELP,
+    MOST_IN_BATCH,
+    RunSettings,
+    parse_judge_batch_size,
+)
 from t2i_audit.workers import parse_shard
 
 # Limits far beyond any use: a larger number is a typing error, and would fill the memory.
@@ -26,8 +31,10 @@ MOST_STEPS = 10_000
 LARGEST_SIDE = 16_384  # pixels
 
 JUDGE_HELP = (
-    "clip:MODEL/TAG or clip:local-dir:PATH for any open_clip model; clip or oracle for images of "
-    "the rendered world."
+    "Judges, separated by commas; the first is the primary one. clip:MODEL/TAG or "
+    "clip:local-dir:PATH for any open_clip model; oracle or clip:builtin:clip-judge for images of "
+    f"the rendered world; clip alone is {DEFAULT_CLIP}, or for a built-in checkpoint its own CLIP "
+    "judge."
 )
 STRICT_HELP = (
     "Refuse a suite with prompts that the judge cannot judge. By default, images of such prompts "
@@ -37,6 +44,19 @@ STRICT_IMAGES = (
     " Of images made elsewhere, those that cannot be used, or that prompts lack, are refused too."
 )
 Strict = Annotated[bool, Option("--strict", STRICT_HELP, group="Judge")]
+JudgeBatchSize = Annotated[
+    int | None,
+    Option(
+        "--judge-batch-size",
+        "Most images that a judge is shown at once; auto shows it the images of a whole batch. "
+        "Where memory runs short it is halved.",
+        group="Memory",
+        metavar="N|auto",
+        at_least=1,
+        at_most=MOST_IN_BATCH,
+        parse=parse_judge_batch_size,
+    ),
+]
 
 
 Steps = Annotated[
@@ -138,11 +158,12 @@ class AuditSettings(RunSettings):
             "--judge",
             JUDGE_HELP,
             group="Judge",
-            metavar="clip|oracle|...",
+            metavar="JUDGE,...",
             not_empty=True,
-            computed=f"oracle for a built-in checkpoint, else {DEFAULT_CLIP}",
+            computed="auto: oracle for a built-in checkpoint, else the best that fits the device",
         ),
-    ] = DEFAULT_CLIP
+    ] = AUTO_JUDGE
+    judge_batch_size: JudgeBatchSize = None
     strict: Strict = False
     denoiser_station: Annotated[
         bool,
@@ -168,9 +189,9 @@ class AuditSettings(RunSettings):
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """As `RunSettings.of`; the judge depends on the model."""
+        """As `RunSettings.of`; None stands for the judge that suits checkpoint and device."""
         if values.get("judge") is None:
-            values["judge"] = default_judge(values.get("model") or "")
+            values["judge"] = AUTO_JUDGE
         return super().of(**values)
 
     def check_count(self, prompts: int) -> None:
@@ -221,7 +242,7 @@ class JudgeSettings:
     ]
     judge: Annotated[
         str,
-        Option("--judge", JUDGE_HELP, group="Judge", metavar="clip|oracle|...", not_empty=True),
+        Option("--judge", JUDGE_HELP, group="Judge", metavar="JUDGE,...", not_empty=True),
     ]
     out: Annotated[
         Path,
@@ -232,6 +253,7 @@ class JudgeSettings:
             metavar="DIR",
         ),
     ]
+    judge_batch_size: JudgeBatchSize = None
     strict: Annotated[bool, Option("--strict", STRICT_HELP + STRICT_IMAGES, group="Judge")] = False
     images: ImagesOptions = field(default_factory=ImagesOptions)
     model_options: ModelOptions = field(default_factory=ModelOptions)

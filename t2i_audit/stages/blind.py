@@ -12,7 +12,7 @@ import numpy as np
 
 from prompts.structure import Prompt
 from t2i_audit.analysis.success import proportion
-from t2i_audit.errors import RunDirectoryError
+from t2i_audit.images.decode import pixels_in
 from t2i_audit.io import dump_json, read_json, write_json
 from t2i_audit.judges.base import Judge, Judgement
 from t2i_audit.judges.blind import (
@@ -70,7 +70,7 @@ def blind_baselines(
     kept = _kept(path, key, len(rows))
 
     def load(index: int) -> Pixels:
-        return _pixels(run.path / rows[index]["image"])
+        return pixels_in(run.path / rows[index]["image"])
 
     ways: dict[str, Callable[[], Sequence[Judgement | None] | None]] = {
         "shuffled": lambda: judge_shuffled(judge, own, load, seed=seed),
@@ -160,16 +160,3 @@ def _rate(found: Rows, clusters: np.ndarray, seed: int) -> BlindRate:
         return proportion(right, clusters[known], rng=rng)
 
     return BlindRate(rate(overall), {slot: rate(values) for slot, values in by_slot.items()})
-
-
-def _pixels(path: Path) -> Pixels:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except OSError as err:
-        raise RunDirectoryError(
-            f"{path} cannot be read while the judge's blind baselines are made ({err}); give the "
-            "same command again"
-        ) from err

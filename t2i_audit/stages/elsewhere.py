@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from t2i_audit.results.run import load_run
 from t2i_audit.run.command import SETTINGS
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.results import unlike_sealed
+from t2i_audit.run.space import GB
 from t2i_audit.stages.files import (
     IMAGES,
     ImageFile,
@@ -26,7 +28,6 @@ from t2i_audit.stages.files import (
     damage_of,
     drop_damaged,
     image_shards,
-    judgement_shards,
     write_record,
 )
 
@@ -43,6 +44,21 @@ def batches_of(
     )
 
 
+def require_room(out: Path, images: Sequence[Checked]) -> None:
+    """Refuse a new run in `out` for whose images the disk has no room.
+
+    Raises:
+        RunDirectoryError: they take more than what is free.
+    """
+    folder = next(each for each in (out, *out.absolute().parents) if each.exists())
+    needed, free = sum(image.size for image in images), shutil.disk_usage(folder).free
+    if needed > free:
+        raise RunDirectoryError(
+            f"the images take {needed / GB:.3g} GB, and {folder} has {free / GB:.3g} GB free; free "
+            "some space, or give another --out"
+        )
+
+
 def copy_images(
     run: RunDirectory,
     listing: Listing,
@@ -56,8 +72,8 @@ def copy_images(
         RunDirectoryError: an image is no longer as it was when the run was planned.
     """
     (run.path / IMAGES).mkdir(exist_ok=True)
-    shards = image_shards(run.path, batches)
-    drop_damaged(run.path, batches, shards, judgement_shards(run.path, batches), run.reporter)
+    shards = image_shards(run.path, len(batches))
+    drop_damaged(run.path, batches, shards, run.reporter)
     row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
     files = [_file_of(image, row_of) for image in images]
     there = sha256_of_all([run.path / file.image for file in files])

@@ -9,6 +9,7 @@ from prompts.structure import Prompt
 from t2i_audit.analysis.guessing import guess_rates
 from t2i_audit.judges.base import Judge
 from t2i_audit.judges.guessing import Guesser
+from t2i_audit.judges.panel import at_work
 from t2i_audit.judges.shared_weights import encoders_shared_with
 from t2i_audit.judges.weak_kinds import weak_kinds, weakness_note
 from t2i_audit.results.judge_facts import GuessRates, JudgeFacts
@@ -17,6 +18,39 @@ from t2i_audit.stages.blind import blind_baselines
 
 if TYPE_CHECKING:
     from t2i_audit.pipelines.text_encoders import TextEncoder
+    from t2i_audit.stages.judging import Judging
+
+
+def panel_facts(
+    run: RunDirectory,
+    judging: Judging,
+    prompts: Sequence[Prompt],
+    judged: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    read_whole: Sequence[bool],
+    encoders: Sequence[TextEncoder] = (),
+    seed: int,
+) -> dict[str, JudgeFacts]:
+    """The facts of every judge of a run by its name; see `judge_facts`.
+
+    Args:
+        judged: rows of the table ``judgements`` by judge.
+    """
+    names = [member.name for member in judging.panel]
+    facts = {}
+    for member in judging.panel:
+        with at_work(judging.panel, member, judging.device) as judge:
+            facts[member.name] = judge_facts(
+                run,
+                judge,
+                prompts,
+                judged[member.name],
+                judges=names,
+                read_whole=read_whole,
+                encoders=encoders,
+                seed=seed,
+            )
+    return facts
 
 
 def judge_facts(
@@ -50,17 +84,18 @@ def judge_facts(
     )
 
 
-def facts_notes(name: str, facts: JudgeFacts) -> Iterator[str]:
-    """Sentences on the judge `name` that the figures should not be read without."""
-    if facts.weak_kinds:
-        yield weakness_note(name, facts.weak_kinds)
-    if facts.shares_weights_with:
-        encoders = " and ".join(facts.shares_weights_with)
-        yield (
-            f"{name} has the weights of the model's own {encoders}: what that encoder confuses the "
-            "judge confuses too, so failures may be missed and success is overstated. Use a judge "
-            "with other weights."
-        )
+def facts_notes(facts: Mapping[str, JudgeFacts]) -> Iterator[str]:
+    """Sentences on a run's judges that the figures should not be read without."""
+    for name, own in facts.items():
+        if own.weak_kinds:
+            yield weakness_note(name, own.weak_kinds)
+        if own.shares_weights_with:
+            encoders = " and ".join(own.shares_weights_with)
+            yield (
+                f"{name} has the weights of the model's own {encoders}: what that encoder confuses "
+                "the judge confuses too, so failures may be missed and success is overstated. Use "
+                "a judge with other weights."
+            )
 
 
 def _guessing(

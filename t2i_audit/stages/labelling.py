@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import RunDirectoryError
+from t2i_audit.images.decode import pixels_in
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.base import Judge, require_readable
 from t2i_audit.labels.label import Label
@@ -85,17 +86,13 @@ def _batches(
 
 
 def _pixels(run: Path, row: Mapping[str, Any]) -> np.ndarray:
-    import numpy as np
-    from PIL import Image
-
     path = run / str(row["image"])
     if not path.is_file() or sha256_of(path) != row["image_sha256"]:
         raise RunDirectoryError(
             f"{path} is missing or was changed since it was judged; restore it, or give the "
             "command that made the run again"
         )
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    return pixels_in(path)
 
 
 def prompts_of(run: Path) -> tuple[Prompt, ...]:

@@ -9,15 +9,15 @@ from t2i_audit.cli.main import main
 from t2i_audit.io import read_json
 from t2i_audit.results.run import Run, load_run
 
-CLIP = "clip"  # the built-in one
+CLIP = "clip:builtin:clip-judge"
 
 
-def judge(images: Path, out: Path, *more: str, judge: str = "oracle") -> int:
-    return main(["judge", str(images), "--judge", judge, "--device", "cpu", "-o", str(out), *more])
+def judge(images: Path, out: Path, *more: str, by: str = "oracle") -> int:
+    return main(["judge", str(images), "--judge", by, "--device", "cpu", "-o", str(out), *more])
 
 
-def judged(images: Path, out: Path, *more: str) -> Run:
-    assert judge(images, out, *more) == 0
+def judged(images: Path, out: Path, *more: str, by: str = "oracle") -> Run:
+    assert judge(images, out, *more, by=by) == 0
     return load_run(out)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -146,6 +146,7 @@ def test_what_is_no_single_image_is_refused_with_a_reason(content: bytes, reason
         decode(content)
 
 
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"]),
     at=st.floats(0, 1, exclude_max=True),

@@ -83,7 +83,7 @@ def test_strict_refuses_what_would_be_left_out(
     assert judge(folder, tmp_path / "out", *asked) == 2
 
     error = capsys.readouterr().err.splitlines()[-1]
-    assert f"1 images cannot be used, e.g. {first} (the file is empty)" in error
+    assert f"1 image cannot be used, e.g. {first} (the file is empty)" in error
     assert "1 of 6 prompts lack images" in error
     assert not (tmp_path / "out").exists()
 
@@ -122,7 +122,7 @@ def test_images_of_several_sizes_and_modes_are_judged_together(
     asked = ("--suite", str(suite), "--batch-size", "5")
 
     run = judged(folder, tmp_path / "out", *asked)
-    assert judge(folder, tmp_path / "clip", *asked, judge=CLIP) == 0
+    assert judge(folder, tmp_path / "clip", *asked, by=CLIP) == 0
 
     by_clip = load_run(tmp_path / "clip").table("judgements")
     assert by_clip.correct.notna().all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompts.structure import Prompt
@@ -131,6 +131,7 @@ def test_a_seed_may_be_written_as_tables_write_numbers(seed: Any) -> None:
     assert entry("a", id="1", seed=seed).seed == 7
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["a", "b", "c", "d"]), st.sampled_from("129"), st.integers(0, 3)),

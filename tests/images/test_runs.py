@@ -16,7 +16,7 @@ import pytest
 
 import t2i_audit as t2i
 from t2i_audit.cli.main import main
-from t2i_audit.results.run import Run
+from t2i_audit.results.run import Run, load_run
 from tests.images.judged import CLIP, judge, judged, verdicts
 from tests.images.layouts import as_csv, as_geneval, as_parquet, as_webdataset
 
@@ -95,7 +95,7 @@ def test_another_judge_judges_the_run_again_without_the_folder(
     finished: Path, theirs: Path, suite: Path, tmp_path: Path
 ) -> None:
     assert main(["judge", str(finished), "--judge", CLIP, "-o", str(tmp_path / "again")]) == 0
-    assert judge(theirs, tmp_path / "direct", "--suite", str(suite), judge=CLIP) == 0
+    assert judge(theirs, tmp_path / "direct", "--suite", str(suite), by=CLIP) == 0
 
     assert results(tmp_path / "again") == results(tmp_path / "direct")
 
@@ -301,3 +301,17 @@ def test_options_of_a_checkpoint_need_one_that_is_probed(
     assert judge(theirs, tmp_path / "out", *asked, "--probe", "builtin:sound") == 2
     assert "style.safetensors" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_several_judges_judge_the_same_images_and_one_may_come_later(
+    theirs: Path, suite: Path, finished: Path, tmp_path: Path
+) -> None:
+    asked = ("--suite", str(suite))
+    run = judged(theirs, tmp_path / "both", *asked, by=f"oracle,{CLIP}")
+    later = shutil.copytree(finished, tmp_path / "later")
+
+    assert run.summary.judge == "oracle"
+    assert len(run.table("judgements")) == 2 * run.summary.n_images == 24
+    assert run.summary.success == load_run(finished).summary.success
+    assert judge(theirs, later, *asked, by=f"oracle,{CLIP}") == 0
+    assert results(later) == results(run.path)

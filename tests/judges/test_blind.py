@@ -35,6 +35,9 @@ class Believer:
     advice = ""
     fingerprint: Mapping[str, str] = {"judge": "believer"}
 
+    def move_to(self, device: str) -> None:
+        pass
+
     def scope(self, prompts: Sequence[Prompt]) -> Scope:
         return Scope({})
 
