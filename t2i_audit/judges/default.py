@@ -103,11 +103,12 @@ def load_chosen(
         return load_panel(chosen.specs, prompts, device=device, strict=strict)
     except JudgeError as err:
         default = chosen.default
-        if default is None or default.spec not in str(err):
+        # What CLIP says of itself names another judge already.
+        if default is None or not default.needs or default.spec not in str(err):
             raise
-        other = DEFAULT_CLIP if default.needs else "clip:local-dir:PATH"
         raise JudgeError(
-            f"{err} ({default.spec} is the default judge here; --judge {other} is another one)"
+            f"{err} ({default.spec} is the default judge here; --judge {DEFAULT_CLIP} is another "
+            "one)"
         ) from err
 
 
