@@ -16,6 +16,7 @@ from t2i_audit.errors import AuditError, SuiteError
 from t2i_audit.reporter import SILENT, Reporter, TerminalReporter
 from t2i_audit.results.run import Run
 from t2i_audit.settings import (
+    AUTO_JUDGE,
     DEFAULT_SEEDS,
     DEFAULT_SUITE,
     AuditSettings,
@@ -36,7 +37,7 @@ def audit(
     model: str,
     *,
     suite: str | Path | Suite = DEFAULT_SUITE,
-    judge: str | None = None,
+    judge: str | Sequence[str] | None = None,
     seeds: int = DEFAULT_SEEDS,
     out: str | Path | None = None,
     progress: bool = False,
@@ -54,8 +55,9 @@ def audit(
     Args:
         model: ``builtin:NAME``, a local diffusers folder, a ``.safetensors`` file, or a hub id.
         suite: name of a shipped suite, path of a JSON Lines file, or a suite from `load_suite`.
-        judge: None takes the oracle for a built-in checkpoint and CLIP for any other.
-        seeds: images per prompt.
+        judge: one or several, the primary one first; None takes the oracle for a built-in
+            checkpoint, and for any other the best judge that fits the device.
+        seeds: images per prompt; a finished run with fewer makes those that it lacks.
         out: the run directory; under ``runs`` if None.
         progress: whether to show progress and messages on stderr.
         settings: any other field of `t2i_audit.settings.AuditSettings`, or of its parts
@@ -81,7 +83,7 @@ def audit(
             "out": out,
             "suite": source,
             "seeds": seeds,
-            "judge": judge,
+            "judge": AUTO_JUDGE if judge is None else _judges(judge),
         }
         from t2i_audit.audit import execute, plan_audit
 
@@ -165,9 +167,10 @@ def merge(
 
 def judge(
     run: str | Path | Run,
-    judge: str,
+    judge: str | Sequence[str],
     *,
     out: str | Path,
+    judge_batch_size: int | None = None,
     strict: bool = False,
     trust_remote_code: str | None = None,
     progress: bool = False,
@@ -183,6 +186,7 @@ def judge(
         run: the audit, or its directory.
         judge: as in `audit`.
         out: the run directory of the new results.
+        judge_batch_size: most images that a judge is shown at once; None for a whole batch.
         strict: whether a suite that the judge cannot judge completely is refused.
         trust_remote_code: the model whose own code may run.
         progress: whether to show progress and messages on stderr.
@@ -196,8 +200,9 @@ def judge(
     reporter = _reporter(progress)
     asked = JudgeSettings(
         run=run.path if isinstance(run, Run) else Path(run),
-        judge=judge,
+        judge=_judges(judge),
         out=Path(out),
+        judge_batch_size=judge_batch_size,
         strict=strict,
         trust_remote_code=trust_remote_code,
     )
@@ -280,6 +285,11 @@ def _suite_file(suite: str | Path | Suite) -> Iterator[str]:
         path = Path(folder) / f"{suite.name}.jsonl"
         path.write_text(dump_prompts(suite.prompts), encoding="utf-8")
         yield str(path)
+
+
+def _judges(judge: str | Sequence[str]) -> str:
+    """The judges as the command line has them."""
+    return judge if isinstance(judge, str) else ",".join(judge)
 
 
 def _reporter(progress: bool) -> Reporter:

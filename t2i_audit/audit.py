@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.inputs import EarlierRun, Inputs, earlier_run, load_inputs, require_resumable
 from t2i_audit.reporter import SILENT, NotesReporter, Reporter
+from t2i_audit.run.command import judges_of
 from t2i_audit.run.directory import open_run
 from t2i_audit.run.space import require_space
 from t2i_audit.settings import AuditSettings
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
     from t2i_audit.generation import Batch
     from t2i_audit.generation.sampling import Sampling
-    from t2i_audit.judges.base import Judge
-    from t2i_audit.judges.scope import Scope
     from t2i_audit.probes.decoded import StationProbes
     from t2i_audit.results.run import Run
     from t2i_audit.run.directory import RunDirectory
+    from t2i_audit.stages.judging import Judging
     from t2i_audit.stages.readings import Readings
     from t2i_audit.stages.sampling import SamplingPlan
     from t2i_audit.stages.text import TextSide
@@ -38,18 +38,17 @@ class AuditPlan:
 
     settings: AuditSettings
     inputs: Inputs
-    judge: Judge
-    scope: Scope
-    """Which prompts the judge can judge."""
+    judging: Judging
+    """The judges, and how they judge."""
     sampling: SamplingPlan
     identity: Mapping[str, Any]
     """All that the results depend on, for the manifest."""
     worker: Worker
     """This process's part of the images."""
     sources: tuple[Path, ...] = ()
-    """Other runs whose images are copied before any are made."""
-    keeps_verdicts: bool = True
-    """Whether the judgements of `sources` are copied too."""
+    """Other runs whose images and verdicts are copied before any are made."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the results must know of the choice of the judge."""
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -67,8 +66,12 @@ class AuditPlan:
         """What is reported when the run begins."""
         from t2i_audit.judges.scope import scope_lines
 
-        scoped = scope_lines(self.judge, self.scope, len(self.prompts))
-        return (*self.inputs.notes, *scoped, *self.sampling.lines)
+        scoped = [
+            line
+            for member in self.judging.panel
+            for line in scope_lines(member.judge, member.scope, len(self.prompts))
+        ]
+        return (*self.inputs.notes, *self.notes, *scoped, *self.sampling.lines)
 
 
 def plan_audit(settings: AuditSettings, reporter: Reporter = SILENT) -> AuditPlan:
@@ -90,18 +93,26 @@ def plan_from(
     *,
     earlier: EarlierRun | None,
     sources: Sequence[Path] = (),
-    keeps_verdicts: bool = True,
 ) -> AuditPlan:
     """As `plan_audit`, for a run that continues from `earlier` and takes images of `sources`."""
-    from t2i_audit.judges.load import load_judge
-    from t2i_audit.judges.scope import require_scope
+    from t2i_audit.judges.default import choose_judges, load_chosen
+    from t2i_audit.judges.panel import panel_identity
+    from t2i_audit.models.devices import free_memory
+    from t2i_audit.stages.judging import Judging
     from t2i_audit.stages.sampling import plan_sampling
 
     worker = this_worker(settings.shard)
     inputs = load_inputs(settings, reporter, earlier=earlier)
-    judge = load_judge(settings.judge, device=inputs.loaded.device.type)
-    scope = judge.scope(inputs.prompts)
-    require_scope(judge, scope, inputs.prompts, strict=settings.strict)
+    device = inputs.loaded.device
+    chosen = choose_judges(
+        settings.judge,
+        model=settings.model,
+        device=device.type,
+        free=free_memory(device),
+        before="" if earlier is None else judges_of(earlier.path),
+    )
+    panel = load_chosen(chosen, inputs.prompts, device=device.type, strict=settings.strict)
+    settings = replace(settings, judge=chosen.text)
     before = None if earlier is None else earlier.manifest
     sampling = plan_sampling(inputs.loaded, inputs.prompts_to_try, settings, before)
     identity = {
@@ -109,23 +120,18 @@ def plan_from(
         **inputs.identity(settings),
         "seeds": settings.seeds,
         **sampling.identity,
-        "judge": {"name": judge.name, **judge.fingerprint},
+        **panel_identity(panel),
         "denoiser_station": settings.denoiser_station,
     }
     require_resumable(settings.out, identity)
-    if earlier is None:
+    seeds_there = 0 if before is None else int(before.settings.get("seeds", 0))
+    if seeds_there < settings.seeds:
         size = sampling.sampler["height"], sampling.sampler["width"]
-        require_space(settings.out, len(inputs.prompts) * settings.seeds, *size)
+        missing = len(inputs.prompts) * (settings.seeds - seeds_there)
+        require_space(settings.out, missing, *size)
+    judging = Judging(panel, device.type, settings.judge_batch_size)
     return AuditPlan(
-        settings,
-        inputs,
-        judge,
-        scope,
-        sampling,
-        identity,
-        worker,
-        tuple(sources),
-        keeps_verdicts,
+        settings, inputs, judging, sampling, identity, worker, tuple(sources), chosen.notes
     )
 
 
@@ -159,7 +165,7 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
         reporter=reporter,
     ) as run:
         for source in plan.sources:
-            copy_batches(source, run, verdicts=plan.keeps_verdicts)
+            copy_batches(source, run, judges=[each.key for each in plan.judging.panel])
         keep_settings(run, plan.settings)
         if not is_finished(run):
             for line in plan.lines if plan.worker.speaks else ():
@@ -178,20 +184,19 @@ def _with_layout(plan: AuditPlan) -> AuditPlan:
 
 def _make(run: RunDirectory, plan: AuditPlan) -> None:
     """Make what is missing of the run; a worker that does not finish it makes images alone."""
-    from t2i_audit.stages.judging import judge_images
+    from t2i_audit.stages.judging import judge_images, judge_own_images
     from t2i_audit.stages.text import read_prompts, read_text
 
     loaded, batch_size = plan.inputs.loaded, plan.sampling.sampling.batch_size
     if not plan.worker.finishes:
-        _make_images(run, plan, read_prompts(loaded, plan.prompts, batch_size))
+        own = _make_images(run, plan, read_prompts(loaded, plan.prompts, batch_size))
+        judge_own_images(run, plan.judging, plan.prompts, own)
         return
     text = read_text(
         run, loaded, plan.prompts, batch_size=batch_size, seed=plan.settings.seed, drawn=True
     )
     batches = _make_images(run, plan, text.readings)
-    judged = judge_images(
-        run, plan.judge, plan.prompts, batches, unjudgeable=plan.scope.unjudgeable
-    )
+    judged = judge_images(run, plan.judging, plan.prompts, batches)
     probed, notes = _probe(run, plan, text, batches)
     _write_results(run, plan, text, judged, probed, notes)
 
@@ -201,13 +206,8 @@ def _make_images(run: RunDirectory, plan: AuditPlan, readings: Readings) -> tupl
     from t2i_audit.stages.judging import judge_as_made
 
     sampling = _located(plan, readings)
-    judge = judge_as_made(
-        run,
-        plan.judge,
-        plan.prompts,
-        sampling.batches_of(plan.prompts),
-        unjudgeable=plan.scope.unjudgeable,
-    )
+    count = sampling.batches_of(plan.prompts)
+    judge = judge_as_made(run, plan.judging, plan.prompts, count)
     return make_images(run, plan.inputs.loaded, plan.prompts, sampling, judge=judge)
 
 
@@ -243,35 +243,50 @@ def _write_results(
 ) -> None:
     from t2i_audit.judges.scope import scope_notes
     from t2i_audit.pipelines.safety import safety_notes
+    from t2i_audit.stages.comparison import compare_judges
     from t2i_audit.stages.finished import seal
     from t2i_audit.stages.results import summarise
     from t2i_audit.stages.tables import write_tables
 
-    prompts = plan.prompts
+    prompts, panel = plan.prompts, plan.judging.panel
+    primary = plan.judging.primary.name
+    own = [row for row in judged if row["judge"] == primary]
+    scopes = [
+        note
+        for member in panel
+        for note in scope_notes(
+            member.judge,
+            member.scope,
+            len(prompts),
+            [row for row in judged if row["judge"] == member.name],
+        )
+    ]
     with run.stage("results", 1) as advance:
         summary, attributed = summarise(
             prompts,
-            judged,
+            own,
             {name: each.spread(text.located, len(prompts)) for name, each in probed.items()},
             model=plan.settings.name,
             suite=plan.inputs.suite.name,
-            judge=plan.judge.name,
+            judge=primary,
             n_seeds=plan.settings.seeds,
             located=text.readings.located,
             read_whole=text.readings.read_whole,
             notes=[
                 *plan.inputs.notes,
+                *plan.notes,
                 *notes,
                 *plan.sampling.notes,
                 *safety_notes(
-                    judged,
+                    own,
                     checker=plan.inputs.loaded.adapter.safety_checker,
                     watermarker=plan.inputs.loaded.adapter.watermarker,
                 ),
-                *scope_notes(plan.judge, plan.scope, len(prompts), judged),
+                *scopes,
             ],
             seed=plan.settings.seed,
         )
+        summary = compare_judges(summary, panel, prompts, judged, seed=plan.settings.seed)
         write_tables(run.path, text, probed, summary, attributed)
-        seal(run, judged)
+        seal(run, own)
         advance()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prompts.selection.subset import Sample, draw_sample
 from prompts.suite import Suite, SuiteFormatError, load_suite
 from t2i_audit.errors import SuiteError
 from t2i_audit.io import to_json
@@ -20,6 +21,9 @@ from t2i_audit.workers import local_rank
 if TYPE_CHECKING:
     from prompts.structure import Prompt
     from t2i_audit.models.loaded import LoadedModel
+
+
+SAMPLED_OVER = ("type", "split")  # fields whose groups a sample draws from evenly
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Inputs:
             "suite": self.suite.name,
             "suite_sha256": self.suite.sha256,
             "prompts": len(self.suite.prompts),
+            **({} if settings.sample is None else {"sample": settings.sample}),
             "seed": settings.seed,
             "dtype": self.loaded.dtype_name,
             "device": self.loaded.device.type,
@@ -115,7 +120,7 @@ def load_inputs(
     Raises:
         AuditError: something cannot be loaded or used together.
     """
-    suite = _load_suite(settings)
+    suite, drawn = _load_suite(settings)
     from t2i_audit.generation.dry_run import naming_encoding_faults
     from t2i_audit.generation.memory import remember_offload
     from t2i_audit.pipelines.cleaning import uncleaned_notes
@@ -132,6 +137,7 @@ def load_inputs(
             "by the pipeline, so there is nothing to probe; shorten them"
         )
     notes = (
+        *drawn,
         *loaded.notes,
         *uncleaned_notes(loaded.adapter.class_name, loaded.adapter.caption_cleaning),
         *_unused_embedding_notes(settings, loaded, suite),
@@ -139,11 +145,13 @@ def load_inputs(
     return Inputs(suite, loaded, notes, located)
 
 
-def _load_suite(settings: AuditSettings | ProbeSettings) -> Suite:
+def _load_suite(settings: AuditSettings | ProbeSettings) -> tuple[Suite, tuple[str, ...]]:
+    """The prompts that `settings` name, and notes on how they were drawn from their suite."""
     try:
-        suite = load_suite(settings.suite).limited(settings.limit)
+        whole = load_suite(settings.suite)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
+    suite, notes = _drawn(whole, settings)
     if isinstance(settings, AuditSettings):
         settings.check_count(len(suite.prompts))
     elif not any(prompt.constituents for prompt in suite.prompts):
@@ -151,7 +159,28 @@ def _load_suite(settings: AuditSettings | ProbeSettings) -> Suite:
             f"suite {suite.name!r} names no constituents, so there is nothing to probe; give a "
             "suite with structure (see `t2i-audit prompts`), or audit it"
         )
-    return suite
+    return suite, notes
+
+
+def _drawn(whole: Suite, settings: RunSettings) -> tuple[Suite, tuple[str, ...]]:
+    """The sample or the head of a suite that `settings` ask for, and notes on it."""
+    if settings.sample is None:
+        suite = whole.limited(settings.limit)
+        return suite, _notes_on_head(whole, suite)
+    wanted = Sample(settings.sample, SAMPLED_OVER, settings.seed)
+    prompts, _, notes = draw_sample(whole.prompts, wanted)
+    return Suite(whole.name, prompts), tuple(f"{note[0].upper()}{note[1:]}." for note in notes)
+
+
+def _notes_on_head(whole: Suite, head: Suite) -> tuple[str, ...]:
+    there, kept = (len({prompt.type for prompt in each.prompts}) for each in (whole, head))
+    if kept == there:
+        return ()
+    count = len(head.prompts)
+    return (
+        f"--limit takes the first {count} of {len(whole.prompts)} prompts, which are of {kept} of "
+        f"the suite's {there} types; --sample {count} draws evenly over types and splits.",
+    )
 
 
 def _load_model(settings: AuditSettings | ProbeSettings, reporter: Reporter) -> LoadedModel:

@@ -36,15 +36,18 @@ def plan_judge(settings: JudgeSettings, reporter: Reporter = SILENT) -> AuditPla
     _require_other_folder(settings)
     _require_finished(settings.run, manifest)
     plan = plan_from(
-        replace(audit, out=settings.out, judge=settings.judge, strict=settings.strict),
+        replace(
+            audit,
+            out=settings.out,
+            judge=settings.judge,
+            judge_batch_size=settings.judge_batch_size,
+            strict=settings.strict,
+        ),
         reporter,
         earlier=EarlierRun(settings.run, manifest),
         sources=(settings.run,),
-        keeps_verdicts=False,
     )
-    # The judge is the one setting that may differ.
-    asked = {**plan.identity, "judge": manifest.settings.get("judge")}
-    require_same(settings.run, manifest, new_manifest(asked, created=""))
+    require_same(settings.run, manifest, new_manifest(plan.identity, created=""))
     return plan
 
 
@@ -57,7 +60,8 @@ def _require_other_folder(settings: JudgeSettings) -> None:
 
 def _require_finished(run: Path, manifest: Manifest) -> None:
     """Refuse an audit of which images would have to be made, or whose tables would be mixed."""
-    from t2i_audit.stages.files import IMAGES, damage_of
+    from t2i_audit.run.results import unlike_sealed
+    from t2i_audit.stages.files import IMAGES, JUDGEMENTS, damage_of
 
     if manifest.settings.get("command") != "audit" or not manifest.complete:
         raise RunDirectoryError(
@@ -71,7 +75,11 @@ def _require_finished(run: Path, manifest: Manifest) -> None:
             "the run"
         )
     records = [name for name in manifest.files if name.startswith(f"{IMAGES.as_posix()}/batch_")]
+    verdicts = [name for name in manifest.files if name.startswith(f"{JUDGEMENTS.as_posix()}/")]
+    unlike = unlike_sealed(run, manifest, verdicts)
     damage = next(filter(None, (damage_of(run, run / name) for name in records)), "")
+    if not damage and unlike:
+        damage = f"{run / unlike[0]} is missing or damaged"
     if damage:
         raise RunDirectoryError(
             f"{damage}; give the audit's own command again, which mends it, and then judge it"

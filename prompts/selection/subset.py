@@ -118,6 +118,25 @@ def choose(
     return Subset(prompt_filter.read, matched, kept, left, shares, new, notes), lines()
 
 
+def draw_sample(
+    prompts: Sequence[Prompt], sample: Sample
+) -> tuple[tuple[Prompt, ...], dict[str, GroupSample], list[str]]:
+    """The sample of `prompts` in their order, as `choose` draws it.
+
+    Returns:
+        The drawn prompts, how many were taken of each group, and notes.
+
+    >>> from prompts.suite import load_suite
+    >>> drawn, groups, _ = draw_sample(load_suite("smoke").prompts, Sample(12, ("type",)))
+    >>> len(drawn), sorted(group.taken for group in groups.values())
+    (12, [2, 2, 2, 2, 2, 2])
+    """
+    groups = [_group(prompt, sample.by) for prompt in prompts]
+    order = [_draw(sample.seed, prompt.id) for prompt in prompts]
+    chosen, shares, notes = _drawn(groups, order, sample)
+    return tuple(prompts[index] for index in sorted(chosen)), shares, notes
+
+
 def recertify(
     read: Callable[[], Iterable[Prompt]], certificate: Certificate
 ) -> tuple[Certificate | None, str]:

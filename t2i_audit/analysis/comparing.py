@@ -17,7 +17,16 @@ SHORT = 8  # digits of a hash that are shown
 # Names only: the same checkpoint or suite may go by another one.
 NAMES = ("model", "suite", "variant", "commit", "revision")
 # What success is measured with, not what is measured.
-MEASURING = ("command", "suite_sha256", "prompts", "seeds", "judge", "denoiser_station")
+MEASURING = (
+    "command",
+    "suite_sha256",
+    "prompts",
+    "sample",
+    "seeds",
+    "judge",
+    "more_judges",
+    "denoiser_station",
+)
 # How images are made of a checkpoint. Each setting is in the leaderboard's columns or changes
 # images by rounding alone.
 SAMPLING = (
@@ -122,7 +131,7 @@ class AuditedRun:
     @cached_property
     def identity(self) -> str:
         """What runs share whose results should be equal."""
-        return self._key_without(NAMES)
+        return self._key_without((*NAMES, "more_judges"))
 
     def _key_without(self, names: Sequence[str], components: Sequence[str] = ()) -> str:
         kept = {name: value for name, value in self.settings.items() if name not in names}

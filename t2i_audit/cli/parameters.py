@@ -83,7 +83,8 @@ def _typed(each: OptionField) -> tuple[Any, Any]:
     if repeated:
         annotation = list[str] if each.type == tuple[str, ...] else list[Path]
     if each.option.parse is not None:
-        return str, str(each.default)
+        # Such an option has a word for None.
+        return str, "auto" if each.default is None else str(each.default)
     if each.option.computed is not None:
         return annotation | None, None
     if each.default is MISSING:
@@ -124,7 +125,10 @@ def _completion(each: OptionField) -> Callable[[str], list[str]] | None:
         return None
 
     def complete(incomplete: str) -> list[str]:
-        return [word for word in words() if word.startswith(incomplete)]
+        # Of judges separated by commas the last one is completed.
+        first, comma, last = incomplete.rpartition(",") if each.name == "judge" else ("", "", "")
+        wanted = last if comma else incomplete
+        return [f"{first}{comma}{word}" for word in words() if word.startswith(wanted)]
 
     return complete
 
@@ -142,4 +146,6 @@ def _suites() -> Iterator[str]:
 
 
 def _judges() -> Iterator[str]:
-    return iter(("clip", "oracle"))
+    from t2i_audit.judges.load import KINDS
+
+    return iter(KINDS)

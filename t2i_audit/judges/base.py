@@ -58,6 +58,13 @@ class Judge(Reader, Protocol):
         """
         ...
 
+    def move_to(self, device: str) -> None:
+        """Move its weights to `device`, e.g. ``cuda`` or ``cpu``; without any it does nothing.
+
+        Of several judges only the one at work is on the device. No verdict depends on it.
+        """
+        ...
+
 
 def unjudged(reason: str) -> Judgement:
     """The judgement of an image that is not shown to the judge, e.g. one flat colour."""

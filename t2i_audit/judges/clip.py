@@ -38,7 +38,6 @@ class ClipJudge:
     fingerprint: Mapping[str, str]
     model: Any = field(repr=False)
     preprocess: Any = field(repr=False)
-    device: str
     _order: dict[str, int] = field(default_factory=dict, repr=False)
     _captions: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
@@ -59,7 +58,7 @@ class ClipJudge:
             if isinstance(error, RuntimeError) and is_out_of_memory(error):
                 raise
             raise chosen.failure("model", error) from error
-        judge = cls(text, fingerprint_of(text, model), model, preprocess, device)
+        judge = cls(text, fingerprint_of(text, model), model, preprocess)
         judge._require_sound()
         return judge
 
@@ -77,6 +76,16 @@ class ClipJudge:
     def advice(self) -> str:
         """What the user can do about prompts that it cannot judge."""
         return self.text.advice
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    def move_to(self, device: str) -> None:
+        """Move its weights to `device`; the captions that it has encoded are on the host."""
+        self.model.to(device)
 
     def scope(self, prompts: Sequence[Prompt]) -> Scope:
         """Which of `prompts` it can distinguish from all of their foils.

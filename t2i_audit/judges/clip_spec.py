@@ -9,8 +9,10 @@ from typing import Any
 from t2i_audit.errors import JudgeError
 from t2i_audit.io import read_json
 from t2i_audit.models.builtin import JUDGE_CONFIG, builtin_folder
+from t2i_audit.settings import BUILTIN_PREFIX
 
 BUILTIN = "clip-judge"
+BUILTIN_NAME = f"{BUILTIN_PREFIX}{BUILTIN}"
 LOCAL = "local-dir:"
 CONFIG, WEIGHTS = JUDGE_CONFIG, "open_clip_model.safetensors"
 LONGEST = 300  # characters of a library's message that are shown
@@ -60,14 +62,17 @@ class ClipSpec:
 
 
 def parse_clip(spec: str) -> ClipSpec:
-    """Parse ``clip`` (the built-in judge), ``clip:local-dir:PATH`` or ``clip:MODEL/TAG``.
+    """Parse ``clip:builtin:clip-judge`` or ``clip`` (both are the built-in judge),
+    ``clip:local-dir:PATH`` or ``clip:MODEL/TAG``.
 
     Raises:
         JudgeError: a file of the folder is missing, or open_clip has no such model.
     """
     import open_clip
 
-    chosen = spec.removeprefix("clip").removeprefix(":") or LOCAL + str(builtin_folder(BUILTIN))
+    chosen = spec.removeprefix("clip").removeprefix(":")
+    if chosen in ("", BUILTIN_NAME):
+        chosen = LOCAL + str(builtin_folder(BUILTIN))
     if chosen.startswith(LOCAL):
         folder = Path(chosen.removeprefix(LOCAL)).expanduser()
         for name in (CONFIG, WEIGHTS):

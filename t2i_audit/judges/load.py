@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.base import Judge
 from t2i_audit.judges.scope import Reader
+from t2i_audit.settings import AUTO_JUDGE
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,32 @@ def load_judge(spec: str, *, device: str) -> Judge:
         JudgeError: there is no such judge (the nearest are named), or it does not load.
     """
     return _kind(spec).load(spec, device)
+
+
+def judge_specs(text: str) -> tuple[str, ...]:
+    """The judges that `text` names, separated by commas.
+
+    A comma inside a path is not a separator: what follows it begins with no kind of judge.
+
+    >>> judge_specs("oracle,clip:local-dir:a,b/c,clip")
+    ('oracle', 'clip:local-dir:a,b/c', 'clip')
+
+    Raises:
+        JudgeError: nothing stands before or after a comma, or a judge is named twice.
+    """
+    specs: list[str] = []
+    for part in text.split(","):
+        starts = part.strip().partition(":")[0] in (*KINDS, AUTO_JUDGE)
+        if specs and not starts and ":" in specs[-1]:
+            specs[-1] += f",{part}"
+        else:
+            specs.append(part.strip())
+    if "" in specs:
+        raise JudgeError(f"judges are separated by single commas, as in oracle,clip; got {text!r}")
+    twice = next((spec for spec in specs if specs.count(spec) > 1), None)
+    if twice is not None:
+        raise JudgeError(f"judge {twice!r} is named twice; name each judge once")
+    return tuple(specs)
 
 
 def load_reader(spec: str) -> Reader:

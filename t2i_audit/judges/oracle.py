@@ -98,6 +98,9 @@ class OracleJudge:
         readings = read_images(images)
         return [judge_reading(r, p) for r, p in zip(readings, prompts, strict=True)]
 
+    def move_to(self, device: str) -> None:
+        """Do nothing: it has no weights."""
+
 
 def _unreadable(prompt: Prompt) -> str:
     """Why the oracle cannot judge images of `prompt`; empty if it can."""

@@ -81,3 +81,15 @@ def nan_advice(dtype: str) -> str:
     if dtype in WIDER:
         return f"its numbers are too large for {dtype}, so give --dtype {WIDER[dtype]}"
     return "the checkpoint is damaged or its parts do not fit each other, so fetch or save it again"
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes of the memory of `device` that are free; 0 for a CPU, whose memory is the host's."""
+    import torch
+
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "mps":
+        most = torch.mps.recommended_max_memory()
+        return max(0, int(most) - int(torch.mps.driver_allocated_memory()))
+    return 0

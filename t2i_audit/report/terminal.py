@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from t2i_audit.io import dump_json
 from t2i_audit.printable import counted, printable
 from t2i_audit.report.controls import VERDICTS, print_controls
+from t2i_audit.report.judges import print_judges
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
@@ -84,6 +85,8 @@ def print_summary(
         print_controls(screen, name, station)
     if summary.success is not None:
         _print_success(screen, summary.success)
+    if len(summary.judges) > 1:
+        print_judges(screen, summary.judges, summary.agreement)
     if summary.attribution is not None:
         _print_causes(screen, summary.attribution)
     screen.print()

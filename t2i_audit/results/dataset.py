@@ -34,6 +34,7 @@ def dataset_of(run: Run) -> datasets.Dataset:
             "constituents": [{**span, "entities": [text]}],
             "foils": [{"text": text, "change": text}],
             "correct": truth,
+            "verdicts": [{"judge": text, "correct": truth}],
             "slots": [{"slot": text, "correct": truth}],
             "margin": Value("float64"),
             "chosen": text,
@@ -51,7 +52,13 @@ def _rows(run: Run) -> Iterator[dict[str, Any]]:
     )
     prompt_of: dict[Any, dict[str, Any]] = {row["prompt_id"]: row for row in prompts}
     cause_of = {row["prompt_id"]: row["cause"] for row in causes}
+    verdicts: dict[object, list[dict[str, object]]] = {}
     for row in judged:
+        verdict = {"judge": row["judge"], "correct": row["correct"]}
+        verdicts.setdefault(row["image"], []).append(verdict)
+    for row in judged:
+        if row["judge"] != run.summary.judge:
+            continue
         prompt = prompt_of[row["prompt_id"]]
         path = run.path / str(row["image"])
         if not path.is_file():
@@ -67,6 +74,7 @@ def _rows(run: Run) -> Iterator[dict[str, Any]]:
             "constituents": prompt["constituents"],
             "foils": prompt["foils"],
             "correct": row["correct"],
+            "verdicts": verdicts[row["image"]],
             "slots": [{"slot": slot, "correct": right} for slot, right in slots.items()],
             "margin": row["margin"],
             "chosen": row["chosen"],

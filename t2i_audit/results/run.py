@@ -53,6 +53,10 @@ class Run:
         and dictionaries, e.g. ``judgements.slots`` is a dictionary from slot to bool. An undefined
         number is NaN, and a value that does not exist is None.
 
+        The table ``judgements`` has a row for each image and judge, those of the primary judge
+        first; ``judgements[judgements.judge == run.summary.judge]`` are the verdicts on which all
+        figures rest.
+
         >>> import t2i_audit as t2i
         >>> run = t2i.load_run("runs/demo")
         >>> run.table("judgements")[["prompt_id", "seed", "correct"]].shape
@@ -126,6 +130,24 @@ class Run:
 
         return features_at(self, place)
 
+    def disagreements(self) -> pd.DataFrame:
+        """The images on which judges of the run differ, one row each.
+
+        The columns are ``prompt_id``, ``seed``, ``image`` and one for each judge, with its verdict:
+        True, False, or None where it has none. A judge without a verdict differs from nobody.
+
+        >>> import t2i_audit as t2i
+        >>> t2i.load_run("runs/demo").disagreements().empty  # with a single judge
+        True
+
+        Raises:
+            AuditError: the run made no images.
+            RunDirectoryError: the table ``judgements`` cannot be read.
+        """
+        from t2i_audit.results.disagreements import disagreements
+
+        return disagreements(self.table("judgements"))
+
     def image_paths(self, prompt_id: str) -> dict[int, Path]:
         """The image files of one prompt by seed.
 
@@ -172,7 +194,8 @@ class Run:
 
         The columns are ``image``, ``prompt_id``, ``seed``, ``prompt``, ``type``, ``split``,
         ``constituents`` (slot, kind, value, start, end, entities), ``foils`` (text, change),
-        ``correct`` (None where that is undecided), ``slots`` (slot and whether it is right; empty
+        ``correct`` (None where that is undecided), ``verdicts`` (the same of each judge; all other
+        columns are of the primary one), ``slots`` (slot and whether it is right; empty
         for a judge that does not judge slots), ``margin``, ``chosen``, ``flaw``, and ``cause`` of
         the prompt's failure.
 
@@ -192,7 +215,8 @@ class Run:
     def _images(self) -> Iterator[tuple[str, int, Path]]:
         self._require_table("judgements")
         for row in read_table(table_path(self.path, "judgements"), "judgements").to_pylist():
-            yield row["prompt_id"], row["seed"], self.path / row["image"]
+            if row["judge"] == self.summary.judge:
+                yield row["prompt_id"], row["seed"], self.path / row["image"]
 
     def _require_table(self, name: TableName) -> None:
         names = [

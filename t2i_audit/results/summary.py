@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import read_json, write_json
 from t2i_audit.results.interval import Interval, Number
+from t2i_audit.results.judges import JudgeAgreement, JudgeSummary
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -170,6 +171,10 @@ class RunSummary:
     associations: dict[str, Association] | None = None
     """By station."""
     attribution: AttributionShares | None = None
+    judges: tuple[JudgeSummary, ...] = ()
+    """Each judge's verdicts, the primary one's first; all other figures are that one's."""
+    agreement: tuple[JudgeAgreement, ...] = ()
+    """Of each two judges."""
     notes: tuple[str, ...] = ()
     """Sentences that the figures should not be read without."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +17,20 @@ SETTINGS = "settings.json"
 def write_settings(run: Path, settings: AuditSettings, reporter: Reporter = SILENT) -> None:
     """Write `settings` to the run directory `run`, once; all shards of a run share them.
 
-    A file there that cannot be read as settings is replaced.
+    Of a file that is there, only the seeds and the judges are brought up to date. One that cannot
+    be read as settings is replaced.
     """
     path = run / SETTINGS
     if path.exists():
-        with suppress(RunDirectoryError):
-            read_settings(run)
-            return
-        reporter.note(f"{path} is damaged; it is written again")
+        try:
+            there = read_settings(run)
+        except RunDirectoryError:
+            reporter.note(f"{path} is damaged; it is written again")
+        else:
+            current = replace(there, seeds=settings.seeds, judge=settings.judge)
+            if current == there:
+                return
+            settings = current
     kept = to_json(replace(settings, shard=None))
     del kept["out"]
     write_json(path, kept)
@@ -47,3 +52,11 @@ def read_settings(run: Path) -> AuditSettings:
         raise RunDirectoryError(
             f"{path} cannot be used ({fault}); give the audit's own command with this --out instead"
         ) from err
+
+
+def judges_of(run: Path) -> str:
+    """The judges of the audit in `run`, as on the command line; empty if that is not known."""
+    try:
+        return read_settings(run).judge
+    except RunDirectoryError:
+        return ""

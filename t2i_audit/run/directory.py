@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from t2i_audit.io import TEMPORARY_SUFFIX, read_json, remove_leftovers, write_js
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.handle import MANIFEST, RunDirectory
 from t2i_audit.run.locks import LOCK, RunLock, hold, is_lock
-from t2i_audit.run.manifest import Manifest, manifest_from_json, new_manifest
-from t2i_audit.run.same import other_versions, require_same
+from t2i_audit.run.manifest import Manifest, StageState, manifest_from_json, new_manifest
+from t2i_audit.run.same import other_versions, require_same, stages_again, with_changes
 from t2i_audit.workers import ALONE, Worker
 
 __all__ = [
@@ -56,6 +57,8 @@ def open_run(
     reporter: Reporter = SILENT,
 ) -> RunDirectory:
     """Make the run directory `out`, or resume the run of the same `settings` that it holds.
+
+    A run there may get more seeds or other judges; the stages that depend on them are pending then.
 
     Args:
         out: the folder; made if it is absent.
@@ -159,7 +162,13 @@ def _begin(out: Path, asked: Manifest, worker: Worker) -> tuple[RunLock, Manifes
         if lock.alone:
             remove_leftovers(out)
         manifest = asked if there is None else _resumed(there, asked)
-        if worker.finishes or there is None:
+        changes = there is not None and bool(stages_again(there.settings, asked.settings))
+        if changes and not lock.alone:
+            raise RunDirectoryError(
+                f"other processes are at work in {out} with other seeds or judges; wait for them "
+                "or give another --out"
+            )
+        if worker.finishes or there is None or changes:
             write_json(out / MANIFEST, manifest)
         lock.let_others_in()  # so that the first to come writes the manifest
     except BaseException:
@@ -176,7 +185,10 @@ def _resumed(there: Manifest, asked: Manifest) -> Manifest:
     for name, stage in asked.stages.items():
         if name not in there.stages:
             there = there.with_stage(name, stage)
-    return there
+    again = stages_again(there.settings, asked.settings)
+    for name in again:
+        there = there.with_stage(name, StageState())
+    return replace(there, settings=with_changes(there.settings, asked.settings)) if again else there
 
 
 def _is_ours(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,9 +115,18 @@ def merge_shards(shards: Shards, name: TableName, path: Path) -> pa.Table:
     Raises:
         RunDirectoryError: a shard is missing or cannot be used.
     """
+    return join_tables(shards.paths(), name, path)
+
+
+def join_tables(paths: Sequence[Path], name: TableName, path: Path) -> pa.Table:
+    """Join the tables in `paths`, in their order, into one table at `path`.
+
+    Raises:
+        RunDirectoryError: one is missing or cannot be used.
+    """
     import pyarrow as pa
 
-    tables = [read_table(shard, name) for shard in shards.paths()]
+    tables = [read_table(each, name) for each in paths]
     table = pa.concat_tables(tables) if tables else table_from_rows(name, ())
     write_table(path, name, table)
     return table

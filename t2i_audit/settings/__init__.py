@@ -9,13 +9,13 @@ from t2i_audit.settings.audit import (
 )
 from t2i_audit.settings.build import checked_settings, settings_from
 from t2i_audit.settings.defaults import (
+    AUTO_JUDGE,
     BUILTIN_PREFIX,
     DEFAULT_BATCH_SIZE,
     DEFAULT_CLIP,
     DEFAULT_SEEDS,
     DEFAULT_SUITE,
     LARGEST_AUTO_BATCH,
-    default_judge,
     default_out,
 )
 from t2i_audit.settings.model import SAFE, Device, DType, ModelOptions, Offload, Placement
@@ -30,6 +30,7 @@ from t2i_audit.settings.option import (
 from t2i_audit.settings.run import ProbeSettings, RunSettings
 
 __all__ = [
+    "AUTO_JUDGE",
     "BUILTIN_PREFIX",
     "DEFAULT_BATCH_SIZE",
     "DEFAULT_CLIP",
@@ -53,7 +54,6 @@ __all__ = [
     "RunSettings",
     "all_option_fields",
     "checked_settings",
-    "default_judge",
     "default_out",
     "may_be_none",
     "nested_settings",

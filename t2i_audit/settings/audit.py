@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated
 
 from t2i_audit.errors import AuditError
-from t2i_audit.settings.defaults import DEFAULT_CLIP, DEFAULT_SEEDS, default_judge
+from t2i_audit.settings.defaults import AUTO_JUDGE, DEFAULT_CLIP, DEFAULT_SEEDS
 from t2i_audit.settings.model import (
     DeviceOption,
     DTypeOption,
@@ -16,7 +16,12 @@ from t2i_audit.settings.model import (
     TrustRemoteCode,
 )
 from t2i_audit.settings.option import Option, check_options, option_name
-from t2i_audit.settings.run import MODEL_HELP, RunSettings
+from t2i_audit.settings.run import (
+    MODEL_HELP,
+    MOST_IN_BATCH,
+    RunSettings,
+    parse_judge_batch_size,
+)
 from t2i_audit.workers import parse_shard
 
 # Limits far beyond any use: a larger number is a typing error, and would fill the memory.
@@ -25,14 +30,32 @@ MOST_STEPS = 10_000
 LARGEST_SIDE = 16_384  # pixels
 
 JUDGE_HELP = (
-    "clip:MODEL/TAG or clip:local-dir:PATH for any open_clip model; clip or oracle for images of "
-    "the rendered world."
+    "Judges, separated by commas; the first is the primary one. clip:MODEL/TAG or "
+    "clip:local-dir:PATH for any open_clip model; oracle or clip:builtin:clip-judge for images of "
+    f"the rendered world; clip alone is {DEFAULT_CLIP}, or for a built-in checkpoint its own CLIP "
+    "judge."
+)
+AUTO_HELP = (
+    " auto is the oracle for a built-in checkpoint, else the best that fits the device's memory."
 )
 STRICT_HELP = (
     "Refuse a suite with prompts that the judge cannot judge. By default, images of such prompts "
     "are made, left out of the judging, and counted."
 )
 Strict = Annotated[bool, Option("--strict", STRICT_HELP, group="Judge")]
+JudgeBatchSize = Annotated[
+    int | None,
+    Option(
+        "--judge-batch-size",
+        "Most images that a judge is shown at once; auto shows it the images of a whole batch. "
+        "Where memory runs short it is halved.",
+        group="Memory",
+        metavar="N|auto",
+        at_least=1,
+        at_most=MOST_IN_BATCH,
+        parse=parse_judge_batch_size,
+    ),
+]
 
 
 Steps = Annotated[
@@ -132,13 +155,13 @@ class AuditSettings(RunSettings):
         str,
         Option(
             "--judge",
-            JUDGE_HELP,
+            JUDGE_HELP + AUTO_HELP,
             group="Judge",
-            metavar="clip|oracle|...",
+            metavar="JUDGE,...",
             not_empty=True,
-            computed=f"oracle for a built-in checkpoint, else {DEFAULT_CLIP}",
         ),
-    ] = DEFAULT_CLIP
+    ] = AUTO_JUDGE
+    judge_batch_size: JudgeBatchSize = None
     strict: Strict = False
     denoiser_station: Annotated[
         bool,
@@ -161,13 +184,6 @@ class AuditSettings(RunSettings):
         super().__post_init__()
         if self.shard is not None:
             parse_shard(self.shard)
-
-    @classmethod
-    def of(cls, **values: Any) -> Self:
-        """As `RunSettings.of`; the judge depends on the model."""
-        if values.get("judge") is None:
-            values["judge"] = default_judge(values.get("model") or "")
-        return super().of(**values)
 
     def check_count(self, prompts: int) -> None:
         """Raise `AuditError` if so many `prompts` make more images than a run may have."""
@@ -210,7 +226,7 @@ class JudgeSettings:
     run: Annotated[Path, Option("RUN", "Directory of the finished audit.", metavar="RUN")]
     judge: Annotated[
         str,
-        Option("--judge", JUDGE_HELP, group="Judge", metavar="clip|oracle|...", not_empty=True),
+        Option("--judge", JUDGE_HELP, group="Judge", metavar="JUDGE,...", not_empty=True),
     ]
     out: Annotated[
         Path,
@@ -221,6 +237,7 @@ class JudgeSettings:
             metavar="DIR",
         ),
     ]
+    judge_batch_size: JudgeBatchSize = None
     strict: Strict = False
     trust_remote_code: TrustRemoteCode = None
 

@@ -11,13 +11,9 @@ DEFAULT_SEEDS = 4  # images per prompt
 DEFAULT_BATCH_SIZE = 32  # prompts or images per forward pass
 # Most published results of CLIP judges, GenEval's among them, rest on this model.
 DEFAULT_CLIP = "clip:ViT-L-14/openai"
+AUTO_JUDGE = "auto"  # the judge that suits the checkpoint and the device; see judges/default.py
 LARGEST_AUTO_BATCH = 64  # where the search for a batch size that fits begins
 RUNS_FOLDER = Path("runs")
-
-
-def default_judge(model: str) -> str:
-    """The judge that suits `model`: the oracle for a built-in checkpoint, else a CLIP model."""
-    return "oracle" if model.startswith(BUILTIN_PREFIX) else DEFAULT_CLIP
 
 
 def default_out(model: str, suite: str, *, ending: str = "") -> Path:

@@ -33,10 +33,18 @@ def parse_batch_size(text: str) -> int | None:
     Raises:
         AuditError: it is neither.
     """
+    return _parse_size(text, "--batch-size")
+
+
+def parse_judge_batch_size(text: str) -> int | None:
+    """The same of ``--judge-batch-size``."""
+    return _parse_size(text, "--judge-batch-size")
+
+
+def _parse_size(text: str, name: str) -> int | None:
     if text == "auto":
         return None
     if not text.lstrip("-").isdecimal():
-        name = option_name(RunSettings, "batch_size")
         raise AuditError(f"{name} should be a whole number or auto, not {text!r}")
     return int(text)
 
@@ -71,6 +79,15 @@ class RunSettings:
         int | None,
         Option("--limit", "Use only the first N prompts of the suite.", metavar="N", at_least=1),
     ] = None
+    sample: Annotated[
+        int | None,
+        Option(
+            "--sample",
+            "Use a random sample of N prompts, as even as possible over types and splits.",
+            metavar="N",
+            at_least=1,
+        ),
+    ] = None
     seed: Annotated[
         int,
         Option(
@@ -102,6 +119,11 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.limit is not None and self.sample is not None:
+            raise AuditError(
+                "--limit takes the first prompts of a suite and --sample draws from all of it; "
+                "give one of the two"
+            )
 
     @property
     def name(self) -> str:

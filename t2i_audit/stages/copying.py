@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from t2i_audit.io import atomic_file
@@ -18,34 +19,35 @@ from t2i_audit.stages.files import (
 )
 
 
-def copy_batches(source: Path, run: RunDirectory, *, verdicts: bool) -> None:
+def copy_batches(source: Path, run: RunDirectory, *, judges: Sequence[str]) -> None:
     """Copy the batches of the run `source` that `run` lacks; damaged ones are left out.
 
     Args:
         source: the run directory that holds them.
         run: receives them.
-        verdicts: whether the judgements of the images are copied too.
+        judges: the keys of the judges whose verdicts are copied too, as far as there are any.
     """
     for record in sorted((source / IMAGES).glob("batch_*.json")):
-        if not RECORD.fullmatch(record.name) or (run.path / IMAGES / record.name).exists():
+        if not RECORD.fullmatch(record.name):
             continue
-        damage = damage_of(source, record)
-        if damage:
-            run.reporter.note(f"{damage}; its batch is taken from another run, or made again")
-            continue
-        for name in record_sums(record):
-            _copy(source / name, run.path / name)
-        if verdicts:
-            _copy_verdicts(source, record, run)
-        # The record comes last: with it the batch is complete.
-        _copy(record, run.path / IMAGES / record.name)
+        if not (run.path / IMAGES / record.name).exists():
+            damage = damage_of(source, record)
+            if damage:
+                run.reporter.note(f"{damage}; its batch is taken from another run, or made again")
+                continue
+            for name in record_sums(record):
+                _copy(source / name, run.path / name)
+            # The record comes last: with it the batch is complete.
+            _copy(record, run.path / IMAGES / record.name)
+        for key in judges:
+            _copy_verdicts(source, record.stem, run, key)
 
 
-def _copy_verdicts(source: Path, record: Path, run: RunDirectory) -> None:
-    name = JUDGEMENTS / f"{record.stem}.parquet"
-    if not (source / name).is_file():
+def _copy_verdicts(source: Path, batch: str, run: RunDirectory, key: str) -> None:
+    name = JUDGEMENTS / key / f"{batch}.parquet"
+    if not (source / name).is_file() or (run.path / name).exists():
         return
-    if is_judged(source / name, read_record(record).images):
+    if is_judged(source / name, read_record(run.path / IMAGES / f"{batch}.json").images):
         _copy(source / name, run.path / name)
     else:
         run.reporter.note(f"{source / name} is damaged; the images of its batch are judged again")

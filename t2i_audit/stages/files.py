@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,14 +51,17 @@ class Record:
     """Of the file of the denoiser's states; None where none were recorded."""
 
 
-def image_shards(run: Path, batches: Sequence[Batch]) -> Shards:
-    """The record of each batch of images; a batch is made when its record exists."""
-    return Shards(run / IMAGES, len(batches), suffix=".json")
+def image_shards(run: Path, batches: int) -> Shards:
+    """The record of each of so many batches of images; a batch is made when its record exists."""
+    return Shards(run / IMAGES, batches, suffix=".json")
 
 
-def judgement_shards(run: Path, batches: Sequence[Batch]) -> Shards:
-    """The judgements of each batch, until they are merged."""
-    return Shards(run / JUDGEMENTS, len(batches))
+def judgement_shards(run: Path, key: str, batches: int) -> Shards:
+    """One judge's verdicts on each of so many `batches`; `key` is that of its `Member`.
+
+    They stay when the run is finished, so that no verdict is made twice.
+    """
+    return Shards(run / JUDGEMENTS / key, batches)
 
 
 def denoiser_part(run: Path, batch: int) -> Path:
@@ -114,29 +117,22 @@ def record_sums(path: Path) -> dict[str, str]:
     return sums
 
 
-def drop_damaged(
-    run: Path,
-    batches: Iterable[Batch],
-    images: Shards,
-    judgements: Shards,
-    reporter: Reporter,
-) -> None:
-    """Delete the damaged files of `batches`, so that they are made again, and report it."""
+def drop_damaged(run: Path, batches: Iterable[Batch], images: Shards, reporter: Reporter) -> None:
+    """Delete the records of those `batches` that are damaged, so that they are made again.
+
+    The last batch of a run that has grown may lack images; it is made again as a whole, since the
+    images of a batch depend on each other by rounding.
+    """
     for batch in batches:
-        record, judged = images.path(batch.index), judgements.path(batch.index)
+        record = images.path(batch.index)
         if not record.exists():
-            judged.unlink(missing_ok=True)  # of images that are made again
             continue
-        damage = _damage(run, batch, record)
-        if damage:
-            reporter.note(f"{damage}; the {len(batch.items)} images of its batch are made again")
-            # The record last: until it is gone, the damage is found again.
-            judged.unlink(missing_ok=True)
+        reason = _damage(run, batch, record)
+        if reason:
+            reporter.note(f"{reason}; the {len(batch.items)} images of its batch are made again")
             record.unlink()
-            continue
-        if judged.exists() and not is_judged(judged, read_record(record).images):
-            reporter.note(f"{judged} is damaged; its {len(batch.items)} images are judged again")
-            judged.unlink()
+        elif len(read_record(record).images) < len(batch.items):
+            record.unlink()
 
 
 def _damage(run: Path, batch: Batch, path: Path) -> str:
@@ -145,7 +141,8 @@ def _damage(run: Path, batch: Batch, path: Path) -> str:
     if damage:
         return damage
     named = [(image.prompt_id, image.seed) for image in read_record(path).images]
-    if named != [(item.prompt.id, item.seed_index) for item in batch.items]:
+    planned = [(item.prompt.id, item.seed_index) for item in batch.items]
+    if not named or named != planned[: len(named)]:
         return f"{path} is damaged"
     return ""
 
@@ -166,19 +163,19 @@ def damage_of(run: Path, record: Path) -> str:
 
 
 def is_judged(path: Path, images: Sequence[ImageFile]) -> bool:
-    """Whether the table of judgements in `path` is intact and covers exactly these images."""
+    """Whether the verdicts in `path` are intact and are on exactly these images."""
+    return judged_images(path) == [named(image) for image in images]
+
+
+def judged_images(path: Path) -> list[tuple[object, ...]] | None:
+    """The images that the verdicts in `path` are on, as `named` has them; None if it is damaged."""
     try:
         rows = read_rows(path, "judgements")
     except RunDirectoryError:
-        return False
-    return [judged_image(row) for row in rows] == [named(image) for image in images]
-
-
-def judged_image(row: Mapping[str, object]) -> tuple[object, ...]:
-    """The image, and the checksum of its bytes, that a row of the table ``judgements`` is about."""
-    return row["prompt_id"], row["seed"], row["image"], row["image_sha256"]
+        return None
+    return [(row["prompt_id"], row["seed"], row["image"], row["image_sha256"]) for row in rows]
 
 
 def named(image: ImageFile) -> tuple[object, ...]:
-    """An image as `judged_image` has it."""
+    """An image and the checksum of its bytes, as a row of the table ``judgements`` has them."""
     return image.prompt_id, image.seed, image.image, image.sha256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ from t2i_audit.io import sha256_of_all
 from t2i_audit.run.command import SETTINGS, write_settings
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.results import result_names, unlike_sealed
-from t2i_audit.run.tables import table_path
 from t2i_audit.settings import AuditSettings
-from t2i_audit.stages.files import IMAGES, RECORD, record_sums
+from t2i_audit.stages.files import IMAGES, JUDGEMENTS, RECORD, record_sums
 
 # What a run writes besides its results. The images and the recorded states of the denoiser are
 # listed in the records of their batches.
@@ -22,6 +21,7 @@ LEFT = (
     SETTINGS,
     "figures/where_lost.*",
     f"{IMAGES}/batch_*.json",
+    f"{JUDGEMENTS}/*/batch_*.parquet",
     "activations/*/index.json",
     "activations/*/[0-9]*.npy",
 )
@@ -30,14 +30,16 @@ LEFT = (
 def is_finished(run: RunDirectory) -> bool:
     """Whether all that the run made is there and intact; what is not is reported and made again.
 
-    Changed files that later stages would rely on are deleted: the table of judgements, and the
-    record of a batch.
+    Changed files that later stages would rely on are deleted: the record of a batch, and the
+    verdicts on one.
 
     Raises:
         RunDirectoryError: something is to be made again, and the run was made with other versions.
     """
     manifest = run.manifest
     if not manifest.complete:
+        if manifest.files and run.worker.finishes:
+            _check_kept(run)
         return False
     names = dict.fromkeys([*result_names(manifest), *manifest.files])
     damaged = unlike_sealed(run.path, manifest, names)
@@ -51,13 +53,31 @@ def is_finished(run: RunDirectory) -> bool:
         f"{run.path / first} is missing or damaged{more}; what depends on it is made again"
     )
     if run.worker.finishes:
-        for name in damaged:
-            if _is_record(name):
-                (run.path / name).unlink(missing_ok=True)
-        if "judgements.parquet" in damaged:
-            table_path(run.path, "judgements").unlink(missing_ok=True)
+        _delete(run, damaged)
         run.unseal()
     return False
+
+
+def _check_kept(run: RunDirectory) -> None:
+    """Check what is kept of a run that was finished, and has got more seeds or other judges."""
+    kept = [name for name in run.manifest.files if _is_relied_on(name)]
+    damaged = unlike_sealed(run.path, run.manifest, kept)
+    for name in damaged:
+        run.reporter.note(
+            f"{run.path / name} is missing or damaged; what depends on it is made again"
+        )
+    _delete(run, damaged)
+    run.unseal()
+
+
+def _delete(run: RunDirectory, damaged: Iterable[str]) -> None:
+    for name in filter(_is_relied_on, damaged):
+        (run.path / name).unlink(missing_ok=True)
+
+
+def _is_relied_on(name: str) -> bool:
+    """Whether later stages take the contents of the file `name` as they are."""
+    return _is_record(name) or name.startswith(f"{JUDGEMENTS.as_posix()}/")
 
 
 def keep_settings(run: RunDirectory, settings: AuditSettings) -> None:

@@ -38,7 +38,6 @@ from t2i_audit.stages.files import (
     denoiser_part,
     drop_damaged,
     image_shards,
-    judgement_shards,
     read_record,
     write_record,
 )
@@ -82,7 +81,7 @@ def make_images(
     Files are numbered by the prompt's row, as ids from outside must not become paths.
     """
     batches = cut_batches(prompts, seeds=sampling.seeds, batch_size=sampling.batch_size)
-    shards = image_shards(run.path, batches)
+    shards = image_shards(run.path, len(batches))
     recorder = recorder_of(loaded, sampling, steps=sampling.steps)
     sample = sampler_of(loaded, sampling, recorder, steps=sampling.steps)
     parts = Parts(loaded, run.path, sampling.batch_size, sampling.shrinks)
@@ -92,7 +91,7 @@ def make_images(
     mine = [batch for batch in batches if run.worker.owns(batch.index)]
     others = [batch for batch in batches if not run.worker.owns(batch.index)]
     there = [batch for batch in others if shards.path(batch.index).exists()]
-    _drop_damaged(run, mine, batches)
+    drop_damaged(run.path, mine, shards, run.reporter)
     counted = batches if run.worker.finishes else mine
     missing = [batch for batch in counted if not shards.path(batch.index).exists()]
     total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
@@ -107,11 +106,11 @@ def make_images(
         writer.settle()
         if run.worker.finishes and others:
             waiting = [batch for batch in missing if not run.worker.owns(batch.index)]
-            for batch in _left_by_others(run, waiting, shards, advance):
+            for batch in left_by_others(run, waiting, shards, advance):
                 writer.make(batch)
                 writer.settle()
             # Files that an earlier launch left; what this one made is whole.
-            _drop_damaged(run, there, batches)
+            drop_damaged(run.path, there, shards, run.reporter)
             for batch in there:
                 if not shards.path(batch.index).exists():
                     writer.make(batch)
@@ -149,15 +148,11 @@ class _Writer:
             self._writing.result()
 
 
-def _drop_damaged(run: RunDirectory, these: Sequence[Batch], batches: Sequence[Batch]) -> None:
-    shards = image_shards(run.path, batches), judgement_shards(run.path, batches)
-    drop_damaged(run.path, these, *shards, run.reporter)
-
-
-def _left_by_others(
+def left_by_others(
     run: RunDirectory, waiting: list[Batch], shards: Shards, advance: Callable[[int], None]
 ) -> Iterator[Batch]:
-    """Wait until the batches `waiting` are made; yields those whose process has died, one by one.
+    """Wait until the batches `waiting` are in `shards`; yields those whose process has died, one
+    by one.
 
     A process that starts late finds them made and continues with the next.
     """
@@ -224,7 +219,7 @@ def denoiser_features(
     run: Path, batches: Sequence[Batch], prompts: Sequence[Prompt]
 ) -> tuple[Features, ...]:
     """The recorded states of the denoiser, in the order of the suite's prompts."""
-    shards = image_shards(run, batches)
+    shards = image_shards(run, len(batches))
     parts = (
         read_part(denoiser_part(run, batch.index))
         for batch in batches

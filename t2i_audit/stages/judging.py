@@ -1,9 +1,17 @@
-"""Every image is judged by its prompt."""
+"""Every image is judged by its prompt, by one judge after the other.
+
+The verdicts of a judge lie in ``judgements/KEY/``, a file a batch, where KEY stands for all that
+the verdicts depend on. They stay there, so that no verdict is made twice, whichever judges a run
+has and in which order. The table ``judgements`` is joined from them.
+
+Nothing here needs the checkpoint: the records of the batches name the images.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,188 +21,235 @@ from prompts.structure import Prompt
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
 from t2i_audit.io import sha256_of
-from t2i_audit.judges.base import Judge, Judgement, require_readable, unjudged
-from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
+from t2i_audit.judges.base import Judgement, require_readable, unjudged
+from t2i_audit.judges.panel import Member, Panel, at_work
+from t2i_audit.reporter import Advance
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import (
-    merge_shards,
+    join_tables,
     read_rows,
     table_from_rows,
     table_path,
     write_table,
 )
 from t2i_audit.stages.files import (
-    JUDGEMENTS,
     ImageFile,
     image_shards,
-    judged_image,
+    judged_images,
     judgement_shards,
     named,
     read_record,
 )
-from t2i_audit.stages.images import JudgeBatch
+from t2i_audit.stages.images import JudgeBatch, left_by_others
+from t2i_audit.stages.room import Room
+
+Read = Callable[[ImageFile], np.ndarray]
+"""The pixels of an image, ``(h, w, 3)`` uint8."""
+
+
+@dataclass(frozen=True)
+class Judging:
+    """How the images of a run are judged."""
+
+    panel: Panel
+    """The judges, the primary one first."""
+    device: str = "cpu"
+    """Where they work."""
+    at_once: int | None = None
+    """Most images that a judge is shown at once; None for those of a whole batch."""
+
+    @property
+    def primary(self) -> Member:
+        """The judge whose verdicts the results rest on."""
+        return self.panel[0]
 
 
 def judge_as_made(
-    run: RunDirectory,
-    judge: Judge,
-    prompts: Sequence[Prompt],
-    n_batches: int,
-    *,
-    unjudgeable: Mapping[str, str],
-) -> JudgeBatch | None:
-    """A function that judges each batch as soon as it is made; None if all are judged already.
+    run: RunDirectory, judging: Judging, prompts: Sequence[Prompt], n_batches: int
+) -> JudgeBatch:
+    """A function that has the primary judge judge each batch as soon as it is made.
 
     Args:
         run: where the judgements are kept.
-        judge: judges the images.
+        judging: the judges.
         prompts: the prompts of the images.
         n_batches: number of batches in the whole run.
-        unjudgeable: id of each prompt that the judge cannot judge, and why.
     """
-    if _judged(run) is not None:
-        return None
-    by_id = {prompt.id: prompt for prompt in prompts}
-    shards = Shards(run.path / JUDGEMENTS, n_batches)
-    shards.folder.mkdir(exist_ok=True)
+    work = _Work.of(run, judging, judging.primary, prompts, n_batches)
 
     def judge_batch(batch: Batch, images: Sequence[ImageFile], pixels: np.ndarray) -> None:
-        path = shards.path(batch.index)
-        rows = _judge_batch(judge, images, pixels, by_id, unjudgeable)
-        write_table(path, "judgements", table_from_rows("judgements", rows))
+        row_of = {image: row for row, image in enumerate(images)}
+        work.judge(batch.index, images, lambda image: pixels[row_of[image]])
 
     return judge_batch
 
 
 def judge_images(
-    run: RunDirectory,
-    judge: Judge,
-    prompts: Sequence[Prompt],
-    batches: Sequence[Batch],
-    *,
-    unjudgeable: Mapping[str, str],
+    run: RunDirectory, judging: Judging, prompts: Sequence[Prompt], batches: Sequence[Batch]
 ) -> list[dict[str, Any]]:
-    """Judge what is not judged yet, and merge all into the table ``judgements``.
+    """Judge what is not judged yet, and join all into the table ``judgements``.
 
-    Images of prompts that are `unjudgeable` (id -> reason) get a row without a verdict.
+    Images of prompts that a judge cannot judge get a row without a verdict.
+
+    Returns:
+        The rows of the table: all of the primary judge's, then all of the next one's.
 
     Raises:
-        JudgeError: the judge could not read a single image.
+        JudgeError: a judge could not read a single image.
         ModelError: every image has a flaw, so there was none to read.
     """
-    done = _judged(run)
-    images = [read_record(path).images for path in image_shards(run.path, batches).paths()]
-    own = [named(image) for batch in images for image in batch]
-    if done is not None and [judged_image(row) for row in done] == own:
-        return done
+    _judge(run, judging, prompts, batches)
+    paths = [
+        path
+        for member in judging.panel
+        for path in judgement_shards(run.path, member.key, len(batches)).paths()
+    ]
     table = table_path(run.path, "judgements")
-    shards = judgement_shards(run.path, batches)
-    shards.folder.mkdir(exist_ok=True)
-    if done is not None:
-        _keep_judgements(done, images, shards)
-    elif run.is_done("judge"):
-        run.reporter.note(f"{table} is missing or damaged; the images are judged again")
-    by_id = {prompt.id: prompt for prompt in prompts}
-    missing = shards.missing()
-    total = sum(len(batch.items) for batch in batches)
-    left = sum(len(batches[index].items) for index in missing)
+    join_tables(paths, "judgements", table)
+    return read_rows(table, "judgements")
+
+
+def judge_own_images(
+    run: RunDirectory, judging: Judging, prompts: Sequence[Prompt], batches: Sequence[Batch]
+) -> None:
+    """Judge those batches that this process makes, where another one finishes the run."""
+    _judge(run, judging, prompts, [batch for batch in batches if run.worker.owns(batch.index)])
+
+
+def _judge(
+    run: RunDirectory, judging: Judging, prompts: Sequence[Prompt], batches: Sequence[Batch]
+) -> None:
+    count = 1 + max((batch.index for batch in batches), default=-1)
+    works = [_Work.of(run, judging, member, prompts, count) for member in judging.panel]
+    total = len(works) * sum(len(batch.items) for batch in batches)
+    missing = [work.missing(batches) for work in works]
+    left = sum(len(batch.items) for each in missing for batch in each)
     with run.stage("judge", total, done=total - left) as advance:
-        for index in missing:
-            pixels = np.stack([_pixels(run.path, image) for image in images[index]])
-            rows = _judge_batch(judge, images[index], pixels, by_id, unjudgeable)
-            write_table(shards.path(index), "judgements", table_from_rows("judgements", rows))
-            advance(len(rows))
-        merge_shards(shards, "judgements", table)
-        rows = read_rows(table, "judgements")
+        for work, todo in zip(works, missing, strict=True):
+            if todo:
+                with at_work(judging.panel, work.member, judging.device):
+                    work.judge_all(todo, advance)
+            if run.worker.finishes:
+                work.require_readable(batches, count_flaws=work is works[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What one judge does in one run."""
+
+    run: RunDirectory
+    member: Member
+    prompts: Mapping[str, Prompt]
+    images: Shards
+    verdicts: Shards
+    room: Room = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        run: RunDirectory,
+        judging: Judging,
+        member: Member,
+        prompts: Sequence[Prompt],
+        n_batches: int,
+    ) -> _Work:
+        """The work of `member`; its folder is made."""
+        verdicts = judgement_shards(run.path, member.key, n_batches)
+        verdicts.folder.mkdir(parents=True, exist_ok=True)
+        room = Room(verdicts.folder, judging.at_once, run.reporter)
+        images = image_shards(run.path, n_batches)
+        by_id = {prompt.id: prompt for prompt in prompts}
+        return cls(run, member, by_id, images, verdicts, room)
+
+    def missing(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Those of `batches` that are not judged; damaged verdicts are deleted and reported."""
+        return [batch for batch in batches if not self._is_judged(batch)]
+
+    def judge_all(self, todo: Sequence[Batch], advance: Advance) -> None:
+        """Judge `todo`; what other processes are at work on is left to them while they live."""
+        mine = [batch for batch in todo if self.run.worker.owns(batch.index)]
+        others = [batch for batch in todo if not self.run.worker.owns(batch.index)]
+        for batch in mine:
+            self._judge_made(batch)
+            advance(len(batch.items))
+        for batch in left_by_others(self.run, others, self.verdicts, advance):
+            self._judge_made(batch)
+            advance(len(batch.items))
+        for batch in self.missing(others):
+            self._judge_made(batch)
+
+    def judge(self, index: int, images: Sequence[ImageFile], read: Read) -> None:
+        """Judge the images of one batch, and keep the verdicts."""
+        rows = self._rows(images, read)
+        write_table(self.verdicts.path(index), "judgements", table_from_rows("judgements", rows))
+
+    def require_readable(self, batches: Sequence[Batch], *, count_flaws: bool) -> None:
+        """Refuse verdicts of which none rests on an image that the judge could read."""
+        rows = [
+            row
+            for batch in batches
+            for row in read_rows(self.verdicts.path(batch.index), "judgements")
+        ]
         flaws = Counter(str(row["flaw"]) for row in rows if row["flaw"])
-        run.count_flaws(flaws)
+        if count_flaws:
+            self.run.count_flaws(flaws)
         require_readable(
             [bool(row["readable"]) for row in rows],
-            judge=judge.name,
+            judge=self.member.name,
             flaws=flaws,
-            dtype=str(run.manifest.settings.get("dtype")),
+            dtype=str(self.run.manifest.settings.get("dtype")),
         )
-    shards.remove()
-    return rows
 
+    def _is_judged(self, batch: Batch) -> bool:
+        path = self.verdicts.path(batch.index)
+        if not path.exists():
+            return False
+        images = read_record(self.images.path(batch.index)).images
+        judged = judged_images(path)
+        if judged == [named(image) for image in images]:
+            return True
+        if judged is None:
+            note = f"{path} is damaged; its {len(images)} images are judged again"
+            self.run.reporter.note(note)
+        path.unlink()  # it may also be on images that were made again
+        return False
 
-def _keep_judgements(
-    done: Sequence[dict[str, Any]], images: Sequence[Sequence[ImageFile]], shards: Shards
-) -> None:
-    """Split a table of judgements into batches again, without those whose images changed."""
-    row_of = {judged_image(row): row for row in done}
-    for index, batch in enumerate(images):
-        if all(named(image) in row_of for image in batch):
-            rows = [row_of[named(image)] for image in batch]
-            write_table(shards.path(index), "judgements", table_from_rows("judgements", rows))
+    def _judge_made(self, batch: Batch) -> None:
+        images = read_record(self.images.path(batch.index)).images
+        self.judge(batch.index, images, lambda image: _pixels(self.run.path, image))
 
-
-def _judged(run: RunDirectory) -> list[dict[str, Any]] | None:
-    """The rows of the table ``judgements`` if it is complete and intact."""
-    try:
-        rows = read_rows(table_path(run.path, "judgements"), "judgements")
-    except RunDirectoryError:
-        return None
-    return rows if run.is_done("judge") else None
-
-
-def _judge_batch(
-    judge: Judge,
-    images: Sequence[ImageFile],
-    pixels: np.ndarray,
-    prompts: dict[str, Prompt],
-    unjudgeable: Mapping[str, str],
-) -> list[dict[str, Any]]:
-    # A flaw of the image comes first, as no judge can judge such an image.
-    flaws = [image.flaw or unjudgeable.get(image.prompt_id, "") for image in images]
-    verdicts: dict[ImageFile, Judgement] = {
-        image: unjudged(flaw) for image, flaw in zip(images, flaws, strict=True) if flaw
-    }
-    sound = [row for row, flaw in enumerate(flaws) if not flaw]
-    if sound:
-        own = [prompts[images[row].prompt_id] for row in sound]
-        judged = _judge_with_room(judge, pixels[sound], own)
-        verdicts |= {images[row]: verdict for row, verdict in zip(sound, judged, strict=True)}
-    return [
-        {
-            "prompt_id": image.prompt_id,
-            "seed": image.seed,
-            "image": image.image,
-            "image_sha256": image.sha256,
-            "judge": judge.name,
-            "correct": verdicts[image].correct,
-            "readable": verdicts[image].readable,
-            "margin": verdicts[image].margin,
-            "chosen": verdicts[image].chosen,
-            "slots": dict(verdicts[image].slots),
-            "probability": verdicts[image].probability,
-            "slot_probabilities": dict(verdicts[image].slot_probabilities),
-            "scores": dict(verdicts[image].scores),
-            "flaw": verdicts[image].flaw or None,
+    def _rows(self, images: Sequence[ImageFile], read: Read) -> list[dict[str, Any]]:
+        # A flaw of the image comes first, as no judge can judge such an image.
+        unjudgeable = self.member.scope.unjudgeable
+        flaws = [image.flaw or unjudgeable.get(image.prompt_id, "") for image in images]
+        verdicts: dict[ImageFile, Judgement] = {
+            image: unjudged(flaw) for image, flaw in zip(images, flaws, strict=True) if flaw
         }
-        for image in images
-    ]
+        sound = [image for image, flaw in zip(images, flaws, strict=True) if not flaw]
+        own = [self.prompts[image.prompt_id] for image in sound]
+        judged = self.room.judge(self.member.judge, own, lambda row: read(sound[row]))
+        verdicts |= dict(zip(sound, judged, strict=True))
+        return [_row(image, self.member.name, verdicts[image]) for image in images]
 
 
-def _judge_with_room(
-    judge: Judge, pixels: np.ndarray, prompts: Sequence[Prompt]
-) -> list[Judgement]:
-    """The verdicts on `pixels` ``(b, h, w, 3)``, in halves where memory runs short.
-
-    The judge runs beside the sampler, whose batch size was found without it.
-
-    Raises:
-        ModelError: there is not enough memory for a single image.
-    """
-    judged: list[Judgement] = []
-    if not runs_short(lambda: judged.extend(judge.judge(pixels, prompts))):
-        return judged
-    if len(pixels) == 1:
-        raise out_of_memory_error(1)
-    half = len(pixels) // 2
-    parts = (slice(None, half), slice(half, None))
-    return [each for part in parts for each in _judge_with_room(judge, pixels[part], prompts[part])]
+def _row(image: ImageFile, judge: str, verdict: Judgement) -> dict[str, Any]:
+    return {
+        "prompt_id": image.prompt_id,
+        "seed": image.seed,
+        "image": image.image,
+        "image_sha256": image.sha256,
+        "judge": judge,
+        "correct": verdict.correct,
+        "readable": verdict.readable,
+        "margin": verdict.margin,
+        "chosen": verdict.chosen,
+        "slots": dict(verdict.slots),
+        "probability": verdict.probability,
+        "slot_probabilities": dict(verdict.slot_probabilities),
+        "scores": dict(verdict.scores),
+        "flaw": verdict.flaw or None,
+    }
 
 
 def _pixels(run: Path, file: ImageFile) -> np.ndarray:

@@ -106,7 +106,7 @@ def summarise(
 
     Args:
         prompts: the suite's `n` prompts.
-        judged: rows of the table ``judgements``.
+        judged: rows of the table ``judgements``, those of the primary judge.
         stations: what was probed, each of all `n` prompts (see `StationProbes.spread`).
         model, suite, judge: their names.
         n_seeds: images per prompt.
@@ -118,7 +118,7 @@ def summarise(
     """
     # The order of the calls is part of the result: all draw from one generator.
     rng = np.random.default_rng(seed)
-    images = _Images.of(prompts, judged, n_seeds)
+    images = JudgedImages.of(prompts, judged, n_seeds)
     rates = _success_rates(prompts, images, read_whole, seed=seed, rng=rng)
     repeats = repeatability(images.success, images.clusters, types=images.types, rng=rng)
     associations = {
@@ -151,8 +151,8 @@ def summarise(
 
 
 @dataclass(frozen=True, eq=False)
-class _Images:
-    """The judged images of `n` prompts."""
+class JudgedImages:
+    """The images of `n` prompts, as one judge judged them."""
 
     success: FloatArray
     """``(n, seeds)`` 1 for a right image, 0 for a wrong one, NaN for one left out."""
@@ -166,8 +166,8 @@ class _Images:
     @classmethod
     def of(
         cls, prompts: Sequence[Prompt], judged: Sequence[Mapping[str, Any]], n_seeds: int
-    ) -> _Images:
-        """Of the rows of the table ``judgements``."""
+    ) -> JudgedImages:
+        """Of one judge's rows of the table ``judgements``."""
         row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
         shape = (len(prompts), n_seeds)
         success = np.full(shape, np.nan)
@@ -200,7 +200,7 @@ class _Images:
 
 def _success_rates(
     prompts: Sequence[Prompt],
-    images: _Images,
+    images: JudgedImages,
     read_whole: BoolArray,
     *,
     seed: int,
@@ -221,7 +221,7 @@ def _success_rates(
 
 def _shares(
     attribution: Attribution,
-    images: _Images,
+    images: JudgedImages,
     attributable: BoolArray,
     *,
     rng: np.random.Generator,
@@ -234,7 +234,7 @@ def _shares(
 
 
 def _association(
-    probes: StationProbes, images: _Images, repeats: Repeatability, *, rng: np.random.Generator
+    probes: StationProbes, images: JudgedImages, repeats: Repeatability, *, rng: np.random.Generator
 ) -> Association:
     n = len(images.clusters)
     return associate(

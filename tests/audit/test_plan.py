@@ -82,7 +82,9 @@ def test_planning_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 1}, {"steps": 3}, {"judge": "clip"}, {"denoiser_station": False}], ids=str
+    "change",
+    [{"seed": 1}, {"steps": 3}, {"sample": 20, "limit": None}, {"denoiser_station": False}],
+    ids=str,
 )
 def test_a_plan_of_another_run_is_refused(change: dict[str, Any], seeded: dict[str, Path]) -> None:
     settings = small(seeded["default"], **change)

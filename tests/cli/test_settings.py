@@ -13,7 +13,6 @@ from t2i_audit.settings import (
     ImageOptions,
     ModelOptions,
     ProbeSettings,
-    default_judge,
     default_out,
     settings_from,
 )
@@ -46,12 +45,9 @@ def test_a_local_checkpoint_goes_by_its_folders_name(tmp_path: Path) -> None:
     assert default_out(str(tmp_path / "mine"), "s", ending="-probe") == Path("runs/mine-s-probe")
 
 
-def test_a_built_in_checkpoint_is_judged_by_the_oracle() -> None:
-    assert default_judge("builtin:sound") == "oracle"
-
-
-def test_any_other_checkpoint_is_judged_by_a_clip_of_the_open_world() -> None:
-    assert default_judge("org/model") == "clip:ViT-L-14/openai"
+def test_the_head_of_a_suite_and_a_sample_of_it_exclude_each_other() -> None:
+    with pytest.raises(AuditError, match="give one of the two"):
+        AuditSettings(model="builtin:sound", out=Path("runs/a"), limit=8, sample=8)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +57,8 @@ def test_any_other_checkpoint_is_judged_by_a_clip_of_the_open_world() -> None:
         ("batch_size", 0, 1),
         ("steps", 0, 1),
         ("limit", 0, 1),
+        ("sample", 0, 1),
+        ("judge_batch_size", 0, 1),
         ("guidance_scale", -0.5, 0.0),
         ("guidance_scale", float("inf"), 30.0),
         ("dtype", "float64", "float32"),

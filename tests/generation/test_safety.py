@@ -100,7 +100,7 @@ def test_an_audit_leaves_out_what_the_safety_checker_blackens(
         pipeline = type(tiny.pipeline)(**tiny.pipeline.components | parts)
         pipeline.save_pretrained(folder)
 
-    fixed = "--suite world-smoke --judge clip --device cpu --no-denoiser-station"
+    fixed = "--suite world-smoke --judge clip:builtin:clip-judge --device cpu --no-denoiser-station"
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     assert main(["audit", str(folder), *fixed.split(), *words, "--out", str(out)]) == 0
 

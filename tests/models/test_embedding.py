@@ -186,7 +186,15 @@ def test_a_run_records_it_and_tells_where_no_prompt_says_it(
     checkpoint: Path, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     note = f"no prompt contains {TOKEN}, so --embedding {own} changes nothing."
-    command = ["audit", str(checkpoint), *SHORT, "--suite", "world-smoke", "--judge", "clip"]
+    command = [
+        "audit",
+        str(checkpoint),
+        *SHORT,
+        "--suite",
+        "world-smoke",
+        "--judge",
+        "clip:builtin:clip-judge",
+    ]
     command += ["--seeds", "1", "--steps", "1", "--no-denoiser-station", "--embedding", str(own)]
     for name, more, unsaid in (("a", [], True), ("b", ["--negative-prompt", f"a {TOKEN}"], False)):
         out = tmp_path / name

@@ -19,7 +19,16 @@ from tests.tiny import tiny_open_clip
 
 SHORT = ["--suite", "world-smoke", "--limit", "8", "--device", "cpu"]
 DRAWN = [
-    *("--judge", "clip", "--seeds", "1", "--steps", "1", "--guidance-scale", "3"),
+    *(
+        "--judge",
+        "clip:builtin:clip-judge",
+        "--seeds",
+        "1",
+        "--steps",
+        "1",
+        "--guidance-scale",
+        "3",
+    ),
     "--no-denoiser-station",
 ]
 UNET = "unet/diffusion_pytorch_model.safetensors"

@@ -167,7 +167,15 @@ def test_the_note_is_shown_and_is_in_the_summary(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = save(HALVES["layers"], tmp_path / "half.safetensors")
-    fixed = ["--judge", "clip", "--seeds", "1", "--steps", "1", "--no-denoiser-station"]
+    fixed = [
+        "--judge",
+        "clip:builtin:clip-judge",
+        "--seeds",
+        "1",
+        "--steps",
+        "1",
+        "--no-denoiser-station",
+    ]
     for command, more in (("probe", []), ("audit", fixed)):
         out = tmp_path / command
         arguments = [command, str(checkpoint), *SHORT, *more, "--lora", str(file)]

@@ -49,8 +49,8 @@ def test_an_audit_of_the_file_has_the_tables_of_the_folders(
     checkpoint: Path, original: Path, tmp_path: Path
 ) -> None:
     fixed = (
-        "--suite world-smoke --judge clip --device cpu --limit 12 --seeds 1 --steps 1 "
-        "--guidance-scale 3 --batch-size 12 --no-denoiser-station"
+        "--suite world-smoke --judge clip:builtin:clip-judge --device cpu --limit 12 --seeds 1 "
+        "--steps 1 --guidance-scale 3 --batch-size 12 --no-denoiser-station"
     )
     runs = {"folder": [str(checkpoint)], "file": [str(original), "--config", str(checkpoint)]}
     for name, model in runs.items():
