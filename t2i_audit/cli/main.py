@@ -15,7 +15,7 @@ from typer.exceptions import Abort, TyperException
 
 from prompts.errors import PromptsError
 from t2i_audit import __version__
-from t2i_audit.cli import audit, doctor, judge, leaderboard, merge, models, probe, prompts
+from t2i_audit.cli import audit, doctor, judge, label, leaderboard, merge, models, probe, prompts
 from t2i_audit.cli.help import GroupedCommand
 from t2i_audit.cli.plugins import ProgramCommands
 from t2i_audit.errors import AuditError
@@ -49,6 +49,7 @@ _add("audit", audit.audit, "Make, judge and probe images, and find where failure
 _add("probe", probe.probe, "Probe the text encoders alone; no images.")
 _add("doctor", doctor.doctor, "Show what an audit can read of a checkpoint.")
 _add("judge", judge.judge, "Judge the images of a finished audit with another judge.")
+_add("label", label.label, "Write a page on which people label images.")
 _add("merge", merge.merge, "Join the shards of an audit.")
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")

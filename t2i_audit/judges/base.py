@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from t2i_audit.errors import JudgeError, ModelError
 from t2i_audit.judges.scope import Reader
+from t2i_audit.labels.label import ImageKey
 from t2i_audit.models.devices import nan_advice
 from t2i_audit.pipelines.safety import BLOCKED, NOT_FINITE
 
@@ -63,6 +64,17 @@ class Judge(Reader, Protocol):
 
         Of several judges only the one at work is on the device. No verdict depends on it.
         """
+        ...
+
+
+@runtime_checkable
+class NamedImageJudge(Protocol):
+    """A judge that knows images by their names; it is given these, and no pixels."""
+
+    def judge_images(
+        self, images: Sequence[ImageKey], prompts: Sequence[Prompt]
+    ) -> list[Judgement]:
+        """Judge images by their names, each with its prompt."""
         ...
 
 

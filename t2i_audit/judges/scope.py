@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
 
 TIE = "the prompt and a foil are equally similar to the image"
+NO_LABEL = "no label"
+SPLIT = "as many raters say right as wrong"
+CANNOT_TELL = "no rater can tell"
+UNDECIDED = (TIE, NO_LABEL, SPLIT, CANNOT_TELL)  # flaws of a verdict, not of the image
 NAMED = 20  # ids that a note lists; the table has all of them
 
 
@@ -23,6 +27,8 @@ class Scope:
     """Id of each prompt that it cannot judge, and why; empty if it can judge all."""
     cut: tuple[str, ...] = ()
     """Ids of prompts that it judges although it does not read them or a foil to the end."""
+    notes: tuple[str, ...] = ()
+    """What else it leaves aside; sentences without a full stop."""
 
     def by_reason(self) -> dict[str, tuple[str, ...]]:
         """The ids of the prompts that cannot be judged, by reason, in the suite's order."""
@@ -96,6 +102,7 @@ def scope_lines(reader: Reader, scope: Scope, n_prompts: int, *, named: int = 1)
             f"{reader.name} cannot judge {len(ids)} of {n_prompts} prompts: {reason} "
             f"({_names(ids, named)})"
         )
+    yield from scope.notes
     if scope.cut:
         yield (
             f"{reader.name} reads only the first {reader.window} tokens of a text; "
@@ -116,13 +123,17 @@ def scope_notes(
         judged: rows of the table ``judgements``.
     """
     notes = [f"{line}." for line in scope_lines(reader, scope, n_prompts, named=NAMED)]
-    ties = [row for row in judged if row["flaw"] == TIE]
-    if ties:
-        ids = tuple(dict.fromkeys(str(row["prompt_id"]) for row in ties))
-        notes.append(
-            f"{len(ties)} of {len(judged)} images are undecided, neither right nor wrong: {TIE} "
-            f"({_names(ids, NAMED)})."
-        )
+    for flaw in UNDECIDED:
+        rows = [row for row in judged if row["flaw"] == flaw]
+        # Prompts out of the judge's scope are named above.
+        ids = dict.fromkeys(str(row["prompt_id"]) for row in rows)
+        ids = dict.fromkeys(each for each in ids if each not in scope.unjudgeable)
+        if ids:
+            count = sum(str(row["prompt_id"]) in ids for row in rows)
+            notes.append(
+                f"{count} of {len(judged)} images are undecided, neither right nor wrong: {flaw} "
+                f"({_names(tuple(ids), NAMED)})."
+            )
     return notes
 
 

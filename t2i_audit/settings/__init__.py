@@ -18,6 +18,7 @@ from t2i_audit.settings.defaults import (
     LARGEST_AUTO_BATCH,
     default_out,
 )
+from t2i_audit.settings.label import LabelSettings
 from t2i_audit.settings.model import SAFE, Device, DType, ModelOptions, Offload, Placement
 from t2i_audit.settings.option import (
     Option,
@@ -44,6 +45,7 @@ __all__ = [
     "DoctorSettings",
     "ImageOptions",
     "JudgeSettings",
+    "LabelSettings",
     "MergeSettings",
     "ModelOptions",
     "Offload",
