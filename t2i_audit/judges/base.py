@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from t2i_audit.errors import JudgeError, ModelError
-from t2i_audit.judges.scope import Reader
+from t2i_audit.judges.scope import NO_LABEL, Reader
 from t2i_audit.labels.label import ImageKey
 from t2i_audit.models.devices import nan_advice
 from t2i_audit.pipelines.safety import BLOCKED, NOT_FINITE
@@ -102,6 +102,11 @@ def require_readable(
         return
     count = len(readable)
     flaws = flaws or {}
+    if flaws.get(NO_LABEL):
+        raise JudgeError(
+            f"judge {judge!r} has no label of any of the {count} images; name a file of labels of "
+            "this run's own images"
+        )
     if count and sum(flaws.values()) == count:
         kinds = ", ".join(f"{flaw}: {number}" for flaw, number in sorted(flaws.items()))
         raise ModelError(

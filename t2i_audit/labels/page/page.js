@@ -47,7 +47,10 @@
     image.src = item.source;
     image.alt = `Image ${state.at + 1} of ${items.length}`;
     element("prompt").textContent = item.prompt;
+    const hadFocus = element("questions").contains(document.activeElement);
     element("questions").replaceChildren(...item.questions.map(questionRow));
+    // Whoever works with Tab and Enter goes on at the question that is asked now.
+    if (hadFocus) element("questions").children[state.asked].querySelector("button").focus();
     element("undo").disabled = state.done.length === 0;
     element("previous").disabled = state.at === 0;
     element("next").disabled = state.at === items.length - 1;
