@@ -70,7 +70,7 @@ def _check_output(settings: LabelSettings) -> None:
 
 def _images(run: Run) -> list[list[Mapping[str, Any]]]:
     """The rows of the table ``judgements`` of each image that can be labelled, primary first."""
-    rows = read_rows(table_path(run.path, "judgements"), "judgements")
+    rows: list[Any] = list(read_rows(table_path(run.path, "judgements"), "judgements"))
     images: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         images[row["image"]].append(row)
@@ -78,6 +78,7 @@ def _images(run: Run) -> list[list[Mapping[str, Any]]]:
 
 
 def _prompts(run: Run) -> list[Prompt]:
+    rows: list[Any] = list(read_rows(table_path(run.path, "prompts"), "prompts"))
     return [
         Prompt(
             row["prompt_id"],
@@ -89,7 +90,7 @@ def _prompts(run: Run) -> list[Prompt]:
                 for part in row["constituents"]
             ),
         )
-        for row in read_rows(table_path(run.path, "prompts"), "prompts")
+        for row in rows
     ]
 
 

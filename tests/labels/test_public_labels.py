@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "labels"
 
 
-def geneval_prompts(*rows: dict[str, object]) -> tuple[Prompt, ...]:
+def geneval_prompts(*rows: Mapping[str, object]) -> tuple[Prompt, ...]:
     drafts = read_geneval(map(json.dumps, rows), source="rows")
     return tuple(
         Prompt(str(row), draft.text, draft.type, "", draft.constituents)
@@ -57,7 +58,7 @@ RED = {
 }
 
 
-def answers(row: dict[str, object], **given: str) -> dict[str, str]:
+def answers(row: Mapping[str, object], **given: str) -> dict[str, str]:
     include = [clause["class"] for clause in row["include"]]  # type: ignore[attr-defined]
     names = {f"Input.object_{place}_name": name for place, name in enumerate(include)}
     cells = {f"Answer.task-{name.replace('_', '-')}": value for name, value in given.items()}
@@ -65,7 +66,7 @@ def answers(row: dict[str, object], **given: str) -> dict[str, str]:
     return dict.fromkeys(COLUMNS, "") | common | names | cells
 
 
-def geneval_labels(file: Path, row: dict[str, object], *rows: dict[str, str]) -> Labels:
+def geneval_labels(file: Path, row: Mapping[str, object], *rows: dict[str, str]) -> Labels:
     file.write_text("".join(json.dumps(each) + "\n" for each in rows))
     return read_labels(f"geneval:{file}", geneval_prompts(row), [ImageKey("0", 0)])
 
@@ -87,7 +88,7 @@ def geneval_labels(file: Path, row: dict[str, object], *rows: dict[str, str]) ->
     ],
 )
 def test_answers_of_geneval_become_right_and_wrong_by_its_metadata(
-    row: dict[str, object],
+    row: Mapping[str, object],
     given: dict[str, str],
     correct: bool | None,
     wrong: list[str],
