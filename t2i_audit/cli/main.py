@@ -20,6 +20,7 @@ from t2i_audit.cli import (
     calibrate,
     doctor,
     judge,
+    label,
     leaderboard,
     merge,
     models,
@@ -59,6 +60,7 @@ _add("audit", audit.audit, "Make, judge and probe images, and find where failure
 _add("probe", probe.probe, "Probe the text encoders alone; no images.")
 _add("doctor", doctor.doctor, "Show what an audit can read of a checkpoint.")
 _add("judge", judge.judge, "Judge the images of a finished audit with another judge.")
+_add("label", label.label, "Write a page on which people label images.")
 _add("calibrate", calibrate.calibrate, "Measure a judge's errors, and correct success for them.")
 _add("merge", merge.merge, "Join the shards of an audit.")
 app.add_typer(models.app, name="models")

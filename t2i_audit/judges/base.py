@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from t2i_audit.errors import JudgeError, ModelError
-from t2i_audit.judges.scope import Reader
+from t2i_audit.judges.scope import NO_LABEL, Reader
+from t2i_audit.labels.label import ImageKey
 from t2i_audit.models.devices import nan_advice
 from t2i_audit.pipelines.safety import BLOCKED, NOT_FINITE
 
@@ -66,6 +67,17 @@ class Judge(Reader, Protocol):
         ...
 
 
+@runtime_checkable
+class NamedImageJudge(Protocol):
+    """A judge that knows images by their names; it is given these, and no pixels."""
+
+    def judge_images(
+        self, images: Sequence[ImageKey], prompts: Sequence[Prompt]
+    ) -> list[Judgement]:
+        """Judge images by their names, each with its prompt."""
+        ...
+
+
 def unjudged(reason: str) -> Judgement:
     """The judgement of an image that is not shown to the judge, e.g. one flat colour."""
     return Judgement(correct=None, margin=math.nan, chosen=reason, readable=False, flaw=reason)
@@ -90,6 +102,11 @@ def require_readable(
         return
     count = len(readable)
     flaws = flaws or {}
+    if flaws.get(NO_LABEL):
+        raise JudgeError(
+            f"judge {judge!r} has no label of any of the {count} images; name a file of labels of "
+            "this run's own images"
+        )
     if count and sum(flaws.values()) == count:
         kinds = ", ".join(f"{flaw}: {number}" for flaw, number in sorted(flaws.items()))
         raise ModelError(

@@ -93,8 +93,21 @@ def _read_clip(spec: str) -> Reader:
     return ClipText.load(parse_clip(spec))
 
 
+def _load_human(spec: str, device: str) -> Judge:
+    from t2i_audit.judges.human import HumanJudge
+
+    return HumanJudge(spec.partition(":")[2])
+
+
+def _read_human(spec: str) -> Reader:
+    from t2i_audit.judges.human import HumanJudge
+
+    return HumanJudge(spec.partition(":")[2])
+
+
 KINDS: Mapping[str, Kind] = {
     "clip": Kind("clip:MODEL/TAG or clip:local-dir:PATH", _load_clip, _read_clip),
+    "human": Kind("human:FILE or human:FORMAT:FILE", _load_human, _read_human),
     "oracle": Kind("oracle", _load_oracle, _read_oracle),
 }
 NAMES = tuple(KINDS)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
 
 TIE = "the prompt and a foil are equally similar to the image"
+NO_LABEL = "no label"
+SPLIT = "as many raters say right as wrong"
+CANNOT_TELL = "no rater can tell"
+UNDECIDED = (TIE, NO_LABEL, SPLIT, CANNOT_TELL)  # flaws of a verdict, not of the image
 NAMED = 20  # ids that a note lists; the table has all of them
 
 
@@ -24,7 +28,7 @@ class Scope:
     cut: tuple[str, ...] = ()
     """Ids of prompts that it judges although it does not read them or a foil to the end."""
     remarks: tuple[str, ...] = ()
-    """Further sentences, without a full stop, on how it judges the suite."""
+    """Further sentences, without a full stop, on how it judges the suite or what it leaves out."""
 
     def by_reason(self) -> dict[str, tuple[str, ...]]:
         """The ids of the prompts that cannot be judged, by reason, in the suite's order."""
@@ -119,13 +123,17 @@ def scope_notes(
         judged: rows of the table ``judgements``.
     """
     notes = [f"{line}." for line in scope_lines(reader, scope, n_prompts, named=NAMED)]
-    ties = [row for row in judged if row["flaw"] == TIE]
-    if ties:
-        ids = tuple(dict.fromkeys(str(row["prompt_id"]) for row in ties))
-        notes.append(
-            f"{len(ties)} of {len(judged)} images are undecided, neither right nor wrong: {TIE} "
-            f"({_names(ids, NAMED)})."
-        )
+    for flaw in UNDECIDED:
+        rows = [row for row in judged if row["flaw"] == flaw]
+        # Prompts out of the judge's scope are named above.
+        ids = dict.fromkeys(str(row["prompt_id"]) for row in rows)
+        ids = dict.fromkeys(each for each in ids if each not in scope.unjudgeable)
+        if ids:
+            count = sum(str(row["prompt_id"]) in ids for row in rows)
+            notes.append(
+                f"{count} of {len(judged)} images are undecided, neither right nor wrong: {flaw} "
+                f"({_names(tuple(ids), NAMED)})."
+            )
     return notes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -13,6 +13,9 @@ from t2i_audit.labels.label import ImageKey, Label, Labels
 from t2i_audit.labels.rows import LabelFile, LeftOut, Row
 
 NAMED = 20  # places in the file that a note lists
+REASONS = 3  # that an error lists
+NO_PROMPT = "the run has no such prompt"
+NO_IMAGE = "the run has no such image"
 
 
 @dataclass(frozen=True)
@@ -89,45 +92,49 @@ def match(file: LabelFile, prompts: Sequence[Prompt], images: Sequence[ImageKey]
     found = [index.of(key, by_id[key.prompt_id]) for key in images]
     used = {id(row) for each in found for row in each.rows}
     labels = tuple(label for each in found for label in each.labels)
+    unused = [row for row in file.rows if id(row) not in used]
     left_out = [
         *file.left_out,
         *(reason for each in found for reason in each.left_out),
-        *(LeftOut(row.where, _unknown(row, prompts)) for row in file.rows if id(row) not in used),
+        *_unknown(unused, prompts),
     ]
-    notes = notes_on(file.source, left_out)
     if not labels:
-        reasons = " ".join(notes[:3])
-        raise LabelError(f"{file.source} has no label of the {len(images)} images: {reasons}")
+        raise LabelError(
+            f"{file.source} has no label of the {len(images)} images: "
+            + "; ".join(_reasons(left_out)[:REASONS])
+        )
+    notes = notes_on(file.source, left_out)
     return Labels(labels, file.source, file.sha256, file.rule, (*notes, *_one_class(file, labels)))
 
 
 def unknown_prompts(file: LabelFile, prompts: Sequence[Prompt]) -> list[LeftOut]:
     """The rows of `file` that name a prompt which is none of `prompts`."""
-    reasons = ((row.where, _unknown(row, prompts)) for row in file.rows)
-    return [LeftOut(where, reason) for where, reason in reasons if reason == NO_PROMPT]
+    return [each for each in _unknown(file.rows, prompts) if each.reason == NO_PROMPT]
 
 
 def notes_on(source: str, left_out: Iterable[LeftOut]) -> tuple[str, ...]:
     """A sentence for each reason for which rows, or answers of rows, of `source` are not used."""
+    return tuple(f"{source}: {reason}." for reason in _reasons(left_out))
+
+
+def _reasons(left_out: Iterable[LeftOut]) -> list[str]:
+    """Each reason once, with how many it holds for and where these are."""
     places: dict[str, list[str]] = {}
     for each in left_out:
         places.setdefault(each.reason, []).append(each.where)
-    return tuple(
-        f"{source}: {len(where):,} left out: {reason} ({_names(where)})."
-        for reason, where in places.items()
-    )
+    return [
+        f"{len(where):,} left out: {reason} ({_names(where)})" for reason, where in places.items()
+    ]
 
 
-NO_PROMPT = "the run has no such prompt"
-
-
-def _unknown(row: Row, prompts: Sequence[Prompt]) -> str:
-    """Why no image of the run has `row`."""
-    if row.prompt_id and row.prompt_id not in {prompt.id for prompt in prompts}:
-        return NO_PROMPT
-    if row.text and folded(row.text) not in {folded(prompt.text) for prompt in prompts}:
-        return NO_PROMPT
-    return "the run has no such image"
+def _unknown(rows: Iterable[Row], prompts: Sequence[Prompt]) -> Iterator[LeftOut]:
+    """Why no image of the run has each of `rows`."""
+    ids, texts = {prompt.id for prompt in prompts}, {folded(prompt.text) for prompt in prompts}
+    for row in rows:
+        known = (not row.prompt_id or row.prompt_id in ids) and (
+            not row.text or folded(row.text) in texts
+        )
+        yield LeftOut(row.where, NO_IMAGE if known else NO_PROMPT)
 
 
 def _wordings(key: ImageKey) -> list[str]:

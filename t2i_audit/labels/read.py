@@ -125,7 +125,7 @@ def _parsed(spec: str) -> tuple[str, Path]:
         if not path:
             raise LabelError(f"{spec} names no file; give {name}:PATH")
         return name, Path(path)
-    near = difflib.get_close_matches(name.lower(), FORMATS, cutoff=0.4) or tuple(FORMATS)
+    near = difflib.get_close_matches(name.lower(), FORMATS, n=1, cutoff=0.4) or tuple(FORMATS)
     raise LabelError(
         f"there is neither a file {spec} nor a format {name!r} of labels; did you mean "
         f"{' or '.join(near)}?"

@@ -2,7 +2,9 @@
 
 A row of its tables of yes and no (``anchor_bqa``, ``no_anchor_bqa``) holds ``image_id``,
 ``prompt_id``, ``generator``, ``annotator_id``, ``q_id`` and ``response``. The questions' words are
-in a table of their own; joined as a column ``question``, they say which slot is asked for.
+in a table of their own; joined as a column ``question``, they say which slot is asked for. Images
+are known by ``image_id``, or by a joined column ``prompt`` where a prompt has a single one: its
+prompt ids are its own.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from t2i_audit.labels.rows import LeftOut, Row, Verdict
 from t2i_audit.labels.table import Table, require_columns, text_of
 from t2i_audit.labels.wording import slot_about
 
-COLUMNS = ("image_id", "prompt_id", "annotator_id", "q_id", "response")
-OPTIONAL = ("question", "generator")
+COLUMNS = ("image_id", "annotator_id", "q_id", "response")
+OPTIONAL = ("question", "prompt")
 MODEL = "llm_judge"  # among the raters, but no person
 RULE = (
     "the whole is right if the rater answers every question about the image with yes; a slot is "
@@ -40,7 +42,7 @@ def read_skill_aligned(table: Table, path: Path) -> tuple[list[Row], list[LeftOu
     first: dict[tuple[str, str], tuple[str, str]] = {}
     left_out: list[LeftOut] = []
     for where, cells in table.rows:
-        image, prompt_id = text_of(cells.get("image_id")), text_of(cells.get("prompt_id"))
+        image, prompt = text_of(cells.get("image_id")), text_of(cells.get("prompt"))
         rater = text_of(cells.get("annotator_id"))
         if rater == MODEL:
             left_out.append(LeftOut(where, "it is the answer of a model, not of a person"))
@@ -50,18 +52,18 @@ def read_skill_aligned(table: Table, path: Path) -> tuple[list[Row], list[LeftOu
         except ValueError as err:
             left_out.append(LeftOut(where, str(err)))
             continue
-        images[prompt_id].add(image)
+        images[prompt].add(image)
         question = text_of(cells.get("question")) or text_of(cells.get("q_id"))
         answers[image, rater][question] = answer
-        first.setdefault((image, rater), (where, prompt_id))
+        first.setdefault((image, rater), (where, prompt))
     rows = [
         Row(
             first[image, rater][0],
             rater,
             partial(_verdict, given),
             image=image,
-            # A prompt has an image from each generator, so that its id alone names none.
-            prompt_id=first[image, rater][1] if len(images[first[image, rater][1]]) == 1 else "",
+            # A prompt has an image from each generator, so that its words alone name none.
+            text=first[image, rater][1] if len(images[first[image, rater][1]]) == 1 else "",
         )
         for (image, rater), given in answers.items()
     ]

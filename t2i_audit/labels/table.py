@@ -40,6 +40,8 @@ def read_table(path: Path, wanted: Collection[str] | None = None) -> Table:
     Raises:
         LabelError: it cannot be read, or has no rows.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for forever
+        raise LabelError(f"{path} is no ordinary file; name a file of labels")
     try:
         with path.open("rb") as file:
             magic = file.read(len(PARQUET))

@@ -20,6 +20,7 @@ from t2i_audit.settings.defaults import (
     default_out,
 )
 from t2i_audit.settings.images import ImagesOptions, Layout
+from t2i_audit.settings.label import LabelSettings
 from t2i_audit.settings.model import SAFE, Device, DType, ModelOptions, Offload, Placement
 from t2i_audit.settings.option import (
     Option,
@@ -48,6 +49,7 @@ __all__ = [
     "ImageOptions",
     "ImagesOptions",
     "JudgeSettings",
+    "LabelSettings",
     "Layout",
     "MergeSettings",
     "ModelOptions",

@@ -34,7 +34,7 @@ JUDGE_HELP = (
     "Judges, separated by commas; the first is the primary one. clip:MODEL/TAG or "
     "clip:local-dir:PATH for any open_clip model; oracle or clip:builtin:clip-judge for images of "
     f"the rendered world; clip alone is {DEFAULT_CLIP}, or for a built-in checkpoint its own CLIP "
-    "judge."
+    "judge; human:FILE for people's labels of the images."
 )
 STRICT_HELP = (
     "Refuse a suite with prompts that the judge cannot judge. By default, images of such prompts "

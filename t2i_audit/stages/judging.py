@@ -22,8 +22,9 @@ from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
 from t2i_audit.images.decode import pixels_in
 from t2i_audit.io import sha256_of
-from t2i_audit.judges.base import Judgement, require_readable, unjudged
+from t2i_audit.judges.base import Judgement, NamedImageJudge, require_readable, unjudged
 from t2i_audit.judges.panel import Member, Panel, at_work
+from t2i_audit.labels.label import ImageKey
 from t2i_audit.reporter import Advance
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
@@ -229,9 +230,17 @@ class _Work:
         }
         sound = [image for image, flaw in zip(images, flaws, strict=True) if not flaw]
         own = [self.prompts[image.prompt_id] for image in sound]
-        judged = self.room.judge(self.member.judge, own, lambda row: read(sound[row]))
+        judge = self.member.judge
+        if isinstance(judge, NamedImageJudge):
+            judged = judge.judge_images([_key(image) for image in sound], own)
+        else:
+            judged = self.room.judge(judge, own, lambda row: read(sound[row]))
         verdicts |= dict(zip(sound, judged, strict=True))
         return [_row(image, self.member.name, verdicts[image]) for image in images]
+
+
+def _key(image: ImageFile) -> ImageKey:
+    return ImageKey(image.prompt_id, image.seed, (image.image,), image.sha256)
 
 
 def _row(image: ImageFile, judge: str, verdict: Judgement) -> dict[str, Any]:
