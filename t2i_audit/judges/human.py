@@ -25,6 +25,7 @@ class HumanJudge:
     """Takes the majority of the raters of each image; an image without a label is undecided."""
 
     window: int | None = None
+    looks_at_pixels = False
     advice = "label images of them with `t2i-audit label`, or name a file that has them"
 
     def __init__(self, labels: str) -> None:
