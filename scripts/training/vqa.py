@@ -55,9 +55,7 @@ class Examples:
     """Of each image: kind, answer, and the token ids in either order of answers."""
 
 
-def examples_of(
-    shown: Shown, processor: LlavaProcessor, *, seed: int, path: Path
-) -> Examples:
+def examples_of(shown: Shown, processor: LlavaProcessor, *, seed: int, path: Path) -> Examples:
     """Read the images with the oracle and ask about them; kept in `path`."""
     if not path.exists():
         readings = read_images(shown.images)
@@ -236,9 +234,7 @@ class _Packed:
     targets: torch.Tensor
 
 
-def _packed(
-    asked: list[list[tuple[bool, list[int]]]], word: dict[int, int], end: int
-) -> _Packed:
+def _packed(asked: list[list[tuple[bool, list[int]]]], word: dict[int, int], end: int) -> _Packed:
     """Put each image's questions behind one another; each sees the image and itself."""
     before = 1 + PATCHES
     length = max(sum(len(ids) + 1 for _, ids in own) for own in asked)

@@ -28,7 +28,6 @@ from t2i_audit.pipelines.workarounds import quiet_libraries
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
-    from t2i_audit.judges.vqa_spec import VqaSpec
 
 AT_ONCE = 64  # questions that are answered together, where memory suffices
 TRIAL = "Is there a red circle?"
