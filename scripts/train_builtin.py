@@ -178,20 +178,20 @@ BUILDERS = {
     "early": early,
 }
 
+NAMES = (*BUILDERS, JUDGE, VQA_JUDGE)
+
 
 def main(argv: list[str] | None = None) -> None:
     """Train, measure and write the checkpoints that `argv` names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "names", nargs="*", choices=[*BUILDERS, JUDGE, VQA_JUDGE, []], metavar="NAME"
-    )
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME")
     parser.add_argument("--work", type=Path, default=Path("work/training"))
     parser.add_argument("--out", type=Path, default=builtin_folder("sound").parent)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     autoencoder = shared_autoencoder(arguments.work)
-    names = arguments.names or [*BUILDERS, JUDGE, VQA_JUDGE]
+    names = arguments.names or NAMES
     trained = {
         name: BUILDERS[name](arguments.work, autoencoder) for name in names if name in BUILDERS
     }
