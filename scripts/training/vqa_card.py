@@ -44,6 +44,7 @@ intervals; written by `scripts/train_builtin.py`, which measured it.
 
 {{ training }}
 """
+WEIGHTS = "model.safetensors"
 KINDS = ("shape", "colour", "relation")
 GOAL = ">= 0.95"
 DRAWN_CELL = 200  # images of each generator
@@ -59,6 +60,7 @@ def ship_vqa(
 ) -> list[Cell]:
     """Write model and processor in half precision, measure them as loaded back, write the card."""
     copy.deepcopy(model).half().save_pretrained(folder)
+    (folder / WEIGHTS).chmod(0o644)  # transformers makes it unreadable to others
     processor.save_pretrained(folder)
     cells = measured(VqaJudge.from_spec(f"vqa:{folder}", device="cpu"), work=work)
     words = len(processor.tokenizer)

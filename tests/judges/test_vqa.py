@@ -21,6 +21,7 @@ from t2i_audit.judges.load import load_judge, load_reader
 from t2i_audit.judges.questions import questions_of
 from t2i_audit.judges.vqa import VqaJudge
 from t2i_audit.judges.vqa_wording import ORDERS
+from t2i_audit.models.builtin import builtin_folder
 from tests.judges.tiny_vqa import tiny_vqa
 from tests.tiny import tiny_prompts
 
@@ -28,19 +29,14 @@ WEIGHTS = "model.safetensors"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model; not to be changed."""
-    return tiny_vqa(tmp_path_factory.mktemp("vqa") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def judge(folder: Path) -> VqaJudge:
-    return VqaJudge.from_spec(f"vqa:{folder}", device="cpu")
+def judge() -> VqaJudge:
+    return VqaJudge.from_spec("vqa", device="cpu")
 
 
 @pytest.fixture
-def copied(folder: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(folder, tmp_path / "copy"))
+def copied(tmp_path: Path) -> Path:
+    """The built-in model under another name, so that nothing is known of it beforehand."""
+    return Path(shutil.copytree(builtin_folder("vqa-judge"), tmp_path / "copy"))
 
 
 def images(count: int) -> np.ndarray:
@@ -143,8 +139,9 @@ def test_no_room_for_one_question_is_a_sentence(judge: VqaJudge) -> None:
         judge.judge(images(1), tiny_prompts(1))
 
 
-def test_a_model_without_a_chat_template_is_asked_in_plain_text(tmp_path: Path) -> None:
-    judge = load_judge(f"vqa:{tiny_vqa(tmp_path, template=False)}", device="cpu")
+def test_a_model_without_a_chat_template_is_asked_in_plain_text(copied: Path) -> None:
+    (copied / "chat_template.jinja").unlink()
+    judge = load_judge(f"vqa:{copied}", device="cpu")
 
     (judgement,) = judge.judge(images(1), tiny_prompts(1))
 
@@ -152,9 +149,8 @@ def test_a_model_without_a_chat_template_is_asked_in_plain_text(tmp_path: Path) 
 
 
 def test_a_model_that_answers_neither_is_refused(tmp_path: Path) -> None:
-    folder = tiny_vqa(tmp_path, answers=False)
     with pytest.raises(JudgeError, match=r"puts only 0\.0\d+ of the probability on either"):
-        load_judge(f"vqa:{folder}", device="cpu")
+        load_judge(f"vqa:{tiny_vqa(tmp_path)}", device="cpu")
 
 
 def test_a_tokenizer_without_yes_is_refused_before_the_weights_are_read(copied: Path) -> None:
@@ -254,7 +250,7 @@ def test_the_window_is_used_to_its_last_token(judge: VqaJudge) -> None:
 
 
 def test_the_fingerprint_changes_with_weights_template_and_nothing_else(
-    folder: Path, copied: Path, judge: VqaJudge
+    copied: Path, judge: VqaJudge
 ) -> None:
     same = load_judge(f"vqa:{copied}", device="cpu").fingerprint
     assert dict(same) == {**judge.fingerprint, "model": "copy"}

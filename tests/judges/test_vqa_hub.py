@@ -9,7 +9,7 @@ import pytest
 
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.load import load_judge, load_reader
-from tests.judges.tiny_vqa import tiny_vqa
+from t2i_audit.models.builtin import builtin_folder
 
 COMMIT = "1" * 40
 SPEC = "vqa:owner/tiny"
@@ -24,7 +24,7 @@ def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     repository = tmp_path / "hub" / "models--owner--tiny"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(COMMIT)
-    return Path(shutil.copytree(tiny_vqa(tmp_path / "tiny"), repository / "snapshots" / COMMIT))
+    return Path(shutil.copytree(builtin_folder("vqa-judge"), repository / "snapshots" / COMMIT))
 
 
 def test_its_commit_is_in_the_fingerprint(snapshot: Path) -> None:
