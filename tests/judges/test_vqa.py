@@ -20,6 +20,8 @@ from t2i_audit.errors import JudgeError, ModelError
 from t2i_audit.judges.load import load_judge, load_reader
 from t2i_audit.judges.questions import questions_of
 from t2i_audit.judges.vqa import VqaJudge
+from t2i_audit.judges.vqa_spec import parse_vqa
+from t2i_audit.judges.vqa_text import VqaText
 from t2i_audit.judges.vqa_wording import ORDERS
 from t2i_audit.models.builtin import builtin_folder
 from tests.judges.tiny_vqa import tiny_vqa
@@ -141,11 +143,13 @@ def test_no_room_for_one_question_is_a_sentence(judge: VqaJudge) -> None:
 
 def test_a_model_without_a_chat_template_is_asked_in_plain_text(copied: Path) -> None:
     (copied / "chat_template.jinja").unlink()
-    judge = load_judge(f"vqa:{copied}", device="cpu")
+    text = VqaText.load(parse_vqa(f"vqa:{copied}"))
+    ids = text.inputs(list(images(1)), ["Is there a red star?"])["input_ids"][0]
+    words = text.processor.tokenizer.convert_ids_to_tokens(ids)
 
-    (judgement,) = judge.judge(images(1), tiny_prompts(1))
-
-    assert judgement.readable
+    assert text.template == "<image>\nQuestion: {question} Answer:"
+    assert words.count("<image>") == 64
+    assert words[-8:-2] == ["is", "there", "a", "red", "star", "?"]
 
 
 def test_a_model_that_answers_neither_is_refused(tmp_path: Path) -> None:
