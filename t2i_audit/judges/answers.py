@@ -91,7 +91,7 @@ def _all_yes(answers: Sequence[Answer]) -> bool | None:
 
 
 def _scores(parts: Sequence[float], captions: Sequence[Answer]) -> dict[str, float]:
-    """The scores by name; no mean where a slot's probability is missing: it would compare with none.
+    """The scores by name; no mean where a slot's probability is missing: not comparable.
 
     Args:
         parts: each slot's probability.

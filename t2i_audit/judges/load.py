@@ -66,9 +66,23 @@ def _read_clip(spec: str) -> Reader:
     return ClipText.load(parse_clip(spec))
 
 
+def _load_vqa(spec: str, device: str) -> Judge:
+    from t2i_audit.judges.vqa_server import VqaServerJudge
+
+    return VqaServerJudge.from_spec(spec)
+
+
+def _read_vqa(spec: str) -> Reader:
+    from t2i_audit.judges.vqa_server import ServerReader
+    from t2i_audit.judges.vqa_server_spec import parse_server
+
+    return ServerReader(parse_server(spec))
+
+
 KINDS: Mapping[str, Kind] = {
     "clip": Kind("clip:MODEL/TAG or clip:local-dir:PATH", _load_clip, _read_clip),
     "oracle": Kind("oracle", _load_oracle, _read_oracle),
+    "vqa": Kind("vqa:http://HOST/v1#MODEL", _load_vqa, _read_vqa),
 }
 NAMES = tuple(KINDS)
 

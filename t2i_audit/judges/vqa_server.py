@@ -1,0 +1,133 @@
+"""The VQA judge whose model runs on a server: vLLM, SGLang, ``transformers serve``, or hosted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from prompts.structure import Prompt
+from t2i_audit.judges.answers import Answer, judgement_of
+from t2i_audit.judges.base import Judgement
+from t2i_audit.judges.questions import CAPTION, questions_of
+from t2i_audit.judges.scope import Scope
+from t2i_audit.judges.vqa_server_client import Client, Declined, Patience
+from t2i_audit.judges.vqa_server_replies import Reply
+from t2i_audit.judges.vqa_server_spec import ServerSpec, parse_server
+from t2i_audit.judges.vqa_server_trial import Trial, data_url, try_server
+from t2i_audit.judges.vqa_wording import ORDERS, in_both_orders
+
+DECLINED = "the judge's server declines a question about the image"
+
+
+@dataclass(frozen=True)
+class ServerReader:
+    """The part of the judge that reads prompts, which does not ask the server."""
+
+    spec: ServerSpec
+    window: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in results."""
+        return self.spec.name
+
+    @property
+    def advice(self) -> str:
+        """What the user can do about prompts that it cannot judge."""
+        return "its server says only when asked what it cannot read; such images are counted"
+
+    def scope(self, prompts: Sequence[Prompt]) -> Scope:
+        """All of `prompts`: what a server cannot read is known only from its replies.
+
+        Images of which it declines a question are counted and named like other flaws.
+        """
+        return Scope({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class VqaServerJudge(ServerReader):
+    """Asks a server the questions of each prompt, and judges by its answers."""
+
+    client: Client
+    trial: Trial
+
+    @classmethod
+    def from_spec(cls, spec: str, *, patience: Patience | None = None) -> VqaServerJudge:
+        """Try the server of ``vqa:http://HOST/v1#MODEL``.
+
+        Args:
+            spec: the judge as on the command line.
+            patience: how long the server is waited for while images are judged.
+
+        Raises:
+            JudgeError: the address is none, or the server cannot be used as a judge.
+        """
+        parsed = parse_server(spec)
+        patient = patience or Patience()
+        trial = try_server(
+            Client(parsed, replace(patient, recovery=min(5, patient.recovery), attempts=1))
+        )
+        return cls(parsed, client=Client(parsed, patient), trial=trial)
+
+    @property
+    def fingerprint(self) -> Mapping[str, str]:
+        """Everything that its verdicts depend on, as far as the server tells it.
+
+        The server's address is none of it: a server may come back at another one.
+        """
+        return {
+            "judge": "vqa",
+            "served_model": self.spec.model,
+            "answering_model": self.trial.model,
+            "system_fingerprint": self.trial.system,
+            "method": self.trial.method.fingerprint,
+            "temperature": "0",
+            "caption": CAPTION,
+            "orders": " | ".join(ORDERS),
+        }
+
+    def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
+        """Judge ``uint8`` images ``(b, height, width, 3)``; the margin is that of a probability.
+
+        Raises:
+            JudgeError: the server is down, too slow or refuses, or another model answers.
+        """
+        asked = [questions_of(prompt) for prompt in prompts]
+        # One request for questions that are the same.
+        texts = [tuple(dict.fromkeys(each.text for each in questions)) for questions in asked]
+        urls = [data_url(image) for image in images]
+        replies = iter(
+            self.client.complete(
+                [
+                    self.trial.method.body(self.spec.model, url, put)
+                    for url, own in zip(urls, texts, strict=True)
+                    for text in own
+                    for put in in_both_orders(text)
+                ]
+            )
+        )
+        answers = [
+            {text: self._answer([next(replies) for _ in ORDERS]) for text in own} for own in texts
+        ]
+        if all(answer.flaw == DECLINED for own in answers for answer in own.values()):
+            try_server(self.client)  # which says what is wrong if nothing is answered any more
+        return [
+            judgement_of(questions, [own[question.text] for question in questions])
+            for questions, own in zip(asked, answers, strict=True)
+        ]
+
+    def _answer(self, replies: Sequence[Reply | Declined]) -> Answer:
+        answered = [reply for reply in replies if isinstance(reply, Reply)]
+        if len(answered) < len(replies):
+            return Answer(math.nan, DECLINED)
+        for reply in answered:
+            if (reply.model or "") != self.trial.model:
+                other = self.spec.shown(reply.model or "")
+                raise self.spec.error(
+                    f"the model {other!r} answers now, and {self.trial.model!r} did before; give "
+                    "the model's full name, or another --out"
+                )
+        return self.trial.method.answer(answered)
