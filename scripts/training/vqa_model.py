@@ -16,8 +16,6 @@ from transformers import (
     SiglipVisionConfig,
 )
 
-from prompts.inflection import NUMBERS
-from prompts.vocabulary import load_vocabularies
 from prompts.world import COLOURS, OPENINGS, RELATIONS, SHAPES, WORDINGS, Content, write
 from t2i_audit.judges.questions import questions_of
 from t2i_audit.judges.vqa_wording import ORDERS
@@ -34,8 +32,8 @@ SPECIAL = {
     "eos_token": "<eos>",
 }
 IMAGE, USER, ASSISTANT = "<image>", "<user>", "<assistant>"
-# Common words of other prompts, so that an unknown noun is not the only thing that is unknown.
-FURTHER = "picture image photo photograph drawing object objects thing things no not true it that another"
+WORD_PATTERN = r"\w+|[^\w\s]"
+ANOTHER = "another"  # asked for where a prompt has the same object twice
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{% if message['role'] == 'assistant' %}<assistant>{% else %}<user>{% endif %}"
@@ -53,9 +51,8 @@ CHAT_TEMPLATE = (
 
 
 def words_known() -> tuple[str, ...]:
-    """Every word and punctuation mark of the questions on the rendered world, sorted; with the
-    words of the shipped vocabularies, which the model knows by sight only."""
-    texts = [FURTHER, *COLOURS, *SHAPES, *NUMBERS, *ORDERS, *OPENINGS]
+    """Every word and punctuation mark of the questions on the rendered world, sorted."""
+    texts = [*ORDERS, ANOTHER]
     for shape in SHAPES:
         for colour in COLOURS:
             texts += _questions(Content(((colour, shape),)))
@@ -64,16 +61,11 @@ def words_known() -> tuple[str, ...]:
         for wording in WORDINGS[relation]:
             content = Content((("red", "star"), ("blue", "cross")), relation)
             texts += _questions(content, opening, wording)
-    for vocabulary in load_vocabularies("core").values():
-        texts += [word for value in vocabulary.values for word in vocabulary.wordings(value)]
     split = pre_tokenizers.Split(Regex(WORD_PATTERN), behavior="isolated")
     found = {
         word.strip() for text in texts for word, _ in split.pre_tokenize_str(text.casefold())
     }
     return tuple(sorted(found - {""}))
-
-
-WORD_PATTERN = r"\w+|[^\w\s]"
 
 
 def _questions(content: Content, opening: str = "", wording: str | None = None) -> list[str]:

@@ -42,6 +42,7 @@ from prompts.english.words import WORD
 from prompts.inflection import NUMBERS, article_of, plural_of
 from prompts.structure import Constituent, Prompt
 
+VERSION = "1"  # of the wordings; raised when a question changes, as verdicts may then change
 CAPTION = 'Does this figure show "{text}"?'
 # Kinds of the shipped grammars and of imported suites whose values are nouns.
 NOUN_KINDS = frozenset(("object", "thing", "animal", "agent", "person", "entity", "noun", "subject"))

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prompts.structure import Prompt
-from t2i_audit.judges.answers import Answer, judgement_of
 from t2i_audit.judges.base import Judgement
-from t2i_audit.judges.questions import CAPTION, questions_of
+from t2i_audit.judges.questions import CAPTION, VERSION, questions_of
 from t2i_audit.judges.scope import Scope
 from t2i_audit.judges.vqa_server_client import Client, Declined, Patience
 from t2i_audit.judges.vqa_server_replies import Reply
 from t2i_audit.judges.vqa_server_spec import ServerSpec, parse_server
 from t2i_audit.judges.vqa_server_trial import Trial, data_url, try_server
+from t2i_audit.judges.vqa_verdict import LEAST_MASS, RULE, Answer, judgement_of
 from t2i_audit.judges.vqa_wording import ORDERS, in_both_orders
 
 DECLINED = "the judge's server declines a question about the image"
@@ -85,8 +85,11 @@ class VqaServerJudge(ServerReader):
             "system_fingerprint": self.trial.system,
             "method": self.trial.method.fingerprint,
             "temperature": "0",
+            "questions": VERSION,
             "caption": CAPTION,
-            "orders": " | ".join(ORDERS),
+            "instructions": " | ".join(ORDERS),
+            "least_mass": str(LEAST_MASS),
+            "rule": RULE,
         }
 
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
@@ -115,14 +118,14 @@ class VqaServerJudge(ServerReader):
         if all(answer.flaw == DECLINED for own in answers for answer in own.values()):
             try_server(self.client)  # which says what is wrong if nothing is answered any more
         return [
-            judgement_of(questions, [own[question.text] for question in questions])
-            for questions, own in zip(asked, answers, strict=True)
+            judgement_of(prompt, [own[question.text] for question in questions])
+            for prompt, questions, own in zip(prompts, asked, answers, strict=True)
         ]
 
     def _answer(self, replies: Sequence[Reply | Declined]) -> Answer:
         answered = [reply for reply in replies if isinstance(reply, Reply)]
         if len(answered) < len(replies):
-            return Answer(math.nan, DECLINED)
+            return Answer(math.nan, 0, DECLINED)
         for reply in answered:
             if (reply.model or "") != self.trial.model:
                 other = self.spec.shown(reply.model or "")

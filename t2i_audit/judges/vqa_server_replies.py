@@ -8,13 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from t2i_audit.judges.answers import Answer, answer_of
+from t2i_audit.judges.vqa_verdict import Answer
 
-PROSE = "the judge's answer is neither yes nor no"
-CHANGES = "the judge's answer changes with the order of the words yes and no"
-# A model of which yes and no together have less of the first token's probability is about to say
-# something else, e.g. to think aloud, and what they have left is noise.
-LEAST_MASS = 0.1
+CHANGES = "the model's answer changes with the order of the words yes and no"
 # Marks of tokenizers for a space and a line break, where a server does not decode single tokens.
 MARKS = str.maketrans("▁ĠĊ", "   ")
 # Yes or no, and then nothing or a mark that ends it: "Yes.", "**No**, it is blue", "no"; but not
@@ -73,21 +69,20 @@ class Reply(BaseModel):
         return None if found is None else found[1].casefold() == "yes"
 
     @property
-    def log_odds(self) -> float | None:
-        """Logarithm of the odds of yes against no as the first token of the answer.
+    def answer(self) -> Answer:
+        """The answer by the probabilities of its first token.
 
-        Each is the sum over all of its forms among the most probable tokens (``Yes``, `` yes``,
-        ``YES``). Where only one of the two is among them, the other is given the probability of the
-        least probable one, which it cannot exceed. None where neither is among them, both together
-        have less than `LEAST_MASS`, or the server gives no probabilities.
+        Those of yes and of no are sums over all of their forms among the most probable tokens
+        (``Yes``, `` yes``, ``YES``). Where one of the two is not among them, it is given the
+        probability of the least probable one, which it cannot exceed.
         """
         first = self._first
+        if not first:
+            return Answer(math.nan, 0)
         yes = math.fsum(math.exp(value) for word, value in first if word == "yes")
         no = math.fsum(math.exp(value) for word, value in first if word == "no")
-        if yes + no < LEAST_MASS:
-            return None
         least = math.exp(min(value for _, value in first))
-        return math.log(max(yes, least)) - math.log(max(no, least))
+        return Answer(math.log(max(yes, least)) - math.log(max(no, least)), yes + no)
 
     @property
     def _first(self) -> list[tuple[str, float]]:
@@ -121,15 +116,22 @@ def read_reply(body: bytes) -> Reply:
 
 
 def answer_in_words(replies: Sequence[Reply]) -> Answer:
-    """The answer to a question that was asked in several orders, from the words of the replies."""
+    """The answer to a question that was asked in several orders, by the words of the replies.
+
+    Yes and no are certain: words have no probabilities.
+    """
     said = {reply.is_yes for reply in replies}
     if None in said:
-        return Answer(math.nan, PROSE)
-    return Answer(math.nan, CHANGES) if len(said) > 1 else Answer(float(said.pop() is True))
+        return Answer(math.nan, 0)
+    if len(said) > 1:
+        return Answer(math.nan, 0, CHANGES)
+    return Answer(math.inf if said.pop() else -math.inf, 1)
 
 
-def answer_in_log_odds(replies: Sequence[Reply]) -> Answer:
-    """The same from the probabilities of the first token."""
-    found = [reply.log_odds for reply in replies]
-    known = [each for each in found if each is not None]
-    return answer_of(known) if len(known) == len(found) else Answer(math.nan, PROSE)
+def answer_in_probabilities(replies: Sequence[Reply]) -> Answer:
+    """The same by the probabilities of the first token: the mean of the log-odds."""
+    answers = [reply.answer for reply in replies]
+    return Answer(
+        math.fsum(each.log_odds for each in answers) / len(answers),
+        math.fsum(each.mass for each in answers) / len(answers),
+    )

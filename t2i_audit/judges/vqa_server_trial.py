@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from t2i_audit.judges.answers import Answer
 from t2i_audit.judges.vqa_server_client import Client, Declined
-from t2i_audit.judges.vqa_server_replies import Reply, answer_in_log_odds, answer_in_words
+from t2i_audit.judges.vqa_server_replies import Reply, answer_in_probabilities, answer_in_words
+from t2i_audit.judges.vqa_verdict import Answer
 from t2i_audit.judges.vqa_wording import in_both_orders
 
 QUESTION = "Is there a square?"
@@ -49,7 +49,7 @@ class Method:
 
     def answer(self, replies: Sequence[Reply]) -> Answer:
         """The answer to a question from the replies in both orders."""
-        return answer_in_log_odds(replies) if self.top else answer_in_words(replies)
+        return answer_in_probabilities(replies) if self.top else answer_in_words(replies)
 
     @property
     def fingerprint(self) -> str:
@@ -88,7 +88,7 @@ def try_server(client: Client) -> Trial:
             declined = f"HTTP {refusals[0].status}: {refusals[0].reason}"
             continue
         # One order is enough here: which square it sees is not the question.
-        if any(method.answer([reply]).is_yes is not None for reply in answered):
+        if any(method.answer([reply]).is_given for reply in answered):
             return _found(method, answered)
         prose = client.spec.shown(answered[0].words)
     if prose or not declined:

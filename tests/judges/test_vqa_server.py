@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,20 +14,20 @@ import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit, logit
+from scipy.special import logit
 
 from prompts.structure import Prompt
 from prompts.world import Content, write
 from t2i_audit.errors import JudgeError
-from t2i_audit.judges.answers import Answer, judgement_of
 from t2i_audit.judges.base import Judgement
 from t2i_audit.judges.load import load_judge, load_reader
 from t2i_audit.judges.questions import questions_of
 from t2i_audit.judges.vqa_server import DECLINED, VqaServerJudge
 from t2i_audit.judges.vqa_server_client import CONCURRENT, Patience
-from t2i_audit.judges.vqa_server_replies import CHANGES, PROSE, Reply, read_reply
+from t2i_audit.judges.vqa_server_replies import CHANGES, Reply, read_reply
 from t2i_audit.judges.vqa_server_spec import KEY, parse_server
 from t2i_audit.judges.vqa_server_trial import QUESTION, Method
+from t2i_audit.judges.vqa_verdict import NEITHER, Answer, judgement_of
 from tests.judges.openai_server import (
     MODEL,
     Asked,
@@ -101,9 +102,9 @@ def test_the_probabilities_of_both_orders_are_averaged_as_logits(start: Start) -
                 if each.text.startswith(question.text) and (each.pixels == pixels).all()
             ]
             assert len(own) == 2
-            answers.append(Answer(float(expit(np.mean(logit(own))))))
-        expected = judgement_of(questions_of(prompt), answers)
-        assert verdict.correct == expected.correct
+            answers.append(Answer(float(np.mean(logit(own))), 0.98))
+        expected = judgement_of(prompt, answers)
+        assert (verdict.correct, verdict.flaw) == (expected.correct, "")
         assert verdict.slots == expected.slots
         assert verdict.slot_probabilities == pytest.approx(expected.slot_probabilities)
         assert verdict.scores == pytest.approx(expected.scores)
@@ -114,12 +115,10 @@ def test_all_forms_of_yes_and_of_no_count(yes: float, also: float, no: float, ot
     whole = yes + also + no + other
     tokens = {"Yes": yes, " yes": also, "▁No": no} | ({"The": other} if other else {})
     sent = odds({token: value / whole for token, value in tokens.items()}).body
-    reply = Reply.model_validate(sent)
+    answer = Reply.model_validate(sent).answer
 
-    if (yes + also + no) / whole < 0.1:
-        assert reply.log_odds is None
-    else:
-        assert reply.log_odds == pytest.approx(np.log((yes + also) / no))
+    assert answer.mass == pytest.approx((yes + also + no) / whole)
+    assert answer.log_odds == pytest.approx(np.log((yes + also) / no), abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +133,9 @@ def test_all_forms_of_yes_and_of_no_count(yes: float, also: float, no: float, ot
 def test_what_is_not_among_the_probable_tokens_counts_as_the_least_of_them(
     tokens: dict[str, float], expected: float | None
 ) -> None:
-    found = Reply.model_validate(odds(tokens).body).log_odds
+    answer = Reply.model_validate(odds(tokens).body).answer
 
-    assert found == (expected if expected is None else pytest.approx(expected))
+    assert (answer.log_odds if answer.is_given else None) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +149,7 @@ def test_what_is_not_among_the_probable_tokens_counts_as_the_least_of_them(
 def test_a_probability_that_is_none_is_not_used(first: str) -> None:
     body = f'{{"choices": [{{"message": {{}}, "logprobs": {{"content": [{first}]}}}}]}}'
 
-    assert read_reply(body.encode()).log_odds is None
+    assert not read_reply(body.encode()).answer.is_given
 
 
 @pytest.mark.parametrize(
@@ -176,13 +175,10 @@ def test_a_server_without_probabilities_is_asked_for_words(start: Start) -> None
 
     star, circle = judged(start(says))
 
-    assert star.slots == {
-        "object_1.colour": None, "object_1.shape": None, "relation": None,
-        "object_2.colour": None, "object_2.shape": None,
-    }  # fmt: skip
-    assert (star.correct, star.flaw, dict(star.scores)) == (None, PROSE, {"caption": 1.0})
+    assert (star.correct, star.flaw, star.readable) == (None, NEITHER, False)
     assert (circle.correct, circle.probability) == (False, 0.0)
-    assert circle.scores == {"caption": 0.0, "arithmetic_mean": 0.0, "geometric_mean": 0.0}
+    assert {circle.scores[name] for name in ("caption", "arithmetic_mean", "geometric_mean")} == {0}
+    assert math.isnan(circle.margin)  # words have no unit
 
 
 def test_answers_in_words_that_follow_the_order_of_the_words_are_an_abstention(
@@ -542,5 +538,5 @@ def test_the_official_client_sends_and_reads_the_same(start: Start) -> None:
     (read,) = judge.client.complete([ours])
     assert isinstance(read, Reply)
     top = {each.token: each.logprob for each in reply.choices[0].logprobs.content[0].top_logprobs}
-    assert read.log_odds == pytest.approx(top["Yes"] - top["No"])
+    assert read.answer.log_odds == pytest.approx(top["Yes"] - top["No"])
     assert (read.words, read.model) == (reply.choices[0].message.content, reply.model)
