@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from t2i_audit.errors import JudgeError
+from t2i_audit.pipelines.safety import IMAGE_FLAWS
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
@@ -23,6 +24,8 @@ class Scope:
     """Id of each prompt that it cannot judge, and why; empty if it can judge all."""
     cut: tuple[str, ...] = ()
     """Ids of prompts that it judges although it does not read them or a foil to the end."""
+    remarks: tuple[str, ...] = ()
+    """Further sentences, without a full stop, on how it judges the suite."""
 
     def by_reason(self) -> dict[str, tuple[str, ...]]:
         """The ids of the prompts that cannot be judged, by reason, in the suite's order."""
@@ -42,7 +45,10 @@ class Reader(Protocol):
 
     @property
     def window(self) -> int | None:
-        """How many tokens of a text it reads, begin and end tokens included; None for all."""
+        """How many tokens of a text it reads, begin and end tokens included; None if it states none.
+
+        The oracle reads all of a text; what a server reads is known only from its replies.
+        """
         ...
 
     @property
@@ -87,7 +93,7 @@ def require_scope(
 
 
 def scope_lines(reader: Reader, scope: Scope, n_prompts: int, *, named: int = 1) -> Iterator[str]:
-    """Sentences, without a full stop, on prompts that a judge leaves out or cuts off.
+    """Sentences, without a full stop, on prompts that a judge leaves out or cuts off, and remarks.
 
     Each lists the first `named` ids.
     """
@@ -102,6 +108,7 @@ def scope_lines(reader: Reader, scope: Scope, n_prompts: int, *, named: int = 1)
             f"{len(scope.cut)} of {n_prompts} prompts, or foils of theirs, are longer and are "
             f"judged by their beginning ({_names(scope.cut, named)})"
         )
+    yield from scope.remarks
 
 
 def scope_notes(
@@ -116,12 +123,16 @@ def scope_notes(
         judged: rows of the table ``judgements``.
     """
     notes = [f"{line}." for line in scope_lines(reader, scope, n_prompts, named=NAMED)]
-    ties = [row for row in judged if row["flaw"] == TIE]
-    if ties:
-        ids = tuple(dict.fromkeys(str(row["prompt_id"]) for row in ties))
+    # What a judge finds only when it sees the image, as opposed to the image's own flaws.
+    known = {*IMAGE_FLAWS, *scope.unjudgeable.values()}
+    undecided: dict[str, list[str]] = {}
+    for row in judged:
+        if row["correct"] is None and row["flaw"] and row["flaw"] not in known:
+            undecided.setdefault(str(row["flaw"]), []).append(str(row["prompt_id"]))
+    for flaw, ids in undecided.items():
         notes.append(
-            f"{len(ties)} of {len(judged)} images are undecided, neither right nor wrong: {TIE} "
-            f"({_names(ids, NAMED)})."
+            f"{len(ids)} of {len(judged)} images are undecided, neither right nor wrong: {flaw} "
+            f"({_names(tuple(dict.fromkeys(ids)), NAMED)})."
         )
     return notes
 

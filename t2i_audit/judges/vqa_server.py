@@ -20,6 +20,10 @@ from t2i_audit.judges.vqa_verdict import LEAST_MASS, RULE, Answer, judgement_of
 from t2i_audit.judges.vqa_wording import ORDERS, in_both_orders
 
 DECLINED = "the judge's server declines a question about the image"
+REMARK = (
+    "how long a text {name} reads, its server does not say; images of which it declines a question "
+    "are left out and counted"
+)
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,8 @@ class ServerReader:
         return "its server says only when asked what it cannot read; such images are counted"
 
     def scope(self, prompts: Sequence[Prompt]) -> Scope:
-        """All of `prompts`: what a server cannot read is known only from its replies.
-
-        Images of which it declines a question are counted and named like other flaws.
-        """
-        return Scope({})
+        """All of `prompts`, with the remark that this cannot be known beforehand."""
+        return Scope({}, remarks=(REMARK.format(name=self.name),))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,8 +25,8 @@ MOST_STEPS = 10_000
 LARGEST_SIDE = 16_384  # pixels
 
 JUDGE_HELP = (
-    "clip:MODEL/TAG or clip:local-dir:PATH for any open_clip model; clip or oracle for images of "
-    "the rendered world."
+    "clip:MODEL/TAG or clip:local-dir:PATH for any open_clip model; vqa:http://HOST/v1#MODEL for "
+    "one on a server; clip or oracle for images of the rendered world."
 )
 STRICT_HELP = (
     "Refuse a suite with prompts that the judge cannot judge. By default, images of such prompts "

@@ -12,7 +12,7 @@ import pytest
 from t2i_audit.cli.main import main
 from t2i_audit.judges.vqa_server_spec import KEY
 from t2i_audit.run.tables import read_rows, table_path
-from tests.judges.openai_server import Asked, Running, Sent, probable, refused, serving
+from tests.judges.openai_server import Asked, Running, Sent, probable, refused, serving, words
 
 SECRET = "sk-secret-of-the-tests"
 PER_IMAGE = 2 * 6  # both orders of five constituents and the caption
@@ -99,8 +99,6 @@ def test_answers_in_prose_are_counted_and_named_and_never_wrong(
     server: Running, tmp_path: Path
 ) -> None:
     def prose_of_dark(asked: Asked) -> Sent:
-        from tests.judges.openai_server import words
-
         is_trial = "square?" in asked.text and asked.pixels.shape[0] == 256
         return words("Yes." if is_trial or "circle" in asked.text else "I think it is.")
 
@@ -114,3 +112,6 @@ def test_answers_in_prose_are_counted_and_named_and_never_wrong(
     assert not [row for row in judged if row["correct"] is False]
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["n_excluded"] == len(undecided)
+    (note,) = [note for note in summary["notes"] if "neither yes nor no" in note]
+    assert note.startswith(f"{len(undecided)} of 4 images are undecided, neither right nor wrong: ")
+    assert all(repr(row["prompt_id"]) in note for row in undecided)

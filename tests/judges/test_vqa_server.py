@@ -22,6 +22,7 @@ from t2i_audit.errors import JudgeError
 from t2i_audit.judges.base import Judgement
 from t2i_audit.judges.load import load_judge, load_reader
 from t2i_audit.judges.questions import questions_of
+from t2i_audit.judges.scope import scope_lines
 from t2i_audit.judges.vqa_server import DECLINED, VqaServerJudge
 from t2i_audit.judges.vqa_server_client import CONCURRENT, Patience
 from t2i_audit.judges.vqa_server_replies import CHANGES, Reply, read_reply
@@ -514,8 +515,10 @@ def test_the_name_in_results_has_neither_address_nor_folder(
 def test_prompts_are_in_scope_without_asking_the_server() -> None:
     reader = load_reader("vqa:http://localhost:1/v1#m")
 
-    assert not reader.scope((*PROMPTS, PLAIN)).unjudgeable
-    assert (reader.name, reader.window) == ("vqa:server#m", None)
+    scope = reader.scope((*PROMPTS, PLAIN))
+    assert not scope.unjudgeable
+    (line,) = scope_lines(reader, scope, 3)
+    assert line.startswith("how long a text vqa:server#m reads, its server does not say")
 
 
 def test_it_judges_where_an_event_loop_runs_already_as_in_a_notebook(start: Start) -> None:
