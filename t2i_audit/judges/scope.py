@@ -45,10 +45,7 @@ class Reader(Protocol):
 
     @property
     def window(self) -> int | None:
-        """How many tokens of a text it reads, begin and end tokens included; None if it states none.
-
-        The oracle reads all of a text; what a server reads is known only from its replies.
-        """
+        """How many tokens of a text it reads, begin and end tokens included; None: no stated limit."""
         ...
 
     @property

@@ -21,8 +21,8 @@ from t2i_audit.judges.vqa_wording import ORDERS, in_both_orders
 
 DECLINED = "the judge's server declines a question about the image"
 REMARK = (
-    "how long a text {name} reads, its server does not say; images of which it declines a question "
-    "are left out and counted"
+    "{name} runs on a server, which does not say how long a text it reads; images of which it "
+    "declines a question are left out and counted"
 )
 
 

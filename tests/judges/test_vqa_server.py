@@ -518,7 +518,7 @@ def test_prompts_are_in_scope_without_asking_the_server() -> None:
     scope = reader.scope((*PROMPTS, PLAIN))
     assert not scope.unjudgeable
     (line,) = scope_lines(reader, scope, 3)
-    assert line.startswith("how long a text vqa:server#m reads, its server does not say")
+    assert line.startswith("vqa:server#m runs on a server, which does not say how long")
 
 
 def test_it_judges_where_an_event_loop_runs_already_as_in_a_notebook(start: Start) -> None:
