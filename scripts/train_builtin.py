@@ -46,6 +46,8 @@ from scripts.training.text import (
     merge_words,
     tokenize,
 )
+from scripts.training.vqa_card import ship_vqa
+from scripts.training.vqa_recipe import VQA_JUDGE, trained_vqa, training_text
 from t2i_audit.models.builtin import builtin_folder
 
 
@@ -176,18 +178,20 @@ BUILDERS = {
     "early": early,
 }
 
+NAMES = (*BUILDERS, JUDGE, VQA_JUDGE)
+
 
 def main(argv: list[str] | None = None) -> None:
     """Train, measure and write the checkpoints that `argv` names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=[*BUILDERS, JUDGE, []], metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME")
     parser.add_argument("--work", type=Path, default=Path("work/training"))
     parser.add_argument("--out", type=Path, default=builtin_folder("sound").parent)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     autoencoder = shared_autoencoder(arguments.work)
-    names = arguments.names or [*BUILDERS, JUDGE]
+    names = arguments.names or NAMES
     trained = {
         name: BUILDERS[name](arguments.work, autoencoder) for name in names if name in BUILDERS
     }
@@ -203,6 +207,10 @@ def main(argv: list[str] | None = None) -> None:
             scenes=JUDGE_SCENES,
             steps=sum(schedule.steps for schedule in JUDGE_SCHEDULES),
         )
+    if VQA_JUDGE in names:
+        model, processor = trained_vqa(arguments.work, autoencoder)
+        folder = arguments.out / VQA_JUDGE
+        ship_vqa(model, processor, folder, training=training_text(), work=arguments.work)
 
 
 def steps_of(name: str) -> int:

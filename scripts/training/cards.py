@@ -120,7 +120,7 @@ def ship(name: str, parts: Parts, folder: Path, *, steps: int) -> list[Cell]:
         {"audit_defaults": {"steps": STEPS, "guidance_scale": GUIDANCE_SCALE}},
     )
     cells = measure(name, load_shipped(folder))
-    card = _render(
+    card = render_card(
         TEMPLATE,
         summary=SUMMARIES[name],
         steps=STEPS,
@@ -129,7 +129,7 @@ def ship(name: str, parts: Parts, folder: Path, *, steps: int) -> list[Cell]:
         training=TRAINING[name].format(steps=f"{steps:,}"),
     )
     write_text(folder / "README.md", card)
-    _print(name, cells)
+    print_cells(name, cells)
     return cells
 
 
@@ -158,16 +158,18 @@ def ship_judge(model: CLIP, folder: Path, generators: Path, *, scenes: int, step
         cells.append(Cell(f"right by this judge, {drawn}", "", int(chosen.sum()), CELL))
         agreed = int((truth == chosen).sum())
         cells.append(Cell(f"agrees with the oracle, {drawn}", "", agreed, CELL))
-    card = _render(JUDGE_TEMPLATE, cells=cells, scenes=f"{scenes:,}", steps=f"{steps:,}")
+    card = render_card(JUDGE_TEMPLATE, cells=cells, scenes=f"{scenes:,}", steps=f"{steps:,}")
     write_text(folder / "README.md", card)
-    _print("clip-judge", cells)
+    print_cells("clip-judge", cells)
 
 
-def _render(template: str, **values: object) -> str:
+def render_card(template: str, **values: object) -> str:
+    """A model card from its Jinja template."""
     environment = Environment(keep_trailing_newline=True, autoescape=False)
     return environment.from_string(template).render(**values)
 
 
-def _print(name: str, cells: list[Cell]) -> None:
+def print_cells(name: str, cells: list[Cell]) -> None:
+    """Say what was measured while training goes on."""
     for cell in cells:
         print(f"{name}: {cell.what}: {cell.figure} (meant: {cell.required or '-'})", flush=True)

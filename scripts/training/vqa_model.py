@@ -62,9 +62,7 @@ def words_known() -> tuple[str, ...]:
             content = Content((("red", "star"), ("blue", "cross")), relation)
             texts += _questions(content, opening, wording)
     split = pre_tokenizers.Split(Regex(WORD_PATTERN), behavior="isolated")
-    found = {
-        word.strip() for text in texts for word, _ in split.pre_tokenize_str(text.casefold())
-    }
+    found = {word.strip() for text in texts for word, _ in split.pre_tokenize_str(text.casefold())}
     return tuple(sorted(found - {""}))
 
 

@@ -102,9 +102,7 @@ def _worded(content: Content, rng: random.Random) -> Prompt:
     return write(content, opening=rng.choice(OPENINGS), wording=wording)
 
 
-def _contents(
-    asked_for: Content, reading: SceneReading, rng: random.Random
-) -> Iterator[Content]:
+def _contents(asked_for: Content, reading: SceneReading, rng: random.Random) -> Iterator[Content]:
     items = [item for item in reading.objects if item.readable]
     rng.shuffle(items)
     if items:

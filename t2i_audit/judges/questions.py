@@ -45,7 +45,9 @@ from prompts.structure import Constituent, Prompt
 VERSION = "1"  # of the wordings; raised when a question changes, as verdicts may then change
 CAPTION = 'Does this figure show "{text}"?'
 # Kinds of the shipped grammars and of imported suites whose values are nouns.
-NOUN_KINDS = frozenset(("object", "thing", "animal", "agent", "person", "entity", "noun", "subject"))
+NOUN_KINDS = frozenset(
+    ("object", "thing", "animal", "agent", "person", "entity", "noun", "subject")
+)
 NEGATIVE = frozenset(("without",))  # relations that state the absence of their second object
 DETERMINERS = frozenset(
     ("a", "an", "the", "this", "that", "its", "his", "her", "their", "my", "your", "another")
@@ -87,7 +89,7 @@ class _Thing:
     """Whether one of it takes an article; a mass noun or a proper name does not."""
 
     def phrase(self, *, attributes: bool) -> str:
-        """"a red circle" or "a circle", "dogs", "cheese"."""
+        """ "a red circle" or "a circle", "dogs", "cheese"."""
         before, after = (self.before, self.after) if attributes else ((), ())
         return self.indefinite((*before, self.head, *after))
 

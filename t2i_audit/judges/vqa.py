@@ -8,8 +8,10 @@ to calibrate on. A bias towards yes itself remains; ``t2i-audit calibrate`` meas
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +30,6 @@ from t2i_audit.pipelines.workarounds import quiet_libraries
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
-    from t2i_audit.judges.vqa_spec import VqaSpec
 
 AT_ONCE = 64  # questions that are answered together, where memory suffices
 TRIAL = "Is there a red circle?"
@@ -129,10 +130,16 @@ class VqaJudge:
         inputs = self.text.inputs([images[row] for row, _ in asked], [text for _, text in asked])
         inputs = inputs.to(self.device, self.model.dtype)
         with torch.no_grad():
-            logits = self.model(**inputs, logits_to_keep=1, use_cache=False).logits[:, -1]
+            logits = self.model(**inputs, **self._last_only, use_cache=False).logits[:, -1]
         logs = logits.double().log_softmax(dim=-1)
         forms = [list(tokens) for tokens in self.text.answers.values()]
         return torch.stack([logs[:, own].logsumexp(dim=-1) for own in forms], dim=-1).cpu().numpy()
+
+    @cached_property
+    def _last_only(self) -> dict[str, int]:
+        """Only the last token's logits, of models that can leave the others out."""
+        accepted = inspect.signature(self.model.forward).parameters
+        return {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
 
     def _require_sound(self) -> None:
         """Try the judge on an image, so that an unusable judge is refused before any image is made.

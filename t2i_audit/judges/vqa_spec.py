@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from t2i_audit.errors import JudgeError
-from t2i_audit.models.builtin import PREFIX, builtin_folder
-from t2i_audit.models.resolve import HUB_ID, NETWORK_CONFIG, WEIGHT_FILES
+from t2i_audit.models.builtin import NETWORK_CONFIG, PREFIX, builtin_folder
+from t2i_audit.models.resolve import HUB_ID, WEIGHT_FILES
 from t2i_audit.pipelines.workarounds import quiet_libraries
 
 BUILTIN = "vqa-judge"
@@ -72,7 +72,9 @@ def parse_vqa(spec: str) -> VqaSpec:
     chosen = spec.removeprefix("vqa").removeprefix(":") or PREFIX + BUILTIN
     if chosen.startswith(PREFIX):
         if chosen != PREFIX + BUILTIN:
-            raise JudgeError(f"there is no judge {spec!r}; the built-in one is vqa:{PREFIX}{BUILTIN}")
+            raise JudgeError(
+                f"there is no judge {spec!r}; the built-in one is vqa:{PREFIX}{BUILTIN}"
+            )
         return _local(spec, builtin_folder(BUILTIN))
     folder = Path(chosen).expanduser()
     if folder.is_dir():

@@ -111,7 +111,9 @@ class VqaText:
             return ""
         longest = max((question.text for question in questions_of(prompt)), key=len)
         if around + self._length(longest) > self.window:
-            return f"its question and the image take more than the {self.window} tokens that it reads"
+            return (
+                f"its question and the image take more than the {self.window} tokens that it reads"
+            )
         return ""
 
     def _length(self, text: str) -> int:

@@ -12,6 +12,10 @@ FOLDER = Path(__file__).resolve().parents[1] / "builtin"
 CARD = "README.md"
 PIPELINE_INDEX = "model_index.json"
 JUDGE_CONFIG = "open_clip_config.json"
+# Every network is saved with this file; those of tokenizers and schedulers have other names.
+NETWORK_CONFIG = "config.json"
+# Beside the configuration of a transformers model that reads images.
+PROCESSOR_CONFIGS = ("processor_config.json", "preprocessor_config.json")
 
 ModelKind = Literal["generator", "judge"]
 
@@ -24,7 +28,7 @@ class ModelInfo:
     """As the command line takes it, e.g. ``builtin:sound``."""
     kind: ModelKind
     class_name: str
-    """The pipeline's class from its index, or ``open_clip`` for a judge."""
+    """The class that its index or configuration names, or ``open_clip``."""
     summary: str
     """First sentence or line of its model card; empty where it has none."""
     path: Path
@@ -53,6 +57,12 @@ def list_models(*, folder: Path | None = None) -> tuple[ModelInfo, ...]:
     return tuple(info for info in infos if info is not None)
 
 
+def is_judge(path: Path) -> bool:
+    """Whether the folder holds a model that reads images, rather than a pipeline."""
+    reads_images = any((path / name).is_file() for name in PROCESSOR_CONFIGS)
+    return (path / JUDGE_CONFIG).is_file() or (reads_images and (path / NETWORK_CONFIG).is_file())
+
+
 def _describe(path: Path) -> ModelInfo | None:
     if (path / PIPELINE_INDEX).is_file():
         kind: ModelKind = "generator"
@@ -60,6 +70,9 @@ def _describe(path: Path) -> ModelInfo | None:
         class_name = str(index.get("_class_name", ""))
     elif (path / JUDGE_CONFIG).is_file():
         kind, class_name = "judge", "open_clip"
+    elif is_judge(path):
+        config = json.loads((path / NETWORK_CONFIG).read_text(encoding="utf-8"))
+        kind, class_name = "judge", str(next(iter(config.get("architectures") or ()), ""))
     else:
         return None
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 from t2i_audit.errors import ModelError
 from t2i_audit.models.builtin import (
-    JUDGE_CONFIG,
+    NETWORK_CONFIG,
     PIPELINE_INDEX,
     PREFIX,
     builtin_folder,
     builtin_names,
+    is_judge,
 )
 from t2i_audit.models.files import WHOLE
 from t2i_audit.models.variants import check_variant, names_among
@@ -28,8 +29,6 @@ from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import ModelOptions
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-# Every network is saved with this file; those of tokenizers and schedulers have other names.
-NETWORK_CONFIG = "config.json"
 WEIGHT_FILES = "*.safetensors"
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
@@ -190,7 +189,7 @@ def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[st
     """
     index_path = path / PIPELINE_INDEX
     if not index_path.is_file():
-        if (path / JUDGE_CONFIG).is_file():
+        if is_judge(path):
             raise ModelError(f"{name!r} is a judge, not a generator; give it as --judge.")
         raise ModelError(f"{name!r} is no diffusers pipeline: {PIPELINE_INDEX} is missing in it.")
     try:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
-from t2i_audit.models.builtin import PIPELINE_INDEX
+from t2i_audit.models.builtin import NETWORK_CONFIG, PIPELINE_INDEX
 from t2i_audit.models.files import has_variant
-from t2i_audit.models.resolve import NETWORK_CONFIG, WEIGHT_FILES, read_index
+from t2i_audit.models.resolve import WEIGHT_FILES, read_index
 from t2i_audit.models.variants import check_variant, names_in
 from t2i_audit.settings import ModelOptions
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prompts.errors import first_line
 from t2i_audit.errors import ModelError
-from t2i_audit.models.builtin import JUDGE_CONFIG, PIPELINE_INDEX
+from t2i_audit.models.builtin import JUDGE_CONFIG, NETWORK_CONFIG, PIPELINE_INDEX
 from t2i_audit.models.devices import DeviceName, DtypeName, choose_device, choose_dtype
 from t2i_audit.models.files import (
     NETWORK_SETTINGS,
@@ -18,7 +18,7 @@ from t2i_audit.models.files import (
     settings_files,
 )
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.models.resolve import CONVERT, NETWORK_CONFIG, WEIGHT_FILES
+from t2i_audit.models.resolve import CONVERT, WEIGHT_FILES
 from t2i_audit.pipelines.components import UNLIMITED
 from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import SAFE
