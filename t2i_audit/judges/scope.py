@@ -45,7 +45,7 @@ class Reader(Protocol):
 
     @property
     def window(self) -> int | None:
-        """How many tokens of a text it reads, begin and end tokens included; None: no stated limit."""
+        """How many tokens of a text it reads, begin and end included; None: no stated limit."""
         ...
 
     @property
