@@ -15,7 +15,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks import audit, beside, encoding, memory, probes, prompts, synthetic
+from scripts.benchmarks import audit, beside, encoding, judging, memory, probes, prompts, synthetic
 from scripts.benchmarks.line import Line
 
 BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
@@ -24,6 +24,7 @@ BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
     "probes": probes.probes,
     "memory": memory.memory,
     "images": audit.images,
+    "judging": judging.judging,
     "help": audit.help_text,
     "beside": beside.beside,
     "prompts": prompts.generation,

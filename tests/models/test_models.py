@@ -72,6 +72,18 @@ def test_a_judge_is_not_taken_for_a_generator(shipped: Path) -> None:
         resolve_model("builtin:clip-judge", builtin=shipped)
 
 
+def test_a_transformers_model_that_reads_images_is_a_judge_of_its_class(tmp_path: Path) -> None:
+    folder = tmp_path / "vqa-judge"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["LlavaForConditionalGeneration"]}')
+    (folder / "processor_config.json").write_text("{}")
+
+    (info,) = list_models(folder=tmp_path)
+    assert (info.kind, info.class_name) == ("judge", "LlavaForConditionalGeneration")
+    with pytest.raises(ModelError, match="is a judge, not a generator"):
+        resolve_model("builtin:vqa-judge", builtin=tmp_path)
+
+
 def test_a_folder_that_is_no_pipeline_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no diffusers pipeline: model_index\.json is missing"):
         resolve_model(str(tmp_path))
