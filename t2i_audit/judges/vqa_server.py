@@ -94,7 +94,7 @@ class VqaServerJudge(ServerReader):
         }
 
     def judge(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
-        """Judge ``uint8`` images ``(b, height, width, 3)``; the margin is that of a probability.
+        """Judge ``uint8`` images ``(b, height, width, 3)``; the margin is in log-odds.
 
         Raises:
             JudgeError: the server is down, too slow or refuses, or another model answers.
@@ -128,8 +128,8 @@ class VqaServerJudge(ServerReader):
         if len(answered) < len(replies):
             return Answer(math.nan, 0, DECLINED)
         for reply in answered:
-            if (reply.model or "") != self.trial.model:
-                other = self.spec.shown(reply.model or "")
+            other = self.spec.shown(reply.model or "")
+            if other != self.trial.model:
                 raise self.spec.error(
                     f"the model {other!r} answers now, and {self.trial.model!r} did before; give "
                     "the model's full name, or another --out"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from t2i_audit.judges.vqa_server_replies import Reply, read_reply
 from t2i_audit.judges.vqa_server_spec import KEY, ServerSpec
@@ -117,26 +116,16 @@ class Client:
 
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(Failure),
-            stop=self._gives_up,
+            stop=_Attempts(self.patience).have_failed,
             wait=_pause,
             reraise=True,
         )
         try:
             return await retrying(self._attempt, http, body)
         except Failure as failure:
-            remedy = (
-                "give the same command again later"
-                if failure.busy
-                else ("check the server and its address, and then give the same command again")
-            )
+            first = "wait" if failure.busy else "check the server and its address"
+            remedy = f"{first}, and then give the same command again"
             raise self.spec.error(f"its server {failure}; {remedy}") from failure
-
-    def _gives_up(self, state: RetryCallState) -> bool:
-        failure = state.outcome.exception() if state.outcome else None
-        busy = isinstance(failure, Failure) and failure.busy
-        most = self.patience.limits if busy else self.patience.recovery
-        elapsed = (state.seconds_since_start or 0) + state.upcoming_sleep
-        return elapsed > most and (busy or state.attempt_number >= self.patience.attempts)
 
     async def _attempt(self, http: AsyncClient, body: Mapping[str, Any]) -> Reply | Declined:
         import httpx2
@@ -150,7 +139,7 @@ class Client:
                 content = await _read(response)
         except TimeoutError as error:
             raise Failure(f"gave no answer within {self.patience.answer:g} s") from error
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             reason = self.spec.shown(str(error)) or type(error).__name__
             raise Failure(f"cannot be reached ({reason})") from error
         return await self._reply(http, response, content)
@@ -179,7 +168,7 @@ class Client:
         if response.status_code == 404:
             return await self._known_models(http)
         if response.is_redirect:
-            host = urlsplit(response.headers.get("location", "")).hostname or "another address"
+            host = response.next_request.url.host if response.next_request else "another address"
             return f"it redirects to {self.spec.shown(host)}, so give that server's address"
         return "check its address, which often ends with /v1, and the server's log"
 
@@ -188,7 +177,8 @@ class Client:
         import httpx2
 
         models: list[str] = []
-        with suppress(TimeoutError, httpx2.HTTPError, Failure, ValueError, KeyError, TypeError):
+        unreadable = (ValueError, KeyError, TypeError, RecursionError)
+        with suppress(TimeoutError, httpx2.HTTPError, Failure, *unreadable):
             async with (
                 asyncio.timeout(CONNECTING),
                 http.stream("GET", f"{self.spec.address}/models") as response,
@@ -199,6 +189,29 @@ class Client:
             return "check its address, which often ends with /v1, and the model's name"
         more = f" and {len(models) - NAMED} more" if len(models) > NAMED else ""
         return f"check the model's name: the server has {', '.join(models[:NAMED])}{more}"
+
+
+class _Attempts:
+    """The attempts of one request that failed in the same way, one after the other."""
+
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self.busy: bool | None = None
+        self.count = 0
+        self.since = self.until = 0.0  # seconds after the request's start
+
+    def have_failed(self, state: RetryCallState) -> bool:
+        """Whether they were enough, after another one."""
+        failure = state.outcome.exception() if state.outcome else None
+        busy = isinstance(failure, Failure) and failure.busy
+        if busy != self.busy:
+            self.busy, self.count, self.since = busy, 0, self.until
+        self.count += 1
+        self.until = state.seconds_since_start or 0.0
+        waited = self.until - self.since + state.upcoming_sleep
+        if busy:
+            return waited > self.patience.limits
+        return waited > self.patience.recovery and self.count >= self.patience.attempts
 
 
 async def _read(response: Response) -> bytes:
@@ -216,18 +229,18 @@ def _message(content: bytes) -> str:
     text = content.decode(errors="replace")
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "" if text.lstrip().startswith("<") else text  # a page of HTML says nothing
     for key in ("error", "detail", "message"):
         if isinstance(found, dict) and key in found:
             found = found[key]
-    return found if isinstance(found, str) else json.dumps(found)
+    return found if isinstance(found, str) else json.dumps(found) if found else ""
 
 
 def _wait(response: Response) -> float | None:
     """The seconds of the header ``Retry-After``, which is a number or a date (RFC 9110, 10.2.3)."""
     value = response.headers.get("retry-after", "").strip()
-    if value.replace(".", "", 1).isdigit():
+    if value.replace(".", "", 1).isdecimal():
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time())

@@ -11,6 +11,7 @@ import numpy as np
 
 from t2i_audit.judges.vqa_server_client import Client, Declined
 from t2i_audit.judges.vqa_server_replies import Reply, answer_in_probabilities, answer_in_words
+from t2i_audit.judges.vqa_server_spec import ServerSpec
 from t2i_audit.judges.vqa_verdict import Answer
 from t2i_audit.judges.vqa_wording import in_both_orders
 
@@ -89,7 +90,7 @@ def try_server(client: Client) -> Trial:
             continue
         # One order is enough here: which square it sees is not the question.
         if any(method.answer([reply]).is_given for reply in answered):
-            return _found(method, answered)
+            return _found(client.spec, method, answered)
         prose = client.spec.shown(answered[0].words)
     if prose or not declined:
         raise client.spec.error(
@@ -102,11 +103,11 @@ def try_server(client: Client) -> Trial:
     )
 
 
-def _found(method: Method, replies: Sequence[Reply]) -> Trial:
-    systems = {reply.system_fingerprint or "" for reply in replies}
+def _found(spec: ServerSpec, method: Method, replies: Sequence[Reply]) -> Trial:
+    systems = {spec.shown(reply.system_fingerprint or "") for reply in replies}
     # Several machines with several fingerprints answer for some models; which, is chance.
     system = systems.pop() if len(systems) == 1 else ""
-    return Trial(method, replies[0].model or "", system)
+    return Trial(method, spec.shown(replies[0].model or ""), system)
 
 
 def square() -> np.ndarray:

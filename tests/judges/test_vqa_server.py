@@ -24,10 +24,10 @@ from t2i_audit.judges.load import load_judge, load_reader
 from t2i_audit.judges.questions import questions_of
 from t2i_audit.judges.scope import scope_lines
 from t2i_audit.judges.vqa_server import DECLINED, VqaServerJudge
-from t2i_audit.judges.vqa_server_client import CONCURRENT, Patience
+from t2i_audit.judges.vqa_server_client import CONCURRENT, Client, Patience
 from t2i_audit.judges.vqa_server_replies import CHANGES, Reply, read_reply
 from t2i_audit.judges.vqa_server_spec import KEY, parse_server
-from t2i_audit.judges.vqa_server_trial import QUESTION, Method
+from t2i_audit.judges.vqa_server_trial import QUESTION, Method, data_url
 from t2i_audit.judges.vqa_verdict import NEITHER, Answer, judgement_of
 from tests.judges.openai_server import (
     MODEL,
@@ -46,7 +46,9 @@ PROMPTS = (
     write(Content((("red", "star"), ("blue", "cross")), "above")),
     write(Content((("green", "circle"),), None)),
 )
+AUTH = "authorization"
 PLAIN = Prompt("plain", "a dog", "t", "t", (), ())
+DOT = data_url(np.zeros((1, 1, 3), np.uint8))
 HASTE = Patience(answer=20, recovery=0, limits=0, attempts=1)
 
 
@@ -309,20 +311,33 @@ def test_a_server_that_limits_requests_is_not_asked_again_before_its_time(
 
     server = start(limited)
     judge = VqaServerJudge.from_spec(server.spec)
-    body = judge.trial.method.body(MODEL, "data:image/png;base64,", "Is it?")
-    body["messages"][0]["content"][0]["image_url"]["url"] = server.asked[0].body["messages"][0][
-        "content"
-    ][0]["image_url"]["url"]
 
-    assert len(judge.client.complete([body])) == 1
+    assert len(judge.client.complete([judge.trial.method.body(MODEL, DOT, "Is it?")])) == 1
     assert len(asked_at) == 2
     assert asked_at[1] - asked_at[0] >= 1  # a date has whole seconds, of which 2 are at least 1
+
+
+def test_a_failure_after_a_long_limit_is_given_its_own_time(start: Start) -> None:
+    replies = [
+        *[refused(429, "Rate limit reached", Retry_After="0.1")] * 10,
+        *[refused(503, "overloaded", Retry_After="0")] * 4,
+    ]
+
+    def limited(asked: Asked) -> Sent:
+        return replies[asked.count] if asked.count < len(replies) else in_odds(asked)
+
+    server = start(limited)
+    client = Client(parse_server(server.spec), Patience(recovery=0.9, limits=60, attempts=3))
+    (reply,) = client.complete([Method("max_tokens", 20).body(MODEL, DOT, "Is it?")])
+
+    assert isinstance(reply, Reply)
+    assert len(server.asked) == 15
 
 
 def test_a_wait_beyond_all_patience_is_refused_at_once(start: Start) -> None:
     server = start(lambda asked: refused(429, "Quota exceeded", Retry_After="86400"))
 
-    with pytest.raises(JudgeError, match=r"HTTP 429 \(Quota exceeded\).*again later$"):
+    with pytest.raises(JudgeError, match=r"HTTP 429 \(Quota exceeded\); wait, and then"):
         VqaServerJudge.from_spec(server.spec)
     assert len(server.asked) <= 2
 
@@ -333,6 +348,12 @@ def test_a_server_that_is_down_is_one_sentence() -> None:
 
     with pytest.raises(JudgeError, match=r"its server cannot be reached .*check the server"):
         VqaServerJudge.from_spec(server.spec, patience=HASTE)
+
+
+@pytest.mark.parametrize("host", ["a..b", "xn--", "h\u00fcst.invalid", "1.2.3.4.5", "[::1%25lo]:1"])
+def test_a_host_that_is_none_is_one_sentence(host: str) -> None:
+    with pytest.raises(JudgeError, match=r"cannot be reached|cannot be read"):
+        VqaServerJudge.from_spec(f"vqa:http://{host}/v1#m", patience=HASTE)
 
 
 def test_a_server_that_is_too_slow_is_one_sentence(start: Start) -> None:
@@ -361,6 +382,11 @@ def test_a_server_that_is_too_slow_is_one_sentence(start: Start) -> None:
         (Sent({"choices": "none"}), "something that is no chat completion"),
         (Sent(b"\xff\xfe"), "something that is no chat completion"),
         (Sent(b"[" * 100_000), "something that is no chat completion"),
+        (Sent(b"[" * 100_000, 500), r"HTTP 500 .\[\[\["),
+        (Sent({}, 503, {"retry-after": "\u00b2"}), "replied with HTTP 503; check the server"),
+        (Sent({}, 307, {"location": "http://["}), "redirects to %5B"),
+        (Sent({}, 307, {"location": "/v1/other"}), "redirects to 127.0.0.1"),
+        (Sent({}, 307), "HTTP 307"),
         (Sent(b" " * 5_000_000), "more than 4,000,000 bytes"),
         (words("I see a square."), "it says 'I see a square'; give a model"),
         (odds({"<think>": 0.9, "Yes": 0.01}), "it says '<think>'.*think aloud"),
@@ -448,14 +474,31 @@ def test_a_redirect_is_told_and_not_followed(start: Start, monkeypatch: pytest.M
 def test_the_key_is_sent_and_in_no_message(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     key = "sk-secret-of-the-tests"
     monkeypatch.setenv(KEY, f" {key}\n")
-    server = start(lambda asked: refused(401, f"Incorrect key: {asked.headers['authorization']}"))
+    server = start(lambda asked: refused(401, f"Incorrect key: {asked.headers[AUTH]}"))
 
     with pytest.raises(JudgeError) as caught:
         VqaServerJudge.from_spec(server.spec)
-    assert server.asked[0].headers["authorization"] == f"Bearer {key}"
+    assert server.asked[0].headers[AUTH] == f"Bearer {key}"
     assert "Incorrect key: Bearer [" in str(caught.value)
     assert f"check the key in the variable {KEY}" in str(caught.value)
     assert key not in str(caught.value) + repr(parse_server(server.spec))
+
+
+def test_a_key_that_the_server_repeats_is_not_in_the_fingerprint(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY, "sk-secret-of-the-tests")
+
+    def repeating(asked: Asked) -> Sent:
+        sent = in_odds(asked)
+        sent.body.update(dict.fromkeys(("model", "system_fingerprint"), asked.headers[AUTH]))
+        return sent
+
+    server = start(repeating)
+    judge = VqaServerJudge.from_spec(server.spec)
+
+    assert "sk-secret" not in repr(judge) + str(judge.fingerprint)
+    assert judge.judge(pictures(1), PROMPTS[1:])[0].flaw == ""
 
 
 def test_a_key_for_another_service_is_not_sent(
@@ -466,7 +509,7 @@ def test_a_key_for_another_service_is_not_sent(
     server = start(in_odds)
     VqaServerJudge.from_spec(server.spec)
 
-    assert all("authorization" not in each.headers for each in server.asked)
+    assert all(AUTH not in each.headers for each in server.asked)
 
 
 @pytest.mark.parametrize(
