@@ -139,7 +139,7 @@ class Client:
                 content = await _read(response)
         except TimeoutError as error:
             raise Failure(f"gave no answer within {self.patience.answer:g} s") from error
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except httpx2.HTTPError as error:
             reason = self.spec.shown(str(error)) or type(error).__name__
             raise Failure(f"cannot be reached ({reason})") from error
         return await self._reply(http, response, content)

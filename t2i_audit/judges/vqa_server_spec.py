@@ -56,6 +56,8 @@ def parse_server(spec: str, environment: Mapping[str, str] | None = None) -> Ser
     Raises:
         JudgeError: the address is none, or holds a secret; the model or the key is missing.
     """
+    import httpx2
+
     environment = os.environ if environment is None else environment
     given, _, model = spec.removeprefix("vqa:").partition("#")
     # No message shows an address that cannot be read: a part of it may be a secret.
@@ -67,7 +69,8 @@ def parse_server(spec: str, environment: Mapping[str, str] | None = None) -> Ser
     try:
         parts = urlsplit(given)
         host, port = parts.hostname or "", parts.port
-    except ValueError as error:
+        httpx2.URL(given)
+    except (ValueError, httpx2.InvalidURL) as error:
         raise _malformed() from error
     if parts.scheme not in SCHEMES or not host or " " in given or UNPRINTABLE.search(given):
         raise _malformed()

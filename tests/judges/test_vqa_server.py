@@ -350,7 +350,7 @@ def test_a_server_that_is_down_is_one_sentence() -> None:
         VqaServerJudge.from_spec(server.spec, patience=HASTE)
 
 
-@pytest.mark.parametrize("host", ["a..b", "xn--", "h\u00fcst.invalid", "1.2.3.4.5", "[::1%25lo]:1"])
+@pytest.mark.parametrize("host", ["a..b", "xn--", "a" * 300, "1.2.3.400", "\u2603", "[::1%25lo]:1"])
 def test_a_host_that_is_none_is_one_sentence(host: str) -> None:
     with pytest.raises(JudgeError, match=r"cannot be reached|cannot be read"):
         VqaServerJudge.from_spec(f"vqa:http://{host}/v1#m", patience=HASTE)
