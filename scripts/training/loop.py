@@ -27,6 +27,13 @@ class Schedule:
     weight_decay: float = 1e-2
     ema_decay: float = 0.0
     """0 keeps no average; else the decay of the exponential moving average of the weights."""
+    until: int | None = None
+    """Step at which training ends, if that is before the schedule does."""
+
+    @property
+    def last(self) -> int:
+        """Number of steps that are taken."""
+        return self.steps if self.until is None else min(self.until, self.steps)
 
     def rate(self, step: int) -> float:
         """Learning rate of one step."""
@@ -110,9 +117,9 @@ def train(
         save_atomically(state, path)
 
     saved_at, running = time.monotonic(), 0.0
-    with TerminalReporter().stage(f"train {name}", schedule.steps) as advance:
+    with TerminalReporter().stage(f"train {name}", schedule.last) as advance:
         advance(first)
-        for step in range(first, schedule.steps):
+        for step in range(first, schedule.last):
             for group in optimizer.param_groups:
                 group["lr"] = schedule.rate(step)
             generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
@@ -134,7 +141,7 @@ def train(
                 on_snapshot(step + 1)
                 if average is not None:
                     average.swap()
-            if time.monotonic() - saved_at > CHECKPOINT_EVERY or step + 1 == schedule.steps:
+            if time.monotonic() - saved_at > CHECKPOINT_EVERY or step + 1 == schedule.last:
                 save(step + 1)
                 saved_at = time.monotonic()
     if average is not None:

@@ -46,6 +46,7 @@ intervals; written by `scripts/train_builtin.py`, which measured it.
 """
 KINDS = ("shape", "colour", "relation")
 GOAL = ">= 0.95"
+DRAWN_CELL = 200  # images of each generator
 
 
 def ship_vqa(
@@ -67,11 +68,11 @@ def ship_vqa(
     return cells
 
 
-def measured(judge: VqaJudge, *, work: Path, count: int = CELL) -> list[Cell]:
+def measured(judge: VqaJudge, *, work: Path) -> list[Cell]:
     """Its agreement with the oracle on fresh renders and on what each generator draws."""
-    cells = _agreement(judge, fresh_renders(count, seed=SEED), "renders", GOAL)
+    cells = _agreement(judge, fresh_renders(CELL, seed=SEED), "renders", GOAL)
     for name in GENERATORS:
-        shown = drawn_images(name, count, work=work, seed=SEED)
+        shown = drawn_images(name, DRAWN_CELL, work=work, seed=SEED)
         cells += _agreement(judge, shown, f"images of `{name}`", "")
     return cells
 
