@@ -54,7 +54,7 @@ class JudgeFindings:
     name: str
     """The judge, as it is named on the command line."""
     window: int | None
-    """Number of tokens of a text that it reads; None if it reads all."""
+    """Number of tokens of a text that it reads; None if it states no limit."""
     unjudgeable: Mapping[str, tuple[str, ...]]
     """The ids of prompts that cannot be judged, by reason."""
     cut: tuple[str, ...]
@@ -69,10 +69,10 @@ class JudgeFindings:
 
     def lines(self) -> Iterator[str]:
         """The findings, one per line."""
-        window = (
-            "texts of any length" if self.window is None else f"{self.window} tokens of each text"
-        )
-        yield f"note: {self.name} reads {window}"
+        if self.window is None:
+            yield f"note: {self.name} states no limit to the length of a text"
+        else:
+            yield f"note: {self.name} reads {self.window} tokens of each text"
         for reason, ids in self.unjudgeable.items():
             yield f"fault: {self.name} cannot judge: {reason}: {len(ids):,} ({_examples(ids)})"
         if self.cut:

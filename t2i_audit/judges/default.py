@@ -69,8 +69,8 @@ def choose_judges(
     Args:
         text: the option's value.
         model: the checkpoint. Images of a built-in one are of the rendered world, for which
-            ``auto`` is the oracle and ``clip`` the built-in model; for any other checkpoint
-            ``clip`` is a model of real images.
+            ``auto`` is the oracle, and ``clip`` and ``vqa`` the built-in models; for any other
+            checkpoint they are models of real images.
         device: the kind of device, e.g. ``cuda``.
         free: bytes of the device's memory that are free.
         before: the judges of the run that is resumed, which keeps its default judge.
@@ -86,6 +86,8 @@ def choose_judges(
         elif spec == AUTO_JUDGE:
             default = _kept(before) or default_judge(device, free)
             specs.append(default.spec)
+        elif spec == "vqa":
+            specs.append(_vqa_for(device, free))
         else:
             specs.append(DEFAULT_CLIP if spec == "clip" else spec)
     return ChosenJudges(judge_specs(",".join(specs)), default)
@@ -124,6 +126,14 @@ def default_judge(device: str, free: int, kinds: Collection[str] = tuple(KINDS))
     return next(
         each for each in DEFAULTS if each.needs <= room and each.spec.partition(":")[0] in kinds
     )
+
+
+def _vqa_for(device: str, free: int) -> str:
+    """The best model that answers questions on real images; the smallest where none fits."""
+    room = free if device in ACCELERATORS else 0
+    models = [each for each in DEFAULTS if each.spec.startswith("vqa:")]
+    fitting = (each for each in models if each.needs <= room)
+    return next(fitting, models[-1]).spec
 
 
 def _kept(before: str) -> DefaultJudge | None:

@@ -103,24 +103,40 @@ def _read_human(spec: str) -> Reader:
     from t2i_audit.judges.human import HumanJudge
 
     return HumanJudge(spec.partition(":")[2])
+
+
 def _load_vqa(spec: str, device: str) -> Judge:
+    if is_server(spec):
+        from t2i_audit.judges.vqa_server import VqaServerJudge
+
+        return VqaServerJudge.from_spec(spec)
     from t2i_audit.judges.vqa import VqaJudge
 
     return VqaJudge.from_spec(spec, device=device)
 
 
 def _read_vqa(spec: str) -> Reader:
+    if is_server(spec):
+        from t2i_audit.judges.vqa_server import ServerReader
+        from t2i_audit.judges.vqa_server_spec import parse_server
+
+        return ServerReader(parse_server(spec))
     from t2i_audit.judges.vqa_spec import parse_vqa
     from t2i_audit.judges.vqa_text import VqaText
 
     return VqaText.load(parse_vqa(spec))
 
 
+def is_server(spec: str) -> bool:
+    """Whether judge `spec` stands for a model on a server, as ``vqa:http://HOST/v1#MODEL`` does."""
+    return "://" in spec or spec.startswith(("vqa:http:", "vqa:https:"))
+
+
 KINDS: Mapping[str, Kind] = {
     "clip": Kind("clip:MODEL/TAG or clip:local-dir:PATH", _load_clip, _read_clip),
     "human": Kind("human:FILE or human:FORMAT:FILE", _load_human, _read_human),
     "oracle": Kind("oracle", _load_oracle, _read_oracle),
-    "vqa": Kind("vqa:OWNER/NAME or vqa:FOLDER", _load_vqa, _read_vqa),
+    "vqa": Kind("vqa:OWNER/NAME, vqa:FOLDER or vqa:http://HOST/v1#MODEL", _load_vqa, _read_vqa),
 }
 NAMES = tuple(KINDS)
 
@@ -132,6 +148,7 @@ def _kind(spec: str) -> Kind:
         near = difflib.get_close_matches(spec, NAMES, cutoff=0.4) or NAMES
         raise JudgeError(
             f"there is no judge {spec!r}; did you mean {' or '.join(near)}? (clip takes a model "
-            "as clip:MODEL/TAG or clip:local-dir:PATH, vqa as vqa:OWNER/NAME or vqa:FOLDER)"
+            "as clip:MODEL/TAG or clip:local-dir:PATH, vqa as vqa:OWNER/NAME, vqa:FOLDER or "
+            "vqa:http://HOST/v1#MODEL)"
         )
     return kind

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from t2i_audit.errors import JudgeError
+from t2i_audit.pipelines.safety import IMAGE_FLAWS
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
@@ -15,7 +16,7 @@ TIE = "the prompt and a foil are equally similar to the image"
 NO_LABEL = "no label"
 SPLIT = "as many raters say right as wrong"
 CANNOT_TELL = "no rater can tell"
-UNDECIDED = (TIE, NO_LABEL, SPLIT, CANNOT_TELL)  # flaws of a verdict, not of the image
+
 NAMED = 20  # ids that a note lists; the table has all of them
 
 
@@ -48,7 +49,7 @@ class Reader(Protocol):
 
     @property
     def window(self) -> int | None:
-        """How many tokens of a text it reads, begin and end tokens included; None for all."""
+        """How many tokens of a text it reads, begin and end included; None: no stated limit."""
         ...
 
     @property
@@ -123,17 +124,18 @@ def scope_notes(
         judged: rows of the table ``judgements``.
     """
     notes = [f"{line}." for line in scope_lines(reader, scope, n_prompts, named=NAMED)]
-    for flaw in UNDECIDED:
-        rows = [row for row in judged if row["flaw"] == flaw]
-        # Prompts out of the judge's scope are named above.
-        ids = dict.fromkeys(str(row["prompt_id"]) for row in rows)
-        ids = dict.fromkeys(each for each in ids if each not in scope.unjudgeable)
-        if ids:
-            count = sum(str(row["prompt_id"]) in ids for row in rows)
-            notes.append(
-                f"{count} of {len(judged)} images are undecided, neither right nor wrong: {flaw} "
-                f"({_names(tuple(ids), NAMED)})."
-            )
+    # What a judge finds only when it sees the image, as opposed to the image's own flaws.
+    undecided: dict[str, list[str]] = {}
+    for row in judged:
+        flaw, prompt_id = row["flaw"], str(row["prompt_id"])
+        found = row["correct"] is None and flaw and flaw not in IMAGE_FLAWS
+        if found and prompt_id not in scope.unjudgeable:  # those are named above
+            undecided.setdefault(str(flaw), []).append(prompt_id)
+    for flaw, ids in undecided.items():
+        notes.append(
+            f"{len(ids)} of {len(judged)} images are undecided, neither right nor wrong: {flaw} "
+            f"({_names(tuple(dict.fromkeys(ids)), NAMED)})."
+        )
     return notes
 
 

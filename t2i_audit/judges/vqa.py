@@ -18,6 +18,7 @@ import numpy as np
 
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.base import Judgement
+from t2i_audit.judges.guessing import Guess, guess_at_questions
 from t2i_audit.judges.questions import questions_of
 from t2i_audit.judges.scope import Scope
 from t2i_audit.judges.vqa_identity import fingerprint_of
@@ -42,7 +43,6 @@ class VqaJudge:
     text: VqaText
     fingerprint: Mapping[str, str]
     model: Any = field(repr=False)
-    device: str
     at_once: int = AT_ONCE
     """Questions that are answered together, where memory suffices."""
 
@@ -58,7 +58,7 @@ class VqaJudge:
         folder = fetch(chosen, weights=True)
         text = VqaText.load(chosen, folder=folder)
         model = _load_model(text, device)
-        judge = cls(text, fingerprint_of(text, model), model, device)
+        judge = cls(text, fingerprint_of(text, model), model)
         judge._require_sound()
         return judge
 
@@ -76,6 +76,14 @@ class VqaJudge:
     def advice(self) -> str:
         """What the user can do about prompts that it cannot judge."""
         return self.text.advice
+
+    def move_to(self, device: str) -> None:
+        """Move the weights to `device`."""
+        self.model.to(device)
+
+    def guess(self, prompt: Prompt) -> Guess:
+        """What yes or no by chance to every question would give."""
+        return guess_at_questions(questions_of(prompt))
 
     def scope(self, prompts: Sequence[Prompt]) -> Scope:
         """Which of `prompts` it can judge.
@@ -128,7 +136,7 @@ class VqaJudge:
         import torch
 
         inputs = self.text.inputs([images[row] for row, _ in asked], [text for _, text in asked])
-        inputs = inputs.to(self.device, self.model.dtype)
+        inputs = inputs.to(self.model.device, self.model.dtype)
         with torch.no_grad():
             logits = self.model(**inputs, **self._last_only, use_cache=False).logits[:, -1]
         logs = logits.double().log_softmax(dim=-1)

@@ -5,9 +5,10 @@ With ``z_q`` the log-odds of yes against no for question ``q`` and ``P_q = 1 / (
 - a slot is right where ``P_q >= 0.5``, and the judge abstains where the model answers neither;
 - the prompt is right where all of its slots are ("all atoms"): ``min_q z_q >= 0``; a prompt without
   constituents is judged by its caption;
-- the margin is ``min_q z_q``, and the probability that belongs to it ``min_q P_q``: a conjunction
-  is at most as probable as its least probable part, and nearly so where answers depend on one
-  another; so verdict, margin and probability never contradict one another;
+- the margin is ``min_q z_q`` (NaN for answers in words, which have none), and the probability that
+  belongs to it ``min_q P_q``: a conjunction is at most as probable as its least probable part, and
+  nearly so where answers depend on one another; so verdict, margin and probability never contradict
+  one another;
 - beside these stand the arithmetic and the geometric mean of ``P_q`` over the slots (GenEval 2's
   Soft-TIFA) and ``P`` of the caption (VQAScore, Lin et al. 2024).
 """
@@ -35,14 +36,16 @@ class Answer:
     """A model's answer to one question on one image."""
 
     log_odds: float
-    """Of yes against no; NaN where the model gives none."""
+    """Of yes against no; infinite for an answer in words; NaN where the model gives none."""
     mass: float
     """Probability that it answers yes or no at all."""
+    flaw: str = NEITHER
+    """Why it is not given, where it is not; few different texts, as images are counted by them."""
 
     @property
     def is_given(self) -> bool:
         """Whether it is yes or no, rather than something else."""
-        return math.isfinite(self.log_odds) and self.mass >= LEAST_MASS
+        return not math.isnan(self.log_odds) and self.mass >= LEAST_MASS
 
     @property
     def probability(self) -> float:
@@ -63,19 +66,20 @@ def judgement_of(prompt: Prompt, answers: Sequence[Answer]) -> Judgement:
     caption = answers[-1]
     atoms = list(own.values()) or [caption]
     given = [atom for atom in atoms if atom.is_given]
+    flaw = next((atom.flaw for atom in atoms if not atom.is_given), "")
     if not given:
-        return unjudged(NEITHER)
+        return unjudged(flaw)
     weakest = min(given, key=lambda atom: atom.log_odds)
     # What is known to be wrong stays so, whatever the missing answers would be.
     decided = weakest.log_odds < 0 or len(given) == len(atoms)
     probabilities = [atom.probability for atom in given]
     return Judgement(
         correct=weakest.log_odds >= 0 if decided else None,
-        margin=weakest.log_odds,
+        margin=weakest.log_odds if math.isfinite(weakest.log_odds) else math.nan,
         chosen=_described([question.text for question in questions], answers),
         readable=True,
         slots={slot: _verdict(answer) for slot, answer in own.items()},
-        flaw="" if decided else NEITHER,
+        flaw="" if decided else flaw,
         probability=weakest.probability,
         slot_probabilities={
             slot: answer.probability for slot, answer in own.items() if answer.is_given

@@ -9,6 +9,7 @@ from typing import Any
 BLOCKED = "blacked out by the safety checker"
 NOT_FINITE = "not finite"
 FLAT = "one flat colour"
+IMAGE_FLAWS = (BLOCKED, NOT_FINITE, FLAT)
 # DeepFloyd IF's component is called `watermarker`; it leaves images that are returned as arrays
 # alone, and arrays are what this package asks for.
 WATERMARKER, CHECKER = "watermark", "safety_checker"
