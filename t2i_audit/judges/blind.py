@@ -7,7 +7,6 @@ any image, owes that part of its success rates to the texts (SugarCrepe, Hsieh e
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from prompts.structure import Prompt
 from t2i_audit.judges.base import Judge, Judgement
-from t2i_audit.models.out_of_memory import out_of_memory_error, runs_short
+from t2i_audit.judges.room import Room
 
 SAMPLE = 200  # images; an interval of at most 7 points either way, and no run is judged for long
 AT_ONCE = 16  # images judged together
@@ -29,8 +28,16 @@ Verdicts = list[Judgement]
 class CaptionJudge(Protocol):
     """A judge that can compare captions without an image."""
 
-    def judge_without_image(self, images: np.ndarray, prompts: Sequence[Prompt]) -> Verdicts:
-        """Judge each prompt by what `images` ``(b, h, w, 3)`` have in common."""
+    name: str
+
+    def embed(self, images: Sequence[Pixels]) -> NDArray[np.float64]:
+        """The embeddings ``(b, d)`` of images ``(h, w, 3)``."""
+        ...
+
+    def judge_embedding(
+        self, embedding: NDArray[np.float64], prompts: Sequence[Prompt]
+    ) -> Verdicts:
+        """Judge each prompt by one `embedding` ``(d,)``."""
         ...
 
 
@@ -69,6 +76,7 @@ def judge_shuffled(
     prompts: Sequence[Prompt],
     load: Callable[[int], Pixels],
     *,
+    room: Room,
     seed: int,
 ) -> list[Judgement | None]:
     """The verdict on each prompt with the image of another; None where there is no other.
@@ -77,63 +85,37 @@ def judge_shuffled(
         judge: any judge that can judge the prompts.
         prompts: of the sampled images.
         load: the pixels ``(h, w, 3)`` of the sampled image with this index.
+        room: how many images are judged together.
         seed: decides which image each prompt gets.
     """
     other = others([prompt.composition for prompt in prompts], seed=seed)
     found: list[Judgement | None] = [None] * len(prompts)
     paired = [(row, image) for row, image in enumerate(other) if image is not None]
-    verdicts = _judged(
-        judge, [prompts[row] for row, _ in paired], [image for _, image in paired], load
-    )
+    shown = [image for _, image in paired]
+    own = [prompts[row] for row, _ in paired]
+    verdicts = room.judge(judge, own, lambda index: load(shown[index]))
     for (row, _), verdict in zip(paired, verdicts, strict=True):
         found[row] = verdict
     return found
 
 
-def judge_blank(judge: Judge, prompts: Sequence[Prompt], load: Callable[[int], Pixels]) -> Verdicts:
+def judge_blank(
+    judge: Judge, prompts: Sequence[Prompt], load: Callable[[int], Pixels], *, room: Room
+) -> Verdicts:
     """The verdict on each prompt with a grey image of the size of its own."""
-    return _judged(
-        judge, prompts, list(range(len(prompts))), lambda index: np.full_like(load(index), GREY)
-    )
+    return room.judge(judge, prompts, lambda index: np.full_like(load(index), GREY))
 
 
 def judge_text_only(
-    judge: Judge, prompts: Sequence[Prompt], load: Callable[[int], Pixels]
+    judge: Judge, prompts: Sequence[Prompt], load: Callable[[int], Pixels], *, room: Room
 ) -> Verdicts | None:
-    """The verdict on each caption without an image; None for a judge that cannot give one."""
+    """The verdict on each caption by the mean embedding of all images, which shows none of them.
+
+    None for a judge that has no embeddings.
+    """
     if not isinstance(judge, CaptionJudge):
         return None
-    images = [load(index) for index in range(len(prompts))]
-    # Images made elsewhere may differ in size, and then only those of the commonest are used.
-    shapes = [image.shape for image in images]
-    usual = max(dict.fromkeys(shapes), key=shapes.count)
-    return judge.judge_without_image(
-        np.stack([image for image in images if image.shape == usual]), prompts
+    rows = room.map(
+        judge.name, len(prompts), lambda part: list(judge.embed([load(index) for index in part]))
     )
-
-
-def _judged(
-    judge: Judge, prompts: Sequence[Prompt], images: Sequence[int], load: Callable[[int], Pixels]
-) -> Verdicts:
-    found: Verdicts = []
-    for start in range(0, len(prompts), AT_ONCE):
-        own = list(prompts[start : start + AT_ONCE])
-        pixels = [load(index) for index in images[start : start + AT_ONCE]]
-        rows = range(len(own))
-        for _, group in groupby(rows, key=lambda row: pixels[row].shape):
-            part = list(group)
-            stack = np.stack([pixels[row] for row in part])
-            found += _with_room(judge, stack, [own[row] for row in part])
-    return found
-
-
-def _with_room(judge: Judge, pixels: np.ndarray, prompts: Sequence[Prompt]) -> Verdicts:
-    """The verdicts on `pixels` ``(b, h, w, 3)``, in halves where memory runs short."""
-    judged: Verdicts = []
-    if not runs_short(lambda: judged.extend(judge.judge(pixels, prompts))):
-        return judged
-    if len(pixels) == 1:
-        raise out_of_memory_error(1)
-    half = len(pixels) // 2
-    parts = (slice(None, half), slice(half, None))
-    return [each for part in parts for each in _with_room(judge, pixels[part], prompts[part])]
+    return judge.judge_embedding(np.mean(rows, axis=0), prompts)

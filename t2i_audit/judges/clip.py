@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
 
 CAPTIONS = 64  # encoded at once
-AT_ONCE = 16  # images encoded together for their mean
 KEPT = 1024  # groups of so many captions; 200 MB for vectors of 768 numbers
 # A cosine difference up to this counts as rounding. The embeddings of a text in batches of
 # different sizes are up to 5e-7 apart (float32, ViT-B-32, CPU), and a margin is a difference of
@@ -120,15 +119,14 @@ class ClipJudge:
         scored = zip(prompts, self.similarities(images, prompts), strict=True)
         return [self._judgement(prompt, scores) for prompt, scores in scored]
 
-    def judge_without_image(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
-        """Judge each prompt by the mean embedding of all `images`, which shows none of them.
+    def judge_embedding(self, embedding: np.ndarray, prompts: Sequence[Prompt]) -> list[Judgement]:
+        """Judge each prompt by one `embedding` ``(d,)`` instead of by an image.
 
         Raises:
             JudgeError: a prompt has no rivals.
         """
-        parts = [images[start : start + AT_ONCE] for start in range(0, len(images), AT_ONCE)]
-        mean = np.concatenate([self._embed(part) for part in parts]).mean(axis=0)
-        shared = np.broadcast_to(mean / np.linalg.norm(mean), (len(prompts), len(mean)))
+        unit = embedding / np.linalg.norm(embedding)
+        shared = np.broadcast_to(unit, (len(prompts), len(unit)))
         scored = zip(prompts, self._similarities(shared, prompts), strict=True)
         return [self._judgement(prompt, scores) for prompt, scores in scored]
 
@@ -138,7 +136,7 @@ class ClipJudge:
 
     def similarities(self, images: np.ndarray, prompts: Sequence[Prompt]) -> list[np.ndarray]:
         """Cosine similarity of each image to its caption and then to each rival, ``(1 + r,)``."""
-        return self._similarities(self._embed(images), prompts)
+        return self._similarities(self.embed(list(images)), prompts)
 
     def _judgement(self, prompt: Prompt, scores: np.ndarray) -> Judgement:
         if not np.isfinite(scores).all():
@@ -155,7 +153,7 @@ class ClipJudge:
     def _scale(self) -> float:
         return float(self.model.logit_scale.detach().double().exp())
 
-    def _embed(self, images: np.ndarray) -> np.ndarray:
+    def embed(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """The unit vectors of ``uint8`` images ``(b, height, width, 3)``, ``(b, d)``."""
         import torch
         from PIL import Image

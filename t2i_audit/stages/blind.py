@@ -23,6 +23,7 @@ from t2i_audit.judges.blind import (
     looks_at_pixels,
     sample_of,
 )
+from t2i_audit.judges.room import Room
 from t2i_audit.results.judge_facts import BlindBaselines, BlindRate
 from t2i_audit.run.directory import RunDirectory
 
@@ -44,6 +45,7 @@ def blind_baselines(
     prompts: Sequence[Prompt],
     judged: Sequence[Mapping[str, Any]],
     *,
+    room: Room,
     seed: int,
 ) -> BlindBaselines | None:
     """What `judge` scores without the right image; None where there is nothing to sample.
@@ -56,6 +58,7 @@ def blind_baselines(
         judge: any judge.
         prompts: of the suite.
         judged: the judge's rows of the table ``judgements``; those without a verdict are left out.
+        room: how many images the judge is shown at once.
         seed: decides the sample, the pairs and the resamples.
     """
     sound = [row for row in judged if row["correct"] is not None]
@@ -73,9 +76,9 @@ def blind_baselines(
         return pixels_in(run.path / rows[index]["image"])
 
     ways: dict[str, Callable[[], Sequence[Judgement | None] | None]] = {
-        "shuffled": lambda: judge_shuffled(judge, own, load, seed=seed),
-        "blank": lambda: judge_blank(judge, own, load),
-        "text_only": lambda: judge_text_only(judge, own, load),
+        "shuffled": lambda: judge_shuffled(judge, own, load, room=room, seed=seed),
+        "blank": lambda: judge_blank(judge, own, load, room=room),
+        "text_only": lambda: judge_text_only(judge, own, load, room=room),
     }
     with run.stage(STAGE, len(ways), done=len(kept)) as advance:
         for name, way in ways.items():

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from prompts.structure import Prompt
 from t2i_audit.analysis.guessing import guess_rates
 from t2i_audit.judges.base import Judge
+from t2i_audit.judges.blind import AT_ONCE
 from t2i_audit.judges.guessing import Guesser
 from t2i_audit.judges.panel import at_work
+from t2i_audit.judges.room import Room
 from t2i_audit.judges.shared_weights import encoders_shared_with
 from t2i_audit.judges.weak_kinds import weak_kinds, weakness_note
 from t2i_audit.results.judge_facts import GuessRates, JudgeFacts
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.stages.blind import blind_baselines
+from t2i_audit.stages.files import JUDGEMENTS
 
 if TYPE_CHECKING:
     from t2i_audit.pipelines.text_encoders import TextEncoder
@@ -47,6 +50,9 @@ def panel_facts(
                 judged[member.name],
                 judges=names,
                 read_whole=read_whole,
+                room=Room(
+                    run.path / JUDGEMENTS / member.key, judging.at_once or AT_ONCE, run.reporter
+                ),
                 encoders=encoders,
                 seed=seed,
             )
@@ -61,6 +67,7 @@ def judge_facts(
     *,
     judges: Sequence[str],
     read_whole: Sequence[bool],
+    room: Room,
     encoders: Sequence[TextEncoder] = (),
     seed: int,
 ) -> JudgeFacts:
@@ -73,12 +80,13 @@ def judge_facts(
         judged: its rows of the table ``judgements``.
         judges: the names of all judges of the run.
         read_whole: ``(n,)`` prompts that a text encoder gets to the end as they are.
+        room: how many images the judge is shown at once.
         encoders: of the audited model; none for images made elsewhere.
         seed: of the sample and of every resampling.
     """
     return JudgeFacts(
         guessing=_guessing(judge, prompts, judged, read_whole),
-        blind=blind_baselines(run, judge, prompts, judged, seed=seed),
+        blind=blind_baselines(run, judge, prompts, judged, room=room, seed=seed),
         weak_kinds=weak_kinds(judges, prompts),
         shares_weights_with=encoders_shared_with(judge, encoders),
     )

@@ -24,6 +24,7 @@ from t2i_audit.images.decode import pixels_in
 from t2i_audit.io import sha256_of
 from t2i_audit.judges.base import Judgement, NamedImageJudge, require_readable, unjudged
 from t2i_audit.judges.panel import Member, Panel, at_work
+from t2i_audit.judges.room import Room
 from t2i_audit.labels.label import ImageKey
 from t2i_audit.reporter import Advance
 from t2i_audit.run.directory import RunDirectory
@@ -44,7 +45,6 @@ from t2i_audit.stages.files import (
     read_record,
 )
 from t2i_audit.stages.images import JudgeBatch, left_by_others
-from t2i_audit.stages.room import Room
 
 Read = Callable[[ImageFile], np.ndarray]
 """The pixels of an image, ``(h, w, 3)`` uint8."""

@@ -166,7 +166,8 @@ def test_a_judge_without_memory_for_a_batch_takes_its_halves(tmp_path: Path) -> 
     handle.remove()
 
     # The first is the trial before any image is made; the second batch is not tried as a whole.
-    assert given == [1, 2, 1, 1, 1, 1]
+    # The rest are the blind baselines: shuffled, blank, and the images' mean.
+    assert given == [1, 2, *4 * [1], *3 * 4 * [1]]
     one, other = (
         [dict(row) for row in read_rows(table_path(tmp_path / name, "judgements"), "judgements")]
         for name in ("one", "other")

@@ -212,5 +212,5 @@ def test_settings_that_cannot_be_used_are_refused_in_one_sentence(tmp_path: Path
 def test_settings_may_leave_to_others_what_depends_on_them() -> None:
     own = AuditSettings.of(model="builtin:sound")
 
-    assert (own.judge, own.out) == ("oracle", Path("runs/sound-world-relations"))
+    assert (own.judge, own.out) == ("auto", Path("runs/sound-world-relations"))
     assert replace(own, seed=3).seed == 3

@@ -155,7 +155,7 @@ def test_the_screen_says_what_it_rests_on(finished: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (("--seeds", "3"), "seeds"),
+        (("--seeds", "1"), "seeds"),
         (("--steps", "5"), "steps"),
         (("--guidance-scale", "4"), "guidance_scale"),
         (("--limit", "39"), "suite_sha256"),

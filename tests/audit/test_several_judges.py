@@ -21,6 +21,7 @@ from tests.audit.test_judging import line
 
 PROMPTS, SEEDS = 6, 2
 IMAGES = PROMPTS * SEEDS  # in three batches
+BLIND = [IMAGES] * 3  # shuffled, blank, and the images of which the captions see the mean
 
 
 def command(out: Path, judge: str, *more: str) -> list[str]:
@@ -103,6 +104,9 @@ def test_all_figures_are_those_of_the_first_judge(
         alone["success"]["overall"],
         [],
     )
+    facts = several.pop("judge_facts")
+    assert facts.keys() == {*judges.split(",")}
+    assert facts[primary] == alone.pop("judge_facts")[primary]
     assert several == alone
     for name in ("attributions.parquet", "probes.parquet"):
         assert (runs[judges] / name).read_bytes() == (runs[primary] / name).read_bytes()
@@ -158,7 +162,7 @@ def test_another_judge_of_a_finished_run_costs_only_its_own_verdicts(
         assert main(command(by_the_oracle, "oracle,clip")) == 0
 
     assert sampled == []
-    assert judged == [1, 4, 4, 4]  # the first is the trial
+    assert judged == [1, 4, 4, 4, *BLIND]  # the first is the trial
     assert {path: path.stat().st_mtime_ns for path in kept} == before
     assert contents(by_the_oracle) == contents(runs["oracle,clip"])
 
@@ -181,6 +185,7 @@ def test_another_order_and_fewer_judges_cost_no_verdict(
     assert {name.split("-")[0] for name in own.keys() - fresh.keys()} <= {
         "judgements/oracle",
         "judgements/clip",
+        *(name for name in own if name.startswith("blind/")),
     }
 
 
@@ -196,7 +201,8 @@ def test_a_run_that_is_stopped_in_its_second_judge_goes_on_there(
     with counted("UNet2DConditionModel") as sampled, counted("VisionTransformer") as judged:
         assert main(command(out, "oracle,clip")) == 0
 
-    assert len(judged) == 2 and len(sampled) <= 2  # a trial of each, and the batch that lacked
+    # A trial of each, and the batch that lacked.
+    assert len(judged) == 2 + len(BLIND) and len(sampled) <= 2
     assert contents(out) == contents(runs["oracle,clip"])
 
 
@@ -238,7 +244,7 @@ def test_a_prompt_that_one_judge_cannot_judge_is_left_out_by_that_one_alone(
     tmp_path: Path,
 ) -> None:
     world = dump_prompts(load_suite("world-smoke").prompts[:3])
-    bare = line("bare0", "a red circle", None, ("colour", "red"), ("shape", "circle"))
+    bare = line("bare0", "gleaming", None)
     (tmp_path / "suite.jsonl").write_text(world + bare)
     out = tmp_path / "run"
 
@@ -295,7 +301,8 @@ def test_a_judge_without_memory_remembers_how_many_images_fit(
         handle.remove()
 
     assert "memory runs short with 4 images at once for judge 'clip'; going on with 2" in said
-    assert first == [1, 4, 2, 2, 2, 2, 2, 2] and given == [1, 2, 2, 2, 2, 2, 2]
+    verdicts = [2] * (IMAGES // 2)
+    assert first == [1, 4, *verdicts, *3 * verdicts] and given == [1, *verdicts]
 
 
 def test_a_finished_run_is_judged_by_several_others(runs: dict[str, Path], tmp_path: Path) -> None:
@@ -305,7 +312,7 @@ def test_a_finished_run_is_judged_by_several_others(runs: dict[str, Path], tmp_p
         arguments = ["judge", str(runs["oracle"]), "--judge", "clip,oracle", "-o", str(out)]
         assert main(arguments) == 0
 
-    assert judged == [1, 4, 4, 4]
+    assert judged == [1, 4, 4, 4, *BLIND]
     assert contents(out) == contents(runs["clip,oracle"])
 
 
@@ -316,7 +323,7 @@ def test_shards_with_several_judges_are_joined(runs: dict[str, Path], tmp_path: 
     with counted("VisionTransformer") as judged:
         assert main(["merge", *map(str, parts), "--out", str(tmp_path / "joined")]) == 0
 
-    assert judged == [1]  # the shards have judged all
+    assert judged == [1, *BLIND]  # the shards have judged all
     assert contents(tmp_path / "joined") == contents(runs["oracle,clip"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,9 +23,13 @@ from t2i_audit.judges.blind import (
 )
 from t2i_audit.judges.clip import ClipJudge
 from t2i_audit.judges.oracle import OracleJudge
+from t2i_audit.judges.room import Room
 from t2i_audit.judges.scope import Scope
+from t2i_audit.reporter import SILENT
 from t2i_audit.world.render import render
 from t2i_audit.world.scenes import place
+
+ROOM = Room(Path("/nowhere"), 8, SILENT)
 
 
 class Believer:
@@ -58,12 +63,12 @@ def test_a_judge_that_believes_every_prompt_is_right_without_any_image(
 ) -> None:
     prompts, images = drawn
 
-    shuffled = judge_shuffled(Believer(), prompts, images.__getitem__, seed=0)
-    blank = judge_blank(Believer(), prompts, images.__getitem__)
+    shuffled = judge_shuffled(Believer(), prompts, images.__getitem__, room=ROOM, seed=0)
+    blank = judge_blank(Believer(), prompts, images.__getitem__, room=ROOM)
 
     assert all(each is not None and each.correct for each in shuffled)
     assert all(each.correct for each in blank)
-    assert judge_text_only(Believer(), prompts, images.__getitem__) is None
+    assert judge_text_only(Believer(), prompts, images.__getitem__, room=ROOM) is None
 
 
 @pytest.mark.parametrize("name", ["oracle", "clip"])
@@ -74,9 +79,9 @@ def test_a_judge_that_looks_is_right_about_its_own_images_alone(
     judge = OracleJudge() if name == "oracle" else ClipJudge.from_spec("clip", device="cpu")
 
     seen = judge.judge(images, prompts)
-    shuffled = judge_shuffled(judge, prompts, images.__getitem__, seed=0)
-    blank = judge_blank(judge, prompts, images.__getitem__)
-    alone = judge_text_only(judge, prompts, images.__getitem__)
+    shuffled = judge_shuffled(judge, prompts, images.__getitem__, room=ROOM, seed=0)
+    blank = judge_blank(judge, prompts, images.__getitem__, room=ROOM)
+    alone = judge_text_only(judge, prompts, images.__getitem__, room=ROOM)
 
     assert sum(bool(each.correct) for each in seen) >= 30
     assert sum(bool(each and each.correct) for each in shuffled) <= 2
@@ -88,10 +93,10 @@ def test_images_of_other_sizes_are_judged_too(drawn: tuple[list[Prompt], np.ndar
     prompts, images = drawn[0][:6], list(drawn[1][:5])
     images.append(np.zeros((32, 48, 3), dtype=np.uint8))
 
-    assert len(judge_blank(Believer(), prompts, images.__getitem__)) == 6
-    assert len(judge_shuffled(Believer(), prompts, images.__getitem__, seed=0)) == 6
+    assert len(judge_blank(Believer(), prompts, images.__getitem__, room=ROOM)) == 6
+    assert len(judge_shuffled(Believer(), prompts, images.__getitem__, room=ROOM, seed=0)) == 6
     judge = ClipJudge.from_spec("clip", device="cpu")
-    alone = judge_text_only(judge, prompts, images.__getitem__)
+    alone = judge_text_only(judge, prompts, images.__getitem__, room=ROOM)
     assert alone is not None and len(alone) == 6
 
 

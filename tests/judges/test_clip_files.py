@@ -18,6 +18,7 @@ from t2i_audit.cli.main import main
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.clip import ClipJudge
 from t2i_audit.models.builtin import builtin_folder
+from t2i_audit.run.directory import read_manifest
 from tests.tiny import tiny_open_clip
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
@@ -93,8 +94,8 @@ def test_each_file_that_is_read_is_in_the_judges_identity(
     assert {name for name in before if before[name] != after[name]} == {named}
 
 
-def test_a_run_is_not_finished_with_another_tokenizer_of_the_judge(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_another_tokenizer_makes_another_judge_that_judges_anew(
+    folder: Path, tmp_path: Path
 ) -> None:
     command = [
         *("audit", "builtin:sound", "--suite", "world-smoke", "--limit", "6", "--seeds", "1"),
@@ -102,10 +103,13 @@ def test_a_run_is_not_finished_with_another_tokenizer_of_the_judge(
         *("--judge", f"clip:local-dir:{folder}", "--out", str(tmp_path / "run")),
     ]
     assert main(command) == 0
+    before = read_manifest(tmp_path / "run").settings["judge"]
     edit("tokenizer_config.json", put("model_max_length", value=9))(folder)
 
-    assert main(command) == 2
-    assert "judge.tokenizer_sha256" in capsys.readouterr().err
+    assert main(command) == 0
+    after = read_manifest(tmp_path / "run").settings["judge"]
+    assert {key for key in after if after[key] != before[key]} == {"tokenizer_sha256"}
+    assert len([*(tmp_path / "run" / "judgements").iterdir()]) == 2
 
 
 def test_what_cleans_texts_and_prepares_images_is_in_the_identity(folder: Path) -> None:

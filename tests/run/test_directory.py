@@ -66,7 +66,7 @@ def test_the_same_settings_go_on_with_the_run(out: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "difference"),
     [
-        ({**SETTINGS, "seeds": 4}, "seeds is 2 there and 4 here"),
+        ({**SETTINGS, "seeds": 1}, "seeds is 2 there and 1 here"),
         (
             {**SETTINGS, "sampler": {"steps": 20, "guidance_scale": 2.0}},
             "sampler.steps is 12 there and 20 here",
@@ -89,7 +89,7 @@ def test_a_refusal_changes_nothing(out: Path) -> None:
     before = (out / "manifest.json").read_bytes()
 
     with pytest.raises(RunDirectoryError):
-        open_run(out, {**SETTINGS, "seeds": 4})
+        open_run(out, {**SETTINGS, "seeds": 1})
 
     assert (out / "manifest.json").read_bytes() == before
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from t2i_audit.io import read_json, write_json
 from t2i_audit.judges.base import Judge, Judgement
 from t2i_audit.models.out_of_memory import runs_short
 from t2i_audit.reporter import Reporter
+
+T = TypeVar("T")
 
 REMEMBERED = "memory.json"
 SIZE = "images_at_once"
@@ -58,40 +61,52 @@ class Room:
         Raises:
             JudgeError: memory is too small for a single image.
         """
-        judged: list[Judgement] = []
-        while len(judged) < len(prompts):
-            start = len(judged)
-            end = len(prompts) if self.size is None else min(start + self.size, len(prompts))
-            found: list[Judgement] = []
-            part = prompts[start:end], range(start, end)
-            if runs_short(partial(_judge_part, judge, *part, read, found)):
-                self._halve(judge, end - start)
-            else:
-                judged += found
-        return judged
+        return self.map(judge.name, len(prompts), partial(_judge_part, judge, prompts, read))
 
-    def _halve(self, judge: Judge, tried: int) -> None:
+    def map(self, name: str, n: int, work: Callable[[range], Sequence[T]]) -> list[T]:
+        """What `work` makes of `n` images, called for as many at once as fit.
+
+        Args:
+            name: the judge's.
+            n: number of images.
+            work: gets the indices of some images, and returns a value for each.
+
+        Raises:
+            JudgeError: memory is too small for a single image.
+        """
+        made: list[T] = []
+        while len(made) < n:
+            start = len(made)
+            part = range(start, n if self.size is None else min(start + self.size, n))
+            found: list[T] = []
+            if runs_short(partial(_extend, found, work, part)):
+                self._halve(name, len(part))
+            else:
+                made += found
+        return made
+
+    def _halve(self, name: str, tried: int) -> None:
         if tried == 1:
             raise JudgeError(
-                f"memory runs short with a single image for judge {judge.name!r}; give a smaller "
+                f"memory runs short with a single image for judge {name!r}; give a smaller "
                 "judge, or judge the finished run with `t2i-audit judge`, when no checkpoint that "
                 "makes images is beside it"
             )
         self.size = tried // 2
         self.reporter.note(
-            f"memory runs short with {tried} images at once for judge {judge.name!r}; going on "
+            f"memory runs short with {tried} images at once for judge {name!r}; going on "
             f"with {self.size}"
         )
         write_json(self.folder / REMEMBERED, {SIZE: self.size})
 
 
+def _extend(found: list[T], work: Callable[[range], Sequence[T]], part: range) -> None:
+    found += work(part)
+
+
 def _judge_part(
-    judge: Judge,
-    prompts: Sequence[Prompt],
-    indices: Sequence[int],
-    read: Callable[[int], np.ndarray],
-    found: list[Judgement],
-) -> None:
+    judge: Judge, prompts: Sequence[Prompt], read: Callable[[int], np.ndarray], indices: range
+) -> list[Judgement]:
     """Judge some images; a judge gets those of one size at a time."""
     pixels = [read(index) for index in indices]
     sizes: dict[tuple[int, ...], list[int]] = {}
@@ -100,6 +115,6 @@ def _judge_part(
     verdicts: dict[int, Judgement] = {}
     for places in sizes.values():
         images = np.stack([pixels[place] for place in places])
-        judged = judge.judge(images, [prompts[place] for place in places])
+        judged = judge.judge(images, [prompts[indices[place]] for place in places])
         verdicts |= dict(zip(places, judged, strict=True))
-    found += [verdicts[place] for place in range(len(pixels))]
+    return [verdicts[place] for place in range(len(pixels))]
