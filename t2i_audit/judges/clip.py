@@ -52,7 +52,7 @@ class ClipJudge:
         chosen = parse_clip(spec)
         text = ClipText.load(chosen)
         try:
-            model, preprocess = _load_model(chosen, device)
+            model, preprocess = load_clip(chosen, device)
         except JudgeError:
             raise
         except Exception as error:  # open_clip raises whatever its loaders raise
@@ -195,7 +195,7 @@ class ClipJudge:
             )
 
 
-def _load_model(spec: ClipSpec, device: str) -> tuple[Any, Any]:
+def load_clip(spec: ClipSpec, device: str) -> tuple[Any, Any]:
     """The model and its image preprocessing, as open_clip creates them."""
     import open_clip
 

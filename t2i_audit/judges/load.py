@@ -66,8 +66,21 @@ def _read_clip(spec: str) -> Reader:
     return ClipText.load(parse_clip(spec))
 
 
+def _load_geneval(spec: str, device: str) -> Judge:
+    from t2i_audit.judges.geneval import GenEvalJudge
+
+    return GenEvalJudge.from_spec(spec, device=device)
+
+
+def _read_geneval(spec: str) -> Reader:
+    from t2i_audit.judges.geneval import GenEvalReader
+
+    return GenEvalReader.from_spec(spec)
+
+
 KINDS: Mapping[str, Kind] = {
     "clip": Kind("clip:MODEL/TAG or clip:local-dir:PATH", _load_clip, _read_clip),
+    "geneval": Kind("geneval:DETECTOR or geneval:DETECTOR#CLIP", _load_geneval, _read_geneval),
     "oracle": Kind("oracle", _load_oracle, _read_oracle),
 }
 NAMES = tuple(KINDS)

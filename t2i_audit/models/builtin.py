@@ -12,8 +12,11 @@ FOLDER = Path(__file__).resolve().parents[1] / "builtin"
 CARD = "README.md"
 PIPELINE_INDEX = "model_index.json"
 JUDGE_CONFIG = "open_clip_config.json"
+CONFIG = "config.json"
+DETECTOR_SUFFIX = "ForObjectDetection"  # of the class that a detector's configuration names
+COLOUR_FOLDER = "colour"  # within a detector's folder, the open_clip model that names colours
 
-ModelKind = Literal["generator", "judge"]
+ModelKind = Literal["generator", "judge", "detector"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class ModelInfo:
     """As the command line takes it, e.g. ``builtin:sound``."""
     kind: ModelKind
     class_name: str
-    """The pipeline's class from its index, or ``open_clip`` for a judge."""
+    """The pipeline's class from its index, ``open_clip`` for a judge, or the class of transformers."""
     summary: str
     """First sentence or line of its model card; empty where it has none."""
     path: Path
@@ -60,10 +63,20 @@ def _describe(path: Path) -> ModelInfo | None:
         class_name = str(index.get("_class_name", ""))
     elif (path / JUDGE_CONFIG).is_file():
         kind, class_name = "judge", "open_clip"
+    elif _architecture(path).endswith(DETECTOR_SUFFIX):
+        kind, class_name = "detector", _architecture(path)
     else:
         return None
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return ModelInfo(PREFIX + path.name, kind, class_name, _summary(path / CARD), path, size)
+
+
+def _architecture(path: Path) -> str:
+    """The class of transformers that a model's configuration names; empty if there is none."""
+    if not (path / CONFIG).is_file():
+        return ""
+    config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    return str(next(iter(config.get("architectures") or ()), ""))
 
 
 def _summary(card: Path) -> str:
