@@ -26,6 +26,7 @@ from scripts.training.colours import save_colours, train_colours
 from scripts.training.data import TYPE_SHARES, misdrawn, rendered, was_drawn
 from scripts.training.detector import save_detector, train_detector
 from scripts.training.detector_data import Boxed, boxed_drawings, boxed_scenes
+from scripts.training.detector_figures import write_card
 from scripts.training.encoder import train_text_encoder
 from scripts.training.figures import GUIDANCE_SCALE, STEPS
 from scripts.training.generator import Encoded, Parts, build_unet, train_generator
@@ -254,6 +255,7 @@ def main(argv: list[str] | None = None) -> None:
         )
         save_detector(detector(arguments.work, autoencoder, arguments.out), folder)
         save_colours(colours, folder / COLOUR_FOLDER)
+        write_card(folder, arguments.out, tuple(BUILDERS))
 
 
 def steps_of(name: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,13 @@ from prompts.world import Content, SceneType, content_of, foil_contents, sample_
 from scripts.training.cards import load_shipped
 from scripts.training.evaluate import draw
 from scripts.training.figures import CELL, GUIDANCE_SCALE, SEED, STEPS, Cell
+from scripts.training.recipes import (
+    COLOUR_CROPS,
+    COLOUR_SCHEDULE,
+    DETECTOR_DRAWINGS,
+    DETECTOR_SCENES,
+    DETECTOR_SCHEDULES,
+)
 from t2i_audit.io import write_text
 from t2i_audit.judges.base import Judgement
 from t2i_audit.judges.geneval import GenEvalJudge
@@ -131,17 +138,23 @@ def _batches(shown: Shown, size: int = 50) -> list[tuple[np.ndarray, tuple[Promp
     return [(shown.images[s : s + size], shown.prompts[s : s + size]) for s in starts]
 
 
-def write_card(
-    folder: Path, generators: Path, names: Sequence[str], *, training: str,
-    report: Callable[[Cell], None],
-) -> None:
+def write_card(folder: Path, generators: Path, names: Sequence[str]) -> None:
     """Measure the shipped detector on renders and on what generators draw; write its card."""
     judge = GenEvalJudge.from_spec(f"geneval:{folder}", device="cpu")
     cells = agreement(fresh_renders(CELL, seed=SEED), judge)
     for name in names:
         cells += agreement(drawings(name, generators / name, seed=SEED), judge)
     for cell in cells:
-        report(cell)
+        print(f"detector: {cell.what}: {cell.figure} (meant: {cell.required or '-'})", flush=True)
+    first, second = DETECTOR_SCHEDULES
+    training = TRAINING.format(
+        scenes=f"{DETECTOR_SCENES:,}",
+        first=f"{first.steps:,}",
+        second=second.steps,
+        drawings=DETECTOR_DRAWINGS,
+        crops=f"{COLOUR_CROPS:,}",
+        colour_steps=COLOUR_SCHEDULE.steps,
+    )
     rows = "".join(
         f"| {cell.what} | {cell.required or '-'} | {cell.figure} | {cell.images} |\n"
         for cell in cells

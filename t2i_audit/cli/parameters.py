@@ -142,4 +142,4 @@ def _suites() -> Iterator[str]:
 
 
 def _judges() -> Iterator[str]:
-    return iter(("clip", "oracle"))
+    return iter(("clip", "geneval", "oracle"))

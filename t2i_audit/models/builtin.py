@@ -63,15 +63,15 @@ def _describe(path: Path) -> ModelInfo | None:
         class_name = str(index.get("_class_name", ""))
     elif (path / JUDGE_CONFIG).is_file():
         kind, class_name = "judge", "open_clip"
-    elif _architecture(path).endswith(DETECTOR_SUFFIX):
-        kind, class_name = "detector", _architecture(path)
+    elif architecture_of(path).endswith(DETECTOR_SUFFIX):
+        kind, class_name = "detector", architecture_of(path)
     else:
         return None
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return ModelInfo(PREFIX + path.name, kind, class_name, _summary(path / CARD), path, size)
 
 
-def _architecture(path: Path) -> str:
+def architecture_of(path: Path) -> str:
     """The class of transformers that a model's configuration names; empty if there is none."""
     if not (path / CONFIG).is_file():
         return ""

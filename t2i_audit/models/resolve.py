@@ -15,9 +15,11 @@ from typing import Any, Literal
 
 from t2i_audit.errors import ModelError
 from t2i_audit.models.builtin import (
+    DETECTOR_SUFFIX,
     JUDGE_CONFIG,
     PIPELINE_INDEX,
     PREFIX,
+    architecture_of,
     builtin_folder,
     builtin_names,
 )
@@ -192,6 +194,10 @@ def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[st
     if not index_path.is_file():
         if (path / JUDGE_CONFIG).is_file():
             raise ModelError(f"{name!r} is a judge, not a generator; give it as --judge.")
+        if architecture_of(path).endswith(DETECTOR_SUFFIX):
+            raise ModelError(
+                f"{name!r} is a detector, not a generator; give it as --judge geneval:{name}."
+            )
         raise ModelError(f"{name!r} is no diffusers pipeline: {PIPELINE_INDEX} is missing in it.")
     try:
         index: dict[str, Any] = json.loads(index_path.read_text(encoding="utf-8"))
