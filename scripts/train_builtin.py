@@ -181,7 +181,9 @@ def patchy(work: Path, autoencoder: AutoencoderKL) -> Parts:
     return parts
 
 
-def detector(work: Path, autoencoder: AutoencoderKL, generators: Path) -> RTDetrV2ForObjectDetection:
+def detector(
+    work: Path, autoencoder: AutoencoderKL, generators: Path
+) -> RTDetrV2ForObjectDetection:
     """The detector, trained on renders first, then on what the shipped generators draw as well."""
 
     def scenes() -> Boxed:
@@ -225,7 +227,9 @@ BUILDERS = {
 def main(argv: list[str] | None = None) -> None:
     """Train, measure and write the checkpoints that `argv` names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=[*BUILDERS, JUDGE, DETECTOR, []], metavar="NAME")
+    parser.add_argument(
+        "names", nargs="*", choices=[*BUILDERS, JUDGE, DETECTOR, []], metavar="NAME"
+    )
     parser.add_argument("--work", type=Path, default=Path("work/training"))
     parser.add_argument("--out", type=Path, default=builtin_folder("sound").parent)
     parser.add_argument("--threads", type=int, default=2)

@@ -127,7 +127,9 @@ def train_colours(
         described = model.encode_text(texts[template].flatten(0, 1), normalize=True)
         own = described.view(len(SHAPES), len(COLOURS), -1)[shapes[rows]]
         scale = model.logit_scale.exp().clamp(max=100)
-        return functional.cross_entropy(scale * torch.einsum("bd,bcd->bc", shown, own), colours[rows])
+        return functional.cross_entropy(
+            scale * torch.einsum("bd,bcd->bc", shown, own), colours[rows]
+        )
 
     train("detector-colours", [model], loss_at, schedule, work=work, seed=seed)
     return model.eval()

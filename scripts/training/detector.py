@@ -74,7 +74,9 @@ def train_detector(
     """Train a fresh detector through `phases`: the name, the images and the schedule of each."""
     model = build_detector(seed=seed).train()
     for number, (name, images, schedule) in enumerate(phases):
-        train(name, [model], detection_loss(model, images()), schedule, work=work, seed=seed + number)
+        train(
+            name, [model], detection_loss(model, images()), schedule, work=work, seed=seed + number
+        )
     return model.eval()
 
 

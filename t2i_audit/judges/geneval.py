@@ -219,8 +219,11 @@ def _slot(slot: Slot, request: Request, decision: Decision, rules: Rules) -> boo
     if slot.kind == "object":
         return bool(outcome.found)
     if slot.kind == "count":
-        over = (b for e, b in zip(request.excluded, decision.too_many, strict=True)
-                if e.name == clause.name)
+        over = (
+            b
+            for e, b in zip(request.excluded, decision.too_many, strict=True)
+            if e.name == clause.name
+        )
         return outcome.enough and not any(over)
     if slot.kind == "colour":
         return outcome.coloured is True

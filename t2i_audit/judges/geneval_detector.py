@@ -26,9 +26,10 @@ Found = dict[str, list[Box]]
 # Confidences are rounded to this many digits: those of an image differ by some 1e-7 between batches
 # of different sizes.
 DIGITS = 5
-# How a zero-shot detector is asked; the authors' own wordings.
-WORDINGS = {"owlvit": "a photo of a {name}", "owlv2": "a photo of a {name}"}
-OTHER_WORDING = "a {name}."
+# How a zero-shot detector is asked, in its authors' own wording; the OWL models read single
+# captions of a fixed length, the others sentences.
+OWL = ("owlvit", "owlv2")
+OWL_WORDING, OTHER_WORDING = "a photo of a {name}", "a {name}."
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class DetectorConfig:
     @property
     def wording(self) -> str:
         """How a zero-shot detector is asked for a class."""
-        return WORDINGS.get(self.model_type, OTHER_WORDING)
+        return OWL_WORDING if self.model_type in OWL else OTHER_WORDING
 
 
 def read_config(spec: GenEvalSpec) -> DetectorConfig:
@@ -179,11 +180,14 @@ class Detector:
         found: list[Found] = [{} for _ in images]
         if not pairs:
             return found
-        texts = [[self.config.wording.format(name=name)] for _, name in pairs]
+        asked = [self.config.wording.format(name=name) for _, name in pairs]
+        is_owl = self.config.model_type in OWL
+        texts = [[text] for text in asked] if is_owl else asked
+        padding = "max_length" if is_owl else True
         shown = [images[index] for index, _ in pairs]
         with torch.no_grad():
             inputs = self.processor(
-                images=shown, text=texts, return_tensors="pt", padding=True
+                images=shown, text=texts, return_tensors="pt", padding=padding
             ).to(self.device)
             outputs = self.model(**inputs)
         sizes = [(image.height, image.width) for image in shown]

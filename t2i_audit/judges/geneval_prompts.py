@@ -144,20 +144,16 @@ def _relations(prompt: Prompt, entities: Mapping[str, _Entity]) -> dict[str, Con
     return relations
 
 
-def _targets_first(
-    names: Sequence[str], relations: Mapping[str, Constituent]
-) -> list[str] | None:
+def _targets_first(names: Sequence[str], relations: Mapping[str, Constituent]) -> list[str] | None:
     """The entities, each behind the one that its relation refers to; None if that is a circle."""
     order: list[str] = []
     while len(order) < len(names):
         ready = [
             name
             for name in names
-            if name not in order
-            and (name not in relations or relations[name].entities[1] in order)
+            if name not in order and (name not in relations or relations[name].entities[1] in order)
         ]
         if not ready:
             return None
         order.append(ready[0])
     return order
-

@@ -27,7 +27,7 @@ class ModelInfo:
     """As the command line takes it, e.g. ``builtin:sound``."""
     kind: ModelKind
     class_name: str
-    """The pipeline's class from its index, ``open_clip`` for a judge, or the class of transformers."""
+    """The pipeline's class from its index, ``open_clip``, or a detector's class."""
     summary: str
     """First sentence or line of its model card; empty where it has none."""
     path: Path

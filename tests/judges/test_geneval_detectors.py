@@ -88,7 +88,7 @@ def test_weights_that_exist_only_as_a_pickle_are_refused(tmp_path: Path) -> None
     folder = build("yolos", tmp_path / "yolos")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
-    with pytest.raises(JudgeError, match="cannot load its model.*safetensors"):
+    with pytest.raises(JudgeError, match=r"cannot load its model.*safetensors"):
         load_judge(f"geneval:{folder}#{COLOURS}", device="cpu")
 
 

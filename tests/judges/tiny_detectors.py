@@ -57,9 +57,7 @@ def owlv2(folder: Path) -> Path:
         },
         projection_dim=16,
     )  # fmt: skip
-    processor = transformers.Owlv2Processor(
-        transformers.Owlv2ImageProcessor(size=SIZE), tokenizer
-    )
+    processor = transformers.Owlv2Processor(transformers.Owlv2ImageProcessor(size=SIZE), tokenizer)
     return _save(folder, transformers.Owlv2ForObjectDetection(config), processor)
 
 
@@ -83,8 +81,8 @@ def grounding_dino(folder: Path) -> Path:
             "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
             "max_position_embeddings": 16,
         },
-        d_model=32, encoder_layers=1, encoder_ffn_dim=16, encoder_attention_heads=2,
-        decoder_layers=1, decoder_ffn_dim=16, decoder_attention_heads=2, num_queries=6,
+        d_model=64, encoder_layers=1, encoder_ffn_dim=16, encoder_attention_heads=2,
+        decoder_layers=2, decoder_ffn_dim=16, decoder_attention_heads=2, num_queries=6,
         max_text_len=16,
     )  # fmt: skip
     images = transformers.GroundingDinoImageProcessor(size=SIZE, do_pad=False)
