@@ -56,12 +56,12 @@ def compared(
             seconds.append(timed(work))
     speed = len(images) / float(np.median(ours))
     what = f"geneval judge of {len(images)} images, batch {BATCH}, over a bare detector and CLIP"
-    remark = f"The geneval judge judged {speed:.0f} images/s on one thread-pool of this machine."
+    remark = f"The geneval judge judged {speed:.0f} images/s on this machine."
     return Line(what, tuple(ours), over(ours, raw), "<= 1.05", remark)
 
 
 def bare_loop(judge: GenEvalJudge) -> Callable[[np.ndarray], None]:
-    """What anybody would write: detector, its post-processing, CLIP on the two best boxes' crops."""
+    """What anybody would write: the detector, then CLIP on the crops of its two best boxes."""
     detector, colours = judge.detector, judge.colours
 
     @torch.no_grad()

@@ -232,8 +232,8 @@ def _boxes_of(result: Mapping[str, torch.Tensor], size: tuple[int, int]) -> list
     edges = np.clip(edges, 0, [width, height, width, height])
     scores = result["scores"].double().cpu().tolist()
     return [
-        Box(*map(float, edge), round(score, DIGITS))
-        for edge, score in zip(edges, scores, strict=True)
+        Box(left, top, right, bottom, round(score, DIGITS))
+        for (left, top, right, bottom), score in zip(edges.tolist(), scores, strict=True)
     ]
 
 
@@ -241,5 +241,6 @@ def _box_of_mask(mask: torch.Tensor, score: float) -> Box:
     """The box around a mask that is not empty; it ends behind the last row and column."""
     inside = mask.cpu().numpy().astype(bool)
     rows, columns = np.nonzero(inside)
-    edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    return Box(*map(float, edges), round(float(score), DIGITS), inside)
+    left, top = float(columns.min()), float(rows.min())
+    right, bottom = float(columns.max()) + 1, float(rows.max()) + 1
+    return Box(left, top, right, bottom, round(float(score), DIGITS), inside)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from prompts.structure import Prompt
-from prompts.world import Content, sample_suite, write
+from prompts.world import Content, content_of, sample_suite, write
 from t2i_audit.errors import JudgeError, ModelError
 from t2i_audit.judges.base import Judge, Judgement, require_readable
 from t2i_audit.judges.geneval import GenEvalJudge, judgement_of
@@ -67,8 +67,6 @@ def test_what_is_wrong_in_the_image_is_wrong_in_its_slot(
 def test_it_agrees_with_the_oracle_on_renders_true_and_false(judge: Judge) -> None:
     prompts = sample_suite([("one_object", "seen", 10), ("relation", "held_out", 20)], seed=8)
     contents = [STAR_ABOVE_CROSS if i % 3 == 0 else None for i in range(len(prompts))]
-    from prompts.world import content_of
-
     images = drawn(
         *(given or content_of(prompt) for given, prompt in zip(contents, prompts, strict=True))
     )
