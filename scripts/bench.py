@@ -15,7 +15,17 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks import audit, beside, encoding, judging, memory, probes, prompts, synthetic
+from scripts.benchmarks import (
+    audit,
+    beside,
+    encoding,
+    judges_geneval,
+    judging,
+    memory,
+    probes,
+    prompts,
+    synthetic,
+)
 from scripts.benchmarks.line import Line
 
 BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
@@ -29,6 +39,7 @@ BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
     "beside": beside.beside,
     "prompts": prompts.generation,
     "synthetic": synthetic.synthetic,
+    "geneval": judges_geneval.geneval,
 }
 
 

@@ -45,3 +45,13 @@ PHASES = {
 SHARED_PHASES = 2
 JUDGE = "clip-judge"
 JUDGE_SCENES = 12_000
+DETECTOR = "detector"
+DETECTOR_SCENES = 8000
+DETECTOR_DRAWINGS = 200  # of each generator
+DRAWING_REPEATS = 4
+DETECTOR_SCHEDULES = (
+    Schedule(1500, 1e-3, warmup=200, weight_decay=1e-4, ema_decay=0.99),
+    Schedule(700, 5e-4, weight_decay=1e-4, ema_decay=0.99),
+)
+COLOUR_CROPS = 6000
+COLOUR_SCHEDULE = Schedule(800, 1e-3, ema_decay=0.98)

@@ -13,12 +13,15 @@ from prompts.world import vocabulary
 CONTEXT = 16  # tokens, begin and end included; the longest caption of the grammar takes 15
 
 
-def build_tokenizer() -> CLIPTokenizer:
-    """A CLIP tokenizer to which every word of the grammar is one token, others fall to bytes."""
+def build_tokenizer(words: Sequence[str] = vocabulary()) -> CLIPTokenizer:
+    """A CLIP tokenizer to which every one of `words` is one token; others fall to bytes.
+
+    By default they are the words of the grammar.
+    """
     letters = sorted(ByteLevel.alphabet())
     tokens = letters + [letter + "</w>" for letter in letters]
     merges: list[tuple[str, str]] = []
-    for word in vocabulary():
+    for word in words:
         pieces = [*word[:-1], word[-1] + "</w>"]
         while len(pieces) > 1:
             # Merging from the end keeps every merge unambiguous: its right side ends the word.

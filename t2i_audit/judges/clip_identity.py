@@ -40,7 +40,7 @@ def fingerprint_of(text: ClipText, model: torch.nn.Module) -> dict[str, str]:
         "pretrained": spec.tag,
         "config_sha256": sha256_of(folder / CONFIG) if folder else _hash_of_config(spec),
         "tokenizer_sha256": _hash_of_tokenizer(text.tokenizer, folder),
-        "weights_sha256": sha256_of(folder / WEIGHTS) if folder else _hash_of_weights(model),
+        "weights_sha256": sha256_of(folder / WEIGHTS) if folder else hash_of_weights(model),
         **_other_config(model),
         "open_clip": metadata.version("open-clip-torch"),
         **{name: metadata.version(name) for name in LIBRARIES},
@@ -57,21 +57,21 @@ def _hash_of_config(spec: ClipSpec) -> str:
         open_clip.get_model_config(spec.model),
         open_clip.get_pretrained_cfg(spec.model, spec.tag),
     )
-    return _hash_of_lines([json.dumps(known, sort_keys=True, default=str)])
+    return hash_of_lines([json.dumps(known, sort_keys=True, default=str)])
 
 
 def _hash_of_tokenizer(tokenizer: Any, folder: Path | None) -> str:
     words = getattr(tokenizer, "tokenizer", None)
     if words is None:  # open_clip's own tokenizer, whose merges are in a file of the library
-        return _hash_of_lines(map(str, tokenizer.encoder.items()))
+        return hash_of_lines(map(str, tokenizer.encoder.items()))
     if folder is not None:
         files = {file for pattern in TOKENIZER_FILES for file in folder.glob(pattern)}
         own = sorted(files - {folder / CONFIG})
-        return _hash_of_lines(f"{file.name} {sha256_of(file)}" for file in own)
+        return hash_of_lines(f"{file.name} {sha256_of(file)}" for file in own)
     backend = getattr(words, "backend_tokenizer", None)
     read = str(sorted(words.get_vocab().items())) if backend is None else backend.to_str()
     ends = str(sorted(words.special_tokens_map.items()))
-    return _hash_of_lines([read, ends, words.padding_side, words.truncation_side])
+    return hash_of_lines([read, ends, words.padding_side, words.truncation_side])
 
 
 def _other_config(model: torch.nn.Module) -> dict[str, str]:
@@ -79,10 +79,10 @@ def _other_config(model: torch.nn.Module) -> dict[str, str]:
     config = getattr(getattr(model, "text", None), "config", None)
     if config is None:
         return {}
-    return {"text_config_sha256": _hash_of_lines([config.to_json_string()])}
+    return {"text_config_sha256": hash_of_lines([config.to_json_string()])}
 
 
-def _hash_of_weights(model: torch.nn.Module) -> str:
+def hash_of_weights(model: torch.nn.Module) -> str:
     """SHA-256 over the names and bytes of a model's tensors, for weights from the hub."""
     import torch
 
@@ -93,5 +93,5 @@ def _hash_of_weights(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _hash_of_lines(lines: Iterable[str]) -> str:
+def hash_of_lines(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -42,6 +42,14 @@ DEFAULTS = (
 )
 
 
+# What a kind of judge is on real images where no model is named. GenEval's own detector is a
+# Mask2Former with a Swin-S, trained on COCO.
+OF_REAL_IMAGES = {
+    "clip": DEFAULT_CLIP,
+    "geneval": "geneval:facebook/mask2former-swin-small-coco-instance",
+}
+
+
 @dataclass(frozen=True)
 class ChosenJudges:
     """The judges of a run, the primary one first."""
@@ -69,8 +77,8 @@ def choose_judges(
     Args:
         text: the option's value.
         model: the checkpoint. Images of a built-in one are of the rendered world, for which
-            ``auto`` is the oracle, and ``clip`` and ``vqa`` the built-in models; for any other
-            checkpoint they are models of real images.
+            ``auto`` is the oracle, and ``clip``, ``vqa`` and ``geneval`` are the built-in models;
+            for any other checkpoint they are models of real images.
         device: the kind of device, e.g. ``cuda``.
         free: bytes of the device's memory that are free.
         before: the judges of the run that is resumed, which keeps its default judge.
@@ -89,7 +97,7 @@ def choose_judges(
         elif spec == "vqa":
             specs.append(_vqa_for(device, free))
         else:
-            specs.append(DEFAULT_CLIP if spec == "clip" else spec)
+            specs.append(OF_REAL_IMAGES.get(spec, spec))
     return ChosenJudges(judge_specs(",".join(specs)), default)
 
 

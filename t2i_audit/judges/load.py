@@ -132,8 +132,21 @@ def is_server(spec: str) -> bool:
     return "://" in spec or spec.startswith(("vqa:http:", "vqa:https:"))
 
 
+def _load_geneval(spec: str, device: str) -> Judge:
+    from t2i_audit.judges.geneval import GenEvalJudge
+
+    return GenEvalJudge.from_spec(spec, device=device)
+
+
+def _read_geneval(spec: str) -> Reader:
+    from t2i_audit.judges.geneval import GenEvalReader
+
+    return GenEvalReader.from_spec(spec)
+
+
 KINDS: Mapping[str, Kind] = {
     "clip": Kind("clip:MODEL/TAG or clip:local-dir:PATH", _load_clip, _read_clip),
+    "geneval": Kind("geneval:DETECTOR or geneval:DETECTOR#CLIP", _load_geneval, _read_geneval),
     "human": Kind("human:FILE or human:FORMAT:FILE", _load_human, _read_human),
     "oracle": Kind("oracle", _load_oracle, _read_oracle),
     "vqa": Kind("vqa:OWNER/NAME, vqa:FOLDER or vqa:http://HOST/v1#MODEL", _load_vqa, _read_vqa),

@@ -16,8 +16,10 @@ JUDGE_CONFIG = "open_clip_config.json"
 NETWORK_CONFIG = "config.json"
 # Beside the configuration of a transformers model that reads images.
 PROCESSOR_CONFIGS = ("processor_config.json", "preprocessor_config.json")
+DETECTOR_SUFFIX = "ForObjectDetection"  # of the class that a detector's configuration names
+COLOUR_FOLDER = "colour"  # within a detector's folder, the open_clip model that names colours
 
-ModelKind = Literal["generator", "judge"]
+ModelKind = Literal["generator", "judge", "detector"]
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,15 @@ def list_models(*, folder: Path | None = None) -> tuple[ModelInfo, ...]:
 
 def is_judge(path: Path) -> bool:
     """Whether the folder holds a model that reads images, rather than a pipeline."""
+    if is_detector(path):
+        return False
     reads_images = any((path / name).is_file() for name in PROCESSOR_CONFIGS)
     return (path / JUDGE_CONFIG).is_file() or (reads_images and (path / NETWORK_CONFIG).is_file())
+
+
+def is_detector(path: Path) -> bool:
+    """Whether the folder holds a detector of objects, of which the judge ``geneval`` makes use."""
+    return architecture_of(path).endswith(DETECTOR_SUFFIX)
 
 
 def _describe(path: Path) -> ModelInfo | None:
@@ -70,13 +79,22 @@ def _describe(path: Path) -> ModelInfo | None:
         class_name = str(index.get("_class_name", ""))
     elif (path / JUDGE_CONFIG).is_file():
         kind, class_name = "judge", "open_clip"
+    elif is_detector(path):
+        kind, class_name = "detector", architecture_of(path)
     elif is_judge(path):
-        config = json.loads((path / NETWORK_CONFIG).read_text(encoding="utf-8"))
-        kind, class_name = "judge", str(next(iter(config.get("architectures") or ()), ""))
+        kind, class_name = "judge", architecture_of(path)
     else:
         return None
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return ModelInfo(PREFIX + path.name, kind, class_name, _summary(path / CARD), path, size)
+
+
+def architecture_of(path: Path) -> str:
+    """The class of transformers that a model's configuration names; empty if there is none."""
+    if not (path / NETWORK_CONFIG).is_file():
+        return ""
+    config = json.loads((path / NETWORK_CONFIG).read_text(encoding="utf-8"))
+    return str(next(iter(config.get("architectures") or ()), ""))
 
 
 def _summary(card: Path) -> str:

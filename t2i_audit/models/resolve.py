@@ -20,6 +20,7 @@ from t2i_audit.models.builtin import (
     PREFIX,
     builtin_folder,
     builtin_names,
+    is_detector,
     is_judge,
 )
 from t2i_audit.models.files import WHOLE
@@ -191,6 +192,10 @@ def read_index(path: Path, name: str, *, trusted: bool = False) -> tuple[dict[st
     if not index_path.is_file():
         if is_judge(path):
             raise ModelError(f"{name!r} is a judge, not a generator; give it as --judge.")
+        if is_detector(path):
+            raise ModelError(
+                f"{name!r} is a detector, not a generator; give it as --judge geneval:{name}."
+            )
         raise ModelError(f"{name!r} is no diffusers pipeline: {PIPELINE_INDEX} is missing in it.")
     try:
         index: dict[str, Any] = json.loads(index_path.read_text(encoding="utf-8"))

@@ -34,9 +34,9 @@ JUDGE_HELP = (
     "Judges, separated by commas; the first is the primary one. clip:MODEL/TAG or "
     "clip:local-dir:PATH for any open_clip model; vqa:OWNER/NAME or vqa:FOLDER for any "
     "image-text-to-text model, vqa:http://HOST/v1#MODEL for one on a server; human:FILE for "
-    "people's labels of the images; oracle, vqa or clip:builtin:clip-judge for images of the "
-    f"rendered world; clip alone is {DEFAULT_CLIP}, or for a built-in checkpoint its own CLIP "
-    "judge."
+    "people's labels of the images; geneval:DETECTOR for GenEval's rules; oracle for images of "
+    f"the rendered world. clip, vqa or geneval alone is a model of real images ({DEFAULT_CLIP} "
+    "for clip), or for a built-in checkpoint the built-in one."
 )
 STRICT_HELP = (
     "Refuse a suite with prompts that the judge cannot judge. By default, images of such prompts "

@@ -81,14 +81,16 @@ def _centred(mask: np.ndarray) -> np.ndarray:
 def read_image(image: np.ndarray) -> SceneReading:
     """Read one ``uint8`` RGB image, ``(height, width, 3)``."""
     pixels = image.astype(np.int16)
+    return SceneReading(tuple(_read_object(pixels, mask) for mask in component_masks(image)))
+
+
+def component_masks(image: np.ndarray) -> list[np.ndarray]:
+    """Where each object of one image is, ``(height, width)`` of bool, in the order of reading."""
+    pixels = image.astype(np.int16)
     saturation = ndimage.median_filter(pixels.max(axis=2) - pixels.min(axis=2), size=3)
     labels, count = ndimage.label(saturation > SATURATION_THRESHOLD)
-    objects = []
-    for label in range(1, count + 1):
-        mask = labels == label
-        if mask.sum() >= MINIMUM_AREA:
-            objects.append(_read_object(pixels, mask))
-    return SceneReading(tuple(objects))
+    masks = [labels == label for label in range(1, count + 1)]
+    return [mask for mask in masks if mask.sum() >= MINIMUM_AREA]
 
 
 def _read_object(pixels: np.ndarray, mask: np.ndarray) -> ReadObject:
