@@ -58,11 +58,14 @@ class ColourModel:
             raise clip.failure("colour model", error) from error
         known = fingerprint_of(text, model)
         loaded = cls(
-            {key: value for key, value in known.items() if key not in ("judge", "choice")},
+            {
+                key: value
+                for key, value in known.items()
+                if key not in ("judge", "choice", "rivals")
+            },
             model,
             preprocess,
             text.tokenizer,
-            device,
         )
         if not loaded._classifier("object").isfinite().all():
             raise JudgeError(

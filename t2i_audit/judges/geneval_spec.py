@@ -98,8 +98,8 @@ def parse_geneval(spec: str) -> GenEvalSpec:
         )
     if folder is not None and not (folder / NETWORK_CONFIG).is_file():
         raise JudgeError(
-            f"judge {spec!r} cannot load: {folder} has no {NETWORK_CONFIG}; name the folder of a detector "
-            "of transformers"
+            f"judge {spec!r} cannot load: {folder} has no {NETWORK_CONFIG}; name the "
+            "folder of a detector of transformers"
         )
     if not colours:
         own = folder / COLOUR_FOLDER if folder is not None else None
