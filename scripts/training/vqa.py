@@ -167,11 +167,8 @@ def train_answers(
     *,
     work: Path,
     seed: int,
-    pair_weight: float = 1.0,
 ) -> None:
     """Teach projector and language model to answer; the vision tower stays as it is.
-
-    Images of two objects of one shape are drawn `pair_weight` times as often as others.
 
     From yes and no alone nothing was learnt in 550 steps, so the steps on the way are taught too:
     the image's tokens are like the words for their colour and shape, and the state of a noun knows
@@ -185,16 +182,12 @@ def train_answers(
     first, last = (
         torch.tensor([shares[kind] for kind in KINDS]) for shares in (FIRST_SHARES, LAST_SHARES)
     )
-    weights = torch.ones(len(data.images))
-    pair = (KINDS.index("shapes"), True)
-    alike = [any(each[:2] == pair for each in own) for own in data.questions]
-    weights[torch.tensor(alike)] = pair_weight
     words = _Words(tokenizer)
     torch.manual_seed(seed)
     finder = nn.Linear(WIDTH, 4)
 
     def loss_at(step: int, generator: torch.Generator) -> torch.Tensor:
-        rows = torch.multinomial(weights, IMAGES, replacement=True, generator=generator)
+        rows = torch.randint(len(data.images), (IMAGES,), generator=generator)
         progress = min(1.0, 2 * step / schedule.steps)
         shares = first + progress * (last - first)
         asked = [_asked(data.questions[row], shares, generator) for row in rows.tolist()]

@@ -14,9 +14,11 @@ from prompts.world import Content, content_of, foil_contents
 from scripts.training.cards import print_cells, render_card
 from scripts.training.figures import CELL, SEED, Cell
 from scripts.training.vqa_images import GENERATORS, Shown, drawn_images, sampled_prompts
+from scripts.training.vqa_questions import answers
 from t2i_audit.io import write_text
 from t2i_audit.judges.oracle import OracleJudge
 from t2i_audit.judges.vqa import VqaJudge
+from t2i_audit.world.oracle import read_images
 from t2i_audit.world.render import render
 from t2i_audit.world.scenes import place
 
@@ -30,10 +32,14 @@ it. Licence: MIT.
 
 ## How often it agrees with the oracle
 
-Verdicts of `--judge vqa` against those of the oracle on images that no training saw: one slot of a
-kind an image, drawn at random. Of the renders a third show the prompt, a third differ from it in
-one thing, and a third lack one of its objects or have another one instead. 95% exact binomial
-intervals; written by `scripts/train_builtin.py`, which measured it.
+Verdicts of `--judge vqa` against the oracle's on images that no training saw: one slot of a kind an
+image, drawn at random. "Answered right" holds the answer against the truth of the question itself,
+as the oracle reads the image. "Slots agree" holds it against the oracle's verdict on the slot,
+which matches objects first and may so call a relation right although a shape in it is wrong; to "Is
+there a star above a cross?" no is then the true answer, and the figure stays below 1. Of the
+renders a third show the prompt, a third differ from it in one thing, and a third lack one of its
+objects or have another one instead. 95% exact binomial intervals; written by
+`scripts/train_builtin.py`, which measured it.
 
 | figure | meant to be | measured | cases |
 |---|---|---|---|
@@ -105,14 +111,18 @@ def _agreement(judge: VqaJudge, shown: Shown, of: str, goal: str) -> list[Cell]:
     given = judge.judge(shown.images, shown.prompts)
     truth = OracleJudge().judge(shown.images, shown.prompts)
     rng = random.Random(SEED)
+    readings = read_images(shown.images)
     cells = []
     for kind in KINDS:
-        right = [
-            each.slots[slot] == true.slots[slot]
-            for prompt, each, true in zip(shown.prompts, given, truth, strict=True)
-            if (slot := _a_slot(prompt, kind, rng))
-        ]
-        cells.append(Cell(f"{kind} slots agree, {of}", goal, sum(right), len(right)))
+        right, agreed = [], []
+        for prompt, each, true, reading in zip(shown.prompts, given, truth, readings, strict=True):
+            slot = _a_slot(prompt, kind, rng)
+            if slot:
+                answer = dict(answers(prompt, reading))[slot].answer
+                right.append(each.slots[slot] == answer)
+                agreed.append(each.slots[slot] == true.slots[slot])
+        cells.append(Cell(f"{kind} questions answered right, {of}", goal, sum(right), len(right)))
+        cells.append(Cell(f"{kind} slots agree, {of}", goal, sum(agreed), len(agreed)))
     pairs = list(zip(given, truth, strict=True))
     whole = {
         "whole prompts agree": [each.correct == true.correct for each, true in pairs],

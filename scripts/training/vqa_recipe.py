@@ -22,11 +22,7 @@ VQA_JUDGE = "vqa-judge"
 RENDERED, SPOILT = 10_000, 2_500
 DRAWN = ((600, 51), (1000, 52))  # images of each generator, and their seed
 VISION = Schedule(700, 1.5e-3, warmup=50, ema_decay=0.98)
-# Two objects seldom share a shape, so the second phase draws such images more often.
-ANSWERS = (
-    (Schedule(2200, 1.5e-3, warmup=100, ema_decay=0.99), 1.0),
-    (Schedule(180, 5e-4, warmup=10, ema_decay=0.97), 6.0),
-)
+ANSWERS = Schedule(2200, 1.5e-3, warmup=100, ema_decay=0.99)
 
 
 def trained_vqa(
@@ -44,31 +40,20 @@ def trained_vqa(
     path = work / "vqa-examples.pt"
     data = examples_of(joined(parts), processor, seed=63, path=path)
     train_vision(model, data, VISION, work=work, seed=64)
-    for number, (schedule, pair_weight) in enumerate(ANSWERS, start=1):
-        train_answers(
-            "vqa-answers" if number == 1 else f"vqa-answers-{number}",
-            model,
-            processor,
-            data,
-            schedule,
-            work=work,
-            seed=64 + number,
-            pair_weight=pair_weight,
-        )
+    train_answers("vqa-answers", model, processor, data, ANSWERS, work=work, seed=65)
     return model, processor
 
 
 def training_text() -> str:
     """How it was trained, for the model card."""
     drawn = sum(count for count, _ in DRAWN)
-    steps = " and ".join(f"{schedule.steps:,}" for schedule, _ in ANSWERS)
     return (
         f"{RENDERED:,} faithful renders, every second one through the generators' autoencoder; "
         f"{SPOILT:,} spoilt ones, with none to three objects, overlaps, and shapes and colours "
         f"between two; {drawn:,} images by each of the five built-in generators. Every question is "
         "answered by what the oracle reads from the image. First the vision tower alone learnt the "
         f"colour, shape and centre of the object at each patch ({VISION.steps:,} steps of 64 "
-        f"images); then projector and language model learnt to answer ({steps} steps of 32 images "
-        "with 8 questions each, the latter with more images of two objects of one shape). Noise of "
-        "up to sigma 12/255 on half of the images; seeds 51, 52 and 60 to 66; bfloat16."
+        f"images); then projector and language model learnt to answer ({ANSWERS.steps:,} steps of "
+        "32 images with 8 questions each). Noise of up to sigma 12/255 on half of the images; "
+        "seeds 51, 52 and 60 to 65; bfloat16."
     )
