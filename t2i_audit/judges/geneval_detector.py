@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -43,7 +44,7 @@ class DetectorConfig:
     """Its classes by number; empty for a detector of any word."""
     config: Any = field(repr=False)
 
-    @property
+    @cached_property
     def words(self) -> WordTable:
         """Which of its classes a word means."""
         return WordTable(None if self.sort == "words" else named(self.labels))
