@@ -63,7 +63,8 @@ def blind_baselines(
     """
     sound = [row for row in judged if row["correct"] is not None]
     if not sound or not looks_at_pixels(judge):
-        return None
+        with run.stage(STAGE, 0):
+            return None
     rows = [sound[index] for index in sample_of(len(sound), seed=seed)]
     by_id = {prompt.id: prompt for prompt in prompts}
     own = [by_id[row["prompt_id"]] for row in rows]

@@ -65,7 +65,8 @@ def test_an_audit_goes_on_where_its_server_stopped_and_the_key_is_nowhere(
 
     # Another address, and what was judged is not asked again.
     assert audit(server, tmp_path / "run") == 0
-    assert len(server.asked) == TRIAL + 2 * PER_IMAGE
+    # The blind baselines ask of each of the four images twice: another prompt's, and a grey one.
+    assert len(server.asked) == TRIAL + (2 + 2 * 4) * PER_IMAGE
     assert all(each.headers["authorization"] == f"Bearer {SECRET}" for each in server.asked)
 
     assert audit(server, tmp_path / "whole") == 0

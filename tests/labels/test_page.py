@@ -63,6 +63,15 @@ def press(tab: Any, keys: str) -> None:
         tab.keyboard.press(key)
 
 
+def begin(tab: Any, rater: str) -> None:
+    """Type the rater's name and go on to the first image; a browser takes its time over either."""
+    tab.locator("#rater:focus").wait_for()
+    tab.keyboard.type(rater)
+    tab.wait_for_function("name => document.getElementById('rater').value === name", arg=rater)
+    tab.keyboard.press("Enter")
+    tab.locator("#work").wait_for()
+
+
 def saved(tab: Any) -> str:
     with tab.expect_download() as download:
         tab.keyboard.press("s")
@@ -78,8 +87,7 @@ def page_of(run: Path, out: Path, *options: str) -> Path:
 def test_what_is_typed_is_what_is_saved(run: Path, tmp_path: Path, opened: Any) -> None:
     """Six images of three questions each: colour, shape and the whole."""
     opened.goto(page_of(run, tmp_path / "label.html", "--n", "6").as_uri())
-    opened.keyboard.type('Ann "A", B')
-    press(opened, "Enter")
+    begin(opened, 'Ann "A", B')
     answers = ["y y y", "n y n", "c c c", "y n n", "y y c", "n n n"]
     for keys in answers:
         press(opened, keys)
@@ -108,11 +116,12 @@ def test_what_is_typed_is_what_is_saved(run: Path, tmp_path: Path, opened: Any) 
 @browsing
 def test_undo_reload_and_another_image_lose_nothing(run: Path, tmp_path: Path, opened: Any) -> None:
     opened.goto(page_of(run, tmp_path / "label.html", "--n", "6").as_uri())
-    opened.keyboard.type("Ann")
-    press(opened, "Enter y y n u y ArrowRight n ArrowUp y")
+    begin(opened, "Ann")
+    press(opened, "y y n u y ArrowRight n ArrowUp y")
     before = saved(opened)
 
     opened.reload()
+    opened.locator("#work").wait_for()
 
     assert saved(opened) == before
     assert opened.locator("#progress-text").inner_text() == "1 of 6 images labelled"
@@ -154,8 +163,8 @@ def test_text_from_outside_stays_text(tmp_path: Path, opened: Any) -> None:
     path.write_text(page, encoding="utf-8")
 
     opened.goto(path.as_uri())
-    opened.keyboard.type("Ann")
-    press(opened, "Enter y")
+    begin(opened, "Ann")
+    press(opened, "y")
 
     assert opened.locator("#prompt").text_content() == HOSTILE
     assert opened.locator("h1").text_content() == HOSTILE

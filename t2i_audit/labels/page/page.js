@@ -183,4 +183,6 @@
 
   restore();
   show();
+  // The attribute `autofocus` would take effect some time later, and lose what is typed before.
+  if (state.rater === "") element("rater").focus();
 })();
