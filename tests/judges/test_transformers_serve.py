@@ -1,8 +1,9 @@
-"""The judge that asks a server, against ``transformers serve`` itself with a tiny model."""
+"""The judge that asks a server, against ``transformers serve`` with the built-in VQA judge."""
 
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -13,45 +14,26 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
-import torch
 from transformers.utils import is_serve_available
 
-from prompts.world import Content, write
-from scripts.training.vqa_model import build_model, build_processor
+from prompts.world import content_of, sample_prompt
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.load import load_judge
 from t2i_audit.judges.vqa_server import VqaServerJudge
 from t2i_audit.judges.vqa_server_client import Patience
+from t2i_audit.models.builtin import builtin_folder
+from t2i_audit.world.render import render
+from t2i_audit.world.scenes import place
 
 pytestmark = pytest.mark.skipif(
     not is_serve_available(), reason="needs the packages of transformers[serving]"
 )
 STARTS = 180  # seconds in which the server starts on a busy machine
-PROMPTS = (
-    write(Content((("red", "star"),), None)),
-    write(Content((("green", "circle"), ("blue", "square")), "left of")),
-)
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LLaVA with random weights whose answer is either yes or no, as the image has it."""
-    folder = tmp_path_factory.mktemp("served") / "tiny-llava"
-    processor = build_processor()
-    made = build_model(processor, seed=0).eval()
-    tokenizer = processor.tokenizer
-    yes, no = tokenizer.convert_tokens_to_ids(["yes", "no"])
-    direction = torch.randn(128, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        for weight in made.parameters():
-            weight.mul_(3 if weight.ndim > 1 else 1)  # so that images differ in the answer
-        head = made.get_output_embeddings().weight
-        head.zero_()
-        head[yes], head[no] = 10 * direction, -10 * direction
-    made.generation_config.eos_token_id = [tokenizer.eos_token_id, yes, no]
-    made.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+def model() -> Path:
+    return builtin_folder("vqa-judge")
 
 
 @pytest.fixture(scope="module")
@@ -82,19 +64,19 @@ def address(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         process.wait()
 
 
-def noise(count: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 255, (count, 64, 64, 3), dtype=np.uint8)
-
-
 def test_the_served_model_judges_as_the_same_model_does_here(model: Path, address: str) -> None:
-    prompts = [*PROMPTS, *[PROMPTS[0]] * 4]
+    rng = random.Random(3)
+    prompts = [sample_prompt(rng, "relation") for _ in range(4)]
+    drawn = [place(content_of(prompt), np.random.default_rng(0)) for prompt in prompts]
+    images = np.concatenate([render(drawn), render(drawn[::-1])])  # their own, and others'
     served = load_judge(f"vqa:{address}#{model}", device="cpu")
-    verdicts = served.judge(noise(6), prompts)
-    local = load_judge(f"vqa:{model}", device="cpu").judge(noise(6), prompts)
 
+    verdicts = served.judge(images, prompts * 2)
+
+    local = load_judge(f"vqa:{model}", device="cpu").judge(images, prompts * 2)
     # transformers serve gives no probabilities.
     assert served.fingerprint["method"].startswith("the answer's words")
-    assert served.name == "vqa:server#tiny-llava"
+    assert served.name == "vqa:server#vqa-judge"
     decided = 0
     for one, other in zip(verdicts, local, strict=True):
         for slot, verdict in one.slots.items():
@@ -107,7 +89,7 @@ def test_the_served_model_judges_as_the_same_model_does_here(model: Path, addres
 
 
 def test_another_model_than_the_served_one_is_refused_in_its_words(address: str) -> None:
-    with pytest.raises(JudgeError, match=r"Server is pinned to .*tiny-llava'; requested 'other'"):
+    with pytest.raises(JudgeError, match=r"Server is pinned to .*vqa-judge'; requested 'other'"):
         VqaServerJudge.from_spec(
             f"vqa:{address}#other", patience=Patience(answer=60, recovery=0, attempts=1)
         )
