@@ -8,6 +8,7 @@ from typing import Any
 
 from t2i_audit.errors import JudgeError
 from t2i_audit.io import read_json
+from t2i_audit.judges.reasons import reason_of
 from t2i_audit.models.builtin import JUDGE_CONFIG, builtin_folder
 from t2i_audit.settings import BUILTIN_PREFIX
 
@@ -15,7 +16,6 @@ BUILTIN = "clip-judge"
 BUILTIN_NAME = f"{BUILTIN_PREFIX}{BUILTIN}"
 LOCAL = "local-dir:"
 CONFIG, WEIGHTS = JUDGE_CONFIG, "open_clip_model.safetensors"
-LONGEST = 300  # characters of a library's message that are shown
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,7 @@ class ClipSpec:
 
     def failure(self, part: str, error: Exception) -> JudgeError:
         """The error for the user, if a library cannot load a `part` of this model."""
-        text = " ".join(str(error).split()) or type(error).__name__
-        # The message of a KeyError is only the key.
-        text = f"{text} is missing" if isinstance(error, KeyError) else text.partition(". ")[0]
-        reason = text.rstrip(".:") if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+        reason = reason_of(error)
         remedy = (
             f"the folder should hold {CONFIG}, {WEIGHTS} and the tokenizer, as open_clip saves them"
             if self.folder is not None

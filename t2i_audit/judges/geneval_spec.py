@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from t2i_audit.errors import JudgeError
-from t2i_audit.judges.clip_spec import LOCAL, LONGEST, ClipSpec, parse_clip
+from t2i_audit.judges.clip_spec import LOCAL, ClipSpec, parse_clip
+from t2i_audit.judges.reasons import reason_of
 from t2i_audit.models.builtin import (
     COLOUR_FOLDER,
     JUDGE_CONFIG,
@@ -57,9 +58,7 @@ class GenEvalSpec:
 
     def failure(self, part: str, error: Exception) -> JudgeError:
         """The error for the user, if a library cannot load or run a `part` of the detector."""
-        text = " ".join(str(error).split()) or type(error).__name__
-        reason = text.partition(". ")[0].rstrip(".:")
-        reason = reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}..."
+        reason = reason_of(error)
         remedy = (
             "the folder should hold a detector as transformers saves it, its weights as safetensors"
             if self.folder is not None

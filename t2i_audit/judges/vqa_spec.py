@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from t2i_audit.errors import JudgeError
+from t2i_audit.judges.reasons import reason_of
 from t2i_audit.models.builtin import NETWORK_CONFIG, PREFIX, builtin_folder
 from t2i_audit.models.resolve import HUB_ID, WEIGHT_FILES
 from t2i_audit.pipelines.workarounds import quiet_libraries
@@ -14,7 +15,6 @@ BUILTIN = "vqa-judge"
 FORM = "vqa:OWNER/NAME, vqa:OWNER/NAME@REVISION, vqa:FOLDER or vqa:builtin:vqa-judge"
 # Everything that a processor may be read from, and nothing that can run code.
 TEXT_FILES = ("*.json", "*.jinja", "*.txt", "*.model")
-LONGEST = 300  # characters of a library's message that are shown
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,7 @@ class VqaSpec:
 
     def failure(self, part: str, error: Exception) -> JudgeError:
         """The error for the user, if transformers cannot load or run a `part` of this model."""
-        text = " ".join(str(error).split()) or type(error).__name__
-        # The message of a KeyError is only the key.
-        text = f"{text} is missing" if isinstance(error, KeyError) else text.partition(". ")[0]
-        reason = text.rstrip(".:") if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+        reason = reason_of(error)
         remedy = (
             "give the folder of an image-text-to-text model as transformers saves it, with its "
             "processor"
