@@ -23,7 +23,8 @@ def agreement(
     """The share of images with the same verdict, and Cohen's kappa, of two judges.
 
     Kappa is ``(p - e) / (1 - e)`` with `p` the share of equal verdicts and `e` the share that
-    independent verdicts of the same rates would have (Cohen 1960).
+    independent verdicts of the same rates would have (Cohen 1960). It is undefined where one of
+    them gives all images the same verdict.
 
     Args:
         one: 1 for a right image, 0 for a wrong one, NaN for one without a verdict, `(n, seeds)`.
@@ -39,6 +40,9 @@ def agreement(
         return undefined(), undefined()
     equal = np.where(both, first == second, np.nan)
     same = image_rate(equal, groups, rng=rng, resamples=resamples)
+    if len({*first[both]}) < 2 or len({*second[both]}) < 2:
+        # Kappa would be 0 in every resample, which is no knowledge.
+        return same, undefined(int(both.sum()))
     # Of each image the cell of the two-by-two table: 3 both right, 0 both wrong.
     cells = (2 * first[both] + second[both]).astype(int)
     owners = np.repeat(groups, both.sum(axis=1))
