@@ -28,13 +28,14 @@ PART = re.compile(
 )
 # What the public names return and take; each is documented beneath them.
 API_TYPES = (
-    "t2i_audit.results.summary.StationSummary",
-    "t2i_audit.results.summary.SlotDecoding",
-    "t2i_audit.results.summary.SlotEstimates",
-    "t2i_audit.results.summary.SuccessRates",
-    "t2i_audit.results.summary.Repeatability",
-    "t2i_audit.results.summary.Association",
-    "t2i_audit.results.summary.AttributionShares",
+    "t2i_audit.results.decoding.StationSummary",
+    "t2i_audit.results.decoding.SlotDecoding",
+    "t2i_audit.results.decoding.SlotEstimates",
+    "t2i_audit.results.measures.Measure",
+    "t2i_audit.results.success.SuccessRates",
+    "t2i_audit.results.success.Repeatability",
+    "t2i_audit.results.association.Association",
+    "t2i_audit.results.attribution.AttributionShares",
     "t2i_audit.results.judge_facts.JudgeFacts",
     "t2i_audit.results.judge_facts.GuessRates",
     "t2i_audit.results.judge_facts.BlindBaselines",

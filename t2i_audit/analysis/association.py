@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from t2i_audit.analysis.ranks import auroc, levels_of, spearman
 from t2i_audit.analysis.success import judged_counts, outcome_array
 from t2i_audit.analysis.verdicts import association_verdict
+from t2i_audit.results.association import Association
 from t2i_audit.results.interval import Interval, undefined
-from t2i_audit.results.summary import Association, Repeatability
+from t2i_audit.results.success import Repeatability
 from t2i_audit.stats.bootstrap import cluster_bootstrap, cluster_bootstrap_mean
 
 FloatArray = NDArray[np.float64]

@@ -34,8 +34,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.analysis.success import judged_counts, outcome_array, proportion
 from t2i_audit.probes.verdicts import PRESENCE_CAP
+from t2i_audit.results.attribution import (
+    AttributionShares,
+    Cause,
+    Culprit,
+    Detail,
+)
 from t2i_audit.results.interval import Interval
-from t2i_audit.results.summary import AttributionShares, Cause, Culprit, Detail
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

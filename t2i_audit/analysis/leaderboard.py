@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from t2i_audit.analysis.comparing import AuditedRun, Measure, as_key, repeats, stands_apart
 from t2i_audit.analysis.ranks import levels_of, pearson, spearman
+from t2i_audit.results.decoding import STATIONS
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.judge_facts import JudgeFacts
 from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow, RunCorrelation, RunGroup
-from t2i_audit.results.summary import STATIONS
 from t2i_audit.stats.bootstrap import cluster_bootstrap
 
 # Three points lie near some line more often than not: with fewer than four checkpoints a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from t2i_audit.results.summary import DENOISER
+from t2i_audit.results.decoding import DENOISER
 
 
 def standing_notes(

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.analysis.success import outcome_array
 from t2i_audit.results.interval import Interval, undefined
-from t2i_audit.results.summary import Repeatability
+from t2i_audit.results.success import Repeatability
 from t2i_audit.stats.bootstrap import cluster_bootstrap
 
 FloatArray = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.results.interval import Interval, undefined
-from t2i_audit.results.summary import SuccessRates
+from t2i_audit.results.success import SuccessRates
 from t2i_audit.stats.bootstrap import cluster_bootstrap_mean
 
 FloatArray = NDArray[np.float64]

@@ -18,8 +18,9 @@ The rule, first match wins:
 from __future__ import annotations
 
 from t2i_audit.analysis.repeatability import NEAR_ZERO
+from t2i_audit.results.association import AssociationVerdict
 from t2i_audit.results.interval import Interval
-from t2i_audit.results.summary import AssociationVerdict, Repeatability
+from t2i_audit.results.success import Repeatability
 
 # Level of the permutation test, two-sided.
 SIGNIFICANT = 0.05

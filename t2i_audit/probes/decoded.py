@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from t2i_audit.results.decoding import Verdict
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.place import Place
-from t2i_audit.results.summary import Verdict
 
 FloatArray = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class StationProbes:
 
     places: tuple[PlaceReading, ...]
     random_places: tuple[PlaceReading, ...]
-    """The same places with random weights."""
+    """The same places, once for each draw of random weights."""
     slots: dict[str, SlotProbe]
     decodability: dict[str, SlotDecodability]
     """Of the slots that were read."""

@@ -38,7 +38,7 @@ def probe_station(
     prompts: Sequence[Prompt],
     blocks: Sequence[FeatureBlock],
     *,
-    random_weights: Sequence[FeatureBlock] = (),
+    random_weights: Sequence[Sequence[FeatureBlock]] = (),
     seed: int = 0,
     resamples: int = 1000,
     on_block: Callable[[int], None] = lambda count: None,
@@ -52,7 +52,8 @@ def probe_station(
     Args:
         prompts: the `n` prompts whose slots are decoded.
         blocks: the features of every place.
-        random_weights: the same places with random weights; empty if that control was not run.
+        random_weights: the same places with random weights, for each draw of such weights; empty if
+            that control was not run.
         seed: of folds, shuffled labels and resamples.
         resamples: bootstrap resamples of each interval.
         on_block: called with 1 after each block.
@@ -67,7 +68,8 @@ def probe_station(
     )
     reader = _Reader(folds, slots, presences, resampler)
     # Of a place only its figures are kept, and what it read in the folds where it is the best yet.
-    own, first, random, words = Best(), Best(), Best(), Best()
+    own, first, words = Best(), Best(), Best()
+    random = [Best() for _ in random_weights]
     places: list[PlaceReading] = []
     random_places: list[PlaceReading] = []
     for block in blocks:
@@ -77,13 +79,14 @@ def probe_station(
             first.offer(readings)
         places += _places(block, readings, resampler)
         on_block(1)
-    for block in random_weights:
-        readings = reader.read(block)
-        random.offer(readings)
-        random_places += _places(block, readings, resampler)
-        on_block(1)
+    for best, draw in zip(random, random_weights, strict=True):
+        for block in draw:
+            readings = reader.read(block)
+            best.offer(readings)
+            random_places += _places(block, readings, resampler)
+            on_block(1)
     words.offer(reader.read(presence_block(prompts, blocks[0].station if blocks else "")))
-    summary = _StationSummary(own, first, random, words, resampler, bool(random_weights))
+    summary = _StationSummary(own, first, random, words, resampler)
     every = sorted({part.slot for prompt in prompts for part in prompt.constituents})
     results, decodability = summary.of_slots(every, slots)
     results |= summary.of_presences(presences)
@@ -120,11 +123,10 @@ class _StationSummary:
     own: Best
     first: Best
     """Of the token embeddings alone."""
-    random: Best
+    random: Sequence[Best]
+    """Of each draw of random weights; empty if that control was not run."""
     words: Best
     resampler: Resampler
-    controlled: bool
-    """Whether the control with random weights was run."""
 
     def of_slots(
         self, names: Iterable[str], tasks: Sequence[Task]
@@ -157,7 +159,8 @@ class _StationSummary:
     def _probe(self, tasks: Sequence[Task], bag: Sequence[Chosen]) -> SlotProbe:
         """Mean over `tasks`, each with its own choice of place."""
         chosen = self.own.among(tasks)
-        ours, random = self._mean_score(chosen), self._mean_score(self.random.among(tasks))
+        ours = self._mean_score(chosen)
+        random = self.resampler.mean([self._mean_score(each.among(tasks)) for each in self.random])
         # The words alone tell by definition which words occur.
         presence = self._mean_score(bag).interval if bag else Interval(1.0, 1.0, 1.0, ours.n)
         shuffled = [shuffled_tally(each) for each in chosen]
@@ -166,7 +169,7 @@ class _StationSummary:
             ours.interval,
             presence,
             gain,
-            controlled=self.controlled,
+            controlled=bool(self.random),
             unread=self._why_unread(tasks),
         )
         return SlotProbe(

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from t2i_audit.results.decoding import Verdict
 from t2i_audit.results.interval import Interval
-from t2i_audit.results.summary import Verdict
 
 # From the words alone a probe knows which two values occur and guesses between them, hence one
 # half. Above that it knows the answer itself (a prompt's only colour), and no gain over it can be

@@ -12,8 +12,8 @@ from t2i_audit.report.tables import make_table
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from t2i_audit.results.decoding import SlotDecoding, StationSummary
     from t2i_audit.results.interval import Interval
-    from t2i_audit.results.summary import SlotDecoding, StationSummary
 
 VERDICTS = (
     "verdict: lost = accuracy < (1 + min(words-alone baseline, 0.5)) / 2; kept = not lost, and "

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from t2i_audit.results.judge_facts import BlindBaselines, GuessRates, JudgeFacts
-from t2i_audit.results.summary import SuccessRates
+from t2i_audit.results.success import SuccessRates
 
 
 def guess_cells(success: SuccessRates, guessing: GuessRates) -> Iterator[str]:

@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from t2i_audit.results.summary import SlotDecoding, Verdict
+    from t2i_audit.results.decoding import SlotDecoding, Verdict
 
 STYLES: dict[Verdict, str] = {
     "kept": "green",
     "saturated": "yellow",
     "lost": "red",
+    "unclear": "yellow",
+    "below random weights": "yellow",
     "undefined": "dim",
 }
 

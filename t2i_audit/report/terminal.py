@@ -16,23 +16,19 @@ from t2i_audit.report.judges import print_judges
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
+from t2i_audit.results.attribution import AttributionShares, Detail
 from t2i_audit.results.corrected import Corrected, CorrectedRate
-from t2i_audit.results.summary import (
-    AttributionShares,
-    Detail,
-    RunSummary,
-    SlotDecoding,
-    StationSummary,
-    SuccessRates,
-)
+from t2i_audit.results.decoding import SlotDecoding, StationSummary
+from t2i_audit.results.success import SuccessRates
+from t2i_audit.results.summary import RunSummary
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from t2i_audit.results.attribution import Cause
     from t2i_audit.results.judge_facts import GuessRates
     from t2i_audit.results.run import Run
-    from t2i_audit.results.summary import Cause
 
 CAUSES: dict[Cause, tuple[str, str]] = {
     "encoder": (

@@ -11,16 +11,12 @@ from collections.abc import Mapping, Sequence
 from prompts.structure import PRESENCE
 from t2i_audit.analysis.attribution import FEW_FAILURES, FEWEST_FAILING, by_share
 from t2i_audit.printable import counted
+from t2i_audit.results.attribution import AttributionShares, Cause
 from t2i_audit.results.corrected import Corrected
+from t2i_audit.results.decoding import TEXT_ENCODER, SlotDecoding
 from t2i_audit.results.interval import Interval
-from t2i_audit.results.summary import (
-    TEXT_ENCODER,
-    AttributionShares,
-    Cause,
-    RunSummary,
-    SlotDecoding,
-    SuccessRates,
-)
+from t2i_audit.results.success import SuccessRates
+from t2i_audit.results.summary import RunSummary
 
 CAUSE_NAMES: dict[Cause, str] = {
     "encoder": "the text encoder",

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from t2i_audit.io import write_bytes
 from t2i_audit.printable import printable
 from t2i_audit.report.verdict import is_presence
+from t2i_audit.results.decoding import DENOISER
 from t2i_audit.results.readings import ProbeReading
-from t2i_audit.results.summary import DENOISER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from t2i_audit.results.interval import Interval
-    from t2i_audit.results.summary import SuccessRates
+    from t2i_audit.results.success import SuccessRates
 
 FOLDER = "figures"
 NAME = "where_lost"

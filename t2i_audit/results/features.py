@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import AuditError, RunDirectoryError
+from t2i_audit.results.decoding import DENOISER, TEXT_ENCODER
 from t2i_audit.results.place import Place
-from t2i_audit.results.summary import AGAIN, DENOISER, TEXT_ENCODER
+from t2i_audit.results.summary import AGAIN
 from t2i_audit.run.features import open_features, read_part
 from t2i_audit.run.tables import read_rows, table_path
 

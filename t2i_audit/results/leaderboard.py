@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from t2i_audit.results.attribution import Culprit
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.judge_facts import BlindRate, JudgeFacts
-from t2i_audit.results.summary import Culprit
 
 Scalar = str | int | float | None
 

@@ -42,7 +42,7 @@ def probe_denoiser(
     features = denoiser_features(run.path, batches, prompts)
     control = random_denoiser_features(run, loaded, prompts, sampling, seed=seed)
     rows = range(len(prompts))
-    probes = probe(run, "denoiser", prompts, features, rows, seed=seed, random_weights=control)
+    probes = probe(run, "denoiser", prompts, features, rows, seed=seed, random_weights=[control])
     broken = _not_finite(features)
     said = f"The denoiser's states of {broken} of {len(prompts)} prompts are NaN or infinite"
     return probes, [f"{said} and are left out of its probes."] if broken else []

@@ -23,18 +23,17 @@ from t2i_audit.analysis import (
 )
 from t2i_audit.analysis.success import with_readings
 from t2i_audit.probes.decoded import StationProbes
-from t2i_audit.results.summary import (
+from t2i_audit.results.association import Association
+from t2i_audit.results.attribution import AttributionShares
+from t2i_audit.results.decoding import (
     DENOISER,
     TEXT_ENCODER,
-    Association,
-    AttributionShares,
-    Repeatability,
-    RunSummary,
     SlotDecoding,
     SlotEstimates,
     StationSummary,
-    SuccessRates,
 )
+from t2i_audit.results.success import Repeatability, SuccessRates
+from t2i_audit.results.summary import RunSummary
 from t2i_audit.stages.rows import attribution_rows, weakest, weakest_presence
 
 FloatArray = NDArray[np.float64]
@@ -56,6 +55,7 @@ def station_summary(
             ),
             read.verdict,
             read.reason,
+            gain_over_random_weights=read.gain_over_random_weights,
         )
         for name, read in probes.slots.items()
     }

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from prompts.structure import Prompt
 from t2i_audit.analysis import Attribution, weakest_slot
 from t2i_audit.probes.decoded import PlaceReading, StationProbes
+from t2i_audit.results.decoding import DENOISER, TEXT_ENCODER
 from t2i_audit.results.place import Place
 from t2i_audit.results.readings import ProbeReading
-from t2i_audit.results.summary import DENOISER, TEXT_ENCODER
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -22,10 +22,11 @@ BoolArray = NDArray[np.bool_]
 
 def probe_readings(station: str, probes: StationProbes) -> list[ProbeReading]:
     """Every probe of a station, each beside its controls."""
-    random_estimates = {
-        (each.place, each.slot): each.balanced_accuracy.estimate for each in probes.random_places
-    }
-    return [_probe_reading(station, probes, each, random_estimates) for each in probes.places]
+    draws: dict[tuple[Place, str], list[float]] = {}
+    for each in probes.random_places:
+        draws.setdefault((each.place, each.slot), []).append(each.balanced_accuracy.estimate)
+    means = {key: float(np.mean(estimates)) for key, estimates in draws.items()}
+    return [_probe_reading(station, probes, each, means) for each in probes.places]
 
 
 def _probe_reading(

@@ -97,7 +97,7 @@ def read_text(
         own.features,
         rows,
         seed=seed,
-        random_weights=other.features,
+        random_weights=[other.features],
         held=readings.held,
         random_held=other.held,
     )
@@ -186,7 +186,7 @@ def probe(
     rows: Sequence[int],
     *,
     seed: int,
-    random_weights: Sequence[Features] = (),
+    random_weights: Sequence[Sequence[Features]] = (),
     held: Mapping[str, np.ndarray] | None = None,
     random_held: Mapping[str, np.ndarray] | None = None,
 ) -> StationProbes:
@@ -199,15 +199,19 @@ def probe(
         features: of the station.
         rows: the rows of `features` that belong to the prompts.
         seed: of folds and resamples.
-        random_weights: features of the same places with random weights.
+        random_weights: features of the same places, for each draw of random weights.
         held: encoder -> ``(n,)`` rows in which it may be read; other encoders are not probed.
         random_held: the same with random weights, where the states are finite.
     """
-    with run.stage(f"probe {station}", len(features) + len(random_weights)) as advance:
+    count = len(features) + sum(map(len, random_weights))
+    with run.stage(f"probe {station}", count) as advance:
         if not any(prompt.constituents for prompt in prompts):
             return NOTHING
         blocks = feature_blocks(features, prompts, rows, held=held)
-        other = feature_blocks(random_weights, prompts, rows, held=_both(held, random_held))
+        other = [
+            feature_blocks(draw, prompts, rows, held=_both(held, random_held))
+            for draw in random_weights
+        ]
         return probe_station(prompts, blocks, random_weights=other, seed=seed, on_block=advance)
 
 

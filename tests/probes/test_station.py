@@ -73,7 +73,7 @@ def test_what_is_written_is_kept_when_random_weights_hold_nothing(
     read = probe_station(
         prompts,
         [block(prompts, written(prompts, SLOTS))],
-        random_weights=[block(prompts, noise(prompts))],
+        random_weights=[[block(prompts, noise(prompts))]],
     )
 
     for slot in SLOTS:
@@ -88,7 +88,7 @@ def test_what_random_weights_hold_as_well_is_saturated(prompts: tuple[Prompt, ..
     read = probe_station(
         prompts,
         [block(prompts, written(prompts, SLOTS, seed=3))],
-        random_weights=[block(prompts, written(prompts, SLOTS, seed=4))],
+        random_weights=[[block(prompts, written(prompts, SLOTS, seed=4))]],
     )
 
     assert {read.slots[slot].verdict for slot in SLOTS} == {"saturated"}

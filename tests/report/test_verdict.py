@@ -17,8 +17,9 @@ import pytest
 from t2i_audit.analysis.attribution import culprit
 from t2i_audit.report.verdict import percent, verdict_sentences
 from t2i_audit.results import AttributionShares, Interval, RunSummary, SuccessRates
+from t2i_audit.results.attribution import Cause
 from t2i_audit.results.corrected import Corrected, CorrectedRate
-from t2i_audit.results.summary import Cause, read_summary
+from t2i_audit.results.summary import read_summary
 
 SUMMARIES = Path(__file__).parent / "summaries"
 
