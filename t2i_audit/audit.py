@@ -64,13 +64,9 @@ class AuditPlan:
     @property
     def lines(self) -> tuple[str, ...]:
         """What is reported when the run begins."""
-        from t2i_audit.judges.scope import scope_lines
+        from t2i_audit.judges.panel import panel_lines
 
-        scoped = [
-            line
-            for member in self.judging.panel
-            for line in scope_lines(member.judge, member.scope, len(self.prompts))
-        ]
+        scoped = panel_lines(self.judging.panel, len(self.prompts))
         return (*self.inputs.notes, *self.notes, *scoped, *self.sampling.lines)
 
 
@@ -241,60 +237,28 @@ def _write_results(
     probed: Mapping[str, StationProbes],
     notes: Sequence[str],
 ) -> None:
-    from t2i_audit.judges.scope import scope_notes
     from t2i_audit.pipelines.safety import safety_notes
-    from t2i_audit.stages.comparison import compare_judges
-    from t2i_audit.stages.finished import seal
-    from t2i_audit.stages.judge_facts import facts_notes, panel_facts
-    from t2i_audit.stages.results import summarise
-    from t2i_audit.stages.tables import write_tables
+    from t2i_audit.stages.written import write_results
 
-    prompts, panel = plan.prompts, plan.judging.panel
-    primary = plan.judging.primary.name
-    rows = {each.name: [row for row in judged if row["judge"] == each.name] for each in panel}
-    own = rows[primary]
-    scopes = [
-        note
-        for member in panel
-        for note in scope_notes(member.judge, member.scope, len(prompts), rows[member.name])
-    ]
-    facts = panel_facts(
+    adapter, primary = plan.inputs.loaded.adapter, plan.judging.primary.name
+    safety = safety_notes(
+        [row for row in judged if row["judge"] == primary],
+        checker=adapter.safety_checker,
+        watermarker=adapter.watermarker,
+    )
+    write_results(
         run,
         plan.judging,
-        prompts,
-        rows,
-        read_whole=text.readings.read_whole.tolist(),
-        encoders=plan.inputs.loaded.adapter.text_encoders,
+        plan.prompts,
+        judged,
+        text,
+        probed,
+        model=plan.settings.name,
+        suite=plan.inputs.suite.name,
+        n_seeds=plan.settings.seeds,
+        located=text.readings.located,
+        read_whole=text.readings.read_whole,
+        encoders=adapter.text_encoders,
+        notes=[*plan.inputs.notes, *plan.notes, *notes, *plan.sampling.notes, *safety],
         seed=plan.settings.seed,
     )
-    with run.stage("results", 1) as advance:
-        summary, attributed = summarise(
-            prompts,
-            own,
-            {name: each.spread(text.located, len(prompts)) for name, each in probed.items()},
-            model=plan.settings.name,
-            suite=plan.inputs.suite.name,
-            judge=primary,
-            n_seeds=plan.settings.seeds,
-            located=text.readings.located,
-            read_whole=text.readings.read_whole,
-            notes=[
-                *plan.inputs.notes,
-                *plan.notes,
-                *notes,
-                *plan.sampling.notes,
-                *safety_notes(
-                    own,
-                    checker=plan.inputs.loaded.adapter.safety_checker,
-                    watermarker=plan.inputs.loaded.adapter.watermarker,
-                ),
-                *scopes,
-                *facts_notes(facts),
-            ],
-            seed=plan.settings.seed,
-        )
-        summary = compare_judges(summary, panel, prompts, judged, seed=plan.settings.seed)
-        summary = replace(summary, judge_facts=facts)
-        write_tables(run.path, text, probed, summary, attributed)
-        seal(run, own)
-        advance()

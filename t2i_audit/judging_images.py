@@ -49,7 +49,7 @@ class ImagesPlan:
     def stages(self) -> tuple[str, ...]:
         """The names of the stages, in order."""
         probing = () if self.inputs is None else TEXT_STAGES
-        return ("images", *probing, "judge", "results")
+        return ("images", *probing, "judge", "blind", "results")
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ def execute_images(plan: ImagesPlan, reporter: Reporter = SILENT) -> Run:
     Raises:
         AuditError: something failed that could not be known beforehand, such as a full memory.
     """
-    from t2i_audit.judges.scope import scope_lines
+    from t2i_audit.judges.panel import panel_lines
     from t2i_audit.results.run import load_run
     from t2i_audit.stages.finished import is_finished
 
@@ -148,11 +148,7 @@ def execute_images(plan: ImagesPlan, reporter: Reporter = SILENT) -> Run:
     with open_run(out, plan.identity, stages=plan.stages, reporter=reporter) as run:
         if not is_finished(run):
             loaded = () if plan.inputs is None else plan.inputs.notes
-            scoped = [
-                line
-                for member in plan.judging.panel
-                for line in scope_lines(member.judge, member.scope, len(plan.found.prompts))
-            ]
+            scoped = panel_lines(plan.judging.panel, len(plan.found.prompts))
             for line in (*plan.notes, *loaded, *scoped):
                 reporter.note(line)
             _make(run, plan)
@@ -192,58 +188,26 @@ def _write_results(
 ) -> None:
     import numpy as np
 
-    from t2i_audit.judges.scope import scope_notes
-    from t2i_audit.stages.comparison import compare_judges
-    from t2i_audit.stages.finished import seal
-    from t2i_audit.stages.judge_facts import facts_notes, panel_facts
-    from t2i_audit.stages.results import summarise
-    from t2i_audit.stages.tables import write_tables
+    from t2i_audit.stages.written import write_results
 
     prompts, inputs = plan.found.prompts, plan.inputs
-    probed = {} if inputs is None else {"text_encoder": text.probes}
     nobody = inputs is None
-    panel, primary = plan.judging.panel, plan.judging.primary.name
-    rows = {each.name: [row for row in judged if row["judge"] == each.name] for each in panel}
-    scoped = [
-        note
-        for each in panel
-        for note in scope_notes(each.judge, each.scope, len(prompts), rows[each.name])
-    ]
-    read_whole = np.ones(len(prompts), dtype=bool) if nobody else text.readings.read_whole
-    facts = panel_facts(
+    write_results(
         run,
         plan.judging,
         prompts,
-        rows,
-        read_whole=read_whole.tolist(),
+        judged,
+        text,
+        {} if nobody else {"text_encoder": text.probes},
+        model=plan.name,
+        suite=plan.found.suite.name,
+        n_seeds=plan.found.sources.n_seeds,
+        located=np.zeros(len(prompts), dtype=bool) if nobody else text.readings.located,
+        read_whole=np.ones(len(prompts), dtype=bool) if nobody else text.readings.read_whole,
         encoders=() if inputs is None else inputs.loaded.adapter.text_encoders,
+        notes=[*plan.notes, *(() if inputs is None else inputs.notes), *text.notes],
         seed=SEED,
     )
-    with run.stage("results", 1) as advance:
-        summary, attributed = summarise(
-            prompts,
-            rows[primary],
-            {name: each.spread(text.located, len(prompts)) for name, each in probed.items()},
-            model=plan.name,
-            suite=plan.found.suite.name,
-            judge=primary,
-            n_seeds=plan.found.sources.n_seeds,
-            located=np.zeros(len(prompts), dtype=bool) if nobody else text.readings.located,
-            read_whole=read_whole,
-            notes=[
-                *plan.notes,
-                *(() if inputs is None else inputs.notes),
-                *text.notes,
-                *scoped,
-                *facts_notes(facts),
-            ],
-            seed=SEED,
-        )
-        summary = compare_judges(summary, panel, prompts, judged, seed=SEED)
-        summary = replace(summary, judge_facts=facts)
-        write_tables(run.path, text, probed, summary, attributed)
-        seal(run, rows[primary])
-        advance()
 
 
 def _of_run(settings: JudgeSettings) -> tuple[JudgeSettings, Found]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from prompts.structure import Constituent, Prompt
+from prompts.structure import Prompt
 from t2i_audit.errors import AuditError
 from t2i_audit.io import sha256_of, write_text
 from t2i_audit.judges.questions import questions_of
@@ -21,6 +21,7 @@ from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.results.run import Run, load_run
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import LabelSettings
+from t2i_audit.stages.labelling import prompts_of
 
 MEGABYTE = 1_000_000
 # Images that no judge is shown and no rate counts.
@@ -42,7 +43,7 @@ def write_label_page(settings: LabelSettings) -> int:
     images = _images(run)
     if not images:
         raise AuditError(f"{settings.run} has no image that can be labelled")
-    prompts = {prompt.id: prompt for prompt in _prompts(run)}
+    prompts = {prompt.id: prompt for prompt in prompts_of(run.path)}
     candidates = [_candidate(rows, prompts[rows[0]["prompt_id"]]) for rows in images]
     drawn = draw(candidates, settings.n, rng=np.random.default_rng(settings.seed))
     most = int(settings.max_mb * MEGABYTE) // len(drawn)
@@ -75,23 +76,6 @@ def _images(run: Run) -> list[list[Mapping[str, Any]]]:
     for row in rows:
         images[row["image"]].append(row)
     return [own for own in images.values() if not any(row["flaw"] in DAMAGED for row in own)]
-
-
-def _prompts(run: Run) -> list[Prompt]:
-    rows: list[Any] = list(read_rows(table_path(run.path, "prompts"), "prompts"))
-    return [
-        Prompt(
-            row["prompt_id"],
-            row["text"],
-            row["type"],
-            row["template"],
-            tuple(
-                Constituent(**{**part, "entities": tuple(part["entities"])})
-                for part in row["constituents"]
-            ),
-        )
-        for row in rows
-    ]
 
 
 def _candidate(rows: Sequence[Mapping[str, Any]], prompt: Prompt) -> Candidate:

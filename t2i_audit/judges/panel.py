@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.base import Judge
 from t2i_audit.judges.load import load_judge
-from t2i_audit.judges.scope import Scope, require_scope
+from t2i_audit.judges.scope import Scope, require_scope, scope_lines
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
@@ -98,6 +98,11 @@ def at_work(panel: Panel, member: Member, device: str) -> Iterator[Judge]:
         yield member.judge
     finally:
         member.judge.move_to(HOST)
+
+
+def panel_lines(panel: Panel, n_prompts: int) -> list[str]:
+    """Sentences, without a full stop, on what each judge leaves out of `n_prompts` prompts."""
+    return [line for member in panel for line in scope_lines(member.judge, member.scope, n_prompts)]
 
 
 def panel_identity(panel: Panel) -> dict[str, Any]:

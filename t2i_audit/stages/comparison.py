@@ -21,7 +21,12 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def compare_judges(
-    summary: RunSummary, panel: Panel, prompts: Sequence[Prompt], judged: Rows, *, seed: int
+    summary: RunSummary,
+    panel: Panel,
+    prompts: Sequence[Prompt],
+    rows: Mapping[str, Rows],
+    *,
+    seed: int,
 ) -> RunSummary:
     """`summary` with a part for each judge, and how far each two of them agree.
 
@@ -29,11 +34,10 @@ def compare_judges(
         summary: of the run, by the primary judge.
         panel: the judges, the primary one first.
         prompts: the suite's.
-        judged: rows of the table ``judgements``, of all judges.
+        rows: of the table ``judgements``, by judge.
         seed: of every resampling.
     """
     rng = np.random.default_rng(seed)
-    rows = {member.name: [row for row in judged if row["judge"] == member.name] for member in panel}
     images = {name: JudgedImages.of(prompts, own, summary.n_seeds) for name, own in rows.items()}
     judges = [_summary(each, images[each.name], rows[each.name], rng=rng) for each in panel]
     if summary.success is not None:
