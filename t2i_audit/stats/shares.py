@@ -57,6 +57,33 @@ def share_of_totals(ones: FloatArray, sizes: FloatArray, *, level: float = 0.95)
     return logit_interval(share, max(variance, floor), n=n, degrees=count - 1, level=level)
 
 
+def clustered_mean(values: ArrayLike, clusters: ArrayLike, *, level: float = 0.95) -> Interval:
+    """The mean of `values` from 0 to 1, such as probabilities, ``(n,)``, over `clusters`.
+
+    Args:
+        values: NaN ones are left out and not counted.
+        clusters: cluster of each value, ``(n,)``.
+        level: coverage of the interval.
+
+    Returns:
+        NaN ends where there are fewer than two clusters, or the clusters do not differ at all.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    kept = ~np.isnan(data)
+    n = int(kept.sum())
+    if n == 0:
+        return undefined()
+    _, owner = np.unique(np.asarray(clusters)[kept], return_inverse=True)
+    mean = float(data[kept].mean())
+    sums = np.bincount(owner, (data[kept] - mean) / n)
+    count = len(sums)
+    inside = mean * (1 - mean)
+    variance = count / max(count - 1, 1) * float(sums @ sums)
+    if count < 2 or not variance > 1e-12 * inside:
+        return Interval(mean, math.nan, math.nan, n)
+    return logit_interval(mean, variance, n=n, degrees=count - 1, level=level)
+
+
 def all_alike(share: float, *, n: int, trials: float, level: float = 0.95) -> Interval:
     """The exact binomial interval of a share that is 0 or 1 in `trials` trials, `n` items."""
     reach = ((1 - level) / 2) ** (1 / trials)

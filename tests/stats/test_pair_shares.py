@@ -18,7 +18,9 @@ def test_prompts_of_one_pair_each_have_the_interval_over_pairs_as_clusters() -> 
     owner = np.repeat(np.arange(12), 5)
     right = rng.binomial(2, rng.beta(2, 1, 12)[owner]).astype(float)
 
-    found = share_over_pairs(right, np.full(60, 2.0), np.arange(60), pairs_of(owner[:, None]))
+    found = share_over_pairs(
+        right, np.full(60, 2.0), np.arange(60), pairs_of([{one} for one in owner.tolist()])
+    )
 
     images = np.concatenate([np.repeat([1, 0], [int(k), 2 - int(k)]) for k in right])
     clusters = clustered_share(images, np.repeat(owner, 2))
@@ -56,7 +58,7 @@ def test_all_right_keeps_an_interval_over_pairs() -> None:
 
     found = share_over_pairs(np.full(n, 2.0), np.full(n, 2.0), np.arange(n), pairs).interval
 
-    assert (found.lower, found.upper) == (pytest.approx(0.025 ** (1 / 10)), 1.0)
+    assert (found.lower, found.upper) == pytest.approx((0.025 ** (1 / 10), 1.0))
 
 
 def test_what_was_not_judged_and_what_has_no_pair_do_not_count() -> None:

@@ -93,7 +93,7 @@ def test_an_interval_holds_its_estimate_has_a_width_and_ignores_the_order(
 def test_the_interval_holds_the_truth_about_as_often_as_it_says(
     clusters: int, rate: float, alike: float, least: float
 ) -> None:
-    """The bootstrap over clusters held it in 93, 91, 89 and 92 of 100 (2 images a prompt)."""
+    """The bootstrap over clusters held it in 92, 94, 88 and 98 of 100."""
     rng = np.random.default_rng(4)
     total = 1 / alike - 1
     owner = np.repeat(np.arange(clusters), 4)
@@ -115,7 +115,7 @@ def test_a_difference_is_that_of_newcombe() -> None:
     found = difference(first, second)
 
     ends = confint_proportions_2indep(56, 70, 48, 80, compare="diff", method="newcomb")
-    assert (found.estimate, found.n) == (pytest.approx(0.2), 150)
+    assert (found.estimate, found.n) == pytest.approx((0.2, 150))
     assert (found.lower, found.upper) == pytest.approx(ends)
 
 
