@@ -25,8 +25,6 @@ def compare_judges(
     panel: Panel,
     prompts: Sequence[Prompt],
     rows: Mapping[str, Rows],
-    *,
-    seed: int,
 ) -> RunSummary:
     """`summary` with a part for each judge, and how far each two of them agree.
 
@@ -35,23 +33,15 @@ def compare_judges(
         panel: the judges, the primary one first.
         prompts: the suite's.
         rows: of the table ``judgements``, by judge.
-        seed: of every resampling.
     """
-    rng = np.random.default_rng(seed)
     images = {name: JudgedImages.of(prompts, own, summary.n_seeds) for name, own in rows.items()}
-    judges = [_summary(each, images[each.name], rows[each.name], rng=rng) for each in panel]
-    if summary.success is not None:
-        # The same figures as everywhere else, and not those of other resamples.
-        own = summary.success
-        judges[0] = replace(judges[0], success=own.overall, by_slot=own.by_slot)
+    judges = [_summary(each, images[each.name], rows[each.name]) for each in panel]
     pairs = combinations(images, 2)
-    agreements = (_agreement(one, other, images, rng=rng) for one, other in pairs)
+    agreements = (_agreement(one, other, images) for one, other in pairs)
     return replace(summary, judges=tuple(judges), agreement=tuple(agreements))
 
 
-def _summary(
-    member: Member, images: JudgedImages, rows: Rows, *, rng: np.random.Generator
-) -> JudgeSummary:
+def _summary(member: Member, images: JudgedImages, rows: Rows) -> JudgeSummary:
     clusters = np.asarray(images.clusters)
     left = [row for row in rows if row["correct"] is None]
     undecided = sum(bool(row["readable"]) for row in left)
@@ -61,22 +51,17 @@ def _summary(
     )
     return JudgeSummary(
         name=member.name,
-        success=image_rate(images.success, clusters, rng=rng),
-        by_slot={
-            slot: image_rate(right, clusters, rng=rng)
-            for slot, right in images.slot_correct.items()
-        },
+        success=image_rate(images.success, clusters),
+        by_slot={slot: image_rate(right, clusters) for slot, right in images.slot_correct.items()},
         n_abstained=abstained,
         n_undecided=undecided,
         n_unread=len(left) - undecided - abstained,
     )
 
 
-def _agreement(
-    one: str, other: str, images: Mapping[str, JudgedImages], *, rng: np.random.Generator
-) -> JudgeAgreement:
+def _agreement(one: str, other: str, images: Mapping[str, JudgedImages]) -> JudgeAgreement:
     first, second = images[one], images[other]
-    same, kappa = agreement(first.success, second.success, first.clusters, rng=rng)
+    same, kappa = agreement(first.success, second.success, first.clusters)
     decided = ~(np.isnan(first.success) | np.isnan(second.success))
     different = int((decided & (first.success != second.success)).sum())
     return JudgeAgreement((one, other), same, kappa, different)

@@ -83,7 +83,7 @@ def write_results(
             notes=[*notes, *scoped, *facts_notes(facts)],
             seed=seed,
         )
-        summary = compare_judges(summary, panel, prompts, rows, seed=seed)
+        summary = compare_judges(summary, panel, prompts, rows)
         summary = replace(summary, judge_facts=facts)
         write_tables(run.path, text, probed, summary, attributed)
         seal(run, rows[primary])

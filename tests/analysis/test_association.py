@@ -26,7 +26,7 @@ def relate(
     types = types or ["t"] * n
     clusters = np.arange(n) if clusters is None else clusters
     rng = np.random.default_rng(seed)
-    ceiling = repeatability(success, clusters, types=types, rng=rng, resamples=resamples)
+    ceiling = repeatability(success, clusters, types=types)
     return associate(
         decodability,
         success,
@@ -186,7 +186,7 @@ def test_a_thousand_prompts_take_seconds() -> None:
     success = draw(decodability, rng)
     clusters, types = np.arange(1000) // 2, ["a", "b"] * 500
     started = time.process_time()
-    ceiling = repeatability(success, clusters, types=types, rng=rng)
+    ceiling = repeatability(success, clusters, types=types)
     associate(
         decodability,
         success,
@@ -209,7 +209,7 @@ def test_the_weakest_slot_is_the_least_probability_that_was_read() -> None:
 
 
 def test_mean_decodability_leaves_out_prompts_that_were_not_read() -> None:
-    interval = mean_decodability([0.2, 0.6, np.nan], ["a", "b", "c"], rng=np.random.default_rng(0))
+    interval = mean_decodability([0.2, 0.6, np.nan], ["a", "b", "c"])
 
     assert interval.estimate == pytest.approx(0.4)
     assert interval.n == 2
