@@ -128,6 +128,56 @@ class RidgePath:
             predictions[part] = targets[part] - missed
         return predictions
 
+    def predict_path(self, targets: NDArray, features: NDArray[np.floating] | Rows) -> FloatArray:
+        """Fit ``(n, k)`` targets at every regularisation, and predict `features`, ``(a, m, k)``."""
+        rows = features if isinstance(features, Rows) else Rows.all(features)
+        centre, projected = self._project(targets)
+        weights = self._shrinkage[:, :, None] * projected
+        predictions = np.empty((len(self.alphas), len(rows), targets.shape[1]))
+        for part, basis in self._in_basis(rows):
+            predictions[:, part] = basis @ weights + centre
+        return predictions
+
+    def predict_without(
+        self,
+        targets: NDArray,
+        chosen: IntArray,
+        features: NDArray[np.floating] | Rows,
+        left_out: NDArray[np.bool_],
+    ) -> FloatArray:
+        """Predictions of `features` by fits without each group of rows `left_out`, ``(g, m, k)``.
+
+        Column j of `targets`, ``(n, k)``, is fitted at ``alphas[chosen[j]]``; `left_out` is
+        ``(g, n)``. Without the rows G the coefficients change by ``-inverse(X'X + alpha I) X_G'
+        inverse(I - H_GG) e_G``, with the residuals e and the hat matrix H of all rows (Cook and
+        Weisberg 1982, Residuals and Influence in Regression, eq. 3.6.2; of one row it gives ESL
+        7.64).
+        """
+        rows = features if isinstance(features, Rows) else Rows.all(features)
+        centre, projected = self._project(targets)
+        kept = self._shrinkage[chosen]
+        weights = kept.T * projected
+        levels, level_of = np.unique(chosen, return_inverse=True)
+        columns, n = np.arange(targets.shape[1]), len(self.rows)
+        changed = np.tile(weights, (len(left_out), 1, 1))
+        centres = np.tile(centre, (len(left_out), 1))
+        for group, mask in enumerate(left_out):
+            own = np.flatnonzero(mask)
+            # A fit needs rows; without any it stays as it is.
+            if not 0 < len(own) < n:
+                continue
+            left = self._left_of(own)
+            residual = targets[own] - centre - left @ weights
+            hat = (left * self._shrinkage[levels][:, None]) @ left.T + 1 / n
+            solved = np.linalg.solve(np.eye(len(own)) - hat, residual)
+            missed = solved[level_of, :, columns]
+            changed[group] -= kept.T * (left.T @ missed.T)
+            centres[group] -= missed.sum(axis=1) / n
+        predictions = np.empty((len(left_out), len(rows), targets.shape[1]))
+        for part, basis in self._in_basis(rows):
+            predictions[:, part] = basis @ changed + centres[:, None]
+        return predictions
+
     def predict(
         self, targets: NDArray, alphas: FloatArray, features: NDArray[np.floating] | Rows
     ) -> FloatArray:
@@ -179,6 +229,19 @@ class RidgePath:
         for part, chunk in self.rows.chunks():
             chunk -= self.mean
             yield part, chunk
+
+    def _in_basis(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
+        """Any rows in the coordinates of `left`, a chunk at a time."""
+        onto = self.right / self.singular
+        for part, chunk in rows.chunks():
+            yield part, (chunk - self.mean) @ onto
+
+    def _left_of(self, places: IntArray) -> FloatArray:
+        """Those of the `n` rows in the coordinates of `left`."""
+        if self.left is not None:
+            return self.left[places]
+        own = Rows(self.rows.features, self.rows.places[places])
+        return np.concatenate([basis for _, basis in self._in_basis(own)])
 
     def _project(self, targets: NDArray) -> tuple[FloatArray, FloatArray]:
         """Means ``(k,)`` of `targets`, ``(n, k)``, and their part along `left`, ``(r, k)``."""
