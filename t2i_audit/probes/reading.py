@@ -12,7 +12,7 @@ from scipy.special import softmax
 from t2i_audit.probes.calibration import fit_inverse_temperatures
 from t2i_audit.probes.features import FeatureBlock
 from t2i_audit.probes.plan import Bundle, Fit, ProbePlan, Split, Task, Use
-from t2i_audit.probes.ridge import RELATIVE_ALPHAS, RidgePath
+from t2i_audit.probes.ridge import RELATIVE_ALPHAS, RidgePath, RidgeSystem
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]
@@ -60,7 +60,7 @@ class TargetReading:
 
 def read_block(block: FeatureBlock, plan: ProbePlan) -> list[TargetReading]:
     """Decode the plan's tasks from `block`; all that share training rows share a factorisation."""
-    reader = _BlockReader(block, plan)
+    reader = _BlockReader(block.in_memory(), plan)
     for fit in plan.fits:
         reader.read(fit)
     return [
@@ -102,9 +102,15 @@ class _BlockReader:
 
     def read(self, fit: Fit) -> None:
         """Read all that `fit` serves."""
-        path = RidgePath.of(self.block.rows(fit.train))
-        self._read_inner(path, fit, [use for use in fit.uses if use.inner is not None])
-        self._read_outer(path, fit, [use for use in fit.uses if use.inner is None])
+        inner = [use for use in fit.uses if use.inner is not None]
+        outer = [use for use in fit.uses if use.inner is None]
+        rows = self.block.rows(fit.train)
+        if inner:
+            path = RidgePath.of(rows)
+            self._read_inner(path, fit, inner)
+            self._read_outer(path, fit, outer)
+        else:
+            self._read_outer(RidgeSystem.of(rows), fit, outer)
 
     def _read_inner(self, path: RidgePath, fit: Fit, uses: Sequence[Use]) -> None:
         if not uses:
@@ -122,7 +128,7 @@ class _BlockReader:
             scores = _scores(own, self.plan.bundles[use.bundle])
             self.inner.setdefault((use.bundle, use.fold), []).append((split, scores))
 
-    def _read_outer(self, path: RidgePath, fit: Fit, uses: Sequence[Use]) -> None:
+    def _read_outer(self, path: RidgePath | RidgeSystem, fit: Fit, uses: Sequence[Use]) -> None:
         if not uses:
             return
         bundles = [self.plan.bundles[use.bundle] for use in uses]
