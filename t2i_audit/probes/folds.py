@@ -169,8 +169,8 @@ def _deal_and_hold_out(
     needs, shows = _membership(own, group_of, groups), _membership(shown, group_of, groups)
     for held_out in combinations(range(groups), at_once):
         others = [group for group in range(groups) if group not in held_out]
-        train = ~shows[:, held_out].any(axis=1)
-        tested = needs.any(axis=1) & ~needs[:, others].any(axis=1)
+        train: BoolArray = ~np.any(shows[:, held_out], axis=1)
+        tested: BoolArray = np.any(needs, axis=1) & ~np.any(needs[:, others], axis=1)
         inner = (InnerFold(train & ~shows[:, group], train & needs[:, group]) for group in others)
         usable = tuple(each for each in inner if each.train.any() and each.tested.any())
         if train.any() and tested.any():
