@@ -60,7 +60,8 @@ def threshold_of(prompts: Sequence[Prompt], slot: str) -> float:
         if own is not None:
             values = {part.value for part in prompt.constituents if part.kind == own.kind}
             guesses.setdefault(own.value, []).append(1 / len(values))
-    guess = float(np.mean([np.mean(each) for each in guesses.values()])) if guesses else PRESENCE_CAP
+    means = [np.mean(each) for each in guesses.values()]
+    guess = float(np.mean(means)) if means else PRESENCE_CAP
     return (1 + min(guess, PRESENCE_CAP)) / 2
 
 

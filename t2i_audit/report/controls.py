@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from t2i_audit.printable import printable
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import make_table
 
@@ -58,6 +59,10 @@ def print_controls(screen: Console, name: str, station: StationSummary) -> None:
         VERDICTS,
         f"{THRESHOLD}; here {_thresholds(station)}",
     )
+    gains = {slot: decoding.gain_over_random_weights for slot, decoding in station.slots.items()}
+    said = [f"{slot} {gain}" for slot, gain in gains.items() if gain.is_defined]
+    if said:
+        screen.print(printable(f"Gain, decoded less random weights: {', '.join(said)}"))
     screen.print(f"Weakest slot, mean probability of its true value: {station.decodability}")
 
 
@@ -97,11 +102,6 @@ def _columns(slots: Mapping[str, SlotDecoding]) -> Iterator[_Column]:
         "random weights",
         "control, from the same architecture with random weights",
         [each.random_weights_balanced_accuracy for each in estimates],
-    )
-    yield from column(
-        "gain",
-        "decoded less random weights, with 95% interval",
-        [each.gain_over_random_weights for each in slots.values()],
     )
     yield from column(
         "embeddings",
