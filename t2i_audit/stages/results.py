@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from t2i_audit.analysis import (
 )
 from t2i_audit.analysis.success import with_readings
 from t2i_audit.probes.decoded import StationProbes
+from t2i_audit.probes.verdicts import with_images
 from t2i_audit.results.association import Association
 from t2i_audit.results.attribution import AttributionShares
 from t2i_audit.results.decoding import (
@@ -53,13 +54,29 @@ def station_summary(probes: StationProbes, prompts: Sequence[Prompt]) -> Station
             ),
             read.verdict,
             read.reason,
+            threshold=read.threshold,
             gain_over_random_weights=read.gain_over_random_weights,
+            recalls=read.recalls,
+            read_as=read.read_as,
         )
         for name, read in probes.slots.items()
     }
     clusters = [prompt.composition for prompt in prompts]
     least = weakest(probes, len(prompts))
     return StationSummary(mean_decodability(least, clusters), slots)
+
+
+def _beside_images(station: StationSummary, rates: SuccessRates) -> StationSummary:
+    """No slot is lost at a station that images show right."""
+    slots = dict(station.slots)
+    for name, success in rates.by_slot.items():
+        if name in slots:
+            own = slots[name]
+            verdict, reason = with_images(
+                own.verdict, own.reason, threshold=own.threshold, success=success
+            )
+            slots[name] = replace(own, verdict=verdict, reason=reason)
+    return replace(station, slots=slots)
 
 
 def text_only_summary(
@@ -125,7 +142,10 @@ def summarise(
     # located, so that no prompt is attributable.
     attributable = located & np.array([bool(prompt.constituents) for prompt in prompts])
     attribution = _attribute(prompts, images.success, images.slot_correct, stations, attributable)
-    probed = {station: station_summary(probes, prompts) for station, probes in stations.items()}
+    probed = {
+        station: _beside_images(station_summary(probes, prompts), rates)
+        for station, probes in stations.items()
+    }
     shares = _shares(attribution, images, attributable, rng=rng)
     summary = RunSummary(
         model=model,
