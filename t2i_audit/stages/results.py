@@ -21,6 +21,7 @@ from t2i_audit.analysis import (
     standing_notes,
     success_rates,
 )
+from t2i_audit.analysis.lost import decodable_threshold
 from t2i_audit.analysis.success import with_readings
 from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.results.association import Association
@@ -234,7 +235,7 @@ def _shares(
     if not attributable.any():
         return None
     owners = np.array(images.clusters)[attributable]
-    return attribution_shares(attribution, images.success[attributable], owners, rng=rng)
+    return attribution_shares(attribution, owners, rng=rng)
 
 
 def _association(
@@ -265,9 +266,10 @@ def _attribute(
     readings = {
         station: {
             slot: DecodedSlot(
-                read.lower[attributable],
-                read.upper[attributable],
-                read.presence_probability[attributable],
+                read.probability[attributable],
+                # An end that was cut off at 0 or 1 is too near.
+                np.fmax(read.upper - read.probability, read.probability - read.lower)[attributable],
+                decodable_threshold(read.presence_probability[attributable]),
             )
             for slot, read in probes.decodability.items()
         }
