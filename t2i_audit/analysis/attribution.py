@@ -13,13 +13,14 @@ lost at the text encoder, ``believed`` how far the images bear that out (both in
     denoiser = held - chance
     unclear  = 1 - encoder - held
 
-So what was lost comes before chance, and what the probe calls lost though it is mostly drawn right is
-unclear. With fewer than three images a prompt, chance and the denoiser are one cause, ``not told from
-chance``. With the denoiser probed, its part (or that not told from chance) is divided alike with the
-denoiser's ``q`` and ``believed``: ``lost_on_the_way_in``, ``held_not_drawn``, ``unclear``.
+So what was lost comes before chance, and what the probe calls lost although it is mostly drawn right
+is unclear. With fewer than three images a prompt, chance and the denoiser are one cause, ``not told
+from chance``. With the denoiser probed, its part (or that not told from chance) is divided by the
+same formulas with that station's ``q`` and ``believed``: into ``lost_on_the_way_in``,
+``held_not_drawn`` and ``unclear``.
 
-The share of a cause is its weight over all wrong images. So prompts count by their wrong images, and
-the share of what was lost does not depend on how many images each prompt has.
+The share of a cause is its weight over all wrong images. So prompts count by their wrong images,
+and the share of what was lost does not depend on how many images each prompt has.
 """
 
 from __future__ import annotations
@@ -47,8 +48,6 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 DETAILS: tuple[Detail, ...] = ("lost_on_the_way_in", "held_not_drawn", "unclear")
-
-Weights = dict[str, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +186,9 @@ class Evidence:
             tells_chance((~np.isnan(success)).sum(axis=1)),
         )
 
-    def weights(self, drawn: FloatArray) -> tuple[dict[Cause, FloatArray], dict[Detail, FloatArray]]:
+    def weights(
+        self, drawn: FloatArray
+    ) -> tuple[dict[Cause, FloatArray], dict[Detail, FloatArray]]:
         """The weight of each cause and detail in each case and resample, `(b, m)` each.
 
         Args:
@@ -236,7 +237,9 @@ class Evidence:
     def by_prompt(self, weights: FloatArray) -> FloatArray:
         """Sums over each prompt's wrong images of `weights`, `(1, m)`, as `(n,)`."""
         n = len(self.outcomes[WHOLE].right)
-        return np.bincount(self.prompt, weights[0] * self.images, minlength=n)
+        summed: FloatArray = np.zeros(n)
+        np.add.at(summed, self.prompt, weights[0] * self.images)
+        return summed
 
     def failed(self, name: str) -> BoolArray:
         """Prompts of which an image is wrong because of this outcome, `(n,)`."""
@@ -245,7 +248,9 @@ class Evidence:
         return failed
 
 
-def _largest(weights: Mapping[str, FloatArray], where: BoolArray) -> NDArray[np.str_]:
+def _largest(
+    weights: Mapping[Cause, FloatArray] | Mapping[Detail, FloatArray], where: BoolArray
+) -> NDArray[np.str_]:
     """The name of the largest weight of each prompt, the first of equal ones."""
     names = np.array(["", *weights], dtype=np.str_)
     if not weights:

@@ -1,15 +1,15 @@
 """Shares of the causes over wrong images, with intervals, and the culprit that follows from them.
 
 Compositions are drawn with replacement, and in each resample all that is estimated from the images
-is estimated anew: how far the probe's calls are believed, and at what rates prompts are drawn right.
-The interval of a share holds the middle 95% of the resamples, and the exact binomial interval in
-which each failing composition is one trial: so it does not close where all images have one cause.
+is estimated anew: how far the probe's calls are believed, and at what rates prompts are drawn
+right. The interval of a share holds the middle 95% of the resamples, and the exact binomial
+interval in which each failing composition is one trial: so it does not close where all images have
+one cause.
 """
 
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ from t2i_audit.analysis.attribution import Attribution
 from t2i_audit.analysis.culprit import by_share, culprit
 from t2i_audit.analysis.lost import WHOLE
 from t2i_audit.results.attribution import AttributionShares
-from t2i_audit.results.interval import Interval, undefined
+from t2i_audit.results.interval import Interval
 from t2i_audit.stats.beta_binomial import icc_interval
 from t2i_audit.stats.bootstrap import cluster_weights, percentile_interval
 from t2i_audit.stats.proportions import share_interval
@@ -28,6 +28,9 @@ FloatArray = NDArray[np.float64]
 
 # Resamples at once: a hundred of a thousand wrong images take a megabyte per cause.
 CHUNK = 100
+
+# A probe that calls this share of the wrong images lost, and is not believed, is spoken of.
+WORTH_A_NOTE = 0.05
 
 
 def attribution_shares(
@@ -89,7 +92,7 @@ def _shares(attribution: Attribution, drawn: FloatArray) -> dict[str, FloatArray
     causes, details = evidence.weights(drawn)
     images = drawn[:, evidence.prompt] * evidence.images
     total = images.sum(axis=1)
-    named: dict[str, FloatArray] = dict(causes)
+    named: dict[str, FloatArray] = {name: each for name, each in causes.items()}
     named |= {f"detail {name}": each for name, each in details.items()}
     undefined_share = np.full(len(drawn), np.nan)
     return {
@@ -115,16 +118,22 @@ def _lead(first: Interval, second: Interval, resampled: FloatArray, trials: int)
     """`first` less `second`, at least as uncertain as if each trial had fallen to one of the two.
 
     If they were equal, each would get half of ``trials * both`` trials, and the lead would have the
-    standard error ``both / sqrt(trials * both)``, as in a sign test.
+    standard error ``both / sqrt(trials * both)``, as in a sign test. The resamples' ends are moved
+    outwards as Student's t is, because few compositions vary less in resamples than in truth.
     """
+    from scipy import stats
+
     both = first.estimate + second.estimate
     spread = percentile_interval(first.estimate - second.estimate, resampled, first.n)
     if not spread.is_defined:
         return spread
-    reach = NormalDist().inv_cdf(0.975) * math.sqrt(both / trials)
-    lower = max(min(spread.lower, spread.estimate - reach), -both)
-    upper = min(max(spread.upper, spread.estimate + reach), both)
-    return Interval(spread.estimate, lower, upper, spread.n)
+    normal = float(stats.norm.ppf(0.975))
+    wider = float(stats.t.ppf(0.975, max(trials - 1, 1))) / normal
+    tie = normal * math.sqrt(both / trials)
+    lead = spread.estimate
+    lower = min(lead - (lead - spread.lower) * wider, lead - tie)
+    upper = max(lead + (spread.upper - lead) * wider, lead + tie)
+    return Interval(lead, max(lower, -both), min(upper, both), spread.n)
 
 
 def _repeats(attribution: Attribution, groups: NDArray[np.generic]) -> Interval:
@@ -144,18 +153,14 @@ def _underpowered(attribution: Attribution) -> dict[str, Interval]:
     ones = np.ones((1, len(attribution.success)))
     for name, wrong in zip(evidence.outcomes, evidence.wrong.T, strict=True):
         calls = evidence.denoiser[name]
-        called = float((calls.lost[evidence.prompt[wrong]] * evidence.images[wrong]).sum())
-        if called < 1 or calls.believed(ones)[0] > 0.5:
-            continue
+        called = (calls.lost[evidence.prompt] * evidence.images)[wrong].sum()
+        doubted = (1 - calls.believed(ones)[0]) * called / max(attribution.wrong.sum(), 1)
         right, _ = evidence.outcomes[name].counts
         right = np.where(calls.read, right, 0.0)
-        total = right.sum()
-        if total > 0:
-            read = float(right @ (1 - calls.lost) / total)
-            found[name] = share_interval(
-                read,
-                float((right**2 @ (1 - calls.lost - read) ** 2) / total**2),
-                n=int(total),
-                clusters=int((right > 0).sum()),
-            )
+        images, clusters = int(right.sum()), int((right > 0).sum())
+        if doubted < WORTH_A_NOTE or not images:
+            continue
+        read = float(right @ (1 - calls.lost)) / images
+        variance = float(right**2 @ (1 - calls.lost - read) ** 2) / images**2
+        found[name] = share_interval(read, variance, n=images, clusters=clusters)
     return found

@@ -6,15 +6,15 @@ distribution with mean ``m`` and intraclass correlation ``rho``, found from the 
     m = sum right / sum judged
     rho = (s - m^2) / (m - m^2),   s = sum right (right - 1) / sum judged (judged - 1)
 
-(``s`` estimates the probability that two images of a prompt are both right). A prompt with ``right``
-of ``judged`` images then has the rate
+(``s`` estimates the probability that two images of a prompt are both right). A prompt with
+``right`` of ``judged`` images then has the rate
 
     p ~ Beta(m / rho - m + right, (1 - m) (1 / rho - 1) + judged - right)
 
 and a wrong image of it is put down to chance with the weight ``P(p > 3/4)``: such a prompt is drawn
 right in more than three of four images, and this one was not. Whatever is drawn right less often is
-the denoiser's failure, also where it is a guess: a relation that is drawn right in half of the images
-fails about equally often in every prompt, which is no chance of a denoiser that can draw it.
+the denoiser's failure, also where no prompt fails more often than another: a relation that is right
+in half of the images of every prompt is guessed, and not drawn with an occasional slip.
 """
 
 from __future__ import annotations

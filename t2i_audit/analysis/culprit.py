@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from t2i_audit.printable import counted
 from t2i_audit.results.attribution import Cause, Culprit
 from t2i_audit.results.interval import Interval
 
@@ -24,6 +25,10 @@ FEW_FAILURES = 0.10
 
 # Where two causes are equal, 6 compositions all fall to one of them in 2 of 64 cases.
 FEWEST_FAILING = 6
+
+NOTHING_JUDGED = "no image was judged"
+NOT_READ = "the largest share has no clear cause"
+NO_LEAD = "the two largest shares do not surely differ"
 
 
 def culprit(
@@ -38,19 +43,19 @@ def culprit(
         failing: compositions with a wrong image.
     """
     if failure_rate.n == 0:
-        return "unclear", "no image was judged"
+        return "unclear", NOTHING_JUDGED
     if failure_rate.estimate == 0 or failure_rate.upper <= FEW_FAILURES:
         return "few failures", ""
     if failing < FEWEST_FAILING:
         return "unclear", (
-            f"the wrong images are of {failing} different compositions, and at least "
+            f"the wrong images are of {counted(failing, 'composition')}, and at least "
             f"{FEWEST_FAILING} are needed"
         )
     first = by_share(shares)[0]
     if first == "unclear":
-        return "unclear", "the probes do not tell for most of the wrong images"
+        return "unclear", NOT_READ
     if not lead.lower > 0:
-        return "unclear", "the two largest shares do not surely differ"
+        return "unclear", NO_LEAD
     return first, ""
 
 

@@ -12,15 +12,15 @@ An *outcome* is what a judge tells right from wrong: a slot, or the prompt as a 
 own slot; a relation also needs the nouns that it stands between; the prompt as a whole needs every
 slot. It is called lost as surely as the one of these that is most surely lost.
 
-What is drawn right cannot have been lost, so the calls are checked against the images. ``R_lost`` is
-the share drawn right where the outcome is called lost, ``R_held`` the share where it is not. A guess
-between two values is right half of the time, hence
+What is drawn right cannot have been lost, so the calls are checked against the images. ``R_lost``
+is the share drawn right where the outcome is called lost, ``R_held`` the share where it is not. A
+guess between two values is right half of the time, hence
 
     believed = P(R_lost < 3/4 | images), 3/4 being half way from that guess to certainty
 
 from a beta posterior with Jeffreys' prior, each prompt one trial. A probe of the denoiser reads
-states full of noise, and from few prompts it calls much lost that is not. So there ``believed`` is 0
-unless ``R_lost`` is also below ``R_held`` by more than two standard errors.
+states full of noise, and from few prompts it calls much lost that is not. So there ``believed`` is
+0 unless ``R_lost`` is also below ``R_held`` by more than two standard errors.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ from t2i_audit.results.interval import Interval, undefined
 
 Cause = Literal["encoder", "denoiser", "chance", "not told from chance", "unclear"]
 Detail = Literal["lost_on_the_way_in", "held_not_drawn", "unclear"]
-Culprit = Literal["encoder", "denoiser", "chance", "not told from chance", "unclear", "few failures"]
+Culprit = Literal[
+    "encoder", "denoiser", "chance", "not told from chance", "unclear", "few failures"
+]
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class AttributionShares:
     prompts have too few images to tell these two apart."""
     details: dict[Detail, Interval]
     """What the share of the denoiser, or that not told from chance, is made up of: shares among all
-    wrong images. Empty where the denoiser was not probed or has no share."""
+    wrong images. Empty where the denoiser was not probed."""
     failure_rate: Interval
     """Share of judged images that are wrong; `n` counts images."""
     culprit: Culprit

@@ -1,0 +1,78 @@
+"""Why images are wrong: the table of causes, and what must be known to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from t2i_audit.analysis.culprit import CAUSES
+from t2i_audit.analysis.lost import WHOLE
+from t2i_audit.printable import counted, printable
+from t2i_audit.report.styles import print_legend, styled
+from t2i_audit.report.tables import make_table
+from t2i_audit.results.attribution import AttributionShares, Cause, Detail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NAMES: dict[Cause, str] = {"encoder": "text encoder"}
+LEGEND: dict[Cause, str] = {
+    "encoder": "what was drawn wrong is lost at the text encoder",
+    "denoiser": "the text encoder holds it, and the prompt is drawn wrong in 1 of 4 images or more",
+    "chance": "the text encoder holds it, and the prompt is drawn right in over 3 of 4 images",
+    "not told from chance": (
+        "the text encoder holds it; the denoiser and chance are told apart from 3 seeds on"
+    ),
+    "unclear": "the probe could not read it, or calls it lost although it is mostly drawn right",
+}
+DETAILS: dict[Detail, str] = {
+    "lost_on_the_way_in": "lost on the way in",
+    "held_not_drawn": "held, not drawn",
+    "unclear": "unclear",
+}
+EARLIER = "shares are of failing prompts, by the rules of the earlier version that made this run"
+
+
+def print_causes(screen: Console, attribution: AttributionShares) -> None:
+    """Print the shares of the causes; nothing where no image is wrong."""
+    counts = attribution.causes["unclear"].n
+    if not counts:
+        return
+    by_image = attribution.of == "images"
+    screen.print()
+    if by_image:
+        prompts = counted(attribution.failing_prompts, "prompt")
+        title = f"Why images are wrong: {counted(counts, 'wrong image')} of {prompts}"
+    else:
+        title = f"Why prompts fail: {counted(counts, 'failing prompt')}, those with a wrong image"
+    screen.print(styled(title, "bold"))
+    given = [cause for cause in CAUSES if cause in attribution.causes]
+    rows = []
+    for cause in given:
+        rows.append((NAMES.get(cause, cause), str(attribution.causes[cause])))
+        if cause in ("denoiser", "not told from chance"):
+            rows += [
+                (f"  {name}", str(attribution.details[detail]))
+                for detail, name in DETAILS.items()
+                if detail in attribution.details
+            ]
+    share = "share of wrong images" if by_image else "share of failing prompts"
+    screen.print(make_table(("cause", share), rows))
+    legend = (f"{NAMES.get(cause, cause)}: {LEGEND[cause]}" for cause in given)
+    print_legend(screen, *(legend if by_image else [EARLIER]))
+    for line in _lines(attribution):
+        screen.print(printable(line))
+
+
+def _lines(attribution: AttributionShares) -> Iterator[str]:
+    for slot, read in attribution.underpowered.items():
+        what = "all slots of a prompt" if slot == WHOLE else f"what {slot} depends on"
+        yield (
+            f"The probe of the denoiser reads {what} in only {read} of the images that are drawn "
+            "right, so it does not say whether the wrong ones were lost on the way in."
+        )
+    if attribution.repeats.is_defined:
+        yield (
+            f"Where the text encoder holds the whole prompt, failures have an ICC over seeds of "
+            f"{attribution.repeats} (1: the same prompts fail again; 0: any prompt may fail)"
+        )
