@@ -13,11 +13,11 @@ lost at the text encoder, ``believed`` how far the images bear that out (both in
     denoiser = held - chance
     unclear  = 1 - encoder - held
 
-So what was lost comes before chance, and what the probe calls lost although it is mostly drawn right
-is unclear. With fewer than three images a prompt, chance and the denoiser are one cause, ``not told
-from chance``. With the denoiser probed, its part (or that not told from chance) is divided by the
-same formulas with that station's ``q`` and ``believed``: into ``lost_on_the_way_in``,
-``held_not_drawn`` and ``unclear``.
+So what was lost comes before chance, and what the probe calls lost, although it is mostly drawn
+right, is unclear. With fewer than three images a prompt, chance and the denoiser are one cause,
+``not told from chance``. With the denoiser probed, its part (or that not told from chance) is
+divided by the same formulas with that station's ``q`` and ``believed``: into
+``lost_on_the_way_in``, ``held_not_drawn`` and ``unclear``.
 
 The share of a cause is its weight over all wrong images. So prompts count by their wrong images,
 and the share of what was lost does not depend on how many images each prompt has.

@@ -92,7 +92,7 @@ def _shares(attribution: Attribution, drawn: FloatArray) -> dict[str, FloatArray
     causes, details = evidence.weights(drawn)
     images = drawn[:, evidence.prompt] * evidence.images
     total = images.sum(axis=1)
-    named: dict[str, FloatArray] = {name: each for name, each in causes.items()}
+    named: dict[str, FloatArray] = {str(name): each for name, each in causes.items()}
     named |= {f"detail {name}": each for name, each in details.items()}
     undefined_share = np.full(len(drawn), np.nan)
     return {

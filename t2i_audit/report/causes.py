@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 NAMES: dict[Cause, str] = {"encoder": "text encoder"}
 LEGEND: dict[Cause, str] = {
     "encoder": "what was drawn wrong is lost at the text encoder",
-    "denoiser": "the text encoder holds it, and the prompt is drawn wrong in 1 of 4 images or more",
-    "chance": "the text encoder holds it, and the prompt is drawn right in over 3 of 4 images",
-    "not told from chance": (
-        "the text encoder holds it; the denoiser and chance are told apart from 3 seeds on"
-    ),
-    "unclear": "the probe could not read it, or calls it lost although it is mostly drawn right",
+    "denoiser": "it is held there, and wrong in 1 of 4 of the prompt's images or more",
+    "chance": "it is held there, and right in over 3 of 4 of the prompt's images",
+    "not told from chance": "it is held there; the denoiser or chance (told from 3 seeds on)",
+    "unclear": "it was not read, or is called lost although mostly drawn right",
 }
 DETAILS: dict[Detail, str] = {
     "lost_on_the_way_in": "lost on the way in",
@@ -66,13 +64,10 @@ def print_causes(screen: Console, attribution: AttributionShares) -> None:
 
 def _lines(attribution: AttributionShares) -> Iterator[str]:
     for slot, read in attribution.underpowered.items():
-        what = "all slots of a prompt" if slot == WHOLE else f"what {slot} depends on"
+        what = "a whole prompt" if slot == WHOLE else f"what {slot} depends on"
         yield (
-            f"The probe of the denoiser reads {what} in only {read} of the images that are drawn "
-            "right, so it does not say whether the wrong ones were lost on the way in."
+            f"The probe of the denoiser reads {what} in only {read} of the images drawn right, so "
+            "it cannot say where the wrong ones lost it."
         )
     if attribution.repeats.is_defined:
-        yield (
-            f"Where the text encoder holds the whole prompt, failures have an ICC over seeds of "
-            f"{attribution.repeats} (1: the same prompts fail again; 0: any prompt may fail)"
-        )
+        yield f"Repeatability where the text encoder holds the prompt: ICC {attribution.repeats}"
