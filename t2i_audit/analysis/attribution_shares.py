@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 from t2i_audit.analysis.attribution import Attribution
 from t2i_audit.analysis.culprit import by_share, culprit
 from t2i_audit.analysis.lost import WHOLE
+from t2i_audit.analysis.success import image_rate
 from t2i_audit.results.attribution import AttributionShares
 from t2i_audit.results.interval import Interval
 from t2i_audit.stats.beta_binomial import icc_interval
 from t2i_audit.stats.bootstrap import cluster_weights, percentile_interval
 from t2i_audit.stats.proportions import share_interval
-from t2i_audit.stats.shares import clustered_share
 
 FloatArray = NDArray[np.float64]
 
@@ -67,10 +67,7 @@ def attribution_shares(
     details = {name: share(f"detail {name}") for name in attribution.details}
     first, second = by_share(causes)[:2]
     lead = _lead(causes[first], causes[second], resampled[first] - resampled[second], failing)
-    judged = ~np.isnan(attribution.success)
-    failure_rate = clustered_share(
-        1 - attribution.success[judged], np.repeat(groups, judged.sum(axis=1))
-    )
+    failure_rate = image_rate(1 - attribution.success, groups)
     named, reason = culprit(causes, lead, failure_rate, failing=failing)
     return AttributionShares(
         causes,
