@@ -3,10 +3,11 @@
 A slot's *probability of being lost*, in a prompt whose true value the probe gives the probability
 ``p`` with standard error ``e``:
 
-    q = Phi((t - p) / max(e, 0.05)),     t = (1 + min(p_words, 0.5)) / 2
+    q = Phi((t - p) / max(e, 0.05))
 
-``t`` lies half way from what the words alone give, at most one half, to certainty. A value just
-below it counts about half, not wholly: the probe's probability is no better known than that.
+``t`` is the threshold of the slot's verdict (`t2i_audit.probes.verdicts`): half way from what the
+words alone give, at most one half, to certainty. A value just below it counts about half, not
+wholly: the probe's probability is no better known than that.
 
 An *outcome* is what a judge tells right from wrong: a slot, or the prompt as a whole. It needs its
 own slot; a relation also needs the nouns that it stands between; the prompt as a whole needs every
@@ -31,8 +32,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from t2i_audit.probes.verdicts import PRESENCE_CAP
-
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
@@ -52,13 +51,13 @@ WHOLE = "the whole prompt"
 
 @dataclass(frozen=True, eq=False)
 class DecodedSlot:
-    """How well one slot is decoded from one station, prompt by prompt; all arrays `(n,)`."""
+    """How well one slot is decoded from one station, prompt by prompt; arrays are `(n,)`."""
 
     probability: FloatArray
     """Of the true value, out of fold; NaN where it was not read."""
     error: FloatArray
     """Its standard error over folds."""
-    threshold: FloatArray
+    threshold: float
     """The probability from which the slot counts as decodable."""
 
     def lost(self) -> FloatArray:
@@ -68,12 +67,6 @@ class DecodedSlot:
         error = np.fmax(self.error, LEAST_ERROR)
         lost: FloatArray = ndtr((self.threshold - self.probability) / error)
         return lost
-
-
-def decodable_threshold(presence: ArrayLike) -> FloatArray:
-    """The probability from which a slot counts as decodable, given the words-alone baseline's."""
-    guess = np.minimum(np.asarray(presence, dtype=np.float64), PRESENCE_CAP)
-    return (1 + guess) / 2
 
 
 @dataclass(frozen=True, eq=False)

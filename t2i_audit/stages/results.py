@@ -21,7 +21,6 @@ from t2i_audit.analysis import (
     standing_notes,
     success_rates,
 )
-from t2i_audit.analysis.lost import decodable_threshold
 from t2i_audit.analysis.success import with_readings
 from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.results.association import Association
@@ -262,7 +261,7 @@ def _attribute(
                 read.probability[attributable],
                 # An end that was cut off at 0 or 1 is too near.
                 np.fmax(read.upper - read.probability, read.probability - read.lower)[attributable],
-                decodable_threshold(read.presence_probability[attributable]),
+                probes.slots[slot].threshold,
             )
             for slot, read in probes.decodability.items()
         }

@@ -18,7 +18,7 @@ def decoded(lost: np.ndarray, rng: np.random.Generator) -> DecodedSlot:
     """
     n = len(lost)
     p = np.where(lost, rng.normal(0.5, 0.04, n), rng.normal(0.98, 0.03, n))
-    return DecodedSlot(np.clip(p, 0, 1), np.full(n, 0.01), np.full(n, 0.75))
+    return DecodedSlot(np.clip(p, 0, 1), np.full(n, 0.01), 0.75)
 
 
 def planted(

@@ -13,7 +13,7 @@ from t2i_audit.analysis.lost import DecodedSlot
 
 def reading(probability: float, n: int = 1) -> DecodedSlot:
     """One slot's reading in `n` prompts, at a threshold of 0.75."""
-    return DecodedSlot(np.full(n, probability), np.full(n, 0.01), np.full(n, 0.75))
+    return DecodedSlot(np.full(n, probability), np.full(n, 0.01), 0.75)
 
 
 HELD, LOST, UNREAD = 0.99, 0.4, float("nan")
@@ -162,7 +162,7 @@ def test_a_prompt_that_never_fails_or_was_never_judged_has_no_cause() -> None:
 def noisy_denoiser(lost: np.ndarray, right: np.ndarray) -> dict[str, float]:
     """Shares of the details where the denoiser's probe calls `lost`, and images are `right`."""
     n = len(lost)
-    inside = DecodedSlot(np.where(lost, LOST, HELD), np.full(n, 0.01), np.full(n, 0.75))
+    inside = DecodedSlot(np.where(lost, LOST, HELD), np.full(n, 0.01), 0.75)
     told = attribute(
         right,
         {"relation": [True] * n},
@@ -209,7 +209,7 @@ def judged_prompts(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, DecodedSlot],
         slot: DecodedSlot(
             np.array(draw(st.lists(PROBABILITY, min_size=n, max_size=n))),
             np.full(n, 0.02),
-            np.full(n, 0.75),
+            0.75,
         )
         for slot in ("object_1.colour", "relation")
     }
@@ -246,7 +246,7 @@ def test_causes_do_not_depend_on_the_order_of_the_prompts(
         success[order],
         has,
         {
-            slot: DecodedSlot(each.probability[order], each.error[order], each.threshold[order])
+            slot: DecodedSlot(each.probability[order], each.error[order], each.threshold)
             for slot, each in readings.items()
         },
         slot_correct={"relation": right[order]},

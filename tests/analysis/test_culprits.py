@@ -142,9 +142,7 @@ def test_shares_do_not_depend_on_the_order_of_the_prompts(order: list[int]) -> N
 
     def shares(rows: list[int]) -> AttributionShares:
         readings = decoded(lost, np.random.default_rng(0))
-        slot = type(readings)(
-            readings.probability[rows], readings.error[rows], readings.threshold[rows]
-        )
+        slot = type(readings)(readings.probability[rows], readings.error[rows], readings.threshold)
         told = attribute(success[rows], {"relation": [True] * 12}, {"relation": slot})
         return attribution_shares(told, names[rows], rng=np.random.default_rng(0), resamples=50)
 
