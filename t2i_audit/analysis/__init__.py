@@ -1,14 +1,11 @@
 """From judged images and decodability to rates, associations and causes, all on plain arrays."""
 
 from t2i_audit.analysis.association import associate, mean_decodability, weakest_slot
-from t2i_audit.analysis.attribution import (
-    Attribution,
-    DecodedSlot,
-    attribute,
-    attribution_shares,
-    culprit,
-)
+from t2i_audit.analysis.attribution import Attribution, attribute
+from t2i_audit.analysis.attribution_shares import attribution_shares
+from t2i_audit.analysis.culprit import culprit
 from t2i_audit.analysis.leaderboard import leaderboard
+from t2i_audit.analysis.lost import DecodedSlot
 from t2i_audit.analysis.notes import standing_notes
 from t2i_audit.analysis.repeatability import repeatability
 from t2i_audit.analysis.success import success_rates

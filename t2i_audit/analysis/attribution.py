@@ -1,27 +1,26 @@
-"""The cause of each failing prompt: the text encoder, the denoiser, or chance.
+"""The cause of each wrong image: the text encoder, the denoiser, or chance.
 
-A slot is decodable at a station when the probability p of its true value reaches
-``(1 + min(p_presence, 0.5)) / 2``: half way from what the words-alone baseline gives, taken as one
-half at the most, to certainty. Over the probe's folds p has an interval, so a slot is
+Every wrong image weighs 1, and its weight is divided among the causes. The outcomes that count are
+those that are wrong in this image: slots, where the judge tells slots, and the prompt as a whole
+where it does not, or finds no slot wrong. With ``q`` the probability that what an outcome needs was
+lost at the text encoder, ``believed`` how far the images bear that out (both in
+`t2i_audit.analysis.lost`), and ``P(p > 3/4)`` how surely the prompt is mostly drawn right
+(`t2i_audit.analysis.chance`):
 
-- surely lost when the interval's upper end is below that threshold,
-- surely held when its lower end reaches it,
-- and neither when the interval covers the threshold or the slot could not be read.
+    encoder  = max over outcomes of q * believed
+    held     = 1 - max over outcomes of q, and 0 where a slot that they need was not read
+    chance   = held * min over outcomes of P(p > 3/4)
+    denoiser = held - chance
+    unclear  = 1 - encoder - held
 
-A prompt fails when at least one of its judged images is wrong. The first rule that fits:
+So what was lost comes before chance, and what the probe calls lost, although it is mostly drawn
+right, is unclear. With fewer than three images a prompt, chance and the denoiser are one cause,
+``not told from chance``. With the denoiser probed, its part (or that not told from chance) is
+divided by the same formulas with that station's ``q`` and ``believed``: into
+``lost_on_the_way_in``, ``held_not_drawn`` and ``unclear``.
 
-1. ``chance``: more than half of its judged images are right.
-2. ``encoder``: a needed slot is surely lost at the text encoder.
-3. ``denoiser``: every needed slot is surely held there. With the denoiser probed the detail is
-   ``lost_on_the_way_in`` when a needed slot is surely lost at that station, ``held_not_drawn`` when
-   all are surely held there too, and ``unclear`` otherwise.
-4. ``unclear``: anything else.
-
-Needed are the slots that were wrong in at least one of the prompt's wrong images, where the judge
-judges slots; where it does not, or finds none of them wrong, every slot of the prompt. A relation
-also needs the nouns it stands between: whoever knows the word *left* but not which object comes
-first cannot draw it. With fewer than three seeds no failure can be attributed to chance, and such
-failures fall under the other rules.
+The share of a cause is its weight over all wrong images. So prompts count by their wrong images,
+and the share of what was lost does not depend on how many images each prompt has.
 """
 
 from __future__ import annotations
@@ -32,57 +31,63 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from t2i_audit.analysis.success import image_rate, judged_counts, outcome_array
-from t2i_audit.probes.verdicts import PRESENCE_CAP
-from t2i_audit.results.attribution import (
-    AttributionShares,
-    Cause,
-    Culprit,
-    Detail,
+from t2i_audit.analysis.chance import chance_weights, tells_chance
+from t2i_audit.analysis.lost import (
+    WHOLE,
+    Calls,
+    DecodedSlot,
+    Outcome,
+    calls_of,
+    outcomes_of,
 )
-from t2i_audit.results.interval import Interval
-from t2i_audit.stats.shares import clustered_share
+from t2i_audit.analysis.success import outcome_array
+from t2i_audit.results.attribution import Cause, Detail
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
 
-CAUSES: tuple[Cause, ...] = ("encoder", "denoiser", "chance", "unclear")
 DETAILS: tuple[Detail, ...] = ("lost_on_the_way_in", "held_not_drawn", "unclear")
-
-# Failures are few when their rate's interval stays at or below this share of the images.
-FEW_FAILURES = 0.10
-
-# A share of fewer failing prompts than this names nobody.
-FEWEST_FAILING = 5
-
-
-@dataclass(frozen=True, eq=False)
-class DecodedSlot:
-    """How well one slot is decoded from one station, prompt by prompt; all arrays `(n,)`."""
-
-    lower: FloatArray
-    """Lower end over probe folds of the true value's probability; NaN where it was not read."""
-    upper: FloatArray
-    presence: FloatArray
-    """Probability that the words-alone baseline gives to the true value."""
 
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """A cause for each failing prompt; all arrays `(n,)`."""
+    """The causes of the wrong images of `n` prompts."""
 
-    failing: BoolArray
-    """At least one judged image is wrong."""
-    success_rate: FloatArray
-    """Share of judged images that are right; NaN where none was judged."""
-    cause: NDArray[np.str_]
-    """One of `CAUSES` for a failing prompt, empty for any other."""
-    detail: NDArray[np.str_]
-    """One of `DETAILS` where the cause is ``denoiser`` and that station was probed, else empty."""
+    success: FloatArray
+    """1 for a right image, 0 for a wrong one, NaN for one left out, `(n, seeds)`."""
+    causes: dict[Cause, FloatArray]
+    """For each cause the weights of the prompt's wrong images, `(n,)`; over causes they sum to the
+    number of these images."""
+    details: dict[Detail, FloatArray]
+    """The same for what the denoiser's part is made up of; empty where it was not probed."""
     needed: dict[str, BoolArray]
-    """For each slot, whether the prompt's failure turns on it."""
+    """For each slot, whether a wrong image of the prompt depends on it, `(n,)`."""
     lost: dict[str, BoolArray]
-    """For each slot, whether it is needed and surely lost at the text encoder."""
+    """For each slot, whether it is needed and rather lost than held at the text encoder, `(n,)`."""
+    evidence: Evidence
+
+    @property
+    def wrong(self) -> FloatArray:
+        """Wrong images of each prompt, `(n,)`."""
+        wrong: FloatArray = (self.success == 0).sum(axis=1).astype(np.float64)
+        return wrong
+
+    @property
+    def failing(self) -> BoolArray:
+        """Whether at least one judged image is wrong, `(n,)`."""
+        return self.wrong > 0
+
+    @property
+    def cause(self) -> NDArray[np.str_]:
+        """The cause with the largest weight of each failing prompt, empty for any other, `(n,)`."""
+        return _largest(self.causes, self.failing)
+
+    @property
+    def detail(self) -> NDArray[np.str_]:
+        """The largest detail where the cause is one that has details, else empty, `(n,)`."""
+        divided = np.isin(self.cause, ["denoiser", "not told from chance"])
+        return _largest(self.details, divided)
 
 
 def attribute(
@@ -94,9 +99,7 @@ def attribute(
     slot_correct: Mapping[str, ArrayLike] | None = None,
     heads: Mapping[str, Sequence[str]] | None = None,
 ) -> Attribution:
-    """Attribute each failing prompt.
-
-    The rule is stated at the top of this module.
+    """Attribute each wrong image by the rule at the top of this module.
 
     Args:
         success: 1 for a right image, 0 for a wrong one, NaN for one left out, `(n, seeds)`.
@@ -107,142 +110,151 @@ def attribute(
             unknown; None for a judge that does not judge slots.
         heads: for each relation the slots of the nouns it stands between.
     """
-    outcomes = outcome_array(success)
-    wrong, right = judged_counts(outcomes)
-    judged = wrong + right
-    rate = np.divide(right, judged, out=np.full(judged.shape, np.nan), where=judged > 0)
-    failing = wrong > 0
-
-    needed = needed_slots(outcomes, has_slot, slot_correct, heads or {})
-    at_encoder = station_states(needed, encoder)
-    nothing = np.zeros(len(outcomes), dtype=bool)
-    lost, held = _any(at_encoder.lost, nothing), _all(at_encoder.held, ~nothing)
-    chance = rate > 0.5
-    cause = np.select(
-        [~failing, chance, lost, held], ["", "chance", "encoder", "denoiser"], "unclear"
-    )
-    detail = np.full(cause.shape, "", dtype="<U18")
-    if denoiser is not None:
-        inside = station_states(needed, denoiser)
-        found = np.select(
-            [_any(inside.lost, nothing), _all(inside.held, ~nothing)],
-            ["lost_on_the_way_in", "held_not_drawn"],
-            "unclear",
+    images = outcome_array(success)
+    outcomes = outcomes_of(images, has_slot, slot_correct, heads or {})
+    evidence = Evidence.of(images, outcomes, encoder, denoiser)
+    causes, details = evidence.weights(np.ones((1, len(images))))
+    needed = {
+        slot: np.logical_or.reduce(
+            [
+                evidence.failed(name) & outcome.needs[slot]
+                for name, outcome in outcomes.items()
+                if slot in outcome.needs
+            ]
         )
-        detail = np.where(cause == "denoiser", found, "")
-    return Attribution(failing, rate, cause, detail, needed, at_encoder.lost)
-
-
-def decodable_threshold(presence: ArrayLike) -> FloatArray:
-    """The probability from which a slot counts as decodable, given the words-alone baseline's."""
-    guess = np.minimum(np.asarray(presence, dtype=np.float64), PRESENCE_CAP)
-    return (1 + guess) / 2
-
-
-def needed_slots(
-    outcomes: FloatArray,
-    has_slot: Mapping[str, ArrayLike],
-    slot_correct: Mapping[str, ArrayLike] | None,
-    heads: Mapping[str, Sequence[str]],
-) -> dict[str, BoolArray]:
-    """Which slots each failing prompt's failure turns on, `(n,)` each; see `attribute`."""
-    failed = outcomes == 0
-    failing = failed.any(axis=1)
-    present = {slot: np.asarray(has, dtype=bool) & failing for slot, has in has_slot.items()}
-    wrong = {}
-    for slot, has in present.items():
-        right = None if slot_correct is None else slot_correct.get(slot)
-        if right is None:
-            wrong[slot] = np.zeros_like(has)
-        else:
-            wrong[slot] = has & (failed & (np.asarray(right, dtype=np.float64) == 0)).any(axis=1)
-    for slot, nouns in heads.items():
-        for noun in nouns:
-            wrong[noun] = wrong[noun] | (wrong[slot] & present[noun])
-    any_wrong = _any(wrong, np.zeros_like(failing))
-    return {slot: np.where(any_wrong, wrong[slot], present[slot]) for slot in present}
+        for slot in has_slot
+    }
+    return Attribution(
+        images,
+        {name: evidence.by_prompt(each) for name, each in causes.items()},
+        {name: evidence.by_prompt(each) for name, each in details.items()},
+        needed,
+        {
+            slot: each & (encoder[slot].lost() > 0.5) if slot in encoder else np.zeros_like(each)
+            for slot, each in needed.items()
+        },
+        evidence,
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class StationStates:
-    """What is sure about the needed slots at one station; all arrays `(n,)`."""
+class Evidence:
+    """What the weights are computed from: `m` different cases of wrong images of `n` prompts."""
 
-    lost: dict[str, BoolArray]
-    """Needed and surely lost."""
-    held: dict[str, BoolArray]
-    """Surely held, or not needed."""
+    outcomes: dict[str, Outcome]
+    prompt: IntArray
+    """Of each case, `(m,)`."""
+    wrong: BoolArray
+    """Which outcomes are wrong in it, `(m, outcomes)`."""
+    images: FloatArray
+    """How many images of the prompt are of this case, `(m,)`."""
+    encoder: dict[str, Calls]
+    denoiser: dict[str, Calls] | None
+    told: bool
+    """Whether chance is told from the denoiser."""
+
+    @classmethod
+    def of(
+        cls,
+        success: FloatArray,
+        outcomes: dict[str, Outcome],
+        encoder: Mapping[str, DecodedSlot],
+        denoiser: Mapping[str, DecodedSlot] | None,
+    ) -> Evidence:
+        """Of the images `success`, `(n, seeds)`, and what the stations read."""
+        prompt, seed = np.nonzero(success == 0)
+        wrong = np.zeros((len(prompt), len(outcomes)), dtype=bool)
+        for column, (name, outcome) in enumerate(outcomes.items()):
+            has = outcome.needs[name][prompt] if name != WHOLE else np.True_
+            wrong[:, column] = (outcome.right[prompt, seed] == 0) & has
+        # The prompt as a whole is wrong in every wrong image; it counts where nothing else is.
+        wrong[:, -1] = ~wrong[:, :-1].any(axis=1)
+        cases, images = np.unique(np.column_stack([prompt, wrong]), axis=0, return_counts=True)
+        inside = None
+        if denoiser is not None:
+            inside = {
+                name: calls_of(outcome, denoiser, contrast=True)
+                for name, outcome in outcomes.items()
+            }
+        return cls(
+            outcomes,
+            cases[:, 0].astype(np.int64),
+            cases[:, 1:].astype(bool),
+            images.astype(np.float64),
+            {name: calls_of(outcome, encoder) for name, outcome in outcomes.items()},
+            inside,
+            tells_chance((~np.isnan(success)).sum(axis=1)),
+        )
+
+    def weights(
+        self, drawn: FloatArray
+    ) -> tuple[dict[Cause, FloatArray], dict[Detail, FloatArray]]:
+        """The weight of each cause and detail in each case and resample, `(b, m)` each.
+
+        Args:
+            drawn: how often each prompt is in each resample, `(b, n)`.
+        """
+        encoder, held = self._divided(self.encoder, drawn)
+        causes: dict[Cause, FloatArray] = {"encoder": encoder}
+        if self.told:
+            chance = held * self._chance(drawn)
+            causes["denoiser"], causes["chance"] = held - chance, chance
+            inside = causes["denoiser"]
+        else:
+            causes["not told from chance"] = inside = held
+        causes["unclear"] = np.clip(1 - encoder - held, 0, 1)
+        if self.denoiser is None:
+            return causes, {}
+        lost, kept = self._divided(self.denoiser, drawn)
+        parts = (lost, kept, np.clip(1 - lost - kept, 0, 1))
+        return causes, {name: inside * part for name, part in zip(DETAILS, parts, strict=True)}
+
+    def _divided(
+        self, calls: Mapping[str, Calls], drawn: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """How surely each case's outcomes were lost at a station, and how surely held."""
+        shape = len(drawn), len(self.prompt)
+        lost, called = np.zeros(shape), np.zeros(len(self.prompt))
+        for wrong, each in zip(self.wrong.T, calls.values(), strict=True):
+            own = each.lost[self.prompt]
+            lost = np.fmax(lost, each.believed(drawn)[:, None] * np.where(wrong, own, 0.0))
+            unread = ~each.read[self.prompt]
+            called = np.fmax(called, np.where(wrong, np.where(unread, 1.0, own), 0.0))
+        return lost, np.broadcast_to(1 - called, shape)
+
+    def _chance(self, drawn: FloatArray) -> FloatArray:
+        """How surely each case is of a prompt that is mostly drawn right, `(b, m)`."""
+        least = np.ones((len(drawn), len(self.prompt)))
+        for name, wrong in zip(self.outcomes, self.wrong.T, strict=True):
+            if wrong.any():
+                right, judged = self.outcomes[name].counts
+                # Rates of prompts that the text encoder holds; a guess at what it lost is another.
+                held = np.where(self.encoder[name].read, 1 - self.encoder[name].lost, 0.0)
+                above = chance_weights(right, judged, drawn * held)[:, self.prompt]
+                least = np.where(wrong, np.minimum(least, above), least)
+        return least
+
+    def by_prompt(self, weights: FloatArray) -> FloatArray:
+        """Sums over each prompt's wrong images of `weights`, `(1, m)`, as `(n,)`."""
+        n = len(self.outcomes[WHOLE].right)
+        summed: FloatArray = np.zeros(n)
+        np.add.at(summed, self.prompt, weights[0] * self.images)
+        return summed
+
+    def failed(self, name: str) -> BoolArray:
+        """Prompts of which an image is wrong because of this outcome, `(n,)`."""
+        failed = np.zeros(len(self.outcomes[WHOLE].right), dtype=bool)
+        failed[self.prompt[self.wrong[:, list(self.outcomes).index(name)]]] = True
+        return failed
 
 
-def station_states(
-    needed: Mapping[str, BoolArray], readings: Mapping[str, DecodedSlot]
-) -> StationStates:
-    """Which needed slots are surely lost, and which surely held, at one station."""
-    lost, held = {}, {}
-    for slot, wanted in needed.items():
-        reading = readings.get(slot)
-        if reading is None:
-            lost[slot], held[slot] = np.zeros_like(wanted), ~wanted
-            continue
-        # A comparison with NaN is false, so what was not read is neither lost nor held.
-        threshold = decodable_threshold(reading.presence)
-        lost[slot] = wanted & (reading.upper < threshold)
-        held[slot] = ~wanted | (reading.lower >= threshold)
-    return StationStates(lost, held)
-
-
-def attribution_shares(
-    attribution: Attribution,
-    success: ArrayLike,
-    clusters: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    resamples: int = 1000,
-) -> AttributionShares:
-    """Shares of the causes over failing prompts, intervals over compositions, and the culprit."""
-    failing = attribution.failing
-    groups = np.asarray(clusters)
-
-    def share(column: NDArray[np.str_], name: str) -> Interval:
-        chosen = (column[failing] == name).astype(float)
-        return clustered_share(chosen, groups[failing])
-
-    failure_rate = image_rate(1 - outcome_array(success), groups)
-    causes = {name: share(attribution.cause, name) for name in CAUSES}
-    probed = bool((attribution.detail != "").any())
-    details = {name: share(attribution.detail, name) for name in DETAILS} if probed else {}
-    return AttributionShares(causes, details, failure_rate, culprit(causes, failure_rate))
-
-
-def culprit(shares: Mapping[Cause, Interval], failure_rate: Interval) -> Culprit:
-    """Name the model's culprit from the shares of its failing prompts.
-
-    - ``few failures`` when no image is wrong, or when the interval of the failure rate stays at
-      or below 0.10;
-    - else the largest share, if its interval's lower end is above the next share's estimate and
-      at least 5 prompts fail;
-    - else ``unclear``, as when that largest share is ``unclear`` itself or no image was judged.
-    """
-    if failure_rate.n == 0:
-        return "unclear"
-    if failure_rate.estimate == 0 or failure_rate.upper <= FEW_FAILURES:
-        return "few failures"
-    first, second = by_share(shares)[:2]
-    enough = shares[first].n >= FEWEST_FAILING
-    return first if enough and shares[first].lower > shares[second].estimate else "unclear"
-
-
-def by_share(shares: Mapping[Cause, Interval]) -> list[Cause]:
-    """The causes from the largest share to the smallest; equal ones in the order of `CAUSES`."""
-    return sorted(CAUSES, key=lambda name: shares[name].estimate, reverse=True)
-
-
-def _any(columns: Mapping[str, BoolArray], none: BoolArray) -> BoolArray:
-    """Where any of `columns` is true; `none` where there is no column."""
-    result: BoolArray = np.logical_or.reduce([none, *columns.values()])
-    return result
-
-
-def _all(columns: Mapping[str, BoolArray], none: BoolArray) -> BoolArray:
-    """Where all of `columns` are true; `none` where there is no column."""
-    result: BoolArray = np.logical_and.reduce([none, *columns.values()])
-    return result
+def _largest(
+    weights: Mapping[Cause, FloatArray] | Mapping[Detail, FloatArray], where: BoolArray
+) -> NDArray[np.str_]:
+    """The name of the largest weight of each prompt, the first of equal ones."""
+    names = np.array(["", *weights], dtype=np.str_)
+    if not weights:
+        return np.full(len(where), "", dtype=names.dtype)
+    # Rounding must not decide between equal weights.
+    index = np.round(np.stack(list(weights.values())), 9).argmax(axis=0) + 1
+    return names[np.where(where, index, 0)]

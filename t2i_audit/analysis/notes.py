@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from t2i_audit.analysis.chance import FEWEST_IMAGES
 from t2i_audit.results.decoding import DENOISER
 
 
@@ -19,8 +20,13 @@ def standing_notes(
         )
     if n_images and n_seeds < 2:
         notes.append(
-            "With one seed a failure cannot be told apart from chance: use 2 seeds or more for "
-            "repeatability, and 3 or more for `chance` as a cause."
+            "With one seed it is not known whether a failure repeats: use --seeds 2 or more for "
+            "repeatability, and --seeds 3 or more to tell chance from the denoiser."
+        )
+    elif n_images and n_seeds < FEWEST_IMAGES and stations:
+        notes.append(
+            f"With {n_seeds} seeds chance cannot be told from the denoiser: use --seeds "
+            f"{FEWEST_IMAGES} or more."
         )
     if n_images and stations and DENOISER not in stations:
         notes.append(

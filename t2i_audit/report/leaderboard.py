@@ -52,7 +52,7 @@ def print_leaderboard(board: Leaderboard, output: Path) -> None:
             "success: share of the judged images that are right, with 95% interval; corrected: the "
             "same for the judge's errors",
             f"{stations}: mean over prompts of the probability of the weakest slot's true value",
-            "culprit: the cause that most failing prompts are attributed to",
+            "culprit: the cause that most wrong images are surely attributed to",
         )
     for note in board.notes:
         screen.print(f"Note: {note}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from t2i_audit.io import dump_json
 from t2i_audit.printable import counted, printable
+from t2i_audit.report.causes import print_causes
 from t2i_audit.report.controls import VERDICTS, print_controls
 from t2i_audit.report.judge_facts import baseline_lines
 from t2i_audit.report.judges import print_judges
@@ -17,7 +18,6 @@ from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_c
 from t2i_audit.report.success import print_success
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
-from t2i_audit.results.attribution import AttributionShares, Detail
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
 from t2i_audit.results.summary import RunSummary
 
@@ -25,26 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from t2i_audit.results.attribution import Cause
     from t2i_audit.results.run import Run
-
-CAUSES: dict[Cause, tuple[str, str]] = {
-    "encoder": (
-        "text encoder",
-        "a slot that the failure depends on is lost at the text encoder",
-    ),
-    "denoiser": (
-        "denoiser",
-        "the text encoder holds every such slot, yet the image is wrong",
-    ),
-    "chance": ("chance", "more than half of the prompt's images are right"),
-    "unclear": ("unclear", "none of these is certain"),
-}
-DETAILS: dict[Detail, str] = {
-    "lost_on_the_way_in": "lost on the way in",
-    "held_not_drawn": "held, not drawn",
-    "unclear": "unclear",
-}
 
 
 def print_run(run: Run, *, as_json: bool = False, verbose: bool = False) -> None:
@@ -90,7 +71,7 @@ def print_summary(
     if len(summary.judges) > 1:
         print_judges(screen, summary.judges, summary.agreement)
     if summary.attribution is not None:
-        _print_causes(screen, summary.attribution)
+        print_causes(screen, summary.attribution)
     screen.print()
     for line in _findings(summary, verbose=verbose):
         screen.print(printable(line))
@@ -172,26 +153,6 @@ def _undecided(stations: Mapping[str, StationSummary]) -> Iterator[str]:
     for (verdict, reason, names), places in where.items():
         at = "" if len(places) == len(stations) else f" at the {places[0]}"
         yield printable(f"{verdict.capitalize()}: {names}{at} ({reason})")
-
-
-def _print_causes(screen: Console, attribution: AttributionShares) -> None:
-    failing = attribution.causes["unclear"].n
-    if not failing:
-        return
-    screen.print()
-    prompts = counted(failing, "failing prompt")
-    screen.print(styled(f"Why prompts fail: {prompts}, those with a wrong image", "bold"))
-    rows = []
-    for cause, (name, _) in CAUSES.items():
-        rows.append((name, str(attribution.causes[cause])))
-        if cause == "denoiser":
-            rows += [
-                (f"  {name}", str(attribution.details[detail]))
-                for detail, name in DETAILS.items()
-                if detail in attribution.details
-            ]
-    screen.print(make_table(("cause", "share of failing prompts"), rows))
-    print_legend(screen, *(f"{name}: {legend}" for name, legend in CAUSES.values()))
 
 
 def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prompts.structure import PRESENCE
-from t2i_audit.analysis.attribution import FEW_FAILURES, FEWEST_FAILING, by_share
+from t2i_audit.analysis.chance import FEWEST_IMAGES
+from t2i_audit.analysis.culprit import FEW_FAILURES, NO_LEAD, by_share
 from t2i_audit.printable import counted
 from t2i_audit.report.recalls import listed, lost_values
 from t2i_audit.results.attribution import AttributionShares, Cause
@@ -23,8 +24,11 @@ CAUSE_NAMES: dict[Cause, str] = {
     "encoder": "the text encoder",
     "denoiser": "the denoiser",
     "chance": "chance",
+    "not told from chance": "the denoiser or chance",
     "unclear": "no clear cause",
 }
+# Up to this intraclass correlation, prompts that fail once hardly fail more often than others.
+HARDLY_REPEATS = 0.2
 MOST_NAMED = 3  # slots in a sentence
 
 
@@ -39,7 +43,7 @@ def verdict_sentences(summary: RunSummary) -> tuple[str, str]:
     if not summary.stations:
         nobody = "No cause can be named, because no checkpoint was probed beside the images."
         return failure, nobody
-    return failure, _blame_sentence(summary.attribution)
+    return failure, _blame_sentence(summary.attribution, summary.n_seeds)
 
 
 def percent(share: float) -> str:
@@ -105,7 +109,7 @@ def _what_fails(success: SuccessRates) -> str:
     return f"; the {what}s that fail most often are {listed(figures)}"
 
 
-def _blame_sentence(attribution: AttributionShares | None) -> str:
+def _blame_sentence(attribution: AttributionShares | None, n_seeds: int) -> str:
     if attribution is None:
         return (
             "No cause can be named: no prompt has constituents whose words were found in what a "
@@ -116,21 +120,43 @@ def _blame_sentence(attribution: AttributionShares | None) -> str:
         return _few_failures_sentence(attribution.failure_rate)
     if culprit == "unclear":
         return _unclear_sentence(attribution)
+    share, items = shares[culprit], _items(attribution, culprit)
+    if culprit == "not told from chance":
+        return (
+            f"The text encoder is not to blame: it holds what was drawn wrong in {items} "
+            f"({_between(share)}). Whether the denoiser or chance spoils them cannot be told with "
+            f"{counted(n_seeds, 'seed')}; use --seeds {FEWEST_IMAGES} or more."
+        )
     second = by_share(shares)[1]
-    share = shares[culprit]
-    of_prompts = f"{percent(share.estimate)} of {share.n:,} failing prompts"
     following = f"{CAUSE_NAMES[second]} follows with {percent(shares[second].estimate)}"
     if second == "unclear":
         following = f"{percent(shares[second].estimate)} have no clear cause"
     if culprit == "chance":
+        often = "over three in four" if attribution.of == "images" else "most"
         return (
-            f"Chance is the main cause: {of_prompts} are drawn right under most of their seeds "
-            f"({_between(share)}); {following}."
+            f"Chance is the main cause: {items} are of prompts that are drawn right under "
+            f"{often} of their seeds ({_between(share)}); {following}."
         )
-    return (
-        f"{CAUSE_NAMES[culprit].capitalize()} is to blame: {of_prompts} are attributed to it "
+    blamed = (
+        f"{CAUSE_NAMES[culprit].capitalize()} is to blame: {items} are attributed to it "
         f"({_between(share)}); {following}."
     )
+    return blamed + (_repeats_sentence(attribution.repeats) if culprit == "denoiser" else "")
+
+
+def _items(attribution: AttributionShares, cause: Cause) -> str:
+    share = attribution.causes[cause]
+    what = "wrong images" if attribution.of == "images" else "failing prompts"
+    return f"{percent(share.estimate)} of {share.n:,} {what}"
+
+
+def _repeats_sentence(repeats: Interval) -> str:
+    """Whether the denoiser fails at the same prompts again; empty where that is open."""
+    if repeats.upper <= HARDLY_REPEATS:
+        return f" It guesses: hardly any prompt fails more often than others (ICC {repeats})."
+    if repeats.lower > HARDLY_REPEATS:
+        return f" It fails at the same prompts again (ICC over seeds {repeats})."
+    return ""
 
 
 def _few_failures_sentence(failure_rate: Interval) -> str:
@@ -148,24 +174,20 @@ def _few_failures_sentence(failure_rate: Interval) -> str:
 def _unclear_sentence(attribution: AttributionShares) -> str:
     shares = attribution.causes
     first, second = by_share(shares)[:2]
-    share = shares[first]
-    if attribution.failure_rate.n == 0:
-        return "No cause can be named, because no image was judged."
-    if share.n < FEWEST_FAILING:
-        fail = "1 prompt fails" if share.n == 1 else f"{share.n} prompts fail"
-        return f"Only {fail}, too few to name a cause; at least {FEWEST_FAILING} are needed."
-    of_prompts = f"{percent(share.estimate)} of {share.n:,} failing prompts"
     if first == "unclear":
         return (
-            f"It is not clear who is to blame: for {of_prompts} ({_between(share)}) the probes do "
-            "not decide between the text encoder and the denoiser."
+            f"It is not clear who is to blame: for {_items(attribution, first)} "
+            f"({_between(shares[first])}) the probes do not decide between the text encoder and "
+            "the denoiser."
         )
+    if attribution.reason not in ("", NO_LEAD):
+        return f"No cause can be named: {attribution.reason}."
     other = f"{CAUSE_NAMES[second]} for {percent(shares[second].estimate)}"
     if second == "unclear":
         other = f"{percent(shares[second].estimate)} have no clear cause"
     return (
-        f"It is not clear who is to blame: {CAUSE_NAMES[first]} accounts for {of_prompts} "
-        f"({_between(share)}) and {other}."
+        f"It is not clear who is to blame: {CAUSE_NAMES[first]} accounts for "
+        f"{_items(attribution, first)} ({_between(shares[first])}) and {other}."
     )
 
 

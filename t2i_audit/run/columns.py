@@ -168,8 +168,8 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             "cause",
             "string",
             "",
-            "encoder, denoiser, chance or unclear; null if the prompt does not fail, or its words "
-            "were not found in what a text encoder gets.",
+            "That with the largest weight; null if the prompt does not fail, or its words were not "
+            "found in what a text encoder gets.",
             optional=True,
         ),
         Column(
@@ -179,8 +179,15 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             "lost_on_the_way_in, held_not_drawn or unclear; null where there is none.",
             optional=True,
         ),
-        Column("needed_slots", "json", "", "List of the slots that the failure depends on."),
-        Column("lost_slots", "json", "", "List of those that are lost at the text encoder."),
+        Column(
+            "weights",
+            "json",
+            "images",
+            "Object: cause (encoder, denoiser and chance, or not told from chance; unclear) to the "
+            "weight that it has in the prompt's wrong images, which sum to their number.",
+        ),
+        Column("needed_slots", "json", "", "List of the slots that a wrong image depends on."),
+        Column("lost_slots", "json", "", "List of those that are rather lost than held."),
         Column("text_decodability", "float64", "probability", "Weakest slot at the text encoder."),
         Column(
             "denoiser_decodability", "float64", "probability", "The same at the denoiser, or NaN."

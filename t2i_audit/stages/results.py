@@ -241,7 +241,7 @@ def _shares(
     if not attributable.any():
         return None
     owners = np.array(images.clusters)[attributable]
-    return attribution_shares(attribution, images.success[attributable], owners, rng=rng)
+    return attribution_shares(attribution, owners, rng=rng)
 
 
 def _association(
@@ -272,9 +272,10 @@ def _attribute(
     readings = {
         station: {
             slot: DecodedSlot(
-                read.lower[attributable],
-                read.upper[attributable],
-                read.presence_probability[attributable],
+                read.probability[attributable],
+                # An end that was cut off at 0 or 1 is too near.
+                np.fmax(read.upper - read.probability, read.probability - read.lower)[attributable],
+                probes.slots[slot].threshold,
             )
             for slot, read in probes.decodability.items()
         }

@@ -89,12 +89,15 @@ def attribution_rows(
     for row, prompt in enumerate(prompts):
         outcomes = success[row][~np.isnan(success[row])]
         cause = detail = None
+        weights: dict[str, float] = {}
         needed: list[str] = []
         lost: list[str] = []
         if row in place:
             own = place[row]
             cause = str(attribution.cause[own]) or None
             detail = str(attribution.detail[own]) or None
+            if cause is not None:
+                weights = {name: float(each[own]) for name, each in attribution.causes.items()}
             needed = [slot for slot, each in attribution.needed.items() if each[own]]
             lost = [slot for slot, each in attribution.lost.items() if each[own]]
         rows.append(
@@ -105,6 +108,7 @@ def attribution_rows(
                 "failing": bool((outcomes == 0).any()),
                 "cause": cause,
                 "detail": detail,
+                "weights": weights,
                 "needed_slots": needed,
                 "lost_slots": lost,
                 "text_decodability": float(least.get(TEXT_ENCODER, nothing)[row]),

@@ -7,7 +7,8 @@ import json
 import numpy as np
 
 from t2i_audit.analysis.association import associate
-from t2i_audit.analysis.attribution import attribute, attribution_shares
+from t2i_audit.analysis.attribution import attribute
+from t2i_audit.analysis.attribution_shares import attribution_shares
 from t2i_audit.analysis.notes import standing_notes
 from t2i_audit.analysis.repeatability import repeatability
 from t2i_audit.analysis.success import success_rates
@@ -57,7 +58,7 @@ def whole_summary() -> RunSummary:
                 rng=rng,
             )
         },
-        attribution=attribution_shares(attribution, success, clusters, rng=rng),
+        attribution=attribution_shares(attribution, clusters, rng=rng),
     )
 
 
@@ -108,5 +109,13 @@ def test_one_seed_is_noted_as_unable_to_tell_chance() -> None:
 
 def test_a_full_run_with_nothing_left_out_needs_no_note() -> None:
     assert not standing_notes(
+        n_seeds=3, n_images=12, n_excluded=0, stations=["text_encoder", "denoiser"]
+    )
+
+
+def test_two_seeds_are_noted_as_unable_to_tell_chance_from_the_denoiser() -> None:
+    (note,) = standing_notes(
         n_seeds=2, n_images=8, n_excluded=0, stations=["text_encoder", "denoiser"]
     )
+
+    assert note.endswith("use --seeds 3 or more.")

@@ -69,13 +69,23 @@ def test_sound_has_few_failures_for_its_size(audited: Audited) -> None:
 
 
 @pytest.mark.parametrize("name", ["misbinding", "early"])
-def test_failures_of_a_faulty_denoiser_are_put_down_to_the_denoiser(
+def test_failures_of_a_faulty_denoiser_do_not_blame_the_encoder(
     audited: Audited, name: str
 ) -> None:
     shares = summary(audited(name))["attribution"]
 
-    assert shares["culprit"] == "denoiser"
+    # Two seeds do not tell whether it is the denoiser or chance.
+    assert shares["culprit"] == "not told from chance"
     assert shares["causes"]["encoder"]["upper"] < 0.2
+
+
+@pytest.mark.parametrize("name", ["misbinding", "early", "sound"])
+def test_what_the_denoiser_draws_right_is_not_said_to_be_lost_on_the_way_in(
+    audited: Audited, name: str
+) -> None:
+    details = summary(audited(name))["attribution"]["details"]
+
+    assert details["lost_on_the_way_in"]["estimate"] < 0.05
 
 
 def test_an_encoder_without_order_is_named_as_the_culprit(audited: Audited) -> None:
@@ -116,6 +126,10 @@ def test_merged_words_are_put_down_to_the_encoder_prompt_by_prompt(audited: Audi
 
     assert len(blamed) > len(failing) / 2
     assert sum(bool(words[row["prompt_id"]] & MERGED) for row in blamed) >= 0.95 * len(blamed)
+    for row in failing:
+        weights = cast(dict[str, float], row["weights"])
+        wrong = cast(int, row["judged"]) * (1 - cast(float, row["success_rate"]))
+        assert sum(weights.values()) == pytest.approx(wrong)
 
 
 def test_misbinding_shares_its_text_encoder_with_sound(audited: Audited) -> None:

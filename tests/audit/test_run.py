@@ -74,11 +74,13 @@ def test_the_summarys_success_is_the_mean_of_the_judgements(finished: Path) -> N
 
 def test_the_summarys_causes_are_those_of_the_table(finished: Path) -> None:
     shares = json.loads((finished / "summary.json").read_text())["attribution"]
-    failing = [row for row in rows(finished, "attributions") if row["failing"]]
+    weights = [row["weights"] for row in rows(finished, "attributions") if row["failing"]]
+    wrong = sum(sum(each.values()) for each in weights)
 
     for cause, told in shares["causes"].items():
-        share = np.mean([row["cause"] == cause for row in failing])
+        share = sum(each[cause] for each in weights) / wrong
         assert told["estimate"] == pytest.approx(share), cause
+        assert told["n"] == pytest.approx(wrong)
 
 
 def test_the_manifest_says_what_the_run_rests_on(finished: Path) -> None:

@@ -67,7 +67,7 @@ def test_few_prompts_are_judged_and_their_slots_undefined(
         assert {each["verdict"] for each in unread.values()} <= {"undefined"}
         assert all(each["reason"] for each in unread.values())
     attributed = read_rows(table_path(out, "attributions"), "attributions")
-    assert limit > 3 or {row["cause"] for row in attributed} <= {None, "chance", "unclear"}
+    assert limit > 3 or {row["cause"] for row in attributed} <= {None, "unclear"}
     shown = capsys.readouterr().out
     assert "Undefined: " in shown
     assert main(["leaderboard", str(out), "-o", str(tmp_path / "board.csv")]) == 0

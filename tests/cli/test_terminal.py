@@ -84,6 +84,9 @@ SUMMARY = RunSummary(
         details={"lost_on_the_way_in": interval(0.08, 140)},
         failure_rate=interval(0.34, 597),
         culprit="encoder",
+        of="images",
+        failing_prompts=90,
+        repeats=interval(0.21, 200),
     ),
     notes=("3 of 600 images could not be judged.",),
 )
@@ -113,7 +116,8 @@ def shown(
         "ICC 0.58 [0.56, 0.60]",
         "text encoder          0.71 [0.69, 0.73]",
         "  lost on the way in  0.08 [0.06, 0.10]",
-        "Why prompts fail: 140 failing prompts",
+        "Why images are wrong: 140 wrong images of 90 prompts",
+        "Repeatability where the text encoder holds the prompt: ICC 0.21 [0.19, 0.23]",
         "Text encoder: Low decodability goes with failure.",
         "Run directory: runs/demo",
     ],
@@ -141,11 +145,29 @@ def test_every_column_has_a_line_of_legend() -> None:
         assert any(line.startswith(f"{cause}: ") for line in lines), cause
 
 
+def test_a_probe_of_the_denoiser_that_misses_what_is_drawn_right_is_told_of() -> None:
+    assert SUMMARY.attribution is not None
+    told = replace(SUMMARY.attribution, underpowered={"relation": interval(0.55, 320)})
+
+    assert (
+        "The probe of the denoiser reads what relation depends on in only 0.55 [0.53, 0.57] of the "
+        "images drawn right"
+    ) in " ".join(shown(replace(SUMMARY, attribution=told)).split())
+
+
+def test_shares_of_an_earlier_version_are_told_as_those_of_failing_prompts() -> None:
+    assert SUMMARY.attribution is not None
+    text = shown(replace(SUMMARY, attribution=replace(SUMMARY.attribution, of="prompts")))
+
+    assert "Why prompts fail: 140 failing prompts" in text
+    assert "by the rules of the earlier version that made this run" in text
+
+
 def test_the_summary_fits_a_screen_of_80_letters() -> None:
     lines = shown(width=80).splitlines()
 
     assert len(lines) <= 60
-    assert len(shown().splitlines()) <= 50
+    assert len(shown().splitlines()) <= 51
 
 
 @pytest.mark.parametrize("width", [80, 120])

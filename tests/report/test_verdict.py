@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from t2i_audit.analysis.attribution import culprit
+from t2i_audit.analysis.culprit import culprit
 from t2i_audit.report.verdict import percent, verdict_sentences
-from t2i_audit.results import AttributionShares, Interval, RunSummary, SuccessRates
+from t2i_audit.results import AttributionShares, Interval, RunSummary, SuccessRates, undefined
 from t2i_audit.results.attribution import Cause
 from t2i_audit.results.corrected import Corrected, CorrectedRate
 from t2i_audit.results.summary import read_summary
@@ -77,39 +77,107 @@ def test_the_verdict_of_a_real_run(name: str, what: str, who: str) -> None:
     assert verdict_sentences(summary_of(name)) == (what, who)
 
 
-def sentence(shares: dict[Cause, float], *, failing: int, rate: float = 0.5) -> str:
-    """Who is to blame for these shares, each known to 0.05."""
-    every: dict[Cause, float] = {"encoder": 0, "denoiser": 0, "chance": 0, "unclear": 0}
-    causes = {
-        name: Interval(share, max(share - 0.05, 0), min(share + 0.05, 1), failing)
-        for name, share in (every | shares).items()
-    }
-    failures = Interval(rate, max(rate - 0.05, 0), min(rate + 0.05, 1), 100)
-    own = AttributionShares(causes, {}, failures, culprit(causes, failures))
-    return verdict_sentences(replace(summary_of("patchy"), attribution=own))[1]
+def near(share: float, n: int) -> Interval:
+    """`share`, known to 0.05."""
+    return Interval(share, max(share - 0.05, 0), min(share + 0.05, 1), n)
 
 
-def test_chance_is_no_part_of_the_model() -> None:
-    assert sentence({"chance": 0.9, "encoder": 0.1}, failing=50) == (
-        "Chance is the main cause: 90% of 50 failing prompts are drawn right under most of their "
-        "seeds (95% interval 85% to 95%); the text encoder follows with 10%."
+def sentence(
+    shares: dict[Cause, float],
+    *,
+    images: int = 50,
+    lead: float = 0.2,
+    failing: int = 40,
+    repeats: Interval | None = None,
+    seeds: int = 4,
+) -> str:
+    """Who is to blame for these shares of the wrong images, with this lower end of the lead."""
+    every: dict[Cause, float] = {"unclear": 0.0}
+    causes = {name: near(share, images) for name, share in (every | shares).items()}
+    own_lead = Interval(max(lead, 0), lead, 1, images)
+    named, reason = culprit(causes, own_lead, near(0.5, 100), failing=failing)
+    own = AttributionShares(
+        causes,
+        {},
+        near(0.5, 100),
+        named,
+        of="images",
+        failing_prompts=40,
+        reason=reason,
+        lead=own_lead,
+        repeats=undefined() if repeats is None else repeats,
+    )
+    summary = replace(summary_of("patchy"), attribution=own, n_seeds=seeds)
+    return verdict_sentences(summary)[1]
+
+
+def test_shares_of_wrong_images_are_told_as_such() -> None:
+    assert sentence({"encoder": 0.8, "denoiser": 0.15, "chance": 0.05}, images=520) == (
+        "The text encoder is to blame: 80% of 520 wrong images are attributed to it (95% interval "
+        "75% to 85%); the denoiser follows with 15%."
     )
 
 
+def test_chance_is_no_part_of_the_model() -> None:
+    assert sentence({"chance": 0.9, "encoder": 0.1}) == (
+        "Chance is the main cause: 90% of 50 wrong images are of prompts that are drawn right "
+        "under over three in four of their seeds (95% interval 85% to 95%); the text encoder "
+        "follows with 10%."
+    )
+
+
+def test_two_seeds_do_not_tell_chance_from_the_denoiser() -> None:
+    assert sentence({"not told from chance": 0.98, "encoder": 0.02}, seeds=2) == (
+        "The text encoder is not to blame: it holds what was drawn wrong in 98% of 50 wrong images "
+        "(95% interval 93% to 100%). Whether the denoiser or chance spoils them cannot be told "
+        "with 2 seeds; use --seeds 3 or more."
+    )
+
+
+def test_two_seeds_still_name_an_encoder_that_loses() -> None:
+    assert sentence({"encoder": 0.8, "not told from chance": 0.2}, seeds=2).endswith(
+        "; the denoiser or chance follows with 20%."
+    )
+
+
+@pytest.mark.parametrize(
+    ("repeats", "said"),
+    [
+        (
+            Interval(0.01, 0.0, 0.1, 400),
+            " It guesses: hardly any prompt fails more often than others (ICC 0.01 [0.00, 0.10]).",
+        ),
+        (
+            Interval(0.6, 0.5, 0.7, 400),
+            " It fails at the same prompts again (ICC over seeds 0.60 [0.50, 0.70]).",
+        ),
+        # Neither is sure.
+        (Interval(0.2, 0.0, 0.5, 400), ""),
+        (undefined(), ""),
+    ],
+)
+def test_whether_a_denoiser_guesses_is_told_where_the_interval_allows(
+    repeats: Interval, said: str
+) -> None:
+    told = sentence({"denoiser": 0.9, "encoder": 0.1}, repeats=repeats)
+
+    assert told.endswith(f"the text encoder follows with 10%.{said}")
+
+
 def test_two_causes_that_overlap_leave_it_open() -> None:
-    assert sentence({"encoder": 0.52, "denoiser": 0.48}, failing=50) == (
-        "It is not clear who is to blame: the text encoder accounts for 52% of 50 failing prompts "
+    assert sentence({"encoder": 0.52, "denoiser": 0.48}, lead=-0.1) == (
+        "It is not clear who is to blame: the text encoder accounts for 52% of 50 wrong images "
         "(95% interval 47% to 57%) and the denoiser for 48%."
     )
 
 
 def test_failures_whose_cause_is_unclear_blame_nobody() -> None:
-    assert "the probes do not decide" in sentence({"unclear": 0.9, "encoder": 0.1}, failing=50)
+    assert "the probes do not decide" in sentence({"unclear": 0.9, "encoder": 0.1})
 
 
-def test_too_few_failing_prompts_blame_nobody() -> None:
+def test_too_few_failing_compositions_blame_nobody() -> None:
     assert sentence({"encoder": 1.0}, failing=4) == (
-        "Only 4 prompts fail, too few to name a cause; at least 5 are needed."
+        "No cause can be named: the wrong images are of 4 compositions, and at least 6 are needed."
     )
 
 

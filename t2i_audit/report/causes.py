@@ -1,0 +1,73 @@
+"""Why images are wrong: the table of causes, and what must be known to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from t2i_audit.analysis.culprit import CAUSES
+from t2i_audit.analysis.lost import WHOLE
+from t2i_audit.printable import counted, printable
+from t2i_audit.report.styles import print_legend, styled
+from t2i_audit.report.tables import make_table
+from t2i_audit.results.attribution import AttributionShares, Cause, Detail
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NAMES: dict[Cause, str] = {"encoder": "text encoder"}
+LEGEND: dict[Cause, str] = {
+    "encoder": "what was drawn wrong is lost at the text encoder",
+    "denoiser": "it is held there, and wrong in 1 of 4 of the prompt's images or more",
+    "chance": "it is held there, and right in over 3 of 4 of the prompt's images",
+    "not told from chance": "it is held there; the denoiser or chance (told from 3 seeds on)",
+    "unclear": "it was not read, or is called lost although mostly drawn right",
+}
+DETAILS: dict[Detail, str] = {
+    "lost_on_the_way_in": "lost on the way in",
+    "held_not_drawn": "held, not drawn",
+    "unclear": "unclear",
+}
+EARLIER = "shares are of failing prompts, by the rules of the earlier version that made this run"
+
+
+def print_causes(screen: Console, attribution: AttributionShares) -> None:
+    """Print the shares of the causes; nothing where no image is wrong."""
+    counts = attribution.causes["unclear"].n
+    if not counts:
+        return
+    by_image = attribution.of == "images"
+    screen.print()
+    if by_image:
+        prompts = counted(attribution.failing_prompts, "prompt")
+        title = f"Why images are wrong: {counted(counts, 'wrong image')} of {prompts}"
+    else:
+        title = f"Why prompts fail: {counted(counts, 'failing prompt')}, those with a wrong image"
+    screen.print(styled(title, "bold"))
+    given = [cause for cause in CAUSES if cause in attribution.causes]
+    rows = []
+    for cause in given:
+        rows.append((NAMES.get(cause, cause), str(attribution.causes[cause])))
+        if cause in ("denoiser", "not told from chance"):
+            rows += [
+                (f"  {name}", str(attribution.details[detail]))
+                for detail, name in DETAILS.items()
+                if detail in attribution.details
+            ]
+    share = "share of wrong images" if by_image else "share of failing prompts"
+    screen.print(make_table(("cause", share), rows))
+    legend = (f"{NAMES.get(cause, cause)}: {LEGEND[cause]}" for cause in given)
+    print_legend(screen, *(legend if by_image else [EARLIER]))
+    for line in _lines(attribution):
+        screen.print(printable(line))
+
+
+def _lines(attribution: AttributionShares) -> Iterator[str]:
+    for slot, read in attribution.underpowered.items():
+        what = "a whole prompt" if slot == WHOLE else f"what {slot} depends on"
+        yield (
+            f"The probe of the denoiser reads {what} in only {read} of the images drawn right, so "
+            "it cannot say where the wrong ones lost it."
+        )
+    if attribution.repeats.is_defined:
+        yield f"Repeatability where the text encoder holds the prompt: ICC {attribution.repeats}"
