@@ -1,0 +1,79 @@
+"""The measures of one station, each beside its baseline and its control."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from prompts.structure import Prompt
+from t2i_audit.probes.features import FeatureBlock, Target, presence_block
+from t2i_audit.probes.measures.figure import Figure, Resamples
+from t2i_audit.probes.measures.network import NetworkMeasures
+from t2i_audit.probes.measures.sample import Sample
+from t2i_audit.results.measures import Measure
+from t2i_audit.results.place import Position
+
+# Of these less is better.
+LENGTHS = frozenset({"code_length"})
+
+
+@dataclass(frozen=True, eq=False)
+class StationMeasures:
+    """Collects the measures of a station; call `read` of each network with each of its blocks."""
+
+    own: NetworkMeasures
+    random: tuple[NetworkMeasures, ...]
+    """Of each draw of random weights."""
+    words: NetworkMeasures
+    resamples: Resamples
+
+    @classmethod
+    def of(
+        cls,
+        prompts: Sequence[Prompt],
+        targets: Sequence[Target],
+        *,
+        draws: int,
+        seed: int,
+        resamples: int,
+    ) -> StationMeasures:
+        """Prepare for `prompts` whose slots are `targets`, and `draws` draws of random weights."""
+        sample = Sample.of(prompts, targets, seed=seed)
+        words = NetworkMeasures(sample)
+        counts = presence_block(prompts, "")
+        words.read(counts)
+        # At the words of every slot there is nothing else either.
+        words.blocks += [
+            replace(counts, place=replace(counts.place, position=Position.of_slot(target.name)))
+            for target in targets
+        ]
+        return cls(
+            NetworkMeasures(sample),
+            tuple(NetworkMeasures(sample) for _ in range(draws)),
+            words,
+            Resamples.of(
+                [prompt.composition for prompt in sample.prompts], seed=seed, resamples=resamples
+            ),
+        )
+
+    def of_slots(self) -> dict[str, dict[str, Measure]]:
+        """By slot and name of the measure."""
+        own, words = self.own.figures(self.resamples), self.words.figures(self.resamples)
+        draws = [each.figures(self.resamples) for each in self.random]
+        return {
+            slot: {
+                name: self._measure(
+                    name,
+                    figure,
+                    words.get(slot, {}).get(name, self.resamples.undefined()),
+                    [draw[slot][name] for draw in draws if name in draw.get(slot, {})],
+                )
+                for name, figure in figures.items()
+            }
+            for slot, figures in own.items()
+        }
+
+    def _measure(self, name: str, own: Figure, words: Figure, draws: Sequence[Figure]) -> Measure:
+        random = self.resamples.mean(draws)
+        gain = random.minus(own) if name in LENGTHS else own.minus(random)
+        return Measure(own.interval, words.interval, random.interval, gain.interval)
