@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from prompts.structure import Prompt
-from t2i_audit.probes.features import FeatureBlock, Target, presence_block
+from t2i_audit.probes.features import Target, presence_block
 from t2i_audit.probes.measures.figure import Figure, Resamples
 from t2i_audit.probes.measures.network import NetworkMeasures
 from t2i_audit.probes.measures.sample import Sample
