@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from t2i_audit.results.decoding import Verdict
 from t2i_audit.results.interval import Interval
+from t2i_audit.results.measures import Measure, PlaceMeasures
 from t2i_audit.results.place import Place
 
 FloatArray = NDArray[np.float64]
@@ -58,6 +59,8 @@ class SlotProbe:
     verdict: Verdict
     reason: str = ""
     """Why the verdict is undefined; empty where it is defined."""
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    """By name, what does not saturate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,10 @@ class StationProbes:
     slots: dict[str, SlotProbe]
     decodability: dict[str, SlotDecodability]
     """Of the slots that were read."""
+    measured: Mapping[tuple[Place, str], PlaceMeasures] = field(default_factory=dict)
+    """By place and slot."""
+    random_measured: Mapping[tuple[Place, str], PlaceMeasures] = field(default_factory=dict)
+    """The same, mean over the draws of random weights."""
 
     def spread(self, rows: Sequence[int], n: int) -> StationProbes:
         """The same of `n` prompts, of which those at `rows` were read; NaN for the others."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from t2i_audit.probes.decoded import (
 )
 from t2i_audit.probes.features import FeatureBlock, presence_block, presence_targets, slot_targets
 from t2i_audit.probes.folds import Fold, composition_folds
+from t2i_audit.probes.measures import StationMeasures
 from t2i_audit.probes.plan import ProbePlan, Task, tasks_of
 from t2i_audit.probes.reading import TargetReading, read_block
 from t2i_audit.probes.scoring import BalancedAccuracy, Resampler
@@ -67,6 +68,13 @@ def probe_station(
         [prompt.composition for prompt in prompts], seed=seed, resamples=resamples
     )
     reader = _Reader(folds, slots, presences, resampler)
+    measures = StationMeasures.of(
+        prompts,
+        [task.target for task in slots],
+        draws=len(random_weights),
+        seed=seed,
+        resamples=resamples,
+    )
     # Of a place only its figures are kept, and what it read in the folds where it is the best yet.
     own, first, words = Best(), Best(), Best()
     random = [Best() for _ in random_weights]
@@ -75,14 +83,16 @@ def probe_station(
     for block in blocks:
         readings = reader.read(block)
         own.offer(readings)
+        measures.own.read(block)
         if block.place.layer == FIRST_LAYER:
             first.offer(readings)
         places += _places(block, readings, resampler)
         on_block(1)
-    for best, draw in zip(random, random_weights, strict=True):
+    for best, measured, draw in zip(random, measures.random, random_weights, strict=True):
         for block in draw:
             readings = reader.read(block)
             best.offer(readings)
+            measured.read(block)
             random_places += _places(block, readings, resampler)
             on_block(1)
     words.offer(reader.read(presence_block(prompts, blocks[0].station if blocks else "")))
@@ -90,7 +100,16 @@ def probe_station(
     every = sorted({part.slot for prompt in prompts for part in prompt.constituents})
     results, decodability = summary.of_slots(every, slots)
     results |= summary.of_presences(presences)
-    return StationProbes(tuple(places), tuple(random_places), results, decodability)
+    for slot, each in measures.of_slots().items():
+        results[slot] = replace(results[slot], measures=each)
+    return StationProbes(
+        tuple(places),
+        tuple(random_places),
+        results,
+        decodability,
+        measures.own.places,
+        measures.random_places(),
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,6 +56,7 @@ def station_summary(
             read.verdict,
             read.reason,
             gain_over_random_weights=read.gain_over_random_weights,
+            measures=dict(read.measures),
         )
         for name, read in probes.slots.items()
     }

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from prompts.structure import Prompt
 from t2i_audit.analysis import Attribution, weakest_slot
-from t2i_audit.probes.decoded import PlaceReading, StationProbes
+from t2i_audit.probes.decoded import PlaceReading, SlotProbe, StationProbes
 from t2i_audit.results.decoding import DENOISER, TEXT_ENCODER
+from t2i_audit.results.measures import PlaceMeasures
 from t2i_audit.results.place import Place
 from t2i_audit.results.readings import ProbeReading
 
@@ -48,6 +49,19 @@ def _probe_reading(
         shuffled_balanced_accuracy=each.shuffled_balanced_accuracy,
         random_weights_balanced_accuracy=random_estimates.get((each.place, each.slot), math.nan),
         presence_balanced_accuracy=(slot.presence_balanced_accuracy.estimate if slot else math.nan),
+        measures=probes.measured.get((each.place, each.slot), PlaceMeasures()),
+        random_weights_measures=probes.random_measured.get(
+            (each.place, each.slot), PlaceMeasures()
+        ),
+        presence_measures=_of_words(slot),
+    )
+
+
+def _of_words(slot: SlotProbe | None) -> PlaceMeasures:
+    """What the words alone give, which have no place."""
+    measures = {} if slot is None else slot.measures
+    return PlaceMeasures(
+        **{name: each.words_alone.estimate for name, each in measures.items() if name != "r2"}
     )
 
 

@@ -15,22 +15,11 @@ from t2i_audit.probes.measures.figure import Figure, Resamples
 from t2i_audit.probes.measures.partners import ORDERS, Split, halves, numbered
 from t2i_audit.probes.measures.sample import Sample
 from t2i_audit.probes.measures.shared import Readout, read_shared, shared_sites
+from t2i_audit.results.measures import PlaceMeasures
 from t2i_audit.results.place import Place
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]
-
-
-@dataclass(frozen=True)
-class PlaceMeasures:
-    """Of one slot at one place; NaN where a measure could not be computed."""
-
-    code_length: float = math.nan
-    """Bits per prompt."""
-    shared_readout: float = math.nan
-    """Share read right by one map for all entities, from rows of all of them."""
-    transferred_readout: float = math.nan
-    """The same from rows of the other entities only."""
 
 
 @dataclass(eq=False)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prompts.structure import Prompt
+from prompts.structure import Constituent, Prompt
 from t2i_audit.probes.features import Target
 from t2i_audit.probes.measures.partners import Partners, partner_values
 
@@ -24,6 +25,8 @@ class Role:
 
     kind: str
     entity: str
+    is_noun: bool
+    """Whether it is the entity's last word in more prompts than any other slot of the entity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +71,20 @@ class Sample:
 
 def _roles(prompts: Sequence[Prompt]) -> dict[str, Role]:
     found: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
+    last: dict[str, Counter[str]] = {}
     for prompt in prompts:
+        ends = {part.entities: part.slot for part in sorted(prompt.constituents, key=_end)}
         for part in prompt.constituents:
             found.setdefault(part.slot, set()).add((part.kind, part.entities))
+            if len(part.entities) == 1:
+                last.setdefault(part.entities[0], Counter())[ends[part.entities]] += 1
     only = {slot: next(iter(each)) for slot, each in found.items() if len(each) == 1}
     return {
-        slot: Role(kind, entities[0])
+        slot: Role(kind, entities[0], last[entities[0]].most_common(1)[0][0] == slot)
         for slot, (kind, entities) in only.items()
         if len(entities) == 1
     }
+
+
+def _end(part: Constituent) -> int:
+    return part.end

@@ -58,14 +58,14 @@ class Readout:
 def shared_sites(blocks: Iterable[FeatureBlock], sample: Sample) -> list[tuple[Member, ...]]:
     """The sets of two or more entities of which one kind of value is read in one way.
 
-    Their blocks are of the same layer, at the words or regions of slots of one kind.
+    Their blocks are of the same layer, each at the noun of its entity or at that noun's region.
     """
     roles = sample.roles
     sites: dict[tuple[object, ...], list[Member]] = {}
     for block in blocks:
         place = block.place
         at = roles.get(place.position.name) if place.position.is_slot else None
-        if at is None:
+        if at is None or not at.is_noun:
             continue
         layer = place.encoder, place.layer, place.step, place.position.tokens_of
         for slot in sorted(block.targets & roles.keys() & sample.labels.keys()):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from prompts.structure import Prompt
 from t2i_audit.probes.features import Target, presence_block
 from t2i_audit.probes.measures.figure import Figure, Resamples
 from t2i_audit.probes.measures.network import NetworkMeasures
 from t2i_audit.probes.measures.sample import Sample
-from t2i_audit.results.measures import Measure
-from t2i_audit.results.place import Position
+from t2i_audit.results.measures import PLACE_MEASURES, Measure, PlaceMeasures
+from t2i_audit.results.place import Place, Position
 
 # Of these less is better.
 LENGTHS = frozenset({"code_length"})
@@ -57,7 +59,7 @@ class StationMeasures:
         )
 
     def of_slots(self) -> dict[str, dict[str, Measure]]:
-        """By slot and name of the measure."""
+        """By slot and name of the measure, once every block was read."""
         own, words = self.own.figures(self.resamples), self.words.figures(self.resamples)
         draws = [each.figures(self.resamples) for each in self.random]
         return {
@@ -71,6 +73,20 @@ class StationMeasures:
                 for name, figure in figures.items()
             }
             for slot, figures in own.items()
+        }
+
+    def random_places(self) -> dict[tuple[Place, str], PlaceMeasures]:
+        """The mean over draws of random weights of what each place gives for each slot."""
+        keys = dict.fromkeys(key for each in self.random for key in each.places)
+        return {
+            key: PlaceMeasures(
+                **{
+                    name: float(np.mean([getattr(each, name) for each in drawn]))
+                    for name in PLACE_MEASURES
+                }
+            )
+            for key in keys
+            for drawn in [[each.places[key] for each in self.random if key in each.places]]
         }
 
     def _measure(self, name: str, own: Figure, words: Figure, draws: Sequence[Figure]) -> Measure:
