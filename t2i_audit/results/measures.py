@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-from t2i_audit.results.interval import Interval
+from t2i_audit.results.interval import Interval, Number
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Measure:
     gain_over_random_weights: Interval
     """How much better the network's own figure is: above 0 it is better whatever the measure, so
     that of the code length, of which less is better, it is the bits that are saved."""
+    guess: Number = math.nan
+    """What a guess among the slot's `k` values would give: log2(k) bits, 1/k, or an R2 of 0."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -66,6 +67,7 @@ class StationMeasures:
             slot: {
                 name: self._measure(
                     name,
+                    len(self.own.sample.classes[slot]),
                     figure,
                     words.get(slot, {}).get(name, self.resamples.undefined()),
                     [draw[slot][name] for draw in draws if name in draw.get(slot, {})],
@@ -89,7 +91,11 @@ class StationMeasures:
             for drawn in [[each.places[key] for each in self.random if key in each.places]]
         }
 
-    def _measure(self, name: str, own: Figure, words: Figure, draws: Sequence[Figure]) -> Measure:
+    def _measure(
+        self, name: str, k: int, own: Figure, words: Figure, draws: Sequence[Figure]
+    ) -> Measure:
         random = self.resamples.mean(draws)
-        gain = random.minus(own) if name in LENGTHS else own.minus(random)
-        return Measure(own.interval, words.interval, random.interval, gain.interval)
+        gain, guess = own.minus(random), 1 / k
+        if name in LENGTHS:
+            gain, guess = random.minus(own), math.log2(k)
+        return Measure(own.interval, words.interval, random.interval, gain.interval, guess)
