@@ -157,12 +157,13 @@ def test_groups_left_out_are_predicted_as_scikit_learn_predicts_them(seed: int, 
 def test_a_probe_is_only_asked_about_partner_values_that_it_has_not_seen(
     prompts: tuple[Prompt, ...],
 ) -> None:
-    partners = [partner_values(prompt, "object_1.colour") for prompt in prompts]
-    for split in halves(numbered(partners), seed=3):
-        seen = {partners[row] for row in split.train}
-        assert not seen & {partners[row] for row in split.tested}
-        # Also the first sixteen, from which the shortest probes learn, spread over all of them.
-        assert {partners[row] for row in split.train[:16]} == seen
+    for slot in ("object_1.colour", "relation"):
+        partners = [partner_values(prompt, slot) for prompt in prompts]
+        for split in halves(numbered(partners), seed=3):
+            seen = {partners[row] for row in split.train}
+            assert not seen & {partners[row] for row in split.tested}
+            # The shortest probes learn from the first few, which are spread over all of them.
+            assert {partners[row] for row in split.train[: len(seen)]} == seen
 
 
 def test_the_twin_with_more_noise_has_the_longer_code_where_both_are_read_without_error(
@@ -201,9 +202,9 @@ def test_what_a_map_learned_of_one_object_tells_the_other_only_in_one_code(
         for slot in COLOURS:
             probe = read.slots[slot]
             assert probe.balanced_accuracy.estimate > 0.99
-            for name in ("shared_readout", "transferred_readout"):
+            for name, most in (("shared_readout", 0.7), ("transferred_readout", 0.1)):
                 own = probe.measures[name].own
-                assert own.lower > 0.95 if shared else own.upper < 0.7, (slot, name)
+                assert own.lower > 0.95 if shared else own.upper < most, (slot, name)
 
 
 def test_the_words_alone_leave_a_shared_readout_to_guess_between_two_colours(
@@ -240,9 +241,12 @@ def test_the_draws_of_random_weights_and_their_spread_are_in_the_gain(
     one, two = measured(prompts, own, draws[:1]), measured(prompts, own, draws)
 
     few, many = (each[COLOURS[0]]["code_length"] for each in (one, two))
-    assert few.random_weights.estimate < many.random_weights.estimate
-    narrow, wide = (each.gain_over_random_weights for each in (few, many))
-    assert wide.upper - wide.lower > 3 * (narrow.upper - narrow.lower)
+    apart = 2 * (many.random_weights.estimate - few.random_weights.estimate)
+    assert apart > 0.5
+    # In half of the resamples both draws are the same one.
+    gain = many.gain_over_random_weights
+    assert gain.upper - gain.lower > apart
+    assert few.gain_over_random_weights.upper - few.gain_over_random_weights.lower < apart / 4
 
 
 def test_a_measure_that_cannot_be_taken_is_left_out(prompts: tuple[Prompt, ...]) -> None:
