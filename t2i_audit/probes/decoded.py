@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +27,7 @@ class PlaceReading:
     balanced_accuracy: Interval
     shuffled_balanced_accuracy: float
     chance: float
-    """One over the number of classes."""
+    """One over the number of classes; a guess does better where tests are masked."""
     masked: int
 
 
@@ -37,7 +38,7 @@ class SlotDecodability:
     probability: FloatArray
     """``(n,)`` mean over folds of the true value's out-of-fold probability; NaN if not read."""
     lower: FloatArray
-    """``(n,)`` the mean less one standard error over the folds that tested the prompt."""
+    """``(n,)`` the mean less one standard error, that of fitting the probe anew."""
     upper: FloatArray
     presence_probability: FloatArray
     """``(n,)`` what the words-alone baseline gives the true value."""
@@ -58,7 +59,11 @@ class SlotProbe:
     chance: float
     verdict: Verdict
     reason: str = ""
-    """Why the verdict is undefined; empty where it is defined."""
+    """Why the verdict is undefined or unclear; empty where it is neither."""
+    threshold: float = math.nan
+    """The balanced accuracy from which the slot counts as decodable."""
+    recalls: dict[str, Interval] = field(default_factory=dict)
+    """By value, the share of its prompts that are read right; empty for a presence."""
     measures: Mapping[str, Measure] = field(default_factory=dict)
     """By name, what does not saturate."""
 

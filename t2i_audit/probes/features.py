@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from prompts.structure import PRESENCE, Pair, Prompt
 from t2i_audit.probes.ridge import Rows
 from t2i_audit.results.place import Place, Position
+
+
+# Numbers that are converted once, 64 MiB as float64.
+IN_MEMORY = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,16 @@ class FeatureBlock:
     def rows(self, prompts: NDArray[np.integer]) -> Rows:
         """What is held of `prompts`, ``(m,)``, to be read in chunks."""
         return Rows(self.values, prompts if self.order is None else self.order[prompts])
+
+    def in_memory(self) -> FeatureBlock:
+        """The same, converted once where that is small; else it is read in chunks each time."""
+        n, d = len(self.valid), self.values.shape[1]
+        if n * d > IN_MEMORY:
+            return self
+        held = np.flatnonzero(self.valid)
+        values = np.zeros((n, d))
+        values[held] = self.values[held if self.order is None else self.order[held]]
+        return replace(self, values=values, order=None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,74 +1,201 @@
-"""Cross-validation that holds out whole compositions."""
+"""Cross-validation that holds out every combination with some values of the partners.
+
+To read whether an object's colour is held apart from its shape, a probe is tested on shapes that no
+training prompt shows, in whatever colour. Were scattered pairs held out instead, a probe would
+learn from the others which pairs never occur, and never guess a held-out one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prompts.structure import Pair, Prompt
+from prompts.structure import PRESENCE, Constituent, Prompt
 from t2i_audit.probes.features import Target
 
-GROUPS = 5
+BoolArray = NDArray[np.bool_]
+
+# Groups of partner values, and of pairs where values will not do.
+VALUE_GROUPS = 6
+PAIR_GROUPS = 5
+# Groups that must be left to train on when a fold and one of its inner folds are held out.
+FEWEST_LEFT = 2
+# Of a fold's tests, the share whose class may be missing among its training prompts.
+MOST_MASKED = 0.1
+# Fewer training prompts than this per class decide nothing.
+FEWEST_PER_CLASS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class InnerFold:
+    """A fold inside the training prompts of another, by which the probe's settings are chosen."""
+
+    train: BoolArray
+    """``(n,)``."""
+    tested: BoolArray
+    """``(n,)``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Two groups of compositions are held out together."""
+    """Some groups held out: prompts to train on, and prompts to test."""
 
-    held_out: frozenset[Pair]
-    train: NDArray[np.bool_]
-    """``(n,)`` prompts none of whose compositions is held out."""
-
-    def holds(self, pairs: Sequence[frozenset[Pair]]) -> NDArray[np.bool_]:
-        """``(n,)`` which of `pairs` are not empty and wholly held out."""
-        held = {own: bool(own) and own <= self.held_out for own in set(pairs)}
-        return np.array([held[own] for own in pairs])
-
-    def test(self, target: Target) -> NDArray[np.bool_]:
-        """``(n,)`` prompts for which all that decoding `target` depends on is held out."""
-        return self.holds(target.pairs) & (target.labels >= 0)
+    train: BoolArray
+    """``(n,)`` prompts that show nothing of the groups held out."""
+    tested: BoolArray
+    """``(n,)`` prompts for which all that decoding depends on is held out."""
+    inner: tuple[InnerFold, ...]
+    """One more group held out, each in turn."""
 
 
-def composition_folds(
-    prompts: Sequence[Prompt], *, seed: int, groups: int = GROUPS
-) -> tuple[Fold, ...]:
-    """Deal all compositions into `groups` groups and hold out two at a time.
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """Makes the folds of every target; targets with the same partners share them.
 
-    A relation depends on the compositions of both its objects, so one group at a time would leave
-    prompts across two groups untested; with every two groups, each prompt is tested for each slot
-    at least once (10 folds for 5 groups) and no composition that a tested slot depends on occurs
-    in that fold's training prompts.
+    A slot of one entity (a colour, a noun) depends on its partner: the last other constituent of
+    its entity, or the relation that its entity takes part in. A relation depends on the nouns of
+    its entities, and the presence of a kind on the partners of all constituents of that kind. The
+    values of the partners are dealt into at most 6 groups. Each group is held out in turn, or every
+    two groups where a prompt depends on two of them. No training prompt of a fold shows a value
+    that is held out, in any combination.
+
+    Where the partners have too few values, or too many tests would lack their class in training,
+    pairs of values are dealt into 5 groups instead (compositions, as `Prompt.pairs` has them).
     """
-    of_prompt = [prompt.pairs for prompt in prompts]
-    pairs = sorted(frozenset().union(*of_prompt))
-    assigned = _deal(pairs, groups, np.random.default_rng(seed))
-    folds = []
-    for chosen in combinations(range(groups), 2):
-        held_out = frozenset(pair for pair in pairs if assigned[pair] in chosen)
-        train = np.array([own.isdisjoint(held_out) for own in of_prompt])
-        if held_out and train.any():
-            folds.append(Fold(held_out, train))
-    return tuple(folds)
+
+    prompts: Sequence[Prompt]
+    seed: int
+    _known: dict[Hashable, tuple[Fold, ...]] = field(default_factory=dict)
+
+    def of(self, target: Target) -> tuple[Fold, ...]:
+        """The folds of `target`, whose labels are those of `prompts`."""
+        if target.is_presence:
+            kind = target.summary_name.removeprefix(PRESENCE + ".")
+            partners = tuple(_of_presence(prompt, kind) for prompt in self.prompts)
+            pairs = tuple(prompt.pairs for prompt in self.prompts)
+        else:
+            partners = tuple(_of_slot(prompt, target.name) for prompt in self.prompts)
+            pairs = tuple(prompt.pairs_of(target.name) for prompt in self.prompts)
+        by_value = self._folds(partners, [_shown(prompt) for prompt in self.prompts], VALUE_GROUPS)
+        if by_value and masked_share(by_value, target) <= MOST_MASKED:
+            return by_value
+        by_pair = self._folds(pairs, [prompt.pairs for prompt in self.prompts], PAIR_GROUPS)
+        if by_value and masked_share(by_value, target) <= masked_share(by_pair, target):
+            return by_value
+        return by_pair
+
+    def _folds(
+        self,
+        own: tuple[frozenset[Hashable], ...],
+        shown: Sequence[frozenset[Hashable]],
+        most: int,
+    ) -> tuple[Fold, ...]:
+        """Folds that hold out groups of what each prompt depends on, `own`; none for too few."""
+        if own not in self._known:
+            self._known[own] = tuple(_deal_and_hold_out(own, shown, most, self.seed))
+        return self._known[own]
 
 
-def _deal(pairs: Sequence[Pair], groups: int, rng: np.random.Generator) -> dict[Pair, int]:
-    """Give every pair a group so that each value is spread evenly over the groups."""
-    load: dict[tuple[str, int], int] = {}
-    sizes = np.zeros(groups)
-    assigned = {}
-    for index in rng.permutation(len(pairs)):
-        pair = pairs[int(index)]
-        costs = [
-            (sum(load.get((value, group), 0) for value in pair), sizes[group], rng.random())
-            for group in range(groups)
-        ]
-        group = min(range(groups), key=costs.__getitem__)
-        assigned[pair] = group
-        sizes[group] += 1
-        for value in pair:
-            load[value, group] = load.get((value, group), 0) + 1
-    return assigned
+def masked_share(folds: Iterable[Fold], target: Target) -> float:
+    """The share of the tests of `target` that lack their class in training; 1 without tests."""
+    tests = masked = 0
+    for fold in folds:
+        labels = target.labels[fold.train & (target.labels >= 0)]
+        known = np.bincount(labels, minlength=len(target.classes)) >= FEWEST_PER_CLASS
+        tested = target.labels[fold.tested & (target.labels >= 0)]
+        tests += len(tested)
+        masked += int((~known[tested]).sum())
+    return masked / tests if tests else 1.0
+
+
+def _of_slot(prompt: Prompt, slot: str) -> frozenset[Hashable]:
+    """What decoding `slot` of `prompt` depends on; empty if there is no such slot."""
+    part = prompt.constituent(slot)
+    if part is None:
+        return frozenset()
+    if len(part.entities) > 1:
+        nouns = frozenset[Hashable](noun.key for noun in prompt.heads(slot))
+        return nouns or frozenset([_alone(prompt)])
+    return frozenset([_partner(prompt, part)])
+
+
+def _of_presence(prompt: Prompt, kind: str) -> frozenset[Hashable]:
+    """What decoding the presence of any value of `kind` depends on."""
+    slots = [part.slot for part in prompt.constituents if part.kind == kind]
+    own = frozenset[Hashable]().union(*(_of_slot(prompt, slot) for slot in slots))
+    return own or frozenset([_alone(prompt)])
+
+
+def _partner(prompt: Prompt, part: Constituent) -> Hashable:
+    """With what `part` of one entity is bound: the noun, or what stands before it, or a relation.
+
+    A part that is bound with nothing is held out with all prompts of the same content.
+    """
+    bound = prompt.partners(part.slot) or tuple(
+        other
+        for other in prompt.constituents
+        if len(other.entities) > 1 and set(part.entities) <= set(other.entities)
+    )
+    return max(bound, key=lambda other: other.end).key if bound else _alone(prompt)
+
+
+def _alone(prompt: Prompt) -> Hashable:
+    return ("content", prompt.composition)
+
+
+def _shown(prompt: Prompt) -> frozenset[Hashable]:
+    """All that a fold may hold out that `prompt` shows."""
+    return frozenset([*(part.key for part in prompt.constituents), _alone(prompt)])
+
+
+def _deal_and_hold_out(
+    own: Sequence[frozenset[Hashable]],
+    shown: Sequence[frozenset[Hashable]],
+    most: int,
+    seed: int,
+) -> Iterator[Fold]:
+    keys = sorted(frozenset().union(*own), key=repr)
+    at_once = 2 if max(map(len, own), default=0) > 1 else 1
+    groups = min(most, len(keys))
+    if groups < at_once + 1 + FEWEST_LEFT:
+        return
+    counts = Counter(key for each in shown for key in each)
+    group_of = _deal([(key, counts[key]) for key in keys], groups, np.random.default_rng(seed))
+    needs, shows = _membership(own, group_of, groups), _membership(shown, group_of, groups)
+    for held_out in combinations(range(groups), at_once):
+        others = [group for group in range(groups) if group not in held_out]
+        train = ~shows[:, held_out].any(axis=1)
+        tested = needs.any(axis=1) & ~needs[:, others].any(axis=1)
+        inner = (InnerFold(train & ~shows[:, group], train & needs[:, group]) for group in others)
+        usable = tuple(each for each in inner if each.train.any() and each.tested.any())
+        if train.any() and tested.any():
+            yield Fold(train, tested, usable)
+
+
+def _deal(
+    counts: Sequence[tuple[Hashable, int]], groups: int, rng: np.random.Generator
+) -> dict[Hashable, int]:
+    """Give every key, with its number of prompts, a group, so that groups have equal numbers."""
+    loads = np.zeros(groups)
+    group_of = {}
+    for index in rng.permutation(len(counts)):
+        key, count = counts[int(index)]
+        group = int(loads.argmin())
+        group_of[key] = group
+        loads[group] += count
+    return group_of
+
+
+def _membership(
+    keys: Sequence[frozenset[Hashable]], group_of: Mapping[Hashable, int], groups: int
+) -> BoolArray:
+    """``(n, groups)`` whether any of a prompt's `keys` is in a group."""
+    member = np.zeros((len(keys), groups), dtype=bool)
+    for row, own in enumerate(keys):
+        member[row, [group_of[key] for key in own if key in group_of]] = True
+    return member

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
-from t2i_audit.probes.calibration import fit_inverse_temperatures, probability_of
+from t2i_audit.probes.calibration import fit_inverse_temperatures
 from t2i_audit.probes.features import FeatureBlock
-from t2i_audit.probes.plan import ProbePlan, Stack, Task, TrainingGroup
-from t2i_audit.probes.ridge import RidgePath
+from t2i_audit.probes.plan import Bundle, Fit, ProbePlan, Split, Task, Use
+from t2i_audit.probes.ridge import RELATIVE_ALPHAS, RidgePath, RidgeSystem
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]
 BoolArray = NDArray[np.bool_]
 
 UNFITTED = -1.0  # below every balanced accuracy
+# Where there is no inner fold to choose by.
+MIDDLE = len(RELATIVE_ALPHAS) // 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,8 @@ class FoldReading:
 
     tested: IntArray
     """``(m,)`` prompts; none where the fold cannot test the target."""
+    predicted: IntArray
+    """``(m,)`` classes."""
     correct: BoolArray
     """``(m,)``."""
     probability: FloatArray
@@ -33,7 +38,11 @@ class FoldReading:
     shuffled: BoolArray
     """As `correct`, for a probe whose labels were shuffled before folding."""
     inner: float
-    """Leave-one-out balanced accuracy inside the training fold, or `UNFITTED`."""
+    """Balanced accuracy in the inner folds, or `UNFITTED`."""
+    alpha: int
+    """Which regularisation the inner folds chose."""
+    inverse_temperature: float
+    """The factor on the scores that the inner folds chose."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,126 +60,209 @@ class TargetReading:
 
 def read_block(block: FeatureBlock, plan: ProbePlan) -> list[TargetReading]:
     """Decode the plan's tasks from `block`; all that share training rows share a factorisation."""
-    nothing = np.empty(0, dtype=int)
-    untested = FoldReading(nothing, nothing > 0, nothing + 0.0, nothing > 0, UNFITTED)
-    folds = [[untested] * len(plan.folds) for _ in plan.tasks]
-    errors = [np.zeros(len(task.target.classes)) for task in plan.tasks]
-    for number, groups in enumerate(plan.folds):
-        for group in groups:
-            for index, (read, error) in _read(block, plan, group).items():
-                folds[index][number] = read
-                errors[index] += error
+    reader = _BlockReader(block.in_memory(), plan)
+    for fit in plan.fits:
+        reader.read(fit)
     return [
         TargetReading(block, task, tuple(own), _r2(error, task, own), int(masked))
-        for task, own, error, masked in zip(plan.tasks, folds, errors, plan.masked, strict=True)
+        for task, own, error, masked in zip(
+            plan.tasks, reader.folds, reader.errors, plan.masked, strict=True
+        )
     ]
 
 
-def _read(
-    block: FeatureBlock, plan: ProbePlan, group: TrainingGroup
-) -> dict[int, tuple[FoldReading, FloatArray]]:
-    """The reading of each task of `group`, and its squared errors by class, ``(k,)``."""
-    path = RidgePath.of(block.rows(group.train))
-    labels = [_labels(plan, stack, group.train) for stack in group.stacks]
-    truth = np.concatenate([_columns(*each) for each in zip(labels, group.stacks, strict=True)], 1)
-    shuffled = np.concatenate(
-        [_columns(_shuffled(plan, stack, group.train), stack) for stack in group.stacks], 1
-    )
-    # Columns of one task have one regularisation, the best for their sum.
-    starts, places, task_of = _layout(group.stacks)
-    errors = np.add.reduceat(path.errors(truth), starts, axis=1)
-    chosen = errors.argmin(axis=0)[task_of]
-    left_out = path.leave_one_out(truth, chosen)
-    alphas = path.alphas[chosen]
-    every = np.unique(np.concatenate([stack.tested for stack in group.stacks]))
-    every_prediction = path.predict(
-        np.concatenate([truth, shuffled], 1), np.tile(alphas, 2), block.rows(every)
-    )
-    predicted, predicted_shuffled = np.split(every_prediction, 2, axis=1)
-    found: dict[int, tuple[FoldReading, FloatArray]] = {}
-    for stack, own, columns in zip(group.stacks, labels, places, strict=True):
-        lines = np.searchsorted(every, stack.tested)
-        inner, factors = _settle(_scores(left_out[:, columns], stack), own, stack)
-        scores = _scores(predicted[lines, columns], stack)
-        true = _labels(plan, stack, stack.tested)
-        missed = np.eye(stack.classes)[true] - scores
-        possible = np.where(stack.known[:, None], scores, -np.inf)
-        correct = possible.argmax(axis=2) == true
-        probability = probability_of(possible, true, factors)
-        guessed = _scores(predicted_shuffled[lines, columns], stack).argmax(axis=2)
-        shuffled = guessed == _shuffled(plan, stack, stack.tested)
-        squares = (missed**2).sum(axis=1)
-        for place, index in enumerate(stack.members):
-            found[index] = (
-                FoldReading(
-                    stack.tested,
-                    # Copies, as a view would keep the whole stack.
-                    correct[place].copy(),
-                    probability[place].copy(),
-                    shuffled[place].copy(),
-                    float(inner[place]),
-                ),
-                squares[place],
+@dataclass(frozen=True, eq=False)
+class _Settings:
+    """What is chosen in the inner folds of one fold, for each of the `t` tasks of a bundle."""
+
+    alphas: IntArray
+    """``(t,)`` which regularisation."""
+    inverse_temperatures: FloatArray
+    """``(t,)``."""
+    accuracy: FloatArray
+    """``(t,)`` balanced accuracy."""
+
+
+@dataclass(eq=False)
+class _BlockReader:
+    block: FeatureBlock
+    plan: ProbePlan
+    folds: list[list[FoldReading]] = field(init=False)
+    errors: list[FloatArray] = field(init=False)
+    """Of each task the squared errors by class, ``(k,)``."""
+    inner: dict[tuple[int, int], list[tuple[Split, FloatArray]]] = field(default_factory=dict)
+    """Bundle and fold -> what was read in its inner folds, ``(a, t, m, k)``."""
+
+    def __post_init__(self) -> None:
+        nothing = np.empty(0, dtype=int)
+        none = nothing > 0
+        untested = FoldReading(nothing, nothing, none, nothing + 0.0, none, UNFITTED, MIDDLE, 1.0)
+        self.folds = [[untested] * len(task.folds) for task in self.plan.tasks]
+        self.errors = [np.zeros(len(task.target.classes)) for task in self.plan.tasks]
+
+    def read(self, fit: Fit) -> None:
+        """Read all that `fit` serves."""
+        inner = [use for use in fit.uses if use.inner is not None]
+        outer = [use for use in fit.uses if use.inner is None]
+        rows = self.block.rows(fit.train)
+        if inner:
+            path = RidgePath.of(rows)
+            self._read_inner(path, fit, inner)
+            self._read_outer(path, fit, outer)
+        else:
+            self._read_outer(RidgeSystem.of(rows), fit, outer)
+
+    def _read_inner(self, path: RidgePath, fit: Fit, uses: Sequence[Use]) -> None:
+        if not uses:
+            return
+        numbers = list(dict.fromkeys(use.bundle for use in uses))
+        bundles = [self.plan.bundles[number] for number in numbers]
+        truth, columns = _columns([(each, each.labels[:, fit.train]) for each in bundles])
+        columns_of = dict(zip(numbers, columns, strict=True))
+        splits = [self._split(use) for use in uses]
+        every = np.unique(np.concatenate([split.tested for split in splits]))
+        predicted = path.predict_path(truth, self.block.rows(every))
+        for use, split in zip(uses, splits, strict=True):
+            lines = np.searchsorted(every, split.tested)
+            own = predicted[:, lines, columns_of[use.bundle]]
+            scores = _scores(own, self.plan.bundles[use.bundle])
+            self.inner.setdefault((use.bundle, use.fold), []).append((split, scores))
+
+    def _read_outer(self, path: RidgePath | RidgeSystem, fit: Fit, uses: Sequence[Use]) -> None:
+        if not uses:
+            return
+        bundles = [self.plan.bundles[use.bundle] for use in uses]
+        splits = [self._split(use) for use in uses]
+        settings = [
+            _settle(bundle, self.inner.pop((use.bundle, use.fold), []))
+            for use, bundle in zip(uses, bundles, strict=True)
+        ]
+        truth, columns = _columns([(each, each.labels[:, fit.train]) for each in bundles])
+        shuffled, _ = _columns([(each, each.shuffled[:, fit.train]) for each in bundles])
+        chosen = np.concatenate(
+            [
+                np.repeat(own.alphas, _width(bundle))
+                for own, bundle in zip(settings, bundles, strict=True)
+            ]
+        )
+        every = np.unique(np.concatenate([split.tested for split in splits]))
+        rows = self.block.rows(every)
+        both = np.concatenate([truth, shuffled], axis=1)
+        predicted, of_shuffled = np.split(
+            path.predict(both, path.alphas[np.tile(chosen, 2)], rows), 2, axis=1
+        )
+        for use, bundle, split, own, place in zip(
+            uses, bundles, splits, settings, columns, strict=True
+        ):
+            lines = np.searchsorted(every, split.tested)
+            self._keep(
+                bundle,
+                self.plan.bundles[use.bundle].folds[use.fold].number,
+                split,
+                own,
+                _scores(predicted[lines, place], bundle),
+                _scores(of_shuffled[lines, place], bundle),
             )
-    return found
+
+    def _keep(
+        self,
+        bundle: Bundle,
+        number: int,
+        split: Split,
+        settings: _Settings,
+        scores: FloatArray,
+        of_shuffled: FloatArray,
+    ) -> None:
+        """Keep the readings of one fold, whose scores are ``(t, m, k)``."""
+        labels = bundle.labels[:, split.tested]
+        # A task that knows no class at all is not counted, but has no NaN either.
+        unknown = ~(split.known | ~split.known.any(axis=1, keepdims=True))[:, None]
+        missed = (np.eye(bundle.classes)[labels] - scores) ** 2 * split.counted[:, :, None]
+        factors = settings.inverse_temperatures[:, None, None]
+        possible = np.where(unknown, -np.inf, scores)
+        predicted = possible.argmax(axis=2)
+        probability = _own(softmax(factors * possible, axis=2), labels)
+        guessed = of_shuffled.argmax(axis=2) == bundle.shuffled[:, split.tested]
+        for place, index in enumerate(bundle.members):
+            kept = split.counted[place]
+            self.errors[index] += missed[place].sum(axis=0)
+            self.folds[index][number] = FoldReading(
+                tested=split.tested[kept],
+                predicted=predicted[place, kept],
+                correct=predicted[place, kept] == labels[place, kept],
+                probability=probability[place, kept],
+                shuffled=guessed[place, kept],
+                inner=float(settings.accuracy[place]),
+                alpha=int(settings.alphas[place]),
+                inverse_temperature=float(settings.inverse_temperatures[place]),
+            )
+
+    def _split(self, use: Use) -> Split:
+        fold = self.plan.bundles[use.bundle].folds[use.fold]
+        return fold.outer if use.inner is None else fold.inner[use.inner]
 
 
-def _settle(left_out: FloatArray, labels: IntArray, stack: Stack) -> tuple[FloatArray, FloatArray]:
-    """Leave-one-out balanced accuracy and inverse temperature of each task, both ``(t,)``.
-
-    `left_out` is ``(t, n, k)`` and `labels` ``(t, n)``, of the training prompts.
-    """
-    tasks, classes = stack.known.shape
-    possible = np.where(stack.known[:, None], left_out, -np.inf)
-    hits = possible.argmax(axis=2) == labels
-    cells = labels + classes * np.arange(tasks)[:, None]
-    size = tasks * classes
+def _settle(bundle: Bundle, inner: Sequence[tuple[Split, FloatArray]]) -> _Settings:
+    """The settings that do best in the inner folds, put together."""
+    tasks = len(bundle.members)
+    if not inner:
+        middle = np.full(tasks, MIDDLE)
+        return _Settings(middle, np.ones(tasks), np.full(tasks, UNFITTED))
+    labels = np.concatenate([bundle.labels[:, split.tested] for split, _ in inner], axis=1)
+    counted = np.concatenate([split.counted for split, _ in inner], axis=1)
+    scores = np.concatenate([each for _, each in inner], axis=2)
+    # The squared error of one-hot targets, but for what does not depend on the regularisation.
+    own = _own(scores, labels[None])
+    squares = np.einsum("atmk,atmk->atm", scores, scores) - 2 * own
+    alphas = np.einsum("atm,tm->at", squares, counted).argmin(axis=0)
+    best = scores[alphas, np.arange(tasks)]
+    known = np.concatenate(
+        [
+            np.broadcast_to(split.known[:, None], (tasks, len(split.tested), bundle.classes))
+            for split, _ in inner
+        ],
+        axis=1,
+    )
+    possible = np.where(known & counted[:, :, None], best, -np.inf)
+    hits = (possible.argmax(axis=2) == labels) & counted
+    cells = labels + bundle.classes * np.arange(tasks)[:, None]
+    size = tasks * bundle.classes
     right = np.bincount(cells.ravel(), weights=hits.ravel(), minlength=size).reshape(tasks, -1)
-    count = np.bincount(cells.ravel(), minlength=size).reshape(tasks, -1)
-    recalls = np.where(stack.known, right / np.maximum(count, 1), 0.0)
-    inner = recalls.sum(axis=1) / stack.known.sum(axis=1)
-    return inner, fit_inverse_temperatures(possible, labels)
+    count = np.bincount(cells.ravel(), weights=counted.ravel(), minlength=size).reshape(tasks, -1)
+    tested = (count > 0).sum(axis=1)
+    recalls = (right / np.maximum(count, 1)).sum(axis=1)
+    accuracy = np.where(tested > 0, recalls / np.maximum(tested, 1), UNFITTED)
+    return _Settings(alphas, fit_inverse_temperatures(possible, labels), accuracy)
 
 
-def _labels(plan: ProbePlan, stack: Stack, rows: IntArray) -> IntArray:
-    """``(t, m)`` classes of the prompts `rows`."""
-    return np.stack([plan.tasks[index].target.labels[rows] for index in stack.members])
+def _columns(wanted: Sequence[tuple[Bundle, IntArray]]) -> tuple[BoolArray, list[slice]]:
+    """The regression targets of each bundle's labels, ``(t, n)``, and where its columns are."""
+    arrays, places, start = [], [], 0
+    for bundle, labels in wanted:
+        width = _width(bundle)
+        hot = labels.T[:, :, None] == np.arange(bundle.classes)[-width:]
+        arrays.append(hot.reshape(labels.shape[1], -1))
+        places.append(slice(start, start + len(labels) * width))
+        start = places[-1].stop
+    return np.concatenate(arrays, axis=1), places
 
 
-def _shuffled(plan: ProbePlan, stack: Stack, rows: IntArray) -> IntArray:
-    """``(t, m)`` the shuffled classes of the prompts `rows`."""
-    return np.stack([plan.tasks[index].shuffled[rows] for index in stack.members])
-
-
-def _layout(stacks: Sequence[Stack]) -> tuple[IntArray, list[slice], IntArray]:
-    """Where each task's columns start, each stack's columns, and each column's task."""
-    widths = np.array([_width(stack) for stack in stacks for _ in stack.members])
-    starts: IntArray = np.cumsum(widths) - widths
-    columns, start = [], 0
-    for stack in stacks:
-        end = start + _width(stack) * len(stack.members)
-        columns.append(slice(start, end))
-        start = end
-    task_of: IntArray = np.repeat(np.arange(len(widths)), widths)
-    return starts, columns, task_of
-
-
-def _width(stack: Stack) -> int:
+def _width(bundle: Bundle) -> int:
     # The scores of a row sum to one, so for two classes one column is enough.
-    return stack.classes if stack.classes > 2 else 1
+    return bundle.classes if bundle.classes > 2 else 1
 
 
-def _columns(labels: IntArray, stack: Stack) -> BoolArray:
-    """The regression targets of `labels`, ``(t, n)``: one-hot, ``(n, t * width)``."""
-    wanted = np.arange(stack.classes)[-_width(stack) :]
-    hot = labels.T[:, :, None] == wanted
-    return hot.reshape(labels.shape[1], -1)
+def _scores(predicted: FloatArray, bundle: Bundle) -> FloatArray:
+    """A score for each class, ``(..., t, m, k)``, from what is predicted, ``(..., m, columns)``."""
+    shape = *predicted.shape[:-1], len(bundle.members), _width(bundle)
+    scores = np.moveaxis(predicted.reshape(shape), -2, -3)
+    return scores if bundle.classes > 2 else np.concatenate([1 - scores, scores], axis=-1)
 
 
-def _scores(predicted: FloatArray, stack: Stack) -> FloatArray:
-    """A score for each class, ``(t, m, k)``, from what is predicted, ``(m, t * width)``."""
-    scores = predicted.reshape(len(predicted), len(stack.members), -1).swapaxes(0, 1)
-    return scores if stack.classes > 2 else np.concatenate([1 - scores, scores], axis=2)
+def _own(values: FloatArray, labels: IntArray) -> FloatArray:
+    """What `values`, ``(..., m, k)``, give each row's own class."""
+    index = np.broadcast_to(labels[..., None], (*values.shape[:-1], 1))
+    return np.take_along_axis(values, index, axis=-1)[..., 0]
 
 
 def _r2(error: FloatArray, task: Task, folds: Sequence[FoldReading]) -> float:

@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]
@@ -128,6 +129,56 @@ class RidgePath:
             predictions[part] = targets[part] - missed
         return predictions
 
+    def predict_path(self, targets: NDArray, features: NDArray[np.floating] | Rows) -> FloatArray:
+        """Fit ``(n, k)`` targets at every regularisation, and predict `features`, ``(a, m, k)``."""
+        rows = features if isinstance(features, Rows) else Rows.all(features)
+        centre, projected = self._project(targets)
+        weights = self._shrinkage[:, :, None] * projected
+        predictions = np.empty((len(self.alphas), len(rows), targets.shape[1]))
+        for part, basis in self._in_basis(rows):
+            predictions[:, part] = basis @ weights + centre
+        return predictions
+
+    def predict_without(
+        self,
+        targets: NDArray,
+        chosen: IntArray,
+        features: NDArray[np.floating] | Rows,
+        left_out: NDArray[np.bool_],
+    ) -> FloatArray:
+        """Predictions of `features` by fits without each group of rows `left_out`, ``(g, m, k)``.
+
+        Column j of `targets`, ``(n, k)``, is fitted at ``alphas[chosen[j]]``; `left_out` is
+        ``(g, n)``. Without the rows G the coefficients change by ``-inverse(X'X + alpha I) X_G'
+        inverse(I - H_GG) e_G``, with the residuals e and the hat matrix H of all rows (Cook and
+        Weisberg 1982, Residuals and Influence in Regression, eq. 3.6.2; of one row it gives ESL
+        7.64).
+        """
+        rows = features if isinstance(features, Rows) else Rows.all(features)
+        centre, projected = self._project(targets)
+        kept = self._shrinkage[chosen]
+        weights = kept.T * projected
+        levels, level_of = np.unique(chosen, return_inverse=True)
+        columns, n = np.arange(targets.shape[1]), len(self.rows)
+        changed = np.tile(weights, (len(left_out), 1, 1))
+        centres = np.tile(centre, (len(left_out), 1))
+        for group, mask in enumerate(left_out):
+            own = np.flatnonzero(mask)
+            # A fit needs rows; without any it stays as it is.
+            if not 0 < len(own) < n:
+                continue
+            left = self._left_of(own)
+            residual = targets[own] - centre - left @ weights
+            hat = (left * self._shrinkage[levels][:, None]) @ left.T + 1 / n
+            solved = np.linalg.solve(np.eye(len(own)) - hat, residual)
+            missed = solved[level_of, :, columns]
+            changed[group] -= kept.T * (left.T @ missed.T)
+            centres[group] -= missed.sum(axis=1) / n
+        predictions = np.empty((len(left_out), len(rows), targets.shape[1]))
+        for part, basis in self._in_basis(rows):
+            predictions[:, part] = basis @ changed + centres[:, None]
+        return predictions
+
     def predict(
         self, targets: NDArray, alphas: FloatArray, features: NDArray[np.floating] | Rows
     ) -> FloatArray:
@@ -180,6 +231,19 @@ class RidgePath:
             chunk -= self.mean
             yield part, chunk
 
+    def _in_basis(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
+        """Any rows in the coordinates of `left`, a chunk at a time."""
+        onto = self.right / self.singular
+        for part, chunk in rows.chunks():
+            yield part, (chunk - self.mean) @ onto
+
+    def _left_of(self, places: IntArray) -> FloatArray:
+        """Those of the `n` rows in the coordinates of `left`."""
+        if self.left is not None:
+            return self.left[places]
+        own = Rows(self.rows.features, self.rows.places[places])
+        return np.concatenate([basis for _, basis in self._in_basis(own)])
+
     def _project(self, targets: NDArray) -> tuple[FloatArray, FloatArray]:
         """Means ``(k,)`` of `targets`, ``(n, k)``, and their part along `left`, ``(r, k)``."""
         centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
@@ -192,6 +256,63 @@ class RidgePath:
     def _weights(self, along: FloatArray) -> FloatArray:
         """What `_bases` is multiplied by to give `left` times `along`, ``(..., r, k)``."""
         return along if self.left is not None else self.right @ (along / self.singular[:, None])
+
+
+@dataclass(frozen=True, eq=False)
+class RidgeSystem:
+    """The training features where few regularisations are wanted: each is a system of its own.
+
+    It takes a tenth of the time of a `RidgePath`, whose results it gives.
+    """
+
+    rows: Rows
+    """The `n` training rows."""
+    mean: FloatArray
+    """``(d,)`` feature means."""
+    gram: FloatArray
+    """The smaller of the two Gram matrices of the centred features."""
+    alphas: FloatArray
+    """``(a,)`` as of `RidgePath`."""
+
+    @classmethod
+    def of(cls, rows: Rows) -> RidgeSystem:
+        """Sum up `rows`."""
+        n, d = len(rows), rows.width
+        mean = np.sum([chunk.sum(axis=0) for _, chunk in rows.chunks()], axis=0) / n
+        if n <= d:
+            centred = np.concatenate([chunk for _, chunk in rows.chunks()]) - mean
+            gram = centred @ centred.T
+        else:
+            gram = np.zeros((d, d))
+            for _, chunk in rows.chunks():
+                chunk -= mean
+                gram += chunk.T @ chunk
+        scale = float(np.trace(gram)) / max(1, min(n, d)) or 1.0
+        return cls(rows, mean, gram, np.array(RELATIVE_ALPHAS) * scale)
+
+    def predict(self, targets: NDArray, alphas: FloatArray, features: Rows) -> FloatArray:
+        """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict rows of `features`."""
+        centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
+        wide = len(self.rows) <= self.rows.width
+        right = targets - centre if wide else self._across(targets - centre)
+        solved = np.empty(right.shape)
+        for alpha in np.unique(alphas):
+            columns = alphas == alpha
+            system = self.gram + alpha * np.eye(len(self.gram))
+            solved[:, columns] = linalg.solve(system, right[:, columns], assume_a="pos")
+        coefficients = self._across(solved) if wide else solved
+        predictions = np.empty((len(features), targets.shape[1]))
+        for part, chunk in features.chunks():
+            predictions[part] = (chunk - self.mean) @ coefficients + centre
+        return predictions
+
+    def _across(self, values: FloatArray) -> FloatArray:
+        """The centred features, transposed, times `values`, ``(n, k)``."""
+        total = np.zeros((self.rows.width, values.shape[1]))
+        for part, chunk in self.rows.chunks():
+            chunk -= self.mean
+            total += chunk.T @ values[part]
+        return total
 
 
 def _singular(gram: FloatArray) -> tuple[FloatArray, FloatArray]:

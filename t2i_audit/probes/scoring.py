@@ -1,20 +1,33 @@
-"""Balanced accuracy with bootstrap intervals, from one set of resampled compositions."""
+"""Balanced accuracy with intervals that contain the fit: probes are fitted anew without parts.
+
+The delete-d jackknife (Shao and Wu, Annals of Statistics 17, 1989, p. 1176): whole compositions are
+dealt into 4 parts, several times over; a figure without a part is of probes that neither trained on
+it nor are tested on it. So large a part is left out because a share of right readings is no smooth
+function of the data: without small parts it changes by as much as without large ones, and would be
+taken for more uncertain than it is. The folds and the settings chosen inside them stay as they are.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from t2i_audit.probes.threads import fitting_threads
-from t2i_audit.results.interval import Interval
-from t2i_audit.stats.bootstrap import cluster_weights, percentile_interval
+from t2i_audit.results.interval import Interval, undefined
+from t2i_audit.stats.proportions import share_interval
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]
+BoolArray = NDArray[np.bool_]
+
+PARTS = 4
+DEALS = 6
+# Figures that never differ in the jackknife are not taken for one and the same.
+LARGEST_CORRELATION = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +36,8 @@ class PredictionCounts:
 
     right: FloatArray
     """``(n,)``."""
+    right_without: FloatArray
+    """``(parts, n)`` the same by probes that were fitted without each part of the prompts."""
     tests: IntArray
     """``(n,)`` by how many folds the prompt was tested."""
     labels: IntArray
@@ -31,55 +46,136 @@ class PredictionCounts:
 
     @classmethod
     def of(
-        cls, labels: IntArray, classes: int, folds: Iterable[tuple[IntArray, NDArray[np.bool_]]]
+        cls,
+        labels: IntArray,
+        classes: int,
+        folds: Iterable[tuple[IntArray, BoolArray, BoolArray]],
+        *,
+        parts: int,
     ) -> PredictionCounts:
-        """Of the prompts that each fold tests, ``(m,)``, and which of them were read right."""
-        right, tests = np.zeros(len(labels)), np.zeros(len(labels), dtype=int)
-        for tested, correct in folds:
+        """Of each fold the prompts it tests, ``(m,)``, which were read right, and which without
+        each of `parts` parts, ``(parts, m)``, or ``(1, m)`` where probes were not fitted anew."""
+        n = len(labels)
+        right, tests = np.zeros(n), np.zeros(n, dtype=int)
+        without = np.zeros((parts, n))
+        for tested, correct, correct_without in folds:
             right[tested] += correct
+            without[:, tested] += correct_without
             tests[tested] += 1
-        return cls(right, tests, labels, classes)
+        return cls(right, without, tests, labels, classes)
 
 
 @dataclass(frozen=True, eq=False)
 class BalancedAccuracy:
-    """A figure with its value in every resample, so that differences stay paired."""
+    """A figure with its value without each part of the prompts, so that differences stay paired."""
 
     estimate: float
-    resampled: FloatArray
+    without: FloatArray
+    """``(deals, parts)``."""
     n: int
     """Prompts it rests on."""
+    compositions: int
+    """Of these prompts."""
+    of_tests: float
+    """The variance that the tests alone would give it, were the probes fixed."""
+    spread: float = 0.0
+    """Variance that comes on top, of what the figure is a mean over."""
+    degrees: float = math.inf
+    """Degrees of freedom of `spread`."""
+
+    @cached_property
+    def variance(self) -> float:
+        """Over parts of the prompts, and of `spread`."""
+        return float(variance_without(self.without)) + self.spread
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the variance (Satterthwaite 1946)."""
+        deals, parts = self.without.shape
+        own, freedom = self.variance - self.spread, max(1, deals * (parts - 1))
+        terms = own**2 / freedom + self.spread**2 / self.degrees
+        return self.variance**2 / terms if terms > 0 else float(freedom)
 
     @cached_property
     def interval(self) -> Interval:
-        """The figure with its interval."""
-        return percentile_interval(self.estimate, self.resampled, self.n)
+        """The wider, at each end, of two intervals.
+
+        Student's t from the variance of refitting, and that of the tests alone, which is exact at 0
+        and 1 (`share_interval`): the former knows nothing of tests that might have been wrong.
+        """
+        from scipy import stats
+
+        alone = share_interval(self.estimate, self.of_tests, n=self.n, clusters=self.compositions)
+        if not alone.is_defined or not math.isfinite(self.variance):
+            return alone
+        reach = float(stats.t.ppf(0.975, self.freedom)) * math.sqrt(self.variance)
+        lower, upper = max(0.0, self.estimate - reach), min(1.0, self.estimate + reach)
+        return replace(alone, lower=min(alone.lower, lower), upper=max(alone.upper, upper))
 
     def minus(self, other: BalancedAccuracy) -> Interval:
-        """The paired difference."""
-        estimate = self.estimate - other.estimate
+        """The difference, from the intervals of both and their correlation over the parts.
+
+        Zou, Psychological Methods 12, 2007, p. 406. Unlike a normal interval it keeps its width
+        where both figures are 1.
+        """
+        ours, theirs = self.interval, other.interval
         n = min(self.n, other.n)
-        return percentile_interval(estimate, self.resampled - other.resampled, n)
+        if not (ours.is_defined and theirs.is_defined):
+            return undefined(n)
+        difference = ours.estimate - theirs.estimate
+        correlation = self._correlation(other)
+
+        def reach(one: float, two: float) -> float:
+            return math.sqrt(max(0.0, one**2 + two**2 - 2 * correlation * one * two))
+
+        down = reach(ours.estimate - ours.lower, theirs.upper - theirs.estimate)
+        up = reach(ours.upper - ours.estimate, theirs.estimate - theirs.lower)
+        return Interval(difference, difference - down, difference + up, n)
+
+    def _correlation(self, other: BalancedAccuracy) -> float:
+        covariance = float(
+            variance_without(self.without + other.without)
+            - variance_without(self.without - other.without)
+        )
+        scale = 4 * math.sqrt(self.variance * other.variance)
+        return min(LARGEST_CORRELATION, covariance / scale) if scale > 0 else 0.0
+
+
+def variance_without(values: FloatArray) -> FloatArray:
+    """The jackknife variance of figures without each part, ``(deals, parts, ...)``."""
+    parts = values.shape[1]
+    scatter: FloatArray = np.var(values, axis=1).mean(axis=0)
+    return (parts - 1) * scatter
 
 
 @dataclass(frozen=True, eq=False)
-class Resampler:
-    """The same resampled compositions for every figure of a station."""
+class Jackknife:
+    """The same parts of the prompts for every figure of a station."""
 
-    weights: FloatArray
-    """``(resamples, c)`` how often each composition is drawn."""
+    left_out: BoolArray
+    """``(deals, parts, n)`` which prompts each part holds."""
     cluster: IntArray
     """``(n,)`` composition of each prompt."""
 
     @classmethod
-    def of(cls, clusters: Sequence[str], *, seed: int, resamples: int) -> Resampler:
-        """Draw the resamples once."""
+    def of(cls, clusters: Sequence[str], *, seed: int) -> Jackknife:
+        """Deal whole `clusters`, ``(n,)``, into equal parts, anew for every deal."""
+        names, cluster = np.unique(np.asarray(clusters), return_inverse=True)
         rng = np.random.default_rng(seed)
-        return cls(*cluster_weights(np.asarray(clusters), rng=rng, resamples=resamples))
+        parts = min(PARTS, len(names))
+        places = [(rng.permutation(len(names)) % parts)[cluster] for _ in range(DEALS)]
+        left_out = np.stack([np.arange(parts)[:, None] == place for place in places])
+        return cls(left_out, cluster)
+
+    @property
+    def flat(self) -> BoolArray:
+        """``(deals * parts, n)``."""
+        return self.left_out.reshape(-1, self.left_out.shape[2])
 
     def undefined(self) -> BalancedAccuracy:
         """The figure of a control that was not run."""
-        return BalancedAccuracy(float("nan"), np.full(len(self.weights), np.nan), 0)
+        nothing = np.full(self.left_out.shape[:2], np.nan)
+        return BalancedAccuracy(float("nan"), nothing, 0, 0, float("nan"))
 
     def balanced_accuracy(self, tally: PredictionCounts) -> BalancedAccuracy:
         """Mean over classes of the share of right readings.
@@ -87,60 +183,78 @@ class Resampler:
         A prompt counts by its mean over the folds that test it. Classes that are never tested are
         left out.
         """
-        return self.balanced_accuracies([tally])[0]
+        recalls, trials = self._recalls(tally)
+        tested = trials > 0
+        with np.errstate(invalid="ignore"):
+            means = np.nansum(recalls, axis=1) / np.isfinite(recalls).sum(axis=1)
+        own, rows = recalls[0, tested], np.flatnonzero(tally.tests)
+        return BalancedAccuracy(
+            float(means[0]),
+            means[1:].reshape(self.left_out.shape[:2]),
+            len(rows),
+            self._compositions(rows),
+            float(np.sum(own * (1 - own) / trials[tested])) / max(1, tested.sum()) ** 2,
+        )
 
-    def balanced_accuracies(self, tallies: Sequence[PredictionCounts]) -> list[BalancedAccuracy]:
-        """`balanced_accuracy` of each, all resampled by one product."""
-        if not tallies:
-            return []
-        cells = [self._cells(tally) for tally in tallies]
-        columns = np.concatenate([each for own in cells for each in own], axis=1)
-        with fitting_threads(*self.weights.shape):
-            drawn = self.weights @ columns
-        scores, start = [], 0
-        for tally, (right, count) in zip(tallies, cells, strict=True):
-            k = tally.classes
-            right_drawn, count_drawn = drawn[:, start : start + k], drawn[:, start + k :][:, :k]
-            start += 2 * k
-            # A class that no prompt of a resample has is left out of that resample's mean.
-            recalls = right_drawn / np.where(count_drawn > 0, count_drawn, np.inf)
-            with np.errstate(invalid="ignore"):
-                resampled = recalls.sum(axis=1) / (count_drawn > 0).sum(axis=1)
-            estimate = _estimate(right, count)
-            scores.append(BalancedAccuracy(estimate, resampled, int((tally.tests > 0).sum())))
-        return scores
-
-    def estimate(self, tally: PredictionCounts) -> float:
-        """`balanced_accuracy` without its resamples."""
-        return _estimate(*self._cells(tally))
+    def recalls(self, tally: PredictionCounts) -> list[Interval]:
+        """For each class the share of its prompts that are read right."""
+        recalls, trials = self._recalls(tally)
+        intervals = []
+        for index in range(tally.classes):
+            rows = (tally.tests > 0) & (tally.labels == index)
+            own = float(recalls[0, index])
+            share = BalancedAccuracy(
+                own,
+                recalls[1:, index].reshape(self.left_out.shape[:2]),
+                int(rows.sum()),
+                int(trials[index]),
+                own * (1 - own) / max(1, trials[index]),
+            )
+            intervals.append(share.interval)
+        return intervals
 
     def mean_accuracy(self, tallies: Sequence[PredictionCounts]) -> BalancedAccuracy:
         """The mean of their balanced accuracies."""
-        return self.mean(self.balanced_accuracies(tallies))
+        return self.mean([self.balanced_accuracy(tally) for tally in tallies])
 
     def mean(self, scores: Sequence[BalancedAccuracy]) -> BalancedAccuracy:
-        """The mean of several figures, resample by resample."""
+        """The mean of several figures, part by part."""
         if not scores:
             return self.undefined()
-        resampled = np.mean([score.resampled for score in scores], axis=0)
-        estimate = float(np.mean([score.estimate for score in scores]))
-        return BalancedAccuracy(estimate, resampled, max(score.n for score in scores))
+        return BalancedAccuracy(
+            float(np.mean([score.estimate for score in scores])),
+            np.mean([score.without for score in scores], axis=0),
+            max(score.n for score in scores),
+            max(score.compositions for score in scores),
+            # Of the same prompts, so that the mean may vary as much as each.
+            float(np.mean([score.of_tests for score in scores])),
+        )
 
-    def _cells(self, tally: PredictionCounts) -> tuple[FloatArray, FloatArray]:
-        """Right readings and tested prompts of each composition and class, both ``(c, k)``."""
+    def mean_over_draws(self, scores: Sequence[BalancedAccuracy]) -> BalancedAccuracy:
+        """The mean of figures of networks with different random weights.
+
+        Its variance is that of one more such network around the mean, ``s^2 (1 + 1/d)`` over `d`
+        draws, as a checkpoint is to be told from such a network. A single draw has no spread.
+        """
+        mean, draws = self.mean(scores), len(scores)
+        if draws < 2:
+            return mean
+        variance = float(np.var([score.estimate for score in scores], ddof=1))
+        return replace(mean, spread=variance * (1 + 1 / draws), degrees=draws - 1)
+
+    def _compositions(self, rows: IntArray | BoolArray) -> int:
+        return len(np.unique(self.cluster[rows]))
+
+    def _recalls(self, tally: PredictionCounts) -> tuple[FloatArray, IntArray]:
+        """Shares of right readings by class, ``(1 + deals * parts, k)``: of all, and without each
+        part; NaN where no prompt is tested. And the compositions tested of each class, ``(k,)``."""
         rows = np.flatnonzero(tally.tests)
-        cells = self.cluster[rows] * tally.classes + tally.labels[rows]
-        shape = self.weights.shape[1], tally.classes
-        size = shape[0] * shape[1]
-        share = tally.right[rows] / tally.tests[rows]
-        right = np.bincount(cells, weights=share, minlength=size).astype(np.float64)
-        count = np.bincount(cells, minlength=size).astype(np.float64)
-        return right.reshape(shape), count.reshape(shape)
-
-
-def _estimate(right: FloatArray, count: FloatArray) -> float:
-    total = count.sum(axis=0)
-    tested = total > 0
-    if not tested.any():
-        return float("nan")
-    return float(np.mean(right.sum(axis=0)[tested] / total[tested]))
+        hot = np.eye(tally.classes)[tally.labels[rows]]
+        kept = np.concatenate([np.ones((1, len(rows))), ~self.flat[:, rows]])
+        shares = np.concatenate([tally.right[None, rows], tally.right_without[:, rows]])
+        count = kept @ hot
+        right = (kept * shares / tally.tests[rows]) @ hot
+        trials = [
+            self._compositions(rows[tally.labels[rows] == index]) for index in range(tally.classes)
+        ]
+        return np.where(count > 0, right / np.maximum(count, 1), np.nan), np.array(trials)

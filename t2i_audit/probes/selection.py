@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from t2i_audit.probes.features import FeatureBlock, Target
 from t2i_audit.probes.plan import Task
 from t2i_audit.probes.reading import FoldReading, TargetReading
-from t2i_audit.probes.scoring import PredictionCounts
+from t2i_audit.probes.refitting import Refit, RefittedFold, refit
+from t2i_audit.probes.scoring import Jackknife, PredictionCounts
 from t2i_audit.results.place import Place
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.integer]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +26,7 @@ class Chosen:
     """Folds put together, each from the place that did best inside its training prompts."""
 
     task: Task
-    folds: tuple[FoldReading, ...]
+    folds: tuple[RefittedFold, ...]
     places: tuple[Place, ...]
     """Of each fold."""
 
@@ -43,7 +47,7 @@ class Best:
         self._tasks: dict[str, Task] = {}
         self._with_states: set[str] = set()
         # Target -> of each fold the best place for each set of prompts that places test there.
-        self._folds: dict[str, list[dict[bytes, tuple[FoldReading, Place]]]] = {}
+        self._folds: dict[str, list[dict[bytes, tuple[FoldReading, FeatureBlock]]]] = {}
 
     def offer(self, readings: Iterable[TargetReading]) -> None:
         """Keep what `readings` read where they do better than all before."""
@@ -56,24 +60,37 @@ class Best:
             for best, fold in zip(folds, reading.folds, strict=True):
                 tested = fold.tested.tobytes()
                 if tested not in best or fold.inner > best[tested][0].inner:
-                    best[tested] = fold, reading.block.place
+                    best[tested] = fold, reading.block
 
-    def has_states(self, task: Task) -> bool:
-        """Whether a place that was offered holds a prompt that has the target of `task`."""
-        return task.target.name in self._with_states
+    @property
+    def with_states(self) -> frozenset[str]:
+        """Targets for which a place that was offered holds a prompt that has them."""
+        return frozenset(self._with_states)
 
-    def among(self, tasks: Iterable[Task]) -> list[Chosen]:
-        """The best places of those of `tasks` that may be read at any of them."""
-        chosen = []
-        for name in (task.target.name for task in tasks):
-            if name in self._folds:
-                joined = [_joined(list(best.values())) for best in self._folds[name]]
-                folds, places = [fold for fold, _ in joined], [place for _, place in joined]
-                chosen.append(Chosen(self._tasks[name], tuple(folds), tuple(places)))
+    def chosen(self, jackknife: Jackknife) -> dict[str, Chosen]:
+        """The best places of each target that may be read at any of them, fitted anew."""
+        wanted = [
+            Refit(block, self._tasks[name], number, fold)
+            for name, folds in self._folds.items()
+            for number, best in enumerate(folds)
+            for fold, block in best.values()
+        ]
+        refitted = iter(refit(wanted, jackknife))
+        chosen = {}
+        for name, folds in self._folds.items():
+            joined = [
+                _joined([(next(refitted), block.place) for _, block in best.values()])
+                for best in folds
+            ]
+            chosen[name] = Chosen(
+                self._tasks[name],
+                tuple(fold for fold, _ in joined),
+                tuple(place for _, place in joined),
+            )
         return chosen
 
 
-def _joined(found: list[tuple[FoldReading, Place]]) -> tuple[FoldReading, Place]:
+def _joined(found: list[tuple[RefittedFold, Place]]) -> tuple[RefittedFold, Place]:
     """One fold's readings at places that hold different prompts, and the best of the places."""
     found = sorted(found, key=lambda each: -each[0].inner)
     best, place = found[0]
@@ -83,43 +100,64 @@ def _joined(found: list[tuple[FoldReading, Place]]) -> tuple[FoldReading, Place]
     parts = [best, *others]
     tested, first = np.unique(np.concatenate([each.tested for each in parts]), return_index=True)
     # The first that tests a prompt is the best place that holds it.
-    return (
-        FoldReading(
-            tested,
-            np.concatenate([each.correct for each in parts])[first],
-            np.concatenate([each.probability for each in parts])[first],
-            np.concatenate([each.shuffled for each in parts])[first],
-            best.inner,
-        ),
-        place,
+    joined = replace(
+        best,
+        tested=tested,
+        predicted=np.concatenate([each.predicted for each in parts])[first],
+        correct=np.concatenate([each.correct for each in parts])[first],
+        probability=np.concatenate([each.probability for each in parts])[first],
+        error=np.concatenate([each.error for each in parts])[first],
+        correct_without=np.concatenate([each.correct_without for each in parts], 1)[:, first],
+        shuffled=np.concatenate([each.shuffled for each in parts])[first],
     )
+    return joined, place
 
 
-def tally(read: Chosen | TargetReading) -> PredictionCounts:
-    """What was read right."""
+def tally(chosen: Chosen, jackknife: Jackknife) -> PredictionCounts:
+    """What was read right, and what by probes fitted without each part of the prompts."""
+    target = chosen.task.target
+    folds = [(fold.tested, fold.correct, fold.correct_without) for fold in chosen.folds]
+    return _counts(target.labels, target, folds, jackknife)
+
+
+def tally_as_fitted(read: TargetReading, jackknife: Jackknife) -> PredictionCounts:
+    """What was read right at one place, where no probe is fitted anew."""
     target = read.task.target
-    folds = ((fold.tested, fold.correct) for fold in read.folds)
-    return PredictionCounts.of(target.labels, len(target.classes), folds)
+    folds = [(fold.tested, fold.correct, fold.correct[None]) for fold in read.folds]
+    return _counts(target.labels, target, folds, jackknife)
 
 
-def shuffled_tally(read: Chosen | TargetReading) -> PredictionCounts:
-    """What the probe of shuffled labels read right."""
-    folds = ((fold.tested, fold.shuffled) for fold in read.folds)
-    return PredictionCounts.of(read.task.shuffled, len(read.task.target.classes), folds)
+def shuffled_tally(read: Chosen | TargetReading, jackknife: Jackknife) -> PredictionCounts:
+    """What the probe of shuffled labels read right; it is not fitted anew."""
+    folds = [(fold.tested, fold.shuffled, fold.shuffled[None]) for fold in read.folds]
+    return _counts(read.task.shuffled, read.task.target, folds, jackknife)
+
+
+def _counts(
+    labels: IntArray,
+    target: Target,
+    folds: Iterable[tuple[IntArray, BoolArray, BoolArray]],
+    jackknife: Jackknife,
+) -> PredictionCounts:
+    parts = len(jackknife.flat)
+    return PredictionCounts.of(labels, len(target.classes), folds, parts=parts)
 
 
 def mean_probability(chosen: Chosen) -> tuple[FloatArray, FloatArray]:
     """Each prompt's probability of the true value, mean over folds, and its standard error.
 
-    Both ``(n,)``; NaN where a prompt is not tested, the error also where it is tested once.
+    Both ``(n,)``; NaN where a prompt is not tested. The error is that of refitting, which all folds
+    share as they share training prompts, and of the folds themselves where there are several.
     """
     n = len(chosen.task.target.labels)
-    tests, total, squares = np.zeros(n), np.zeros(n), np.zeros(n)
+    tests, total, errors, squares = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     for fold in chosen.folds:
         tests[fold.tested] += 1
         total[fold.tested] += fold.probability
-    mean = total / np.where(tests > 0, tests, np.nan)
+        errors[fold.tested] += fold.error
+    tests[tests == 0] = np.nan
+    mean = total / tests
     for fold in chosen.folds:
         squares[fold.tested] += (fold.probability - mean[fold.tested]) ** 2
-    more = np.where(tests > 1, tests, np.nan)
-    return mean, np.sqrt(squares / (more - 1) / more)
+    of_folds = squares / np.maximum(tests - 1, 1) / tests
+    return mean, np.sqrt((errors / tests) ** 2 + of_folds)

@@ -38,7 +38,7 @@ class StationMeasures:
         *,
         draws: int,
         seed: int,
-        resamples: int,
+        resamples: int = 1000,
     ) -> StationMeasures:
         """Prepare for `prompts` whose slots are `targets`, and `draws` draws of random weights."""
         sample = Sample.of(prompts, targets, seed=seed)
