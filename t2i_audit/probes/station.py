@@ -62,7 +62,7 @@ def probe_station(
     for block in blocks:
         readings = reader.read(block)
         own.offer(readings)
-        measures.own.read(block)
+        measures.own.read(block, readings)
         if block.place.layer == FIRST_LAYER:
             first.offer(readings)
         places += _places(block, readings, jackknife)
@@ -71,10 +71,13 @@ def probe_station(
         for block in draw:
             readings = reader.read(block)
             best.offer(readings)
-            measured.read(block)
+            measured.read(block, readings)
             random_places += _places(block, readings, jackknife)
             on_block(1)
-    words.offer(reader.read(presence_block(prompts, blocks[0].station if blocks else "")))
+    counts = presence_block(prompts, blocks[0].station if blocks else "")
+    readings = reader.read(counts)
+    words.offer(readings)
+    measures.read_words(counts, readings)
     summary = StationSummary.of(
         prompts, jackknife, own=own, first=first, random=random, words=words
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HEADINGS = ("slot", "measure", "decoded", "words alone", "random weights", "gain", "guess")
 LEGENDS = {
+    "r2": "R2: variance explained by the probe of the accuracy, mean over the slot's values",
     "code_length": (
         "code length: bits per prompt that are still needed to tell the value, by a probe that has "
         "learned from 16 to 64 prompts with other partner values; less is better"
@@ -31,7 +32,7 @@ def print_measures(screen: Console, name: str, station: StationSummary) -> None:
     rows = [
         (
             slot,
-            plain_words(measure),
+            "R2" if measure == "r2" else plain_words(measure),
             str(each.own),
             str(each.words_alone),
             str(each.random_weights),

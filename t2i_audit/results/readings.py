@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,8 @@ class ProbeReading:
     """At the same layer of the same architecture with random weights; NaN if that was not run."""
     presence_balanced_accuracy: float
     """The words-alone baseline of the slot."""
+    random_weights_r2: float = math.nan
+    presence_r2: float = math.nan
     measures: PlaceMeasures = field(default_factory=PlaceMeasures)
     """What does not saturate where the accuracy does."""
     random_weights_measures: PlaceMeasures = field(default_factory=PlaceMeasures)
@@ -62,6 +65,8 @@ class ProbeReading:
             shuffled_balanced_accuracy=row["shuffled_balanced_accuracy"],
             random_weights_balanced_accuracy=row["random_weights_balanced_accuracy"],
             presence_balanced_accuracy=row["presence_balanced_accuracy"],
+            random_weights_r2=row["random_weights_r2"],
+            presence_r2=row["presence_r2"],
             **{
                 f"{network}measures": PlaceMeasures(
                     **{name: row[f"{network}{name}"] for name in PLACE_MEASURES}
@@ -87,6 +92,8 @@ class ProbeReading:
             "shuffled_balanced_accuracy": self.shuffled_balanced_accuracy,
             "random_weights_balanced_accuracy": self.random_weights_balanced_accuracy,
             "presence_balanced_accuracy": self.presence_balanced_accuracy,
+            "random_weights_r2": self.random_weights_r2,
+            "presence_r2": self.presence_r2,
             **{
                 f"{network}{name}": getattr(getattr(self, f"{network}measures"), name)
                 for name in PLACE_MEASURES

@@ -36,8 +36,11 @@ _SLOT = Column("slot", "string", "", "Role in the prompt, e.g. object_1.colour o
 
 def _measured(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
     """A measure of the probes beside its control and its baseline."""
+    return Column(name, "float64", unit, meaning), *_beside(name, unit)
+
+
+def _beside(name: str, unit: str) -> tuple[Column, ...]:
     return (
-        Column(name, "float64", unit, meaning),
         Column(f"random_weights_{name}", "float64", unit, "The same with random weights."),
         Column(f"presence_{name}", "float64", unit, "The same of the words-alone baseline."),
     )
@@ -115,6 +118,7 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             "share",
             "The words-alone baseline: which words occur, without their order.",
         ),
+        *_beside("r2", "share"),
         *_measured(
             "code_length", "bits", "Bits per prompt after 16 to 64 prompts; NaN if not read."
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from t2i_audit.probes.features import FeatureBlock
 from t2i_audit.probes.measures.code_length import code_lengths
 from t2i_audit.probes.measures.dual import centred_kernel
+from t2i_audit.probes.measures.explained import FoldErrors, explained, fold_errors
 from t2i_audit.probes.measures.figure import Figure, Resamples
 from t2i_audit.probes.measures.partners import ORDERS, Split, halves, numbered
 from t2i_audit.probes.measures.sample import Sample
 from t2i_audit.probes.measures.shared import Readout, read_shared, shared_sites
+from t2i_audit.probes.reading import TargetReading
 from t2i_audit.results.measures import PlaceMeasures
 from t2i_audit.results.place import Place
 
@@ -29,6 +32,8 @@ class NetworkMeasures:
     sample: Sample
     blocks: list[FeatureBlock] = field(default_factory=list)
     """At the words of slots; of these the shared readouts are made in the end."""
+    errors: dict[str, tuple[FoldErrors, ...]] = field(default_factory=dict)
+    """By slot, what each fold missed at the best place so far."""
     code: dict[str, FloatArray] = field(default_factory=dict)
     """By slot, the bits ``(orders, n)`` at the best place so far."""
     coded: dict[str, int] = field(default_factory=dict)
@@ -39,8 +44,9 @@ class NetworkMeasures:
     )
     """Partner values and splits by slot and the prompts that have it; equal ones are made once."""
 
-    def read(self, block: FeatureBlock) -> None:
-        """Code every slot that may be read from `block`."""
+    def read(self, block: FeatureBlock, readings: Iterable[TargetReading] = ()) -> None:
+        """Code every slot that may be read from `block`, of which the probes found `readings`."""
+        self._explain(readings)
         if block.place.position.is_slot:
             self.blocks.append(block)
         valid = block.valid[self.sample.rows]
@@ -65,6 +71,15 @@ class NetworkMeasures:
             )
             self._keep(block.place, slot, bits)
 
+    def _explain(self, readings: Iterable[TargetReading]) -> None:
+        for reading in readings:
+            slot, own = reading.task.target.name, fold_errors(reading)
+            if slot in self.sample.labels:
+                known = self.errors.get(slot, own)
+                self.errors[slot] = tuple(
+                    one.or_better(other) for one, other in zip(known, own, strict=True)
+                )
+
     def _splits_of(self, slot: str, rows: IntArray) -> tuple[IntArray, tuple[Split, ...]]:
         key = slot, rows.tobytes()
         if key not in self.splits:
@@ -87,6 +102,12 @@ class NetworkMeasures:
     def figures(self, resamples: Resamples) -> dict[str, dict[str, Figure]]:
         """By slot and name; what could not be computed is missing."""
         found: dict[str, dict[str, Figure]] = {}
+        for slot, folds in self.errors.items():
+            labels, classes = self.sample.every_label[slot], len(self.sample.classes[slot])
+            parts = explained(folds, labels, classes)
+            if parts[1].any():
+                figure = resamples.ratio(*(each[:, self.sample.rows] for each in parts))
+                found.setdefault(slot, {})["r2"] = figure
         for slot, bits in self.code.items():
             coded = ~np.isnan(bits)
             figure = resamples.ratio(np.nan_to_num(bits)[..., None], coded[..., None])

@@ -41,6 +41,8 @@ class Sample:
     """By slot."""
     labels: dict[str, IntArray]
     """By slot, ``(n,)``; -1 where a prompt lacks it."""
+    every_label: dict[str, IntArray]
+    """The same of all prompts that they were taken of, in their own order."""
     partners: dict[str, tuple[Partners, ...]]
     """By slot."""
     roles: dict[str, Role]
@@ -60,6 +62,7 @@ class Sample:
             rows,
             {target.name: target.classes for target in targets},
             {target.name: target.labels[rows] for target in targets},
+            {target.name: target.labels for target in targets},
             {
                 target.name: tuple(partner_values(prompt, target.name) for prompt in taken)
                 for target in targets

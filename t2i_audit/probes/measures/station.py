@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from prompts.structure import Prompt
-from t2i_audit.probes.features import Target, presence_block
+from t2i_audit.probes.features import FeatureBlock, Target
 from t2i_audit.probes.measures.figure import Figure, Resamples
 from t2i_audit.probes.measures.network import NetworkMeasures
 from t2i_audit.probes.measures.sample import Sample
+from t2i_audit.probes.reading import TargetReading
 from t2i_audit.results.measures import PLACE_MEASURES, Measure, PlaceMeasures
 from t2i_audit.results.place import Place, Position
 
@@ -42,22 +43,23 @@ class StationMeasures:
     ) -> StationMeasures:
         """Prepare for `prompts` whose slots are `targets`, and `draws` draws of random weights."""
         sample = Sample.of(prompts, targets, seed=seed)
-        words = NetworkMeasures(sample)
-        counts = presence_block(prompts, "")
-        words.read(counts)
-        # At the words of every slot there is nothing else either.
-        words.blocks += [
-            replace(counts, place=replace(counts.place, position=Position.of_slot(target.name)))
-            for target in targets
-        ]
         return cls(
             NetworkMeasures(sample),
             tuple(NetworkMeasures(sample) for _ in range(draws)),
-            words,
+            NetworkMeasures(sample),
             Resamples.of(
                 [prompt.composition for prompt in sample.prompts], seed=seed, resamples=resamples
             ),
         )
+
+    def read_words(self, counts: FeatureBlock, readings: Iterable[TargetReading] = ()) -> None:
+        """Read the words alone, from the `presence_block` of the prompts."""
+        self.words.read(counts, readings)
+        # At the words of every slot there is nothing else either.
+        self.words.blocks += [
+            replace(counts, place=replace(counts.place, position=Position.of_slot(slot)))
+            for slot in self.words.sample.labels
+        ]
 
     def of_slots(self) -> dict[str, dict[str, Measure]]:
         """By slot and name of the measure, once every block was read."""
@@ -95,7 +97,6 @@ class StationMeasures:
         self, name: str, k: int, own: Figure, words: Figure, draws: Sequence[Figure]
     ) -> Measure:
         random = self.resamples.mean(draws)
-        gain, guess = own.minus(random), 1 / k
-        if name in LENGTHS:
-            gain, guess = random.minus(own), math.log2(k)
+        gain = random.minus(own) if name in LENGTHS else own.minus(random)
+        guess = {"r2": 0.0, "code_length": math.log2(k)}.get(name, 1 / k)
         return Measure(own.interval, words.interval, random.interval, gain.interval, guess)

@@ -15,7 +15,7 @@ from prompts.structure import Prompt
 from prompts.suite import load_suite
 from t2i_audit.activations.readable import targets_at
 from t2i_audit.probes import probe_station
-from t2i_audit.probes.features import FeatureBlock, slot_targets
+from t2i_audit.probes.features import FeatureBlock, presence_block, slot_targets
 from t2i_audit.probes.measures import StationMeasures
 from t2i_audit.probes.measures.code_length import code_lengths
 from t2i_audit.probes.measures.dual import STRENGTHS, centred_kernel, fit_dual
@@ -91,6 +91,7 @@ def measured(
     ):
         for each in blocks:
             network.read(each)
+    measures.read_words(presence_block(prompts, "text_encoder"))
     return measures.of_slots()
 
 
@@ -170,7 +171,7 @@ def test_the_twin_with_more_noise_has_the_longer_code_where_both_are_read_withou
     prompts: tuple[Prompt, ...],
 ) -> None:
     clear, dim = (at_nouns(prompts, one_code=True, noise=noise) for noise in (0.1, 1.2))
-    read = probe_station(prompts, clear, random_weights=[dim], resamples=200)
+    read = probe_station(prompts, clear, random_weights=[dim])
 
     for slot in COLOURS:
         probe = read.slots[slot]
@@ -179,6 +180,22 @@ def test_the_twin_with_more_noise_has_the_longer_code_where_both_are_read_withou
         length = probe.measures["code_length"]
         assert length.own.estimate + 0.05 < length.random_weights.estimate
         assert length.gain_over_random_weights.lower > 0
+
+
+def test_r2_at_a_single_place_is_that_of_the_table_and_rises_where_accuracy_cannot(
+    prompts: tuple[Prompt, ...],
+) -> None:
+    clear, dim = (at_nouns(prompts, one_code=True, noise=noise) for noise in (0.1, 1.2))
+    read = probe_station(prompts, clear, random_weights=[dim])
+
+    for slot in COLOURS:
+        r2 = read.slots[slot].measures["r2"]
+        (own,) = [each.r2 for each in read.places if each.slot == slot]
+        (random,) = [each.r2 for each in read.random_places if each.slot == slot]
+        assert r2.own.estimate == pytest.approx(own)
+        assert r2.random_weights.estimate == pytest.approx(random)
+        assert r2.own.lower < own < r2.own.upper
+        assert r2.gain_over_random_weights.lower > 0.1
 
 
 def test_noise_needs_the_bits_of_a_guess(prompts: tuple[Prompt, ...]) -> None:
@@ -198,7 +215,7 @@ def test_what_a_map_learned_of_one_object_tells_the_other_only_in_one_code(
     one, two = (at_nouns(prompts, one_code=each) for each in (True, False))
 
     for blocks, shared in ((one, True), (two, False)):
-        read = probe_station(prompts, blocks, resamples=200)
+        read = probe_station(prompts, blocks)
         for slot in COLOURS:
             probe = read.slots[slot]
             assert probe.balanced_accuracy.estimate > 0.99
