@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from t2i_audit.results.decoding import Verdict
 from t2i_audit.results.interval import Interval
+from t2i_audit.results.measures import Measure, PlaceMeasures
 from t2i_audit.results.place import Place
 
 FloatArray = NDArray[np.float64]
@@ -65,6 +66,8 @@ class SlotProbe:
     """By value, the share of its prompts that are read right; empty for a presence."""
     read_as: dict[str, str] = field(default_factory=dict)
     """By value that is lost, the other value that most of its wrong readings say."""
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    """By name, what does not saturate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,10 @@ class StationProbes:
     slots: dict[str, SlotProbe]
     decodability: dict[str, SlotDecodability]
     """Of the slots that were read."""
+    measured: Mapping[tuple[Place, str], PlaceMeasures] = field(default_factory=dict)
+    """By place and slot."""
+    random_measured: Mapping[tuple[Place, str], PlaceMeasures] = field(default_factory=dict)
+    """The same, mean over the draws of random weights."""
 
     def spread(self, rows: Sequence[int], n: int) -> StationProbes:
         """The same of `n` prompts, of which those at `rows` were read; NaN for the others."""

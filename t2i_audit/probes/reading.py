@@ -58,6 +58,8 @@ class TargetReading:
     """Held-out R2 of the one-hot targets, mean over classes (Redhardt et al. 2025)."""
     masked: int
     """Tests left out because the class, or enough of it, is not in the fold's training rows."""
+    missed: tuple[FloatArray, ...]
+    """Of each fold the squared errors of its tests by class, ``(m, k)``."""
 
 
 def read_block(block: FeatureBlock, plan: ProbePlan) -> list[TargetReading]:
@@ -66,9 +68,9 @@ def read_block(block: FeatureBlock, plan: ProbePlan) -> list[TargetReading]:
     for fit in plan.fits:
         reader.read(fit)
     return [
-        TargetReading(block, task, tuple(own), _r2(error, task, own), int(masked))
-        for task, own, error, masked in zip(
-            plan.tasks, reader.folds, reader.errors, plan.masked, strict=True
+        TargetReading(block, task, tuple(own), _r2(missed, task, own), int(masked), tuple(missed))
+        for task, own, missed, masked in zip(
+            plan.tasks, reader.folds, reader.missed, plan.masked, strict=True
         )
     ]
 
@@ -90,8 +92,8 @@ class _BlockReader:
     block: FeatureBlock
     plan: ProbePlan
     folds: list[list[FoldReading]] = field(init=False)
-    errors: list[FloatArray] = field(init=False)
-    """Of each task the squared errors by class, ``(k,)``."""
+    missed: list[list[FloatArray]] = field(init=False)
+    """Of each task and fold the squared errors by class, ``(m, k)``."""
     inner: dict[tuple[int, int], list[tuple[Split, FloatArray]]] = field(default_factory=dict)
     """Bundle and fold -> what was read in its inner folds, ``(a, t, m, k)``."""
 
@@ -100,7 +102,9 @@ class _BlockReader:
         no, zero = nothing > 0, nothing + 0.0
         untested = FoldReading(nothing, nothing, no, zero, zero, no, UNFITTED, MIDDLE, 1.0)
         self.folds = [[untested] * len(task.folds) for task in self.plan.tasks]
-        self.errors = [np.zeros(len(task.target.classes)) for task in self.plan.tasks]
+        self.missed = [
+            [np.zeros((0, len(task.target.classes)))] * len(task.folds) for task in self.plan.tasks
+        ]
 
     def read(self, fit: Fit) -> None:
         """Read all that `fit` serves."""
@@ -179,7 +183,7 @@ class _BlockReader:
         labels = bundle.labels[:, split.tested]
         # A task that knows no class at all is not counted, but has no NaN either.
         unknown = ~(split.known | ~split.known.any(axis=1, keepdims=True))[:, None]
-        missed = (np.eye(bundle.classes)[labels] - scores) ** 2 * split.counted[:, :, None]
+        missed = (np.eye(bundle.classes)[labels] - scores) ** 2
         factors = settings.inverse_temperatures[:, None, None]
         possible = np.where(unknown, -np.inf, scores)
         predicted = possible.argmax(axis=2)
@@ -188,7 +192,7 @@ class _BlockReader:
         guessed = of_shuffled.argmax(axis=2) == bundle.shuffled[:, split.tested]
         for place, index in enumerate(bundle.members):
             kept = split.counted[place]
-            self.errors[index] += missed[place].sum(axis=0)
+            self.missed[index][number] = missed[place, kept]
             self.folds[index][number] = FoldReading(
                 tested=split.tested[kept],
                 predicted=predicted[place, kept],
@@ -269,12 +273,12 @@ def _own(values: FloatArray, labels: IntArray) -> FloatArray:
     return np.take_along_axis(values, index, axis=-1)[..., 0]
 
 
-def _r2(error: FloatArray, task: Task, folds: Sequence[FoldReading]) -> float:
-    """From the squared errors of all tests by class, ``(k,)``."""
+def _r2(missed: Sequence[FloatArray], task: Task, folds: Sequence[FoldReading]) -> float:
+    """From the squared errors of each fold's tests by class, ``(m, k)``."""
     tested = [task.target.labels[fold.tested] for fold in folds]
     if not any(len(each) for each in tested):
         return float("nan")
-    labels = np.concatenate(tested)
+    labels, error = np.concatenate(tested), np.concatenate(missed).sum(axis=0)
     share = np.bincount(labels, minlength=len(error)) / len(labels)
     variation = len(labels) * share * (1 - share)
     varied = variation > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from prompts.structure import Prompt
 from t2i_audit.probes.decoded import NOTHING, PlaceReading, StationProbes
 from t2i_audit.probes.features import FeatureBlock, presence_block, presence_targets, slot_targets
 from t2i_audit.probes.folds import Folds
+from t2i_audit.probes.measures import StationMeasures
 from t2i_audit.probes.plan import ProbePlan, Task, tasks_of
 from t2i_audit.probes.reading import TargetReading, read_block
 from t2i_audit.probes.scoring import Jackknife
@@ -50,6 +51,9 @@ def probe_station(
     presences = tasks_of(presence_targets(prompts), folds, seed=seed)
     jackknife = Jackknife.of([prompt.composition for prompt in prompts], seed=seed)
     reader = _Reader(slots, presences, jackknife)
+    measures = StationMeasures.of(
+        prompts, [task.target for task in slots], draws=len(random_weights), seed=seed
+    )
     # Of a place only its figures are kept, and what it read in the folds where it is the best yet.
     own, first, words = Best(), Best(), Best()
     random = [Best() for _ in random_weights]
@@ -58,23 +62,37 @@ def probe_station(
     for block in blocks:
         readings = reader.read(block)
         own.offer(readings)
+        measures.own.read(block, readings)
         if block.place.layer == FIRST_LAYER:
             first.offer(readings)
         places += _places(block, readings, jackknife)
         on_block(1)
-    for best, draw in zip(random, random_weights, strict=True):
+    for best, measured, draw in zip(random, measures.random, random_weights, strict=True):
         for block in draw:
             readings = reader.read(block)
             best.offer(readings)
+            measured.read(block, readings)
             random_places += _places(block, readings, jackknife)
             on_block(1)
-    words.offer(reader.read(presence_block(prompts, blocks[0].station if blocks else "")))
+    counts = presence_block(prompts, blocks[0].station if blocks else "")
+    readings = reader.read(counts)
+    words.offer(readings)
+    measures.read_words(counts, readings)
     summary = StationSummary.of(
         prompts, jackknife, own=own, first=first, random=random, words=words
     )
     results, decodability = summary.of_slots(slots)
     results |= summary.of_presences(presences)
-    return StationProbes(tuple(places), tuple(random_places), results, decodability)
+    for slot, each in measures.of_slots().items():
+        results[slot] = replace(results[slot], measures=each)
+    return StationProbes(
+        tuple(places),
+        tuple(random_places),
+        results,
+        decodability,
+        measures.own.places,
+        measures.random_places(),
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from t2i_audit.report.causes import print_causes
 from t2i_audit.report.controls import VERDICTS, print_controls
 from t2i_audit.report.judge_facts import baseline_lines
 from t2i_audit.report.judges import print_judges
+from t2i_audit.report.measures import print_measures
 from t2i_audit.report.recalls import value_lines
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.success import print_success
@@ -62,6 +63,7 @@ def print_summary(
     _print_stations(screen, summary.stations)
     for name, station in summary.stations.items() if verbose else ():
         print_controls(screen, name, station)
+        print_measures(screen, name, station)
     if summary.success is not None:
         facts = summary.judge_facts.get(summary.judge or "")
         guessing = None if facts is None else facts.guessing

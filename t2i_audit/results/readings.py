@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from t2i_audit.results.interval import Interval
+from t2i_audit.results.measures import PLACE_MEASURES, PlaceMeasures
 from t2i_audit.results.place import Place
+
+NETWORKS = ("", "random_weights_", "presence_")
+"""What the columns of the network itself, the control and the baseline begin with."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,12 @@ class ProbeReading:
     """At the same layer of the same architecture with random weights; NaN if that was not run."""
     presence_balanced_accuracy: float
     """The words-alone baseline of the slot."""
+    random_weights_r2: float = math.nan
+    presence_r2: float = math.nan
+    measures: PlaceMeasures = field(default_factory=PlaceMeasures)
+    """What does not saturate where the accuracy does."""
+    random_weights_measures: PlaceMeasures = field(default_factory=PlaceMeasures)
+    presence_measures: PlaceMeasures = field(default_factory=PlaceMeasures)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> ProbeReading:
@@ -54,6 +65,14 @@ class ProbeReading:
             shuffled_balanced_accuracy=row["shuffled_balanced_accuracy"],
             random_weights_balanced_accuracy=row["random_weights_balanced_accuracy"],
             presence_balanced_accuracy=row["presence_balanced_accuracy"],
+            random_weights_r2=row["random_weights_r2"],
+            presence_r2=row["presence_r2"],
+            **{
+                f"{network}measures": PlaceMeasures(
+                    **{name: row[f"{network}{name}"] for name in PLACE_MEASURES}
+                )
+                for network in NETWORKS
+            },
         )
 
     def to_row(self) -> dict[str, Any]:
@@ -73,4 +92,11 @@ class ProbeReading:
             "shuffled_balanced_accuracy": self.shuffled_balanced_accuracy,
             "random_weights_balanced_accuracy": self.random_weights_balanced_accuracy,
             "presence_balanced_accuracy": self.presence_balanced_accuracy,
+            "random_weights_r2": self.random_weights_r2,
+            "presence_r2": self.presence_r2,
+            **{
+                f"{network}{name}": getattr(getattr(self, f"{network}measures"), name)
+                for name in PLACE_MEASURES
+                for network in NETWORKS
+            },
         }

@@ -33,6 +33,19 @@ _PROMPT_ID = Column("prompt_id", "string", "", "The prompt's id in its suite.")
 _STATION = Column("station", "string", "", "Where it was read: text_encoder or denoiser.")
 _SLOT = Column("slot", "string", "", "Role in the prompt, e.g. object_1.colour or relation.")
 
+
+def _measured(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
+    """A measure of the probes beside its control and its baseline."""
+    return Column(name, "float64", unit, meaning), *_beside(name, unit)
+
+
+def _beside(name: str, unit: str) -> tuple[Column, ...]:
+    return (
+        Column(f"random_weights_{name}", "float64", unit, "The same with random weights."),
+        Column(f"presence_{name}", "float64", unit, "The same of the words-alone baseline."),
+    )
+
+
 COLUMNS: dict[TableName, tuple[Column, ...]] = {
     "prompts": (
         _PROMPT_ID,
@@ -104,6 +117,20 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             "float64",
             "share",
             "The words-alone baseline: which words occur, without their order.",
+        ),
+        *_beside("r2", "share"),
+        *_measured(
+            "code_length", "bits", "Bits per prompt after 16 to 64 prompts; NaN if not read."
+        ),
+        *_measured(
+            "shared_readout",
+            "share",
+            "Balanced accuracy of one map for all entities, at their nouns; NaN elsewhere.",
+        ),
+        *_measured(
+            "transferred_readout",
+            "share",
+            "The same, learned from the other entities only.",
         ),
     ),
     "decodability": (

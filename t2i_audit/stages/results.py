@@ -58,6 +58,7 @@ def station_summary(probes: StationProbes, prompts: Sequence[Prompt]) -> Station
             gain_over_random_weights=read.gain_over_random_weights,
             recalls=read.recalls,
             read_as=read.read_as,
+            measures=dict(read.measures),
         )
         for name, read in probes.slots.items()
     }

@@ -13,6 +13,7 @@ from prompts.structure import Prompt
 from t2i_audit.analysis import Attribution, weakest_slot
 from t2i_audit.probes.decoded import PlaceReading, StationProbes
 from t2i_audit.results.decoding import DENOISER, TEXT_ENCODER
+from t2i_audit.results.measures import PLACE_MEASURES, PlaceMeasures
 from t2i_audit.results.place import Place
 from t2i_audit.results.readings import ProbeReading
 
@@ -22,10 +23,11 @@ BoolArray = NDArray[np.bool_]
 
 def probe_readings(station: str, probes: StationProbes) -> list[ProbeReading]:
     """Every probe of a station, each beside its controls."""
-    draws: dict[tuple[Place, str], list[float]] = {}
+    draws: dict[tuple[Place, str], list[tuple[float, float]]] = {}
     for each in probes.random_places:
-        draws.setdefault((each.place, each.slot), []).append(each.balanced_accuracy.estimate)
-    means = {key: float(np.mean(estimates)) for key, estimates in draws.items()}
+        figures = each.balanced_accuracy.estimate, each.r2
+        draws.setdefault((each.place, each.slot), []).append(figures)
+    means = {key: np.mean(figures, axis=0) for key, figures in draws.items()}
     return [_probe_reading(station, probes, each, means) for each in probes.places]
 
 
@@ -33,9 +35,11 @@ def _probe_reading(
     station: str,
     probes: StationProbes,
     each: PlaceReading,
-    random_estimates: Mapping[tuple[Place, str], float],
+    random_means: Mapping[tuple[Place, str], FloatArray],
 ) -> ProbeReading:
     slot = probes.slots.get(each.slot)
+    random = random_means.get((each.place, each.slot), np.full(2, np.nan))
+    words = {} if slot is None else slot.measures
     return ProbeReading(
         station=station,
         place=each.place,
@@ -46,8 +50,17 @@ def _probe_reading(
         r2=each.r2,
         balanced_accuracy=each.balanced_accuracy,
         shuffled_balanced_accuracy=each.shuffled_balanced_accuracy,
-        random_weights_balanced_accuracy=random_estimates.get((each.place, each.slot), math.nan),
+        random_weights_balanced_accuracy=float(random[0]),
         presence_balanced_accuracy=(slot.presence_balanced_accuracy.estimate if slot else math.nan),
+        random_weights_r2=float(random[1]),
+        presence_r2=words["r2"].words_alone.estimate if "r2" in words else math.nan,
+        measures=probes.measured.get((each.place, each.slot), PlaceMeasures()),
+        random_weights_measures=probes.random_measured.get(
+            (each.place, each.slot), PlaceMeasures()
+        ),
+        presence_measures=PlaceMeasures(
+            **{name: words[name].words_alone.estimate for name in PLACE_MEASURES if name in words}
+        ),
     )
 
 
