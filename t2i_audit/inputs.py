@@ -74,6 +74,7 @@ class Inputs:
             "suite_sha256": self.suite.sha256,
             "prompts": len(self.suite.prompts),
             "seed": settings.seed,
+            "random_weights": settings.random_weights,
             "dtype": self.loaded.dtype_name,
             "device": self.loaded.device.type,
             **settings.placement.rounding(),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from t2i_audit.errors import AuditError
 from t2i_audit.settings.defaults import (
     DEFAULT_BATCH_SIZE,
+    DEFAULT_RANDOM_WEIGHTS,
     DEFAULT_SUITE,
     default_out,
 )
@@ -23,6 +24,7 @@ from t2i_audit.settings.option import Option, check_options, option_name
 # Limits far beyond any use: a larger number is a typing error, and would fill the memory.
 MOST_IN_BATCH = 65_536
 LARGEST_SEED = 2**32 - 1
+MOST_DRAWS = 1_000
 
 MODEL_HELP = "builtin:NAME, a local diffusers folder, or the id of a model on the hub."
 
@@ -98,6 +100,18 @@ class RunSettings:
             at_most=LARGEST_SEED,
         ),
     ] = 0
+    random_weights: Annotated[
+        int,
+        Option(
+            "--random-weights",
+            "Number of untrained networks that every figure is compared with, each the same "
+            "architecture with other random weights. More of them make the comparison surer; in "
+            "an audit, 3 cost about as much as 1 more image per prompt.",
+            metavar="N",
+            at_least=1,
+            at_most=MOST_DRAWS,
+        ),
+    ] = DEFAULT_RANDOM_WEIGHTS
     dtype: DTypeOption = "auto"
     device: DeviceOption = "auto"
     model_options: ModelOptions = field(default_factory=ModelOptions)
