@@ -51,6 +51,34 @@ def _parse_size(text: str, name: str) -> int | None:
     return int(text)
 
 
+Limit = Annotated[
+    int | None,
+    Option("--limit", "Use only the first N prompts of the suite.", metavar="N", at_least=1),
+]
+SampleSize = Annotated[
+    int | None,
+    Option(
+        "--sample",
+        "Use a random sample of N prompts, as even as possible over types and splits.",
+        metavar="N",
+        at_least=1,
+    ),
+]
+
+
+def check_part(limit: int | None, sample: int | None) -> None:
+    """Refuse two ways to take a part of a suite.
+
+    Raises:
+        AuditError: both are given.
+    """
+    if limit is not None and sample is not None:
+        raise AuditError(
+            "--limit takes the first prompts of a suite and --sample draws from all of it; "
+            "give one of the two"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """Settings that an audit and a probe share."""
@@ -77,19 +105,8 @@ class RunSettings:
             computed="in the folder runs",
         ),
     ]
-    limit: Annotated[
-        int | None,
-        Option("--limit", "Use only the first N prompts of the suite.", metavar="N", at_least=1),
-    ] = None
-    sample: Annotated[
-        int | None,
-        Option(
-            "--sample",
-            "Use a random sample of N prompts, as even as possible over types and splits.",
-            metavar="N",
-            at_least=1,
-        ),
-    ] = None
+    limit: Limit = None
+    sample: SampleSize = None
     seed: Annotated[
         int,
         Option(
@@ -133,11 +150,7 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         check_options(self)
-        if self.limit is not None and self.sample is not None:
-            raise AuditError(
-                "--limit takes the first prompts of a suite and --sample draws from all of it; "
-                "give one of the two"
-            )
+        check_part(self.limit, self.sample)
 
     @property
     def name(self) -> str:
