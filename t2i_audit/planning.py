@@ -13,7 +13,7 @@ from t2i_audit.settings import PlanSettings, check_count
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
-    from t2i_audit.results.plan import GroupPlan, SuitePlan
+    from t2i_audit.results.plan import GroupPlan, SlotPlan, SuitePlan
 
 FEWEST_FOR_REPEATS, FEWEST_FOR_CHANCE = 2, 3  # seeds
 
@@ -29,8 +29,7 @@ def plan_suite(settings: PlanSettings, reporter: Reporter = SILENT) -> SuitePlan
         AuditError: the suite cannot be used, or would make too many images.
     """
     from t2i_audit.analysis.planning import POWER, association_plan, group_plan
-    from t2i_audit.probes.enough import why_not_decodable
-    from t2i_audit.results.plan import SlotPlan, SuitePlan
+    from t2i_audit.results.plan import SuitePlan
 
     suite, notes = suite_of(settings)
     prompts = suite.prompts
@@ -48,7 +47,6 @@ def plan_suite(settings: PlanSettings, reporter: Reporter = SILENT) -> SuitePlan
     def having(slot: str) -> list[Prompt]:
         return [prompt for prompt in prompts if prompt.constituent(slot) is not None]
 
-    faults = why_not_decodable(prompts)
     return SuitePlan(
         suite=suite.name,
         seeds=settings.seeds,
@@ -68,16 +66,20 @@ def plan_suite(settings: PlanSettings, reporter: Reporter = SILENT) -> SuitePlan
         )
         if slots
         else (),
-        slots={
-            slot: SlotPlan(
-                len(having(slot)),
-                len({part.value for p in prompts for part in p.constituents if part.slot == slot}),
-                faults.get(slot, ""),
-            )
-            for slot in slots
-        },
+        slots={slot: _slot(prompts, slot) for slot in slots},
         missing=dict(_missing(prompts, settings.seeds)),
     )
+
+
+def _slot(prompts: tuple[Prompt, ...], slot: str) -> SlotPlan:
+    from t2i_audit.probes.enough import too_small
+    from t2i_audit.probes.verdicts import SAME_VALUE
+    from t2i_audit.results.plan import SlotPlan
+
+    parts = [part for prompt in prompts for part in prompt.constituents if part.slot == slot]
+    values = len({part.value for part in parts})
+    reason = SAME_VALUE if values < 2 else too_small(prompts, slot)
+    return SlotPlan(len(parts), values, reason or "")
 
 
 def _by(

@@ -104,19 +104,15 @@ class Design:
     def rarer(self, rate: float, *, repeatability: float) -> float:
         """How many compositions are expected to have an image of the rarer outcome.
 
-        The images of a composition are taken as beta-binomial.
+        The images of a composition are taken as beta-binomial: of each that is of the other
+        outcome, the next is more likely to be so too.
         """
-        from scipy import stats
-
         rare = min(rate, 1 - rate)
-        if repeatability == 0:
-            none = (1 - rare) ** self.images
-        elif repeatability == 1:
-            none = np.full(len(self.images), 1 - rare)
-        else:
-            size = (1 - repeatability) / repeatability
-            none = stats.betabinom.pmf(0, self.images, rare * size, (1 - rare) * size)
-        return float((1 - none).sum())
+        before = np.arange(1, int(self.images.max()))
+        alone = 1 - repeatability
+        again = ((1 - rare) * alone + before * repeatability) / (alone + before * repeatability)
+        none = (1 - rare) * np.cumprod([1.0, *again])
+        return float((1 - none[self.images.astype(int) - 1]).sum())
 
 
 def group_plan(
