@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from t2i_audit.settings import PlanSettings, check_count
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
-    from t2i_audit.results.plan import GroupPlan, SlotPlan, SuitePlan
+    from t2i_audit.results.plan import AssociationPlan, GroupPlan, SlotPlan, SuitePlan
 
 FEWEST_FOR_REPEATS, FEWEST_FOR_CHANCE = 2, 3  # seeds
 
@@ -47,6 +48,12 @@ def plan_suite(settings: PlanSettings, reporter: Reporter = SILENT) -> SuitePlan
     def having(slot: str) -> list[Prompt]:
         return [prompt for prompt in prompts if prompt.constituent(slot) is not None]
 
+    association = association_plan(
+        prompts if slots else (),
+        seeds=settings.seeds,
+        repeatability=settings.repeatability,
+        spread=settings.spread,
+    )
     return SuitePlan(
         suite=suite.name,
         seeds=settings.seeds,
@@ -58,16 +65,9 @@ def plan_suite(settings: PlanSettings, reporter: Reporter = SILENT) -> SuitePlan
         by_slot={slot: expected(having(slot)) for slot in slots},
         by_type=_by(prompts, lambda prompt: prompt.type, expected),
         by_split=_by(prompts, lambda prompt: prompt.split, expected),
-        association=association_plan(
-            prompts,
-            seeds=settings.seeds,
-            repeatability=settings.repeatability,
-            spread=settings.spread,
-        )
-        if slots
-        else (),
+        association=association,
         slots={slot: _slot(prompts, slot) for slot in slots},
-        missing=dict(_missing(prompts, settings.seeds)),
+        missing=dict(_missing(prompts, settings.seeds, association)),
     )
 
 
@@ -95,18 +95,25 @@ def _by(
     return {name: expected(groups[name]) for name in sorted(groups)}
 
 
-def _missing(prompts: tuple[Prompt, ...], seeds: int) -> Iterator[tuple[str, str]]:
+def _missing(
+    prompts: tuple[Prompt, ...], seeds: int, association: tuple[AssociationPlan, ...]
+) -> Iterator[tuple[str, str]]:
     """Each figure that an audit leaves out, with the reason."""
     there = counted(seeds, "seed")
     if not any(prompt.constituents for prompt in prompts):
         yield (
-            "decodability, association and causes",
+            "decodability, association, causes and forecast",
             "no prompt names its constituents; give a suite with structure (see `t2i-audit "
             "prompts`)",
         )
+    if association and all(math.isnan(each.smallest_auroc) for each in association):
+        yield (
+            "association and forecast",
+            f"{counted(len(prompts), 'prompt')} with {there} are too few; give more prompts",
+        )
     if seeds < FEWEST_FOR_REPEATS:
         yield (
-            "repeatability and forecast",
+            "repeatability, the ceiling of association and forecast",
             f"with {there} it cannot be seen whether a failure comes again; give --seeds 2 or more",
         )
     if seeds < FEWEST_FOR_CHANCE:

@@ -152,7 +152,12 @@ def association_plan(
 
     Args:
         prompts, seeds, repeatability, spread: as `group_plan` takes them.
+
+    Returns:
+        Nothing for no prompts.
     """
+    if not prompts:
+        return ()
     design = Design.of(prompts, seeds=seeds)
     plans = []
     for rate in RATES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_control_is_read_at_every_step_at_which_the_checkpoint_is(audited: Path) -> None:
-    rows = read_rows(table_path(audited, "probes"), "probes")
+    rows: list[dict[str, Any]] = read_rows(table_path(audited, "probes"), "probes")
     steps = {row["layer"].partition("@")[2] for row in rows if row["station"] == "denoiser"}
 
     assert steps == {"step_0", "step_1"}

@@ -65,8 +65,19 @@ def test_prompts_without_structure_have_success_alone(tmp_path: Path, capsys: Ca
 def test_a_single_seed_cannot_show_whether_failures_come_again(capsys: Capture) -> None:
     plan = t2i.plan("world-relations", seeds=1)
 
-    assert {"repeatability and forecast", "chance as a cause"} <= plan.missing.keys()
+    assert [name.partition(",")[0] for name in plan.missing] == [
+        "repeatability",
+        "chance as a cause",
+    ]
     assert not t2i.plan("world-relations", seeds=3).missing
+
+
+def test_a_handful_of_prompts_shows_no_association_and_decodes_nothing() -> None:
+    plan = t2i.plan("world-relations", limit=4, seeds=1)
+
+    assert "association and forecast" in plan.missing
+    assert not any(slot.is_decodable for slot in plan.slots.values())
+    assert plan.slots["relation"].reason
 
 
 def test_a_bad_setting_is_named() -> None:
