@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         load_model,
         load_suite,
         merge,
+        plan,
         plan_labels,
         probe,
     )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
     from t2i_audit.results.place import Place
+    from t2i_audit.results.plan import SuitePlan
     from t2i_audit.results.run import Run, load_run
     from t2i_audit.results.summary import RunSummary
 
@@ -54,6 +56,7 @@ __all__ = [
     "Raters",
     "Run",
     "RunSummary",
+    "SuitePlan",
     "audit",
     "calibrate",
     "compare_raters",
@@ -65,6 +68,7 @@ __all__ = [
     "load_run",
     "load_suite",
     "merge",
+    "plan",
     "plan_labels",
     "probe",
 ]
@@ -82,6 +86,7 @@ _HOMES = {
     "Raters": "t2i_audit.results.judge_card",
     "Run": "t2i_audit.results.run",
     "RunSummary": "t2i_audit.results.summary",
+    "SuitePlan": "t2i_audit.results.plan",
     "audit": "t2i_audit.api",
     "calibrate": "t2i_audit.api",
     "compare_raters": "t2i_audit.api",
@@ -93,6 +98,7 @@ _HOMES = {
     "load_run": "t2i_audit.results.run",
     "load_suite": "t2i_audit.api",
     "merge": "t2i_audit.api",
+    "plan": "t2i_audit.api",
     "plan_labels": "t2i_audit.api",
     "probe": "t2i_audit.api",
 }

@@ -22,6 +22,7 @@ from t2i_audit.settings import (
     CalibrateSettings,
     JudgeSettings,
     MergeSettings,
+    PlanSettings,
     ProbeSettings,
     checked_settings,
 )
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from t2i_audit.results.judge_card import JudgeCard, Raters
     from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
+    from t2i_audit.results.plan import SuitePlan
 
 
 def audit(
@@ -128,6 +130,42 @@ def probe(
         reporter = _reporter(progress)
         asked = checked_settings(ProbeSettings, given, function="probe")
         return execute_probe(plan_probe(asked, reporter), reporter)
+
+
+def plan(
+    suite: str | Path | Suite = DEFAULT_SUITE,
+    *,
+    seeds: int = DEFAULT_SEEDS,
+    progress: bool = False,
+    **settings: Any,
+) -> SuitePlan:
+    """Say what an audit of a suite can show and what it cannot; nothing is run.
+
+    >>> import t2i_audit as t2i
+    >>> plan = t2i.plan("world-smoke", seeds=2)
+    >>> plan.overall.rates[0].rate, round(plan.overall.rates[0].half_width, 2)
+    (0.5, 0.12)
+    >>> sorted(plan.missing)
+    ['chance as a cause', 'held-out against seen compositions']
+
+    Args:
+        suite: as in `audit`.
+        seeds: images per prompt.
+        progress: whether to show notes on stderr.
+        settings: any other field of `t2i_audit.settings.PlanSettings`: ``limit``, ``sample``,
+            ``seed``, and what is assumed of the model, ``repeatability`` and ``spread``.
+
+    Raises:
+        TypeError: there is no setting of that name.
+        AuditError: a value cannot be used, or there is no such suite.
+    """
+    with _suite_file(suite) as source:
+        from t2i_audit.planning import plan_suite
+
+        asked = checked_settings(
+            PlanSettings, {**settings, "suite": source, "seeds": seeds}, function="plan"
+        )
+        return plan_suite(asked, _reporter(progress))
 
 
 def merge(

@@ -189,7 +189,13 @@ def _make(run: RunDirectory, plan: AuditPlan) -> None:
         judge_own_images(run, plan.judging, plan.prompts, own)
         return
     text = read_text(
-        run, loaded, plan.prompts, batch_size=batch_size, seed=plan.settings.seed, drawn=True
+        run,
+        loaded,
+        plan.prompts,
+        batch_size=batch_size,
+        seed=plan.settings.seed,
+        draws=plan.settings.random_weights,
+        drawn=True,
     )
     batches = _make_images(run, plan, text.readings)
     judged = judge_images(run, plan.judging, plan.prompts, batches)
@@ -223,7 +229,13 @@ def _probe(
     if plan.settings.denoiser_station:
         sampling = _located(plan, text.readings)
         probed["denoiser"], more = probe_denoiser(
-            run, plan.inputs.loaded, text.prompts, sampling, batches, seed=plan.settings.seed
+            run,
+            plan.inputs.loaded,
+            text.prompts,
+            sampling,
+            batches,
+            seed=plan.settings.seed,
+            draws=plan.settings.random_weights,
         )
         notes += more
     return probed, notes

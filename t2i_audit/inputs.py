@@ -15,7 +15,13 @@ from t2i_audit.reporter import Reporter
 from t2i_audit.run.directory import check_output, read_manifest_if_any
 from t2i_audit.run.manifest import Manifest, new_manifest
 from t2i_audit.run.same import require_same, require_same_files
-from t2i_audit.settings import AuditSettings, ProbeSettings, RunSettings
+from t2i_audit.settings import (
+    AuditSettings,
+    PlanSettings,
+    ProbeSettings,
+    RunSettings,
+    check_count,
+)
 from t2i_audit.workers import local_rank
 
 if TYPE_CHECKING:
@@ -74,6 +80,7 @@ class Inputs:
             "suite_sha256": self.suite.sha256,
             "prompts": len(self.suite.prompts),
             "seed": settings.seed,
+            "random_weights": settings.random_weights,
             "dtype": self.loaded.dtype_name,
             "device": self.loaded.device.type,
             **settings.placement.rounding(),
@@ -152,15 +159,23 @@ def load_inputs(
     return Inputs(suite, loaded, notes, located)
 
 
-def _load_suite(settings: AuditSettings | ProbeSettings) -> tuple[Suite, tuple[str, ...]]:
-    """The prompts that `settings` name, and notes on how they were drawn from their suite."""
+def suite_of(settings: RunSettings | PlanSettings) -> tuple[Suite, tuple[str, ...]]:
+    """The prompts that `settings` name, and notes on how they were drawn from their suite.
+
+    Raises:
+        SuiteError: there is no such suite, or a line of it is at fault.
+    """
     try:
         whole = load_suite(settings.suite)
     except SuiteFormatError as error:
         raise SuiteError(str(error)) from error
-    suite, notes = _drawn(whole, settings)
+    return _drawn(whole, settings)
+
+
+def _load_suite(settings: AuditSettings | ProbeSettings) -> tuple[Suite, tuple[str, ...]]:
+    suite, notes = suite_of(settings)
     if isinstance(settings, AuditSettings):
-        settings.check_count(len(suite.prompts))
+        check_count(len(suite.prompts), settings.seeds)
     elif not any(prompt.constituents for prompt in suite.prompts):
         raise SuiteError(
             f"suite {suite.name!r} names no constituents, so there is nothing to probe; give a "
@@ -169,7 +184,7 @@ def _load_suite(settings: AuditSettings | ProbeSettings) -> tuple[Suite, tuple[s
     return suite, notes
 
 
-def _drawn(whole: Suite, settings: RunSettings) -> tuple[Suite, tuple[str, ...]]:
+def _drawn(whole: Suite, settings: RunSettings | PlanSettings) -> tuple[Suite, tuple[str, ...]]:
     """The sample or the head of a suite that `settings` ask for, and notes on it."""
     if settings.sample is None:
         suite = whole.limited(settings.limit)

@@ -13,7 +13,7 @@ from t2i_audit.io import read_json, to_json, write_json, write_text
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.command import SETTINGS
 from t2i_audit.run.directory import MANIFEST, open_run
-from t2i_audit.settings import JudgeSettings, ProbeSettings
+from t2i_audit.settings import DEFAULT_RANDOM_WEIGHTS, JudgeSettings, ProbeSettings
 
 if TYPE_CHECKING:
     from t2i_audit.generation import Batch
@@ -180,7 +180,15 @@ def _text(run: RunDirectory, plan: ImagesPlan) -> TextSide:
     if plan.inputs is None:
         return unread(prompts)
     size = plan.settings.images.batch_size
-    return read_text(run, plan.inputs.loaded, prompts, batch_size=size, seed=SEED, drawn=True)
+    return read_text(
+        run,
+        plan.inputs.loaded,
+        prompts,
+        batch_size=size,
+        seed=SEED,
+        draws=DEFAULT_RANDOM_WEIGHTS,
+        drawn=True,
+    )
 
 
 def _write_results(

@@ -87,7 +87,13 @@ def _make(run: RunDirectory, plan: ProbePlan) -> None:
 
     inputs, seed = plan.inputs, plan.settings.seed
     text = read_text(
-        run, inputs.loaded, inputs.prompts, batch_size=plan.batch_size, seed=seed, drawn=False
+        run,
+        inputs.loaded,
+        inputs.prompts,
+        batch_size=plan.batch_size,
+        seed=seed,
+        draws=plan.settings.random_weights,
+        drawn=False,
     )
     with run.stage("results", 1) as advance:
         summary = text_only_summary(

@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 STANDARD_DEVIATION = 0.02  # as transformers initialises most models
 
 
+def draw_seeds(seed: int, draws: int) -> tuple[int, ...]:
+    """The seeds of `draws` draws of random weights, those of fewer draws first.
+
+    Runs with neighbouring base seeds share none, as seed, seed + 1, ... would.
+    """
+    import numpy as np
+
+    children = np.random.SeedSequence(seed).spawn(draws)
+    # 63 bits are the most that torch accepts on every platform.
+    return tuple(int(each.generate_state(1, np.uint64)[0]) >> 1 for each in children)
+
+
 @contextmanager
 def random_text_encoders(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
     """`loaded` with every text encoder initialised at random from its configuration.

@@ -24,6 +24,7 @@ from t2i_audit.cli import (
     leaderboard,
     merge,
     models,
+    plan,
     probe,
     prompts,
 )
@@ -58,6 +59,7 @@ def _add(name: str, command: Callable[..., None], summary: str) -> None:
 
 _add("audit", audit.audit, "Make, judge and probe images, and find where failures arise.")
 _add("probe", probe.probe, "Probe the text encoders alone; no images.")
+_add("plan", plan.plan, "Say what an audit of a suite can show; nothing is run.")
 _add("doctor", doctor.doctor, "Show what an audit can read of a checkpoint.")
 _add("judge", judge.judge, "Judge the images of a finished audit with another judge.")
 _add("label", label.label, "Write a page on which people label images.")

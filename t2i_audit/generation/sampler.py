@@ -36,7 +36,7 @@ class Sampled:
     """The images of a batch."""
 
     images: np.ndarray
-    """``(b, h, w, 3)`` uint8; black where not `finite`."""
+    """``(b, h, w, 3)`` uint8; black where not `finite`, of no size where none were made."""
     finite: np.ndarray
     """``(b,)`` bool: False where pixels are NaN or infinite."""
     blocked: np.ndarray
@@ -64,7 +64,8 @@ def sample_batch(
         steps: denoising steps; in a pipeline of two stages, those of the stage that is recorded.
         guidance_scale: of classifier-free guidance; None keeps the pipeline's default.
         base_seed: the run's seed.
-        recorder: records the denoiser for the images of seed index 0; fetch with its `take`.
+        recorder: records the denoiser for the images of seed index 0; fetch with its `take`. One
+            that stops leaves no images.
         options: size and negative prompt, where they are not the pipeline's own.
 
     Raises:
@@ -79,6 +80,7 @@ def sample_batch(
         loaded, batch, steps, guidance_scale, base_seed=base_seed, options=options
     )
     watch: Any = nullcontext()
+    output = None  # as it stays where the recorder ends the call
     if recorder is not None:
         rows = [row for row, item in enumerate(batch.items) if item.seed_index == RECORDED_SEED]
         recorded = [batch.items[row].prompt for row in rows]
@@ -101,6 +103,9 @@ def sample_batch(
         if not is_pipelines_own(error):
             raise
         raise _fault(loaded, batch, reason_of(error)) from error
+    if output is None:
+        nothing = np.zeros(count, dtype=bool)
+        return Sampled(np.zeros((count, 0, 0, 3), dtype=np.uint8), finite=nothing, blocked=nothing)
     return _sampled(loaded, batch, output)
 
 

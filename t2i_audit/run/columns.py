@@ -110,7 +110,7 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             "random_weights_balanced_accuracy",
             "float64",
             "share",
-            "The same layer of the same architecture with random weights; NaN if not run.",
+            "The same place with random weights, mean over their draws; NaN if not run.",
         ),
         Column(
             "presence_balanced_accuracy",

@@ -6,6 +6,7 @@ from t2i_audit.settings.audit import (
     ImageOptions,
     JudgeSettings,
     MergeSettings,
+    check_count,
 )
 from t2i_audit.settings.build import checked_settings, settings_from
 from t2i_audit.settings.calibrate import CalibrateSettings
@@ -14,6 +15,7 @@ from t2i_audit.settings.defaults import (
     BUILTIN_PREFIX,
     DEFAULT_BATCH_SIZE,
     DEFAULT_CLIP,
+    DEFAULT_RANDOM_WEIGHTS,
     DEFAULT_SEEDS,
     DEFAULT_SUITE,
     LARGEST_AUTO_BATCH,
@@ -30,6 +32,7 @@ from t2i_audit.settings.option import (
     nested_settings,
     option_fields,
 )
+from t2i_audit.settings.plan import PlanSettings
 from t2i_audit.settings.run import ProbeSettings, RunSettings
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
     "BUILTIN_PREFIX",
     "DEFAULT_BATCH_SIZE",
     "DEFAULT_CLIP",
+    "DEFAULT_RANDOM_WEIGHTS",
     "DEFAULT_SEEDS",
     "DEFAULT_SUITE",
     "LARGEST_AUTO_BATCH",
@@ -57,9 +61,11 @@ __all__ = [
     "Option",
     "OptionField",
     "Placement",
+    "PlanSettings",
     "ProbeSettings",
     "RunSettings",
     "all_option_fields",
+    "check_count",
     "checked_settings",
     "default_out",
     "may_be_none",

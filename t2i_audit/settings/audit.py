@@ -61,6 +61,17 @@ JudgeBatchSize = Annotated[
 ]
 
 
+Seeds = Annotated[
+    int,
+    Option(
+        "--seeds",
+        "Number of images per prompt.",
+        group="Sampling",
+        metavar="N",
+        at_least=1,
+        at_most=MOST_IMAGES,
+    ),
+]
 Steps = Annotated[
     int | None,
     Option(
@@ -131,17 +142,7 @@ class AuditSettings(RunSettings):
         AuditError: a value is out of its range.
     """
 
-    seeds: Annotated[
-        int,
-        Option(
-            "--seeds",
-            "Number of images per prompt.",
-            group="Sampling",
-            metavar="N",
-            at_least=1,
-            at_most=MOST_IMAGES,
-        ),
-    ] = DEFAULT_SEEDS
+    seeds: Seeds = DEFAULT_SEEDS
     steps: Steps = None
     guidance_scale: Annotated[
         float | None,
@@ -196,15 +197,20 @@ class AuditSettings(RunSettings):
             values["judge"] = AUTO_JUDGE
         return super().of(**values)
 
-    def check_count(self, prompts: int) -> None:
-        """Raise `AuditError` if so many `prompts` make more images than a run may have."""
-        images = prompts * self.seeds
-        if images > MOST_IMAGES:
-            raise AuditError(
-                f"{prompts} prompts x {self.seeds} seeds make {images} images, and a run may have "
-                f"at most {MOST_IMAGES}; give fewer {option_name(AuditSettings, 'seeds')} or a "
-                f"{option_name(RunSettings, 'limit')}"
-            )
+
+def check_count(prompts: int, seeds: int) -> None:
+    """Refuse more images than a run may have.
+
+    Raises:
+        AuditError: so many `prompts` make more with `seeds` images each.
+    """
+    images = prompts * seeds
+    if images > MOST_IMAGES:
+        raise AuditError(
+            f"{prompts} prompts x {seeds} seeds make {images} images, and a run may have at most "
+            f"{MOST_IMAGES}; give fewer {option_name(AuditSettings, 'seeds')} or a "
+            f"{option_name(RunSettings, 'limit')}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

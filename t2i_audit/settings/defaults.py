@@ -8,6 +8,7 @@ from pathlib import Path
 BUILTIN_PREFIX = "builtin:"
 DEFAULT_SUITE = "world-relations"
 DEFAULT_SEEDS = 4  # images per prompt
+DEFAULT_RANDOM_WEIGHTS = 3  # draws; their spread belongs into the interval of what beats them
 DEFAULT_BATCH_SIZE = 32  # prompts or images per forward pass
 # Most published results of CLIP judges, GenEval's among them, rest on this model.
 DEFAULT_CLIP = "clip:ViT-L-14/openai"

@@ -14,7 +14,8 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.probes.decoded import NOTHING, StationProbes
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.features import Features
-from t2i_audit.stages.images import denoiser_features, random_denoiser_features
+from t2i_audit.stages.images import denoiser_features
+from t2i_audit.stages.random_denoiser import random_denoiser_features
 from t2i_audit.stages.text import probe
 
 
@@ -26,8 +27,9 @@ def probe_denoiser(
     batches: Sequence[Batch],
     *,
     seed: int,
+    draws: int,
 ) -> tuple[StationProbes, list[str]]:
-    """Probe the denoiser at `prompts`, those it was recorded at.
+    """Probe the denoiser at `prompts`, those it was recorded at, beside `draws` untrained ones.
 
     Nothing is run where no prompt has constituents.
 
@@ -40,9 +42,9 @@ def probe_denoiser(
                 pass
         return NOTHING, []
     features = denoiser_features(run.path, batches, prompts)
-    control = random_denoiser_features(run, loaded, prompts, sampling, seed=seed)
+    control = random_denoiser_features(run, loaded, prompts, sampling, seed=seed, draws=draws)
     rows = range(len(prompts))
-    probes = probe(run, "denoiser", prompts, features, rows, seed=seed, random_weights=[control])
+    probes = probe(run, "denoiser", prompts, features, rows, seed=seed, random_weights=control)
     broken = _not_finite(features)
     said = f"The denoiser's states of {broken} of {len(prompts)} prompts are NaN or infinite"
     return probes, [f"{said} and are left out of its probes."] if broken else []

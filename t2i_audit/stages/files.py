@@ -25,6 +25,7 @@ IMAGES = Path("images")
 RECORD = re.compile(r"batch_([0-9]{5,})\.json")
 IMAGE = re.compile(r"images/[0-9]{6,}_[0-9]{3,}\.(png|jpg|webp|avif|bmp|gif|tif)")
 DENOISER = Path("activations/denoiser")
+RANDOM_DENOISER = "activations/random_denoiser_"
 JUDGEMENTS = Path("judgements")
 CHECKSUM = "sha256"  # in a record, of the rest of it
 
@@ -67,6 +68,11 @@ def judgement_shards(run: Path, key: str, batches: int) -> Shards:
 def denoiser_part(run: Path, batch: int) -> Path:
     """The file of the denoiser's states of one batch."""
     return run / DENOISER / f"batch_{batch:05d}.npz"
+
+
+def random_denoiser_folder(run: Path, draw: int) -> Path:
+    """The folder of the states of one draw of the denoiser with random weights, from 0 on."""
+    return run / f"{RANDOM_DENOISER}{draw + 1}"
 
 
 def write_record(path: Path, record: Record) -> None:

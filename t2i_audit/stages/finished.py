@@ -14,7 +14,7 @@ from t2i_audit.run.command import SETTINGS, write_settings
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.results import result_names, unlike_sealed
 from t2i_audit.settings import AuditSettings
-from t2i_audit.stages.files import IMAGES, JUDGEMENTS, RECORD, record_sums
+from t2i_audit.stages.files import IMAGES, JUDGEMENTS, RANDOM_DENOISER, RECORD, record_sums
 
 # What a run writes besides its results. The images and the recorded states of the denoiser are
 # listed in the records of their batches.
@@ -33,8 +33,8 @@ LEFT = (
 def is_finished(run: RunDirectory) -> bool:
     """Whether all that the run made is there and intact; what is not is reported and made again.
 
-    Changed files that later stages would rely on are deleted: the record of a batch, and the
-    verdicts on one.
+    Changed files that later stages would rely on are deleted: the record of a batch, the verdicts
+    on one, and the states of the denoiser with random weights.
 
     Raises:
         RunDirectoryError: something is to be made again, and the run was made with other versions.
@@ -80,7 +80,7 @@ def _delete(run: RunDirectory, damaged: Iterable[str]) -> None:
 
 def _is_relied_on(name: str) -> bool:
     """Whether later stages take the contents of the file `name` as they are."""
-    return _is_record(name) or name.startswith(f"{JUDGEMENTS.as_posix()}/")
+    return _is_record(name) or name.startswith((f"{JUDGEMENTS.as_posix()}/", RANDOM_DENOISER))
 
 
 def keep_settings(run: RunDirectory, settings: AuditSettings) -> None:

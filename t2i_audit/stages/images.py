@@ -13,8 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from prompts.structure import Prompt
-from t2i_audit.activations.denoiser import DenoiserRecorder
-from t2i_audit.activations.random_weights import random_denoiser
 from t2i_audit.generation import Batch, cut_batches
 from t2i_audit.generation.memory import Made, Parts, largest_batch
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
@@ -226,34 +224,3 @@ def denoiser_features(
         if read_record(shards.path(batch.index)).denoiser_sha256 is not None
     )
     return gather_parts(parts, [prompt.id for prompt in prompts], folder=run / DENOISER)
-
-
-def random_denoiser_features(
-    run: RunDirectory,
-    loaded: LoadedModel,
-    prompts: tuple[Prompt, ...],
-    sampling: Sampling,
-    *,
-    seed: int,
-) -> tuple[Features, ...]:
-    """The states of the same denoiser with random weights at the first step, as a control.
-
-    Later steps are left out, as its image has nothing to do with the prompt by then.
-    """
-    recorded = []
-    with (
-        run.stage("random denoiser", len(prompts)) as advance,
-        random_denoiser(loaded, seed=seed) as random_model,
-    ):
-        recorder = DenoiserRecorder(
-            random_model.pipeline, steps=(0,), located=sampling.located, layout=sampling.layout
-        )
-        sample = sampler_of(random_model, sampling, recorder, steps=1)
-        fitting = Parts(random_model, run.path, sampling.batch_size, sampling.shrinks)
-        for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):
-            _, part = fitting.sample(batch, sample)
-            assert part is not None
-            recorded.append(part)
-            advance(len(batch.items))
-    folder = run.path / DENOISER.with_name("random_denoiser")
-    return gather_parts(recorded, [prompt.id for prompt in prompts], folder=folder)

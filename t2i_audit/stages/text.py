@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from prompts.structure import Prompt
-from t2i_audit.activations.random_weights import random_text_encoders
+from t2i_audit.activations.random_weights import draw_seeds, random_text_encoders
 from t2i_audit.activations.readable import feature_blocks
 from t2i_audit.activations.text.encode import EncodedSuite, encode_suite
 from t2i_audit.activations.text.positions import not_given
@@ -57,14 +57,15 @@ def read_text(
     *,
     batch_size: int,
     seed: int,
+    draws: int,
     drawn: bool,
 ) -> TextSide:
-    """Encode `prompts` with the checkpoint and with random weights, and probe both.
+    """Encode `prompts` with the checkpoint and with `draws` draws of random weights, and probe all.
 
     `drawn` says whether images of them are made, for the notes.
     """
     folder = run.path / FOLDER
-    with run.stage("encode", 2 * len(prompts)) as advance:
+    with run.stage("encode", (1 + draws) * len(prompts)) as advance:
 
         def encode(model: LoadedModel, name: str, known: Cut | None = None) -> EncodedSuite:
             attempt = partial(
@@ -78,11 +79,16 @@ def read_text(
             return with_room(model, partial(attempt, on_batch=advance), size=batch_size)
 
         own = encode(loaded, "text_encoder")
-        with random_text_encoders(loaded, seed=seed) as random_model:
-            other = encode(random_model, "random_weights", own.cut)
+        others = []
+        for number, own_seed in enumerate(draw_seeds(seed, draws)):
+            with random_text_encoders(loaded, seed=own_seed) as random_model:
+                others.append(encode(random_model, f"random_weights_{number + 1}", own.cut))
     readings = Readings.of([own])
     notes = readings.notes(prompts, drawn=drawn)
-    broken = np.any([np.array(each) == "not_finite" for each in other.readings.values()], axis=0)
+    broken = np.any(
+        [np.array(each) == "not_finite" for other in others for each in other.readings.values()],
+        axis=0,
+    )
     if broken.any():
         notes += (
             f"With random weights the states of {int(broken.sum())} of {len(prompts)} prompts are "
@@ -97,9 +103,9 @@ def read_text(
         own.features,
         rows,
         seed=seed,
-        random_weights=[other.features],
+        random_weights=[other.features for other in others],
         held=readings.held,
-        random_held=other.held,
+        random_held=[other.held for other in others],
     )
     return TextSide(kept, readings, _prompt_rows(prompts, own), probes, notes)
 
@@ -188,7 +194,7 @@ def probe(
     seed: int,
     random_weights: Sequence[Sequence[Features]] = (),
     held: Mapping[str, np.ndarray] | None = None,
-    random_held: Mapping[str, np.ndarray] | None = None,
+    random_held: Sequence[Mapping[str, np.ndarray]] = (),
 ) -> StationProbes:
     """Probe one station as a stage of `run`.
 
@@ -201,16 +207,19 @@ def probe(
         seed: of folds and resamples.
         random_weights: features of the same places, for each draw of random weights.
         held: encoder -> ``(n,)`` rows in which it may be read; other encoders are not probed.
-        random_held: the same with random weights, where the states are finite.
+        random_held: the same for each draw, where its states are finite; empty if none is known.
     """
     count = len(features) + sum(map(len, random_weights))
     with run.stage(f"probe {station}", count) as advance:
         if not any(prompt.constituents for prompt in prompts):
             return NOTHING
         blocks = feature_blocks(features, prompts, rows, held=held)
+        finite: Sequence[Mapping[str, np.ndarray] | None] = random_held
+        if not finite:
+            finite = [None for _ in random_weights]
         other = [
-            feature_blocks(draw, prompts, rows, held=_both(held, random_held))
-            for draw in random_weights
+            feature_blocks(draw, prompts, rows, held=_both(held, own))
+            for draw, own in zip(random_weights, finite, strict=True)
         ]
         return probe_station(prompts, blocks, random_weights=other, seed=seed, on_block=advance)
 

@@ -87,7 +87,7 @@ def test_a_damaged_probe_is_made_again(
     arguments = ["probe", "builtin:sound", "--suite", str(suite), "--out", str(out)]
     assert main(arguments) == 0
     before = contents(out)
-    (out / "activations" / "random_weights" / "index.json").unlink()
+    (out / "activations" / "random_weights_2" / "index.json").unlink()
     capsys.readouterr()
 
     assert main(arguments) == 0

@@ -25,6 +25,7 @@ from t2i_audit.settings import (
     JudgeSettings,
     MergeSettings,
     Option,
+    PlanSettings,
     ProbeSettings,
     all_option_fields,
 )
@@ -35,6 +36,7 @@ COMMANDS: dict[str, type] = {
     "probe": ProbeSettings,
     "judge": JudgeSettings,
     "merge": MergeSettings,
+    "plan": PlanSettings,
 }
 PACKAGE = Path(__file__).parents[2] / "t2i_audit"
 

@@ -17,11 +17,8 @@ from t2i_audit.generation.sampling import Sampling
 from t2i_audit.models import load_model
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.run.directory import open_run
-from t2i_audit.stages.images import (
-    denoiser_features,
-    make_images,
-    random_denoiser_features,
-)
+from t2i_audit.stages.images import denoiser_features, make_images
+from t2i_audit.stages.random_denoiser import random_denoiser_features
 
 SAMPLING = Sampling(steps=3, guidance_scale=1.5, seeds=1, batch_size=8, record_denoiser=True)
 
@@ -36,7 +33,8 @@ def made(
     with open_run(out, {}) as run:
         batches = make_images(run, loaded, prompts, SAMPLING)
         features += denoiser_features(run.path, batches, prompts)
-        features += random_denoiser_features(run, loaded, prompts, SAMPLING, seed=0)
+        for draw in random_denoiser_features(run, loaded, prompts, SAMPLING, seed=0, draws=2):
+            features += draw
     images = [path.read_bytes() for path in sorted((out / "images").iterdir())]
     return [np.asarray(each.values) for each in features], images
 

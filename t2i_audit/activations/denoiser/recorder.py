@@ -8,7 +8,7 @@ layout. Without a layout, or in a call that it does not cover, they are searched
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,10 @@ if TYPE_CHECKING:
 TRACED_CALLS = 4  # of the denoiser in one step: conditional, unconditional, and perturbed ones
 
 
+class AllRecordedError(Exception):
+    """Ends a pipeline's call in which nothing more is to be recorded."""
+
+
 def default_steps(steps: int) -> tuple[int, ...]:
     """The first step (pure noise: only the text can be there) and the one a third of the way."""
     return tuple(sorted({0, steps // 3}))
@@ -77,6 +81,7 @@ class DenoiserRecorder:
         located: the prompts to record; every prompt if None.
         layout: of the denoiser. If None, everything is searched for in each recorded call, and the
             first step is traced, from which `find_layout` decides the layout.
+        stops: whether the pipeline's call ends once every wanted step is recorded, without images.
 
     Raises:
         ModelError: the pipeline has no denoiser whose blocks are known.
@@ -89,8 +94,10 @@ class DenoiserRecorder:
         steps: Sequence[int],
         located: Located | None = None,
         layout: DenoiserLayout | None = None,
+        stops: bool = False,
     ) -> None:
         self._located = located
+        self._stops = stops
         self._layout = layout
         self.steps = tuple(sorted(set(steps)))
         self._name, self._blocks = denoiser_blocks(pipeline)
@@ -170,7 +177,8 @@ class DenoiserRecorder:
                 self._reader = self._new_reader()
                 stack.callback(self._stop_watching)
                 self._watch_if_wanted()
-            yield
+            with suppress(AllRecordedError):
+                yield
             if not self._recorded and not self._has_callback:
                 self._require_recorded()
         arrays = {key: values.cpu().numpy() for key, values in self._reader.features.items()}
@@ -377,6 +385,8 @@ class DenoiserRecorder:
         if active:
             self._recorded.add(self._step)
         self._active = False
+        if self._stops and self._recorded.issuperset(self.steps):
+            raise AllRecordedError
         if not self._has_callback and own:
             self._step += 1
             self._call = 0
