@@ -35,7 +35,6 @@ def relate(
         repeatability=ceiling,
         presence=presence,
         rng=rng,
-        resamples=resamples,
         permutations=300,
     )
 
