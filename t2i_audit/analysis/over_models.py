@@ -126,7 +126,8 @@ def _difference(
         first,
         second,
         found,
-        f"Over {found.n} models, {name} {text} (difference of the correlations {found}).",
+        f"Over {found.n} models, decodability ({name}) {text} (difference of the correlations "
+        f"{found}).",
     )
 
 

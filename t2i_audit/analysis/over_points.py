@@ -130,9 +130,10 @@ def difference_of_correlations(
 def _verdict(
     found: Interval, n: int, of: str, station: str, figure: str, smallest: float
 ) -> tuple[PointVerdict, str]:
-    head = f"Over {found.n} {of}, success and decodability at the {station.replace('_', ' ')}"
-    if figure:
-        head = f"Over {found.n} {of}, success and {figure} at the {station.replace('_', ' ')}"
+    head = (
+        f"Over {found.n} {of}, success and decodability ({figure}) at the "
+        f"{station.replace('_', ' ')}"
+    )
     if math.isnan(found.lower):
         return "underpowered", f"{head} have a correlation of {found}; so few show nothing."
     if found.lower > 0:

@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 FEWEST = 5
-ALL_SLOTS = "all slots"
+ALL_SLOTS = "all slots"  # figures of values within their slot
 
 
 def value_correlations(

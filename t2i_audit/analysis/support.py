@@ -57,7 +57,7 @@ def support(
         rng: draws the exchanges of values where there are many.
 
     Returns:
-        None where no third of the values of any kind carries the association.
+        None where no third of the values of any kind is shown to carry the association.
     """
     levels = levels_of(decodability)
 
@@ -69,7 +69,7 @@ def support(
         return float(failures[rows].sum() / (failures[rows].sum() + successes[rows].sum()))
 
     everyone = np.ones(len(levels), dtype=bool)
-    whole = strength(everyone)
+    whole, whole_area = strength(everyone), auroc(levels, failures, successes)
     best: tuple[str, tuple[str, ...], BoolArray, int] | None = None
     for kind, values in values_of(prompts).items():
         names = {value: _naming(prompts, kind, value) for value in values}
@@ -97,6 +97,10 @@ def support(
     without = jackknife_interval(
         jack.estimate, jack.variance, scale="share", n=int(left.sum()), smaller=smaller
     )
+    # Half of a weak association may be gone by chance: what is left must be shown to be less.
+    bound = without.upper if whole_area > 0.5 else 1 - without.lower
+    if not bound < 0.5 + whole:
+        return None
     named = np.stack([_naming(prompts, kind, v) for v in values_of(prompts)[kind]])
     p_value = _exchange_p(levels, failures, successes, named, rng=rng)
     return Support(kind, found, of, without, p_value)

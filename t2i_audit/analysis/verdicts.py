@@ -25,7 +25,6 @@ types (`p_value`), and the test in which prompts that share a pair of values may
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from t2i_audit.results.association import Association, AssociationVerdict, Support
 from t2i_audit.results.interval import Interval
@@ -129,12 +128,8 @@ def _rests_on(base: Support) -> str:
 
 
 def _counted(found: Association) -> str:
-    values = _values(found.n_values)
-    return f"{found.n_pairs} pairs" + (f" of {values}" if values else "")
-
-
-def _values(n_values: Mapping[str, int]) -> str:
-    return _listed([f"{count} values of {kind}" for kind, count in n_values.items()])
+    kinds = [f"{count} of {kind}" for kind, count in found.n_values.items()]
+    return f"{found.n_pairs} pairs of values ({_listed(kinds)})"
 
 
 def _listed(parts: tuple[str, ...] | list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from t2i_audit.io import write_bytes
 from t2i_audit.printable import printable
 from t2i_audit.report.styles import plain_words
-from t2i_audit.results.associations import Associations, PointCorrelation
+from t2i_audit.results.associations import Associations, Point, PointCorrelation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAME = "associations"
 PANEL = (5.5, 4.5)  # inches
 MOST_NAMES = 40  # names of points in a panel
+NEAR = 0.06  # in success: names of points that are nearer would cover each other
 ENDINGS = ("png", "svg")
 
 
@@ -78,16 +79,32 @@ def _draw(axis: Axes, panel: PointCorrelation) -> None:
         markersize=4,
         elinewidth=0.8,
     )
-    for point in points[:MOST_NAMES]:
-        where = point.decodability.estimate, point.success.estimate
-        axis.annotate(
-            printable(point.name), where, xytext=(4, 4), textcoords="offset points", fontsize=7
-        )
+    _name(axis, points)
     title = f"{plain_words(panel.station)}: r = {panel.correlation}, n = {panel.correlation.n}"
     axis.set_title(title, loc="left", fontsize=10)
     axis.set_xlabel(f"decodability ({panel.figure}), 95% interval")
     axis.set_ylabel("share of images that are right, 95% interval")
     axis.set_ylim(-0.03, 1.03)
+
+
+def _name(axis: Axes, points: Sequence[Point]) -> None:
+    """Write the names beside the points, inside the panel, neighbours above and below."""
+    axis.margins(x=0.1)
+    middle = sum(axis.get_xlim()) / 2
+    last, above = 2.0, False
+    by_success = sorted(points, key=lambda point: -point.success.estimate)
+    for point in by_success[:MOST_NAMES]:
+        x, y = point.decodability.estimate, point.success.estimate
+        above = not (above and last - y < NEAR)
+        last = y
+        axis.annotate(
+            printable(point.name),
+            (x, y),
+            xytext=(4 if x < middle else -4, 4 if above else -10),
+            textcoords="offset points",
+            ha="left" if x < middle else "right",
+            fontsize=7,
+        )
 
 
 def _ends(intervals: Sequence[Interval]) -> list[list[float]]:
