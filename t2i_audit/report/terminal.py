@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING
 
 from t2i_audit.io import dump_json
 from t2i_audit.printable import counted, printable
-from t2i_audit.report.calibration import corrected_rows, corrected_source
 from t2i_audit.report.controls import VERDICTS, print_controls
-from t2i_audit.report.judge_facts import baseline_lines, guess_cells
+from t2i_audit.report.judge_facts import baseline_lines
 from t2i_audit.report.judges import print_judges
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
+from t2i_audit.report.success import print_success
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
 from t2i_audit.results.attribution import AttributionShares, Detail
-from t2i_audit.results.corrected import Corrected, CorrectedRate
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
-from t2i_audit.results.success import SuccessRates
 from t2i_audit.results.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from t2i_audit.results.attribution import Cause
-    from t2i_audit.results.judge_facts import GuessRates
     from t2i_audit.results.run import Run
 
 CAUSES: dict[Cause, tuple[str, str]] = {
@@ -86,7 +83,7 @@ def print_summary(
     if summary.success is not None:
         facts = summary.judge_facts.get(summary.judge or "")
         guessing = None if facts is None else facts.guessing
-        _print_success(screen, summary.success, guessing=guessing, corrected=summary.corrected)
+        print_success(screen, summary.success, guessing=guessing, corrected=summary.corrected)
         for line in baseline_lines(summary.judge_facts):
             screen.print(printable(line))
     if len(summary.judges) > 1:
@@ -172,51 +169,6 @@ def _undefined(stations: Mapping[str, StationSummary]) -> Iterator[str]:
     for (reason, names), places in where.items():
         at = "" if len(places) == len(stations) else f" at the {places[0]}"
         yield printable(f"Undefined: {names}{at} ({reason})")
-
-
-def _print_success(
-    screen: Console,
-    success: SuccessRates,
-    *,
-    guessing: GuessRates | None,
-    corrected: Corrected | None,
-) -> None:
-    screen.print()
-    screen.print(styled("What is drawn right", "bold"))
-    # A slot and a prompt type may share a name, `relation` for one; hence the kind.
-    rows = [["all", str(success.overall)]]
-    rows += [[f"slot {name}", str(rate)] for name, rate in success.by_slot.items()]
-    rows += [[f"prompt type {name}", str(rate)] for name, rate in success.by_type.items()]
-    rows += [[f"split {plain_words(name)}", str(rate)] for name, rate in success.by_split.items()]
-    rows += [
-        [f"prompts {plain_words(name)}", str(rate)] for name, rate in success.by_reading.items()
-    ]
-    by_slot = "; a slot is right or wrong by itself" if success.by_slot else ""
-    headings = ["images", "right"]
-    legend = [
-        f"images: all {success.overall.n:,} judged, or those of one prompt type or split{by_slot}",
-        "right: share of these images, with 95% interval",
-    ]
-    if corrected is not None:
-        headings.append("corrected")
-        rates = dict(corrected_rows(corrected))
-        rows = [[*row, _corrected_cell(rates.get(row[0]))] for row in rows]
-        legend.append(
-            f"corrected: for the errors of {corrected.judge}, by {corrected_source(corrected)}"
-        )
-    if guessing is not None:
-        headings.append("by guessing")
-        guesses = guess_cells(success, guessing)
-        rows = [[*row, guess] for row, guess in zip(rows, guesses, strict=True)]
-        legend.append("by guessing: share that a guess among the judge's answers would call right")
-    screen.print(make_table(headings, rows))
-    print_legend(screen, *legend)
-
-
-def _corrected_cell(rate: CorrectedRate | None) -> str:
-    if rate is None:
-        return "not labelled"
-    return str(rate.rate) if not rate.reason else f"none: {rate.reason}"
 
 
 def _print_causes(screen: Console, attribution: AttributionShares) -> None:
