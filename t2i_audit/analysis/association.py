@@ -16,7 +16,7 @@ from t2i_audit.analysis.permutation import permutation_p
 from t2i_audit.analysis.ranks import auroc, levels_of, spearman
 from t2i_audit.analysis.shared_content import SharedContent
 from t2i_audit.analysis.success import judged_counts, outcome_array
-from t2i_audit.analysis.support import support, values_of
+from t2i_audit.analysis.support import named_values, support, values_of
 from t2i_audit.analysis.verdicts import association_verdict
 from t2i_audit.results.association import Association
 from t2i_audit.results.interval import Interval, undefined
@@ -133,6 +133,7 @@ def associate(
         counts = data.failures, data.successes
         found = replace(
             found,
+            p_within_values=_within_values(data, own, content),
             rests_on=support(data.values, *counts, own, rng=rng),
             odds_ratio=odds_ratio(data.values, *counts, data.labels, others, content),
         )
@@ -147,6 +148,14 @@ def associate(
     return replace(
         found, verdict=verdict, sentence=sentence, rests_on=found.rests_on if shown else None
     )
+
+
+def _within_values(data: _Used, prompts: Sequence[Prompt], content: SharedContent) -> float:
+    named = named_values(prompts)
+    if named is None:
+        return float("nan")
+    counts = data.failures, data.successes
+    return pair_test(data.values, *counts, data.labels, content, values=named).p_value
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,6 +37,8 @@ def pair_test(
     successes: ArrayLike,
     types: ArrayLike,
     content: SharedContent | None,
+    *,
+    values: ArrayLike | None = None,
 ) -> PairTest:
     """Test whether low decodability goes with failure within prompt types.
 
@@ -50,6 +52,9 @@ def pair_test(
         failures, successes: images of each, ``(n,)``.
         types: prompt types, ``(n,)``.
         content: what the prompts share; None takes them as independent.
+        values: ``(n, k)``, 1 where a prompt names a value in a slot. With these, both factors are
+            taken as differences from what the values alone lead to expect by least squares, and
+            the test is one among prompts that name the same values.
     """
     from scipy import stats
 
@@ -65,8 +70,14 @@ def pair_test(
         # Where prompts have unequal numbers of images, only a weighted mean was 0.
         excess[rows] -= excess[rows].mean()
         ranks[rows] -= ranks[rows].mean()
+    lost = 0
+    if values is not None:
+        table = np.column_stack([np.asarray(values, float), *_dummies(labels)])
+        (left_ranks, left_excess), lost = _residuals(table, ranks, excess)
+        ranks, excess = left_ranks, left_excess
     total = float(ranks @ excess)
     variance, shared = covariation_variance(ranks, excess, labels, content)
+    variance *= (len(x) - 1) / max(len(x) - lost, 1)
     degrees = degrees_of_freedom(
         variance, shared, n=len(x), pairs=content.n_pairs if content else 0
     )
@@ -78,6 +89,17 @@ def pair_test(
     comparisons = failed.sum() * right.sum()
     smallest = min(1.0, 0.5 + reach * error / float(comparisons))
     return PairTest(min(1.0, p_value), smallest)
+
+
+def _dummies(labels: NDArray[np.str_]) -> list[FloatArray]:
+    return [(labels == label).astype(float) for label in np.unique(labels)]
+
+
+def _residuals(table: FloatArray, *columns: FloatArray) -> tuple[tuple[FloatArray, ...], int]:
+    """What is left of each column beside `table`, and how many degrees of freedom are gone."""
+    found, _, rank, _ = np.linalg.lstsq(table, np.column_stack(columns), rcond=None)
+    left = np.column_stack(columns) - table @ found
+    return tuple(left.T), int(rank)
 
 
 def _mean_ranks(values: FloatArray, images: FloatArray) -> FloatArray:

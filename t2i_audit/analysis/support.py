@@ -27,6 +27,8 @@ BoolArray = NDArray[np.bool_]
 # prompts that are left would fail, and any association would look weak.
 LEFT = 0.5
 MOST = 3
+# Prompts for each value of a slot, below which values are not held fixed.
+FEWEST_A_VALUE = 3
 EXCHANGES = 2000  # of values; all of them where there are no more
 
 
@@ -36,6 +38,20 @@ def values_of(prompts: Sequence[Prompt]) -> dict[str, tuple[str, ...]]:
     for part in chain.from_iterable(prompt.constituents for prompt in prompts):
         found.setdefault(part.kind, set()).add(part.value)
     return {kind: tuple(sorted(found[kind])) for kind in sorted(found)}
+
+
+def named_values(prompts: Sequence[Prompt]) -> FloatArray | None:
+    """``(n, k)`` 1 where a prompt names a value in a slot; None where `k` leaves too little of `n`
+    to compare prompts that name the same values."""
+    found = sorted({(part.slot, part.value) for each in prompts for part in each.constituents})
+    if len(found) * FEWEST_A_VALUE > len(prompts):
+        return None
+    number = {item: column for column, item in enumerate(found)}
+    table = np.zeros((len(prompts), len(found)))
+    for row, prompt in enumerate(prompts):
+        for part in prompt.constituents:
+            table[row, number[part.slot, part.value]] = 1
+    return table
 
 
 def support(

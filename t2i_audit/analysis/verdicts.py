@@ -113,9 +113,16 @@ def _base(found: Association) -> str:
     """What the association rests on, as a sentence after a space."""
     if not found.n_values:
         return ""
-    if found.rests_on is None:
-        return f" It is found over {_counted(found)}."
-    return f" {_rests_on(found.rests_on)}"
+    if found.rests_on is not None:
+        return f" {_rests_on(found.rests_on)}"
+    within = found.p_within_values
+    if within > SIGNIFICANT:
+        return (
+            f" It rests on differences between few values ({_kinds(found)}): among prompts that "
+            f"name the same ones it is not shown (p = {within:.2g})."
+        )
+    also = "" if math.isnan(within) else ", and also among prompts that name the same values"
+    return f" It is found over {_counted(found)}{also}."
 
 
 def _rests_on(base: Support) -> str:
@@ -128,8 +135,11 @@ def _rests_on(base: Support) -> str:
 
 
 def _counted(found: Association) -> str:
-    kinds = [f"{count} of {kind}" for kind, count in found.n_values.items()]
-    return f"{found.n_pairs} pairs of values ({_listed(kinds)})"
+    return f"{found.n_pairs} pairs of values ({_kinds(found)})"
+
+
+def _kinds(found: Association) -> str:
+    return _listed([f"{count} of {kind}" for kind, count in found.n_values.items()])
 
 
 def _listed(parts: tuple[str, ...] | list[str]) -> str:

@@ -87,6 +87,10 @@ class Association:
     p_pairs: Number = math.nan
     """The same as `p_value` where prompts that share a pair of values, e.g. a colour and a shape,
     may be alike for that reason; NaN where the pairs are not known."""
+    p_within_values: Number = math.nan
+    """The same among prompts that name the same values, by least squares: where it rejects too, the
+    association is more than differences between values. NaN where nearly every prompt names values
+    of its own."""
     n_pairs: int = 0
     """Different pairs of values in the prompts."""
     n_values: dict[str, int] = field(default_factory=dict)
