@@ -20,6 +20,7 @@ POWER = 0.8
 STRONG = 0.9
 # Fisher's z has a variance of 1 / (n - 3).
 TAKEN = 3
+NEAREST_TO_1 = 1 - 1e-9
 
 
 def correlate_points(
@@ -78,23 +79,49 @@ def fisher_interval(correlation: float, independent: int, n: int) -> Interval:
 
 def smallest_correlation(n: int) -> float:
     """The true correlation that the interval of `n` points leaves 0 out for in 80%."""
-    from scipy import stats
+    from scipy import optimize
 
     if n <= TAKEN:
         return math.nan
-    reach = float(stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER))
-    return math.tanh(reach / math.sqrt(n - TAKEN))
+    return float(optimize.brentq(lambda value: power_of(value, n) - POWER, 1e-3, NEAREST_TO_1))
 
 
 def power_of(correlation: float, n: int) -> float:
-    """The probability that the interval of `n` points leaves 0 out, at a true `correlation`."""
-    from scipy import stats
+    """The probability that the interval of `n` points leaves 0 out, at a true `correlation`.
+
+    By the exact distribution of the correlation of normal variables (Hotelling 1953, Journal of the
+    Royal Statistical Society B 15, p. 200): Fisher's approximation says 55% where 5 points show a
+    true correlation of 0.9 in 66%.
+    """
+    from scipy import integrate, stats
 
     if n <= TAKEN:
         return math.nan
-    shift = math.atanh(abs(correlation)) * math.sqrt(n - TAKEN)
-    limit = float(stats.norm.ppf(1 - LEVEL / 2))
-    return float(stats.norm.sf(limit - shift) + stats.norm.cdf(-limit - shift))
+    limit = math.tanh(float(stats.norm.ppf(1 - LEVEL / 2)) / math.sqrt(n - TAKEN))
+    # The mass may lie in a narrow peak, which is found where the ends of the pieces are near it.
+    at = [correlation] if limit < abs(correlation) < 1 else None
+    above, _ = integrate.quad(_density, limit, 1, (correlation, n), points=at)
+    below, _ = integrate.quad(_density, -1, -limit, (correlation, n))
+    return min(1.0, above + below)
+
+
+def _density(found: float, true: float, n: int) -> float:
+    """Of a correlation of `n` points."""
+    from scipy import special
+
+    if abs(found) >= 1:
+        return 0.0
+    logarithm = (
+        math.log(n - 2)
+        + special.gammaln(n - 1)
+        - special.gammaln(n - 0.5)
+        - math.log(2 * math.pi) / 2
+        + (n - 1) / 2 * math.log1p(-(true**2))
+        + (n - 4) / 2 * math.log1p(-(found**2))
+        - (n - 1.5) * math.log1p(-true * found)
+    )
+    series = special.hyp2f1(0.5, 0.5, n - 0.5, (true * found + 1) / 2)
+    return math.exp(logarithm) * float(series)
 
 
 def difference_of_correlations(

@@ -163,7 +163,7 @@ def _cell(found: PointCorrelation | None) -> str:
         return str(found.correlation)
     if "the same for all" in found.sentence:
         return "does not vary"
-    return "undefined"
+    return "not read" if "there are none" in found.sentence else "too few"
 
 
 def _number(value: float) -> str:
