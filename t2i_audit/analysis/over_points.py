@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ POWER = 0.8
 STRONG = 0.9
 # Fisher's z has a variance of 1 / (n - 3).
 TAKEN = 3
-NEAREST_TO_1 = 1 - 1e-9
+NEAREST_TO_1 = 1 - 1e-5
+FAR = 12  # standard errors of z beyond which a correlation is never found
 
 
 def correlate_points(
@@ -97,31 +99,31 @@ def power_of(correlation: float, n: int) -> float:
 
     if n <= TAKEN:
         return math.nan
-    limit = math.tanh(float(stats.norm.ppf(1 - LEVEL / 2)) / math.sqrt(n - TAKEN))
-    # The mass may lie in a narrow peak, which is found where the ends of the pieces are near it.
-    at = [correlation] if limit < abs(correlation) < 1 else None
-    above, _ = integrate.quad(_density, limit, 1, (correlation, n), points=at)
-    below, _ = integrate.quad(_density, -1, -limit, (correlation, n))
-    return min(1.0, above + below)
+    error = 1 / math.sqrt(n - TAKEN)
+    limit = float(stats.norm.ppf(1 - LEVEL / 2)) * error
+    peak = math.atanh(correlation)
+    reach = abs(peak) + limit + FAR * error
+    within = sorted({each for each in (limit, peak, -peak) if each >= limit} | {reach})
+    pieces = [*pairwise(within), *((-high, -low) for low, high in pairwise(within))]
+    return min(1.0, sum(integrate.quad(_density, *ends, (correlation, n))[0] for ends in pieces))
 
 
-def _density(found: float, true: float, n: int) -> float:
-    """Of a correlation of `n` points."""
+def _density(z: float, true: float, n: int) -> float:
+    """Of Fisher's z of the correlation of `n` points."""
     from scipy import special
 
-    if abs(found) >= 1:
-        return 0.0
+    # 1 - r^2 as it stands would lose all its digits where r is close to 1.
+    rest = -2 * float(np.logaddexp(z, -z) - math.log(2))
+    found = math.tanh(z)
     logarithm = (
         math.log(n - 2)
-        + special.gammaln(n - 1)
-        - special.gammaln(n - 0.5)
+        + float(special.gammaln(n - 1) - special.gammaln(n - 0.5))
         - math.log(2 * math.pi) / 2
         + (n - 1) / 2 * math.log1p(-(true**2))
-        + (n - 4) / 2 * math.log1p(-(found**2))
+        + (n - 2) / 2 * rest
         - (n - 1.5) * math.log1p(-true * found)
     )
-    series = special.hyp2f1(0.5, 0.5, n - 0.5, (true * found + 1) / 2)
-    return math.exp(logarithm) * float(series)
+    return math.exp(logarithm) * float(special.hyp2f1(0.5, 0.5, n - 0.5, (true * found + 1) / 2))
 
 
 def difference_of_correlations(
