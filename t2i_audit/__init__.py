@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from t2i_audit.api import (
+        associate,
         audit,
         calibrate,
         compare_raters,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from t2i_audit.errors import AuditError
     from t2i_audit.probes.fitted import FittedProbe, fit_ridge
     from t2i_audit.probes.of_run import fit_probe
+    from t2i_audit.results.associations import Associations
     from t2i_audit.results.features import PlaceFeatures
     from t2i_audit.results.interval import Interval
     from t2i_audit.results.judge_card import JudgeCard, Raters
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Associations",
     "AuditError",
     "FittedProbe",
     "Interval",
@@ -57,6 +60,7 @@ __all__ = [
     "Run",
     "RunSummary",
     "SuitePlan",
+    "associate",
     "audit",
     "calibrate",
     "compare_raters",
@@ -75,6 +79,7 @@ __all__ = [
 
 # Public name -> the module that holds it.
 _HOMES = {
+    "Associations": "t2i_audit.results.associations",
     "AuditError": "t2i_audit.errors",
     "FittedProbe": "t2i_audit.probes.fitted",
     "Interval": "t2i_audit.results.interval",
@@ -87,6 +92,7 @@ _HOMES = {
     "Run": "t2i_audit.results.run",
     "RunSummary": "t2i_audit.results.summary",
     "SuitePlan": "t2i_audit.results.plan",
+    "associate": "t2i_audit.api",
     "audit": "t2i_audit.api",
     "calibrate": "t2i_audit.api",
     "compare_raters": "t2i_audit.api",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from prompts.suite import Suite
     from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
+    from t2i_audit.results.associations import Associations
     from t2i_audit.results.judge_card import JudgeCard, Raters
     from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
@@ -389,6 +390,34 @@ def leaderboard(runs: Sequence[str | Path | Run], *, out: str | Path | None = No
 
     paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
     return rank_runs(paths) if out is None else write_leaderboard(paths, Path(out))
+
+
+def associate(runs: Sequence[str | Path | Run], *, out: str | Path | None = None) -> Associations:
+    """Relate decodability to success over prompts, values and prompt types, and over models.
+
+    >>> import t2i_audit as t2i
+    >>> found = t2i.associate(["runs/demo"])
+    >>> sorted(found.runs[0].prompts), found.models
+    (['denoiser', 'text_encoder'], ())
+
+    Args:
+        runs: one audit, or several of one suite and judge with the same numbers of prompts and
+            seeds; or their directories.
+        out: a figure to draw, ``.png`` or ``.svg``, or a folder for both and the result as JSON.
+
+    Raises:
+        AuditError: a directory holds no finished audit, the runs cannot be compared, or `out`
+            cannot be written.
+    """
+    from t2i_audit.associating import associate_runs, check_output, write_associations
+
+    paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
+    if out is not None:
+        check_output(Path(out), paths)
+    found = associate_runs(paths)
+    if out is not None:
+        write_associations(found, Path(out))
+    return found
 
 
 def load_suite(source: str | Path) -> Suite:

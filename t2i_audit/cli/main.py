@@ -16,6 +16,7 @@ from typer.exceptions import Abort, TyperException
 from prompts.errors import PromptsError
 from t2i_audit import __version__
 from t2i_audit.cli import (
+    associate,
     audit,
     calibrate,
     doctor,
@@ -68,6 +69,7 @@ _add("merge", merge.merge, "Join the shards of an audit.")
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
 _add("leaderboard", leaderboard.leaderboard, "Compare finished audits.")
+_add("associate", associate.associate, "Relate decodability to success, also over models.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -163,7 +163,8 @@ def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
         if verbose:
             yield (
                 f"  AUROC {association.auroc}, words alone {association.presence_auroc}, Spearman "
-                f"{association.spearman}, p = {_p_value(association.p_value)}"
+                f"{association.spearman}, p = {_p_value(association.p_value)}, over pairs p = "
+                f"{_p_value(association.p_pairs)}, odds ratio {association.odds_ratio.adjusted}"
             )
     repeats = summary.repeatability
     if repeats is not None:

@@ -21,6 +21,7 @@ from t2i_audit.analysis import (
     standing_notes,
     success_rates,
 )
+from t2i_audit.analysis.adjusted import difficulties
 from t2i_audit.analysis.success import with_readings
 from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.probes.verdicts import with_images
@@ -136,7 +137,7 @@ def summarise(
     rates = _success_rates(prompts, images, read_whole)
     repeats = repeatability(images.success, images.clusters, types=images.types)
     associations = {
-        station: _association(probes, images, repeats, rng=rng)
+        station: _association(probes, prompts, images, repeats, rng=rng)
         for station, probes in stations.items()
     }
     # Without constituents there is nothing that could have been lost. Without a station nothing is
@@ -246,7 +247,12 @@ def _shares(
 
 
 def _association(
-    probes: StationProbes, images: JudgedImages, repeats: Repeatability, *, rng: np.random.Generator
+    probes: StationProbes,
+    prompts: Sequence[Prompt],
+    images: JudgedImages,
+    repeats: Repeatability,
+    *,
+    rng: np.random.Generator,
 ) -> Association:
     n = len(images.clusters)
     return associate(
@@ -256,6 +262,8 @@ def _association(
         types=images.types,
         repeatability=repeats,
         presence=weakest_presence(probes, n),
+        prompts=prompts,
+        held_fixed=difficulties(prompts),
         rng=rng,
     )
 

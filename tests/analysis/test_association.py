@@ -6,10 +6,13 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from t2i_audit.analysis.association import associate, mean_decodability, weakest_slot
+from t2i_audit.analysis.ceiling import auroc_ceiling
 from t2i_audit.analysis.repeatability import repeatability
 from t2i_audit.results import Association
+from t2i_audit.results.interval import Interval
 
 
 def relate(
@@ -35,7 +38,6 @@ def relate(
         repeatability=ceiling,
         presence=presence,
         rng=rng,
-        resamples=resamples,
         permutations=300,
     )
 
@@ -62,7 +64,8 @@ def test_repeatable_failures_unrelated_to_decodability_are_no_association() -> N
     assert result.verdict == "no_association"
     assert result.auroc.lower < 0.5 < result.auroc.upper
     assert result.p_value > 0.05
-    assert "though failures repeat" in result.sentence
+    assert "would have been found with a probability of 80%" in result.sentence
+    assert "Failures repeat over seeds with ICC" in result.sentence
 
 
 def test_failures_that_do_not_repeat_are_called_chance() -> None:
@@ -118,7 +121,7 @@ def test_one_seed_leaves_chance_and_no_association_apart_unknown() -> None:
     result = relate(rng.uniform(size=200), draw(np.full(200, 0.5), rng, seeds=1))
 
     assert result.verdict == "no_association"
-    assert "whether failures repeat over seeds is unknown" in result.sentence
+    assert "Whether failures repeat over seeds is unknown" in result.sentence
 
 
 @pytest.mark.parametrize(
@@ -177,7 +180,7 @@ def test_the_same_seed_gives_the_same_result() -> None:
     decodability = rng.uniform(size=100)
     success = draw(decodability, rng)
 
-    assert relate(decodability, success) == relate(decodability, success)
+    assert repr(relate(decodability, success)) == repr(relate(decodability, success))
 
 
 def test_a_thousand_prompts_take_seconds() -> None:
@@ -218,3 +221,55 @@ def test_mean_decodability_leaves_out_prompts_that_were_not_read() -> None:
 def test_arrays_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="agree on the number of prompts; got 3, 2, 2, 2"):
         relate(np.zeros(3), np.zeros((2, 2)))
+
+
+def test_a_few_failing_prompts_show_nothing_either_way() -> None:
+    # 3 of 120 prompts fail, and they are the three that are read worst.
+    decodability = np.linspace(0.1, 1, 120)
+    success = np.ones((120, 2))
+    success[:3, 0] = 0
+    result = relate(decodability, success)
+
+    assert result.verdict == "underpowered"
+    assert "only 3 compositions have images of the rarer outcome" in result.sentence
+    assert "goes with failure" not in result.sentence
+
+
+def test_a_failure_whose_prompt_was_not_read_is_not_denied() -> None:
+    success = np.ones((24, 1))
+    success[7] = 0
+    decodability = np.linspace(0.1, 1, 24)
+    decodability[7] = np.nan
+    result = relate(decodability, success)
+
+    assert "no image of the 23 of 24 prompts that have a decodability is wrong" in result.sentence
+
+
+def test_one_prompt_type_is_never_compared_with_others() -> None:
+    rng = np.random.default_rng(12)
+    verdicts = set()
+    for _ in range(60):
+        success = draw(np.full(15, 0.03), rng, seeds=2)
+        verdicts.add(relate(rng.uniform(size=15), success).verdict)
+
+    assert "between_types" not in verdicts
+
+
+def test_failures_are_called_chance_only_on_evidence_that_they_are() -> None:
+    # 20 prompts cannot tell an intraclass correlation of 0 from one of 0.3.
+    rng = np.random.default_rng(13)
+    result = relate(rng.uniform(size=20), draw(np.full(20, 0.5), rng, seeds=2))
+
+    assert result.verdict == "underpowered"
+    assert "these data would have shown only an AUROC of" in result.sentence
+
+
+def test_the_ceiling_is_the_auroc_of_the_failure_rates_themselves() -> None:
+    rng = np.random.default_rng(14)
+    # An intraclass correlation of 1 / (1.5 + 4.5 + 1) = 1/7.
+    rates = rng.beta(1.5, 4.5, 200_000)
+    failed = rng.random(rates.size) < rates
+    known = auroc_ceiling(0.25, Interval(1 / 7, 0.0, 1.0, 10))
+
+    assert known.estimate == pytest.approx(roc_auc_score(failed, rates), abs=0.005)
+    assert (known.lower, known.upper) == (0.5, 1.0)
