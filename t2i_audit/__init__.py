@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         audit,
         calibrate,
         compare_raters,
+        forecast,
         judge,
         leaderboard,
         load_model,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from t2i_audit.probes.fitted import FittedProbe, fit_ridge
     from t2i_audit.probes.of_run import fit_probe
     from t2i_audit.results.features import PlaceFeatures
+    from t2i_audit.results.forecast import Forecast
     from t2i_audit.results.interval import Interval
     from t2i_audit.results.judge_card import JudgeCard, Raters
     from t2i_audit.results.label_plan import LabelPlan
@@ -45,6 +47,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AuditError",
     "FittedProbe",
+    "Forecast",
     "Interval",
     "JudgeCard",
     "LabelPlan",
@@ -59,6 +62,7 @@ __all__ = [
     "compare_raters",
     "fit_probe",
     "fit_ridge",
+    "forecast",
     "judge",
     "leaderboard",
     "load_model",
@@ -73,6 +77,7 @@ __all__ = [
 _HOMES = {
     "AuditError": "t2i_audit.errors",
     "FittedProbe": "t2i_audit.probes.fitted",
+    "Forecast": "t2i_audit.results.forecast",
     "Interval": "t2i_audit.results.interval",
     "JudgeCard": "t2i_audit.results.judge_card",
     "LabelPlan": "t2i_audit.results.label_plan",
@@ -87,6 +92,7 @@ _HOMES = {
     "compare_raters": "t2i_audit.api",
     "fit_probe": "t2i_audit.probes.of_run",
     "fit_ridge": "t2i_audit.probes.fitted",
+    "forecast": "t2i_audit.api",
     "judge": "t2i_audit.api",
     "leaderboard": "t2i_audit.api",
     "load_model": "t2i_audit.api",

@@ -1,0 +1,296 @@
+"""The risk that new prompts fail on the model of a run, before there is an image of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prompts.suite import Suite, SuiteFormatError, load_suite
+from t2i_audit.analysis.forecast.foresee import (
+    Foreseen,
+    JudgedRun,
+    folds_of,
+    foresee_prompts,
+    foresee_slots,
+)
+from t2i_audit.analysis.forecast.known import Columns, KnownPrompt
+from t2i_audit.analysis.forecast.outside import RunRange
+from t2i_audit.analysis.forecast.trust import trust_of
+from t2i_audit.errors import ModelError, RunDirectoryError, SuiteError
+from t2i_audit.inputs import EarlierRun, load_inputs
+from t2i_audit.merge import settings_of
+from t2i_audit.reporter import SILENT, Reporter
+from t2i_audit.results.forecast import Forecast, PromptForecast, SlotRisk, Trust
+from t2i_audit.results.interval import Interval
+from t2i_audit.results.run import Run, load_run
+from t2i_audit.run.tables import read_rows, table_path
+from t2i_audit.settings import DEFAULT_BATCH_SIZE, ForecastSettings
+
+if TYPE_CHECKING:
+    from prompts.structure import Prompt
+    from t2i_audit.models.loaded import LoadedModel
+    from t2i_audit.settings import AuditSettings
+
+WITHOUT_CHECKPOINT = "give --words-alone to forecast without its text encoders"
+# With fewer contents that fail, or that succeed, nothing can be told of the others.
+FEWEST = 3
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastPlan:
+    """A finished run, and new prompts with the checkpoint that reads them."""
+
+    settings: ForecastSettings
+    run: Run
+    own: tuple[Prompt, ...]
+    """The run's prompts."""
+    new: Suite
+    loaded: LoadedModel | None
+    """The run's checkpoint; None where the words alone are used."""
+    batch_size: int
+    notes: tuple[str, ...]
+
+
+def plan_forecast(settings: ForecastSettings, reporter: Reporter = SILENT) -> ForecastPlan:
+    """Read the run and the prompts, and load the run's checkpoint; nothing is written.
+
+    Args:
+        settings: the run and the prompts.
+        reporter: receives what the user should know of the loading.
+
+    Raises:
+        RunDirectoryError: there is no finished run with judged images.
+        SuiteError: the prompts cannot be read.
+        ModelError: the checkpoint does not load, or is not as the run had it.
+        AuditError: the output cannot be written.
+    """
+    from t2i_audit.leaderboard import check_table_path
+    from t2i_audit.stages.labelling import prompts_of
+
+    if settings.out is not None:
+        check_table_path(settings.out, [settings.run], example="forecast.csv")
+    run = load_run(settings.run)
+    if run.summary.success is None or not run.summary.success.overall.n:
+        raise RunDirectoryError(
+            f"{run.path} has no judged image, so it knows no failure to forecast from; give the "
+            "run of t2i-audit audit, or of t2i-audit judge"
+        )
+    try:
+        new = load_suite(settings.prompts)
+    except SuiteFormatError as error:
+        raise SuiteError(str(error)) from error
+    plan = ForecastPlan(settings, run, prompts_of(run.path), new, None, DEFAULT_BATCH_SIZE, ())
+    if settings.words_alone:
+        return replace(plan, notes=("The text encoders were not asked (--words-alone).",))
+    if run.manifest.settings.get("command") != "audit":
+        note = "The run's images were made elsewhere, so only the words of prompts are used."
+        return replace(plan, notes=(note,))
+    audit = settings_of(run.path, settings.trust_remote_code)
+    audit = replace(audit, device=settings.device, dtype=run.manifest.settings["dtype"])
+    loaded = _load(audit, run, new, reporter)
+    return replace(plan, loaded=loaded, batch_size=audit.batch_size or DEFAULT_BATCH_SIZE)
+
+
+def execute_forecast(plan: ForecastPlan, reporter: Reporter = SILENT) -> Forecast:
+    """Forecast the new prompts of a plan; nothing is written.
+
+    Args:
+        plan: from `plan_forecast`.
+        reporter: receives the progress.
+    """
+    own, new, faults = _known(plan, reporter)
+    judged = _judged(plan.run, own)
+    columns = Columns.of(own, new)
+    slots = {
+        kind: [(each, part) for each in new for part in each.prompt.constituents
+               if part.kind == kind]
+        for kind in judged.kinds
+    }  # fmt: skip
+    seed = plan.settings.seed
+    with reporter.stage("fit", len(folds_of(judged, seed=seed)) * (1 + len(slots))) as advance:
+        whole = foresee_prompts(judged, new, columns, seed=seed, on_fold=advance)
+        by_kind = {
+            kind: foresee_slots(judged, kind, those, columns, seed=seed, on_fold=advance)
+            for kind, those in slots.items()
+        }
+    trust = trust_of(whole.outcomes)
+    reason = _why_not(plan.run, whole, trust)
+    base = _base_rate(plan.run)
+    risks = _slot_risks(slots, by_kind)
+    range_of_run = RunRange.of(own)
+    unit = "words" if plan.loaded is None else "tokens"
+    structured = any(each.prompt.constituents for each in own)
+    prompts = []
+    for row, each in enumerate(new):
+        told = not reason and not (structured and not each.prompt.constituents)
+        outside = range_of_run.outside(each, unit=unit)
+        if each.prompt.id in faults:
+            outside = (*outside, faults[each.prompt.id])
+        prompts.append(
+            PromptForecast(
+                each.prompt.id,
+                each.prompt.text,
+                each.prompt.type,
+                whole.interval(row) if told else base,
+                tuple(risks.get(each.prompt.id, ())) if told else (),
+                outside,
+            )
+        )
+    return Forecast(
+        model=plan.run.summary.model,
+        suite=plan.run.summary.suite,
+        judge=plan.run.summary.judge or "",
+        n_seeds=plan.run.summary.n_seeds,
+        base_rate=base,
+        can_forecast=not reason,
+        reason=reason,
+        trust=trust,
+        slots={kind: found.outcomes.auroc() for kind, found in by_kind.items()},
+        prompts=tuple(prompts),
+        notes=(*plan.notes, *_notes(plan, prompts, bool(by_kind), structured)),
+        seed=seed,
+    )
+
+
+def write_forecast(forecast: Forecast, output: Path) -> tuple[Path, ...]:
+    """Write the table of all prompts, and draw the reliability curve beside it; returns the files.
+
+    Raises:
+        AuditError: `output` cannot be written.
+    """
+    from t2i_audit.errors import AuditError
+    from t2i_audit.io import write_text
+    from t2i_audit.report.forecast import forecast_csv
+    from t2i_audit.report.reliability import write_reliability
+
+    try:
+        write_text(output, forecast_csv(forecast))
+        return (output, *write_reliability(forecast.trust, output.with_suffix("")))
+    except OSError as err:
+        raise AuditError(f"{output} cannot be written: {err.strerror}; give another -o") from err
+
+
+def _load(audit: AuditSettings, run: Run, new: Suite, reporter: Reporter) -> LoadedModel:
+    earlier = EarlierRun(run.path, run.manifest)
+    try:
+        return load_inputs(audit, reporter, earlier=earlier, suite=new).loaded
+    except ModelError as error:
+        raise ModelError(f"{error}; {WITHOUT_CHECKPOINT}") from error
+
+
+def _known(
+    plan: ForecastPlan, reporter: Reporter
+) -> tuple[tuple[KnownPrompt, ...], tuple[KnownPrompt, ...], Mapping[str, str]]:
+    """The run's prompts and the new ones, and by id why an encoder does not get a new one."""
+    from t2i_audit.stages.known_prompts import known_by_words, read_new, read_own
+
+    # Rounding follows the order of rows; sorted, the order of a file makes no difference.
+    own = sorted(plan.own, key=lambda prompt: prompt.id)
+    if plan.loaded is None:
+        return known_by_words(own), known_by_words(plan.new.prompts), {}
+    known, probes = read_own(plan.run, own, seed=plan.settings.seed, reporter=reporter)
+    new, faults = read_new(
+        plan.loaded, plan.new.prompts, probes, batch_size=plan.batch_size, reporter=reporter
+    )
+    return known, new, faults
+
+
+def _judged(run: Run, known: tuple[KnownPrompt, ...]) -> JudgedRun:
+    """The verdicts of the run's primary judge."""
+    from t2i_audit.stages.results import JudgedImages
+
+    rows: list[Mapping[str, Any]] = [
+        row
+        for row in read_rows(table_path(run.path, "judgements"), "judgements")
+        if row["judge"] == run.summary.judge
+    ]
+    prompts = [each.prompt for each in known]
+    images = JudgedImages.of(prompts, rows, 1 + max(int(row["seed"]) for row in rows))
+
+    def count(outcomes: np.ndarray, value: int) -> np.ndarray:
+        return np.asarray((outcomes == value).sum(axis=1), dtype=np.float64)
+
+    slots = images.slot_correct
+    return JudgedRun(
+        known,
+        count(images.success, 0),
+        count(images.success, 1),
+        {slot: count(outcomes, 0) for slot, outcomes in slots.items()},
+        {slot: count(outcomes, 1) for slot, outcomes in slots.items()},
+    )
+
+
+def _base_rate(run: Run) -> Interval:
+    assert run.summary.success is not None
+    right = run.summary.success.overall
+    return Interval(1 - right.estimate, 1 - right.upper, 1 - right.lower, right.n)
+
+
+def _slot_risks(
+    slots: Mapping[str, Sequence[tuple[KnownPrompt, Any]]], by_kind: Mapping[str, Foreseen]
+) -> dict[str, list[SlotRisk]]:
+    """By prompt, the risks of its constituents, the riskiest first."""
+    found: dict[str, list[SlotRisk]] = {}
+    for kind, those in slots.items():
+        for row, (each, part) in enumerate(those):
+            risk = SlotRisk(part.slot, kind, part.value, by_kind[kind].interval(row))
+            found.setdefault(each.prompt.id, []).append(risk)
+    return {
+        prompt_id: sorted(own, key=lambda each: (-each.risk.estimate, each.slot))
+        for prompt_id, own in found.items()
+    }
+
+
+def _why_not(run: Run, whole: Foreseen, trust: Trust) -> str:
+    """Why nothing can be forecast; empty where it can."""
+    outcomes = whole.outcomes
+    if whole.risks is None:
+        return f"every judged image is {'wrong' if outcomes.wrong.any() else 'right'}"
+    if outcomes.smaller < FEWEST:
+        what = "wrong" if outcomes.wrong.sum() < outcomes.right.sum() else "right"
+        return (
+            f"the images of fewer than {FEWEST} compositions that can be left out are {what}, "
+            "from which nothing can be told of the others"
+        )
+    if math.isnan(trust.auroc.lower):
+        return "how well failures are foreseen has no interval on so few compositions"
+    if trust.auroc.lower > 0.5:
+        return ""
+    found = (
+        "failures of compositions that were left out are not told from successes "
+        f"(AUROC {trust.auroc})"
+    )
+    repeats = run.summary.repeatability
+    if repeats is None or not repeats.overall.is_defined:
+        return found
+    if repeats.overall.lower <= 0:
+        return f"{found}; nor is it sure that failures repeat over seeds (ICC {repeats.overall})"
+    return (
+        f"{found}; failures repeat over seeds (ICC {repeats.overall}), but the text tells not when"
+    )
+
+
+def _notes(
+    plan: ForecastPlan, prompts: Sequence[PromptForecast], judges_slots: bool, structured: bool
+) -> list[str]:
+    notes = []
+    count, texts = len(prompts), {prompt.text for prompt in plan.own}
+    known = sum(each.text in texts for each in prompts)
+    if known:
+        notes.append(f"{known} of {count} prompts are in the run, whose own images say more.")
+    bare = sum("no constituents" in each.outside for each in prompts)
+    if bare and structured:
+        notes.append(
+            f"{bare} of {count} prompts name no constituents and get the overall rate; see "
+            "`t2i-audit prompts import` for how prompts get structure."
+        )
+    if not judges_slots:
+        notes.append(
+            f"{plan.run.summary.judge} judges no constituents, so it is not forecast which fails."
+        )
+    return notes
