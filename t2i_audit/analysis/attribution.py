@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from t2i_audit.analysis.success import judged_counts, outcome_array, proportion
+from t2i_audit.analysis.success import image_rate, judged_counts, outcome_array
 from t2i_audit.probes.verdicts import PRESENCE_CAP
 from t2i_audit.results.attribution import (
     AttributionShares,
@@ -41,6 +41,7 @@ from t2i_audit.results.attribution import (
     Detail,
 )
 from t2i_audit.results.interval import Interval
+from t2i_audit.stats.shares import clustered_share
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -203,13 +204,9 @@ def attribution_shares(
 
     def share(column: NDArray[np.str_], name: str) -> Interval:
         chosen = (column[failing] == name).astype(float)
-        return proportion(chosen, groups[failing], rng=rng, resamples=resamples)
+        return clustered_share(chosen, groups[failing])
 
-    outcomes = outcome_array(success)
-    judged = ~np.isnan(outcomes)
-    failure_rate = proportion(
-        1 - outcomes[judged], np.repeat(groups, judged.sum(axis=1)), rng=rng, resamples=resamples
-    )
+    failure_rate = image_rate(1 - outcome_array(success), groups)
     causes = {name: share(attribution.cause, name) for name in CAUSES}
     probed = bool((attribution.detail != "").any())
     details = {name: share(attribution.detail, name) for name in DETAILS} if probed else {}

@@ -39,7 +39,7 @@ def agreement(
     if not both.any():
         return undefined(), undefined()
     equal = np.where(both, first == second, np.nan)
-    same = image_rate(equal, groups, rng=rng, resamples=resamples)
+    same = image_rate(equal, groups)
     if len({*first[both]}) < 2 or len({*second[both]}) < 2:
         # Kappa would be 0 in every resample, which is no knowledge.
         return same, undefined(int(both.sum()))

@@ -5,13 +5,14 @@ from t2i_audit.results.attribution import AttributionShares
 from t2i_audit.results.decoding import SlotDecoding, SlotEstimates, StationSummary
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.place import Place, Position
-from t2i_audit.results.success import Repeatability, SuccessRates
+from t2i_audit.results.success import PairRates, Repeatability, SuccessRates
 from t2i_audit.results.summary import RunSummary
 
 __all__ = [
     "Association",
     "AttributionShares",
     "Interval",
+    "PairRates",
     "Place",
     "Position",
     "Repeatability",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prompts.structure import Prompt
-from t2i_audit.analysis.success import proportion
 from t2i_audit.images.decode import pixels_in
 from t2i_audit.io import dump_json, read_json, write_json
 from t2i_audit.judges.base import Judge, Judgement
@@ -26,6 +25,7 @@ from t2i_audit.judges.blind import (
 from t2i_audit.judges.room import Room
 from t2i_audit.results.judge_facts import BlindBaselines, BlindRate
 from t2i_audit.run.directory import RunDirectory
+from t2i_audit.stats.shares import clustered_share
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -90,8 +90,7 @@ def blind_baselines(
                 advance()
     clusters = np.array([prompt.composition for prompt in own])
     rates = {
-        name: None if found is None else _rate(found, clusters, seed)
-        for name, found in kept.items()
+        name: None if found is None else _rate(found, clusters) for name, found in kept.items()
     }
     shuffled, blank = rates["shuffled"], rates["blank"]
     assert shuffled is not None
@@ -150,8 +149,7 @@ def _row(verdict: Judgement | None) -> Row | None:
     return {"correct": verdict.correct, "slots": dict(verdict.slots)}
 
 
-def _rate(found: Rows, clusters: np.ndarray, seed: int) -> BlindRate:
-    rng = np.random.default_rng(seed)
+def _rate(found: Rows, clusters: np.ndarray) -> BlindRate:
     slots = sorted({slot for row in found if row is not None for slot in row["slots"]})
     overall = [None if row is None else row["correct"] for row in found]
     by_slot = {
@@ -161,6 +159,6 @@ def _rate(found: Rows, clusters: np.ndarray, seed: int) -> BlindRate:
     def rate(values: Sequence[bool | None]) -> Any:
         known = np.array([value is not None for value in values], dtype=bool)
         right = np.array([float(value) for value in values if value is not None])
-        return proportion(right, clusters[known], rng=rng)
+        return clustered_share(right, clusters[known])
 
     return BlindRate(rate(overall), {slot: rate(values) for slot, values in by_slot.items()})

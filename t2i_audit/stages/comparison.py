@@ -35,9 +35,8 @@ def compare_judges(
     rng = np.random.default_rng(seed)
     rows = {member.name: [row for row in judged if row["judge"] == member.name] for member in panel}
     images = {name: JudgedImages.of(prompts, own, summary.n_seeds) for name, own in rows.items()}
-    judges = [_summary(each, images[each.name], rows[each.name], rng=rng) for each in panel]
+    judges = [_summary(each, images[each.name], rows[each.name]) for each in panel]
     if summary.success is not None:
-        # The same figures as everywhere else, and not those of other resamples.
         own = summary.success
         judges[0] = replace(judges[0], success=own.overall, by_slot=own.by_slot)
     pairs = combinations(images, 2)
@@ -45,9 +44,7 @@ def compare_judges(
     return replace(summary, judges=tuple(judges), agreement=tuple(agreements))
 
 
-def _summary(
-    member: Member, images: JudgedImages, rows: Rows, *, rng: np.random.Generator
-) -> JudgeSummary:
+def _summary(member: Member, images: JudgedImages, rows: Rows) -> JudgeSummary:
     clusters = np.asarray(images.clusters)
     left = [row for row in rows if row["correct"] is None]
     undecided = sum(bool(row["readable"]) for row in left)
@@ -57,11 +54,8 @@ def _summary(
     )
     return JudgeSummary(
         name=member.name,
-        success=image_rate(images.success, clusters, rng=rng),
-        by_slot={
-            slot: image_rate(right, clusters, rng=rng)
-            for slot, right in images.slot_correct.items()
-        },
+        success=image_rate(images.success, clusters),
+        by_slot={slot: image_rate(right, clusters) for slot, right in images.slot_correct.items()},
         n_abstained=abstained,
         n_undecided=undecided,
         n_unread=len(left) - undecided - abstained,

@@ -119,8 +119,8 @@ def summarise(
     # The order of the calls is part of the result: all draw from one generator.
     rng = np.random.default_rng(seed)
     images = JudgedImages.of(prompts, judged, n_seeds)
-    rates = _success_rates(prompts, images, read_whole, seed=seed, rng=rng)
-    repeats = repeatability(images.success, images.clusters, types=images.types, rng=rng)
+    rates = _success_rates(prompts, images, read_whole)
+    repeats = repeatability(images.success, images.clusters, types=images.types)
     associations = {
         station: _association(probes, images, repeats, rng=rng)
         for station, probes in stations.items()
@@ -203,12 +203,7 @@ class JudgedImages:
 
 
 def _success_rates(
-    prompts: Sequence[Prompt],
-    images: JudgedImages,
-    read_whole: BoolArray,
-    *,
-    seed: int,
-    rng: np.random.Generator,
+    prompts: Sequence[Prompt], images: JudgedImages, read_whole: BoolArray
 ) -> SuccessRates:
     rates = success_rates(
         images.success,
@@ -216,11 +211,9 @@ def _success_rates(
         types=images.types,
         splits=[prompt.split for prompt in prompts],
         slot_correct=images.slot_correct,
-        rng=rng,
+        pairs=[prompt.pairs for prompt in prompts],
     )
-    # A generator of its own, so that the other intervals are the same with and without these.
-    own_rng = np.random.default_rng(seed)
-    return with_readings(rates, images.success, images.clusters, read_whole, rng=own_rng)
+    return with_readings(rates, images.success, images.clusters, read_whole)
 
 
 def _shares(

@@ -37,8 +37,8 @@ def clustered_share(values: ArrayLike, clusters: ArrayLike, *, level: float = 0.
     if data.size == 0:
         return undefined()
     _, owner = np.unique(np.asarray(clusters), return_inverse=True)
-    sizes = np.bincount(owner, np.ones_like(data))
-    ones = np.bincount(owner, data)
+    sizes = np.bincount(owner).astype(np.float64)
+    ones = np.bincount(owner, data).astype(np.float64)
     return share_of_totals(ones, sizes, level=level)
 
 

@@ -26,7 +26,7 @@ def relate(
     types = types or ["t"] * n
     clusters = np.arange(n) if clusters is None else clusters
     rng = np.random.default_rng(seed)
-    ceiling = repeatability(success, clusters, types=types, rng=rng, resamples=resamples)
+    ceiling = repeatability(success, clusters, types=types)
     return associate(
         decodability,
         success,
@@ -186,7 +186,7 @@ def test_a_thousand_prompts_take_seconds() -> None:
     success = draw(decodability, rng)
     clusters, types = np.arange(1000) // 2, ["a", "b"] * 500
     started = time.process_time()
-    ceiling = repeatability(success, clusters, types=types, rng=rng)
+    ceiling = repeatability(success, clusters, types=types)
     associate(
         decodability,
         success,

@@ -27,7 +27,7 @@ def whole_summary() -> RunSummary:
     """The summary of a small run in which no image is wrong."""
     rng = np.random.default_rng(0)
     success, clusters, types = np.ones((4, 2)), np.arange(4), ["t"] * 4
-    ceiling = repeatability(success, clusters, types=types, rng=rng, resamples=50)
+    ceiling = repeatability(success, clusters, types=types)
     attribution = attribute(success, {"relation": [True] * 4}, {})
     nothing = undefined()
     read = SlotEstimates(Interval(1.0, 0.9, 1.0, 4), nothing, nothing, nothing, nothing)
@@ -45,7 +45,7 @@ def whole_summary() -> RunSummary:
                 {"relation": SlotDecoding(read, "kept")},
             )
         },
-        success=success_rates(success, clusters, types=types, splits=["seen"] * 4, rng=rng),
+        success=success_rates(success, clusters, types=types, splits=["seen"] * 4),
         repeatability=ceiling,
         associations={
             "text_encoder": associate(
