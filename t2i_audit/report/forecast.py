@@ -12,6 +12,7 @@ from t2i_audit.report.spreadsheet import Cell, csv_text
 from t2i_audit.report.styles import print_legend, styled
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.results.forecast import Forecast, PromptForecast
+from t2i_audit.results.interval import Interval
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,9 +72,10 @@ def _print_trust(screen: Console, forecast: Forecast) -> None:
     screen.print(styled("How far to trust it", "bold"))
     rows = [
         ("wrong images told from right ones, AUROC", str(trust.auroc)),
-        ("Brier score", f"{_three(trust.brier)}; of the overall rate {trust.base_brier:.3f}"),
-        ("gain over the overall rate", _three(trust.gain)),
+        ("Brier score", _three(trust.brier)),
+        ("  smaller than that of the overall rate by", _three(trust.gain)),
         ("calibration error", _three(trust.calibration_error)),
+        ("  to be expected by chance alone", f"{trust.calibration_error_by_chance:.3f}"),
         *((f"AUROC, slots of kind {kind}", str(own)) for kind, own in forecast.slots.items()),
     ]
     screen.print(make_table(("on compositions left out", "figure"), rows))
@@ -85,15 +87,9 @@ def _print_trust(screen: Console, forecast: Forecast) -> None:
     )
 
 
-def _three(interval: object) -> str:
-    from t2i_audit.results.interval import Interval
-
-    assert isinstance(interval, Interval)
-    return (
-        f"{interval.estimate:.3f} [{interval.lower:.3f}, {interval.upper:.3f}]"
-        if interval.lower == interval.lower
-        else f"{interval.estimate:.3f}"
-    )
+def _three(interval: Interval) -> str:
+    """To three digits, as these figures are small."""
+    return f"{interval.estimate:.3f} [{interval.lower:.3f}, {interval.upper:.3f}]"
 
 
 def _print_riskiest(screen: Console, forecast: Forecast, top: int) -> None:
@@ -111,10 +107,10 @@ def _print_riskiest(screen: Console, forecast: Forecast, top: int) -> None:
     screen.print(
         make_table([headings[index] for index in kept], [[row[i] for i in kept] for row in rows])
     )
-    print_legend(
-        screen,
-        "outside the run: a value, slot, type or length that the run never showed",
-    ) if 3 in kept else None
+    if 3 in kept:
+        print_legend(
+            screen, "outside the run: a value, slot, type or length that the run never showed"
+        )
 
 
 def _weakest(each: PromptForecast) -> tuple[str, str]:

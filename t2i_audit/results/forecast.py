@@ -30,13 +30,13 @@ class Trust:
     half."""
     brier: Interval
     """Mean squared distance of the forecast from the outcome, 0 or 1 (Brier 1950)."""
-    base_brier: Number
-    """The same where every prompt gets the other prompts' overall rate."""
     gain: Interval
-    """`base_brier` less `brier`: above 0, forecasts are nearer to the outcomes than the rate is."""
+    """By how much `brier` is smaller than that of the overall rate, ``rate * (1 - rate)``."""
     calibration_error: Interval
     """Mean distance of a bin's forecast from its share of wrong images (ECE; Naeini et al. 2015).
     It is above 0 by chance alone."""
+    calibration_error_by_chance: Number
+    """What it would be on average if every forecast were exact."""
     reliability: tuple[ReliabilityPoint, ...]
     """In order of the forecast; each has a tenth of the forecast's range."""
     n_prompts: int

@@ -40,7 +40,7 @@ def read_own(
 ) -> tuple[tuple[KnownPrompt, ...], dict[Place, dict[str, CrossFitted]]]:
     """The run's own `prompts`, and the probes that read their slots, by place and slot."""
     tokens = {
-        str(row["prompt_id"]): row["tokens"]
+        str(row["prompt_id"]): int(str(row["tokens"]))
         for row in read_rows(table_path(run.path, "prompts"), "prompts")
     }
     probability: dict[str, dict[str, float]] = {prompt.id: {} for prompt in prompts}

@@ -137,7 +137,7 @@ def _foresee(
 ) -> Foreseen:
     folds = leave_compositions_out(compositions, groups=GROUPS, seed=seed)
     tested: Tested = risks_left_out(x, wrong, right, folds, on_fold=on_fold)
-    outcomes = Outcomes.of(tested.risk, tested.base, wrong, right, compositions)
+    outcomes = Outcomes.of(tested.risk, wrong, right, compositions)
     judged = wrong + right > 0
     if not wrong.any() or not right.any():
         return Foreseen(outcomes, None)

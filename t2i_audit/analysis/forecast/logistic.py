@@ -63,7 +63,9 @@ def fit_risk(x: FloatArray, wrong: FloatArray, right: FloatArray, *, strength: f
     prior = np.diag([0.0, *np.full(x.shape[1], 1 / strength)])
     inverse = np.linalg.inv(information + prior)
     freedom = float(np.trace(inverse @ information))
-    return RiskModel(intercept, coefficients, _dispersion(risk, wrong, right, freedom) * inverse)
+    return RiskModel(
+        intercept, coefficients, dispersion(risk, wrong, right, freedom=freedom) * inverse
+    )
 
 
 def fitted_risks(
@@ -95,11 +97,17 @@ def _fit(
     return float(model.intercept_[0]), np.asarray(model.coef_[0], dtype=np.float64)
 
 
-def _dispersion(risk: FloatArray, wrong: FloatArray, right: FloatArray, freedom: float) -> float:
+def dispersion(risk: FloatArray, wrong: FloatArray, right: FloatArray, *, freedom: float) -> float:
     """How much more the counts vary than those of independent images, at least 1.
 
     Pearson's chi-squared per degree of freedom (McCullagh and Nelder 1989, section 4.5): images of
     one prompt may fail together.
+
+    Args:
+        risk: ``(n,)`` of each item.
+        wrong: ``(n,)`` its wrong images.
+        right: ``(n,)`` its right ones.
+        freedom: how many degrees of freedom the risks were fitted with.
     """
     images = wrong + right
     judged = images > 0

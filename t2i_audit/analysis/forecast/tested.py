@@ -23,8 +23,6 @@ class Tested:
 
     risk: FloatArray
     """``(n,)``; NaN where no item has other compositions."""
-    base: FloatArray
-    """``(n,)`` the share of wrong images among the items that the model was fitted to."""
     strength: float
     """The prior variance that suits all items best, for the final fit."""
 
@@ -50,11 +48,9 @@ def risks_left_out(
         on_fold: called with 1 after each fold.
     """
     table = np.full((len(STRENGTHS), len(x)), np.nan)
-    base = np.full(len(x), np.nan)
     for fold in folds:
         own = fold.train & (wrong + right > 0)
         if own.any():
-            base[fold.test] = wrong[own].sum() / (wrong + right)[own].sum()
             for index, strength in enumerate(STRENGTHS):
                 table[index, fold.test] = fitted_risks(
                     x[own], wrong[own], right[own], x[fold.test], strength=strength
@@ -65,4 +61,4 @@ def risks_left_out(
     for fold in folds:
         best = int(np.nansum(losses[:, fold.train], axis=1).argmin())
         risk[fold.test] = table[best, fold.test]
-    return Tested(risk, base, STRENGTHS[int(np.nansum(losses, axis=1).argmin())])
+    return Tested(risk, STRENGTHS[int(np.nansum(losses, axis=1).argmin())])

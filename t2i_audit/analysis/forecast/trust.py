@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prompts.structure import Pair
+from t2i_audit.analysis.forecast.logistic import dispersion
 from t2i_audit.analysis.ranks import auroc, levels_of
 from t2i_audit.results.forecast import ReliabilityPoint, Trust
 from t2i_audit.results.interval import Interval, undefined
@@ -35,8 +37,6 @@ class Outcomes:
     """Forecasts of items beside their images; all ``(n,)``, of the items that have both."""
 
     risk: FloatArray
-    base: FloatArray
-    """The rate of the items that the forecast was fitted to."""
     wrong: FloatArray
     right: FloatArray
     compositions: tuple[frozenset[Pair], ...]
@@ -45,15 +45,14 @@ class Outcomes:
     def of(
         cls,
         risk: FloatArray,
-        base: FloatArray,
         wrong: FloatArray,
         right: FloatArray,
         compositions: Sequence[frozenset[Pair]],
     ) -> Outcomes:
         """Of those items that were forecast and judged."""
         used = ~np.isnan(risk) & (wrong + right > 0)
-        own = tuple(compositions[row] for row in np.flatnonzero(used))
-        return cls(risk[used], base[used], wrong[used], right[used], own)
+        own = tuple(compositions[row] for row in np.flatnonzero(used).tolist())
+        return cls(risk[used], wrong[used], right[used], own)
 
     @property
     def images(self) -> int:
@@ -99,21 +98,25 @@ class Outcomes:
 
 def trust_of(outcomes: Outcomes) -> Trust:
     """Every figure of `outcomes`."""
-    wrong, right, risk, base = outcomes.wrong, outcomes.right, outcomes.risk, outcomes.base
+    wrong, right, risk = outcomes.wrong, outcomes.right, outcomes.risk
 
     def brier(forecast: FloatArray, rows: IntArray) -> float:
         squares = wrong * (1 - forecast) ** 2 + right * forecast**2
         return float(squares[rows].sum() / (wrong + right)[rows].sum())
 
-    everything = np.arange(len(risk))
+    def gain(rows: IntArray) -> float:
+        rate = wrong[rows].sum() / (wrong + right)[rows].sum()
+        return float(rate * (1 - rate)) - brier(risk, rows)
+
+    error = outcomes.interval(
+        lambda rows: calibration_error(risk[rows], wrong[rows], right[rows]), "difference"
+    )
     return Trust(
         auroc=outcomes.auroc(),
         brier=outcomes.interval(lambda rows: brier(risk, rows), "share"),
-        base_brier=brier(base, everything) if len(risk) else float("nan"),
-        gain=outcomes.interval(lambda rows: brier(base, rows) - brier(risk, rows), "difference"),
-        calibration_error=outcomes.interval(
-            lambda rows: calibration_error(risk[rows], wrong[rows], right[rows]), "share"
-        ),
+        gain=outcomes.interval(gain, "difference"),
+        calibration_error=replace(error, lower=error.lower if error.lower > 0 else 0.0),
+        calibration_error_by_chance=error_by_chance(risk, wrong, right),
         reliability=_reliability(outcomes),
         n_prompts=len(risk),
         n_compositions=len(outcomes.pairs.members),
@@ -124,6 +127,21 @@ def calibration_error(risk: FloatArray, wrong: FloatArray, right: FloatArray) ->
     """The expected calibration error over `BINS` bins of equal width; each argument is ``(n,)``."""
     gaps = np.bincount(_bin_of(risk), (wrong + right) * risk - wrong, minlength=BINS)
     return float(np.abs(gaps).sum() / (wrong + right).sum())
+
+
+def error_by_chance(risk: FloatArray, wrong: FloatArray, right: FloatArray) -> float:
+    """The calibration error to be expected of as many images if every risk were exact.
+
+    A bin's gap is then normal about 0, so that its mean size is ``sqrt(2 / pi)`` of its standard
+    deviation. The variance is that of independent images times their dispersion.
+    """
+    images = wrong + right
+    if not images.sum():
+        return math.nan
+    variance = images * risk * (1 - risk)
+    more = dispersion(risk, wrong, right, freedom=0)
+    spread = np.sqrt(more * np.bincount(_bin_of(risk), variance, minlength=BINS))
+    return float(math.sqrt(2 / math.pi) * spread.sum() / images.sum())
 
 
 def _bin_of(risk: FloatArray) -> IntArray:
@@ -142,7 +160,8 @@ def _reliability(outcomes: Outcomes) -> tuple[ReliabilityPoint, ...]:
         _, groups = np.unique(owner[rows], return_inverse=True)
         images = outcomes.wrong[rows] + outcomes.right[rows]
         failed = share_of_totals(
-            np.bincount(groups, outcomes.wrong[rows]), np.bincount(groups, images)
+            np.bincount(groups, outcomes.wrong[rows]).astype(np.float64),
+            np.bincount(groups, images).astype(np.float64),
         )
         points.append(
             ReliabilityPoint(float(np.average(outcomes.risk[rows], weights=images)), failed)
