@@ -152,7 +152,10 @@ def execute_forecast(plan: ForecastPlan, reporter: Reporter = SILENT) -> Forecas
         trust=trust,
         slots={kind: found.outcomes.auroc() for kind, found in by_kind.items()},
         prompts=tuple(prompts),
-        notes=(*plan.notes, *_notes(plan, prompts, bool(by_kind), structured)),
+        notes=(
+            *plan.notes,
+            *_notes(plan, prompts, trust, judges_slots=bool(by_kind), structured=structured),
+        ),
         seed=seed,
     )
 
@@ -276,7 +279,12 @@ def _why_not(run: Run, whole: Foreseen, trust: Trust) -> str:
 
 
 def _notes(
-    plan: ForecastPlan, prompts: Sequence[PromptForecast], judges_slots: bool, structured: bool
+    plan: ForecastPlan,
+    prompts: Sequence[PromptForecast],
+    trust: Trust,
+    *,
+    judges_slots: bool,
+    structured: bool,
 ) -> list[str]:
     notes = []
     count, texts = len(prompts), {prompt.text for prompt in plan.own}
@@ -288,6 +296,11 @@ def _notes(
         notes.append(
             f"{bare} of {count} prompts name no constituents and get the overall rate; see "
             "`t2i-audit prompts import` for how prompts get structure."
+        )
+    if trust.n_types > 1 and not trust.auroc_within_types.lower > 0.5:
+        notes.append(
+            "Among prompts of one type wrong images are not told from right ones; the forecasts "
+            "tell types apart."
         )
     if not judges_slots:
         notes.append(

@@ -72,6 +72,11 @@ def _print_trust(screen: Console, forecast: Forecast) -> None:
     screen.print(styled("How far to trust it", "bold"))
     rows = [
         ("wrong images told from right ones, AUROC", str(trust.auroc)),
+        *(
+            [("  among prompts of one type", str(trust.auroc_within_types))]
+            if trust.n_types > 1
+            else []
+        ),
         ("Brier score", _three(trust.brier)),
         ("  smaller than that of the overall rate by", _three(trust.gain)),
         ("calibration error", _three(trust.calibration_error)),

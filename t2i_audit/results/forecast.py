@@ -28,6 +28,8 @@ class Trust:
     auroc: Interval
     """Chance that a wrong image's prompt has a higher forecast than a right image's, ties one
     half."""
+    auroc_within_types: Interval
+    """The same, with every wrong image compared to right images of its own prompt type."""
     brier: Interval
     """Mean squared distance of the forecast from the outcome, 0 or 1 (Brier 1950)."""
     gain: Interval
@@ -42,6 +44,8 @@ class Trust:
     n_prompts: int
     n_compositions: int
     """Different pairs of constituents in these prompts."""
+    n_types: int
+    """Prompt types among them."""
 
 
 @dataclass(frozen=True)

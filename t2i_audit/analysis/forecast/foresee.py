@@ -100,11 +100,8 @@ def foresee_prompts(
     on_fold: Callable[[int], None] = lambda count: None,
 ) -> Foreseen:
     """The risk that an image of each of the `new` prompts is wrong."""
-    own = [compositions_of(each.prompt) for each in run.known]
-    return _foresee(
-        columns.of_prompts(run.known), run.wrong, run.right, own, columns.of_prompts(new),
-        seed=seed, on_fold=on_fold,
-    )  # fmt: skip
+    x, new_x = columns.of_prompts(run.known), columns.of_prompts(new)
+    return _foresee(run.known, x, run.wrong, run.right, new_x, seed=seed, on_fold=on_fold)
 
 
 def foresee_slots(
@@ -118,26 +115,27 @@ def foresee_slots(
 ) -> Foreseen:
     """The risk that each of the `new` slots of `kind` is drawn wrong."""
     slots, wrong, right = run.slots_of(kind)
-    own = [compositions_of(each.prompt) for each, _ in slots]
-    return _foresee(
-        columns.of_slots(slots, kind), wrong, right, own, columns.of_slots(new, kind),
-        seed=seed, on_fold=on_fold,
-    )  # fmt: skip
+    owners = [each for each, _ in slots]
+    x, new_x = columns.of_slots(slots, kind), columns.of_slots(new, kind)
+    return _foresee(owners, x, wrong, right, new_x, seed=seed, on_fold=on_fold)
 
 
 def _foresee(
+    known: Sequence[KnownPrompt],
     x: FloatArray,
     wrong: FloatArray,
     right: FloatArray,
-    compositions: Sequence[frozenset[tuple[str, str]]],
     new: FloatArray,
     *,
     seed: int,
     on_fold: Callable[[int], None],
 ) -> Foreseen:
+    compositions = [compositions_of(each.prompt) for each in known]
     folds = leave_compositions_out(compositions, groups=GROUPS, seed=seed)
     tested: Tested = risks_left_out(x, wrong, right, folds, on_fold=on_fold)
-    outcomes = Outcomes.of(tested.risk, wrong, right, compositions)
+    outcomes = Outcomes.of(
+        tested.risk, wrong, right, compositions, [each.prompt.type for each in known]
+    )
     judged = wrong + right > 0
     if not wrong.any() or not right.any():
         return Foreseen(outcomes, None)

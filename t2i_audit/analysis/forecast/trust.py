@@ -40,6 +40,8 @@ class Outcomes:
     wrong: FloatArray
     right: FloatArray
     compositions: tuple[frozenset[Pair], ...]
+    types: NDArray[np.str_]
+    """Prompt types."""
 
     @classmethod
     def of(
@@ -48,11 +50,13 @@ class Outcomes:
         wrong: FloatArray,
         right: FloatArray,
         compositions: Sequence[frozenset[Pair]],
+        types: Sequence[str],
     ) -> Outcomes:
         """Of those items that were forecast and judged."""
         used = ~np.isnan(risk) & (wrong + right > 0)
         own = tuple(compositions[row] for row in np.flatnonzero(used).tolist())
-        return cls(risk[used], wrong[used], right[used], own)
+        labels = np.array(types, dtype=str)[used]
+        return cls(risk[used], wrong[used], right[used], own, labels)
 
     @property
     def images(self) -> int:
@@ -95,6 +99,24 @@ class Outcomes:
             lambda rows: auroc(levels[rows], self.wrong[rows], self.right[rows]), "share"
         )
 
+    def auroc_within_types(self) -> Interval:
+        """The same, with every wrong image compared to right images of its own prompt type."""
+        levels = levels_of(-self.risk)
+        masks = [self.types == name for name in np.unique(self.types)]
+
+        def within(rows: IntArray) -> float:
+            total = pairs = 0.0
+            for mask in masks:
+                own = rows[mask[rows]]
+                wrong, right = self.wrong[own], self.right[own]
+                compared = float(wrong.sum() * right.sum())
+                if compared:
+                    total += compared * auroc(levels[own], wrong, right)
+                    pairs += compared
+            return total / pairs if pairs else math.nan
+
+        return self.interval(within, "share")
+
 
 def trust_of(outcomes: Outcomes) -> Trust:
     """Every figure of `outcomes`."""
@@ -113,6 +135,7 @@ def trust_of(outcomes: Outcomes) -> Trust:
     )
     return Trust(
         auroc=outcomes.auroc(),
+        auroc_within_types=outcomes.auroc_within_types(),
         brier=outcomes.interval(lambda rows: brier(risk, rows), "share"),
         gain=outcomes.interval(gain, "difference"),
         calibration_error=replace(error, lower=error.lower if error.lower > 0 else 0.0),
@@ -120,6 +143,7 @@ def trust_of(outcomes: Outcomes) -> Trust:
         reliability=_reliability(outcomes),
         n_prompts=len(risk),
         n_compositions=len(outcomes.pairs.members),
+        n_types=len(np.unique(outcomes.types)),
     )
 
 
