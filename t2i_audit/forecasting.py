@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,18 +13,18 @@ from prompts.suite import Suite, SuiteFormatError, load_suite
 from t2i_audit.analysis.forecast.foresee import (
     Foreseen,
     JudgedRun,
-    folds_of,
     foresee_prompts,
     foresee_slots,
 )
 from t2i_audit.analysis.forecast.known import Columns, KnownPrompt
+from t2i_audit.analysis.forecast.limits import notes_on, why_not
 from t2i_audit.analysis.forecast.outside import RunRange
 from t2i_audit.analysis.forecast.trust import trust_of
 from t2i_audit.errors import ModelError, RunDirectoryError, SuiteError
 from t2i_audit.inputs import EarlierRun, load_inputs
 from t2i_audit.merge import settings_of
 from t2i_audit.reporter import SILENT, Reporter
-from t2i_audit.results.forecast import Forecast, PromptForecast, SlotRisk, Trust
+from t2i_audit.results.forecast import Forecast, PromptForecast, SlotRisk
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.run import Run, load_run
 from t2i_audit.run.tables import read_rows, table_path
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from t2i_audit.settings import AuditSettings
 
 WITHOUT_CHECKPOINT = "give --words-alone to forecast without its text encoders"
-# With fewer contents that fail, or that succeed, nothing can be told of the others.
-FEWEST = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,35 +109,41 @@ def execute_forecast(plan: ForecastPlan, reporter: Reporter = SILENT) -> Forecas
         for kind in judged.kinds
     }  # fmt: skip
     seed = plan.settings.seed
-    with reporter.stage("fit", len(folds_of(judged, seed=seed)) * (1 + len(slots))) as advance:
-        whole = foresee_prompts(judged, new, columns, seed=seed, on_fold=advance)
-        by_kind = {
-            kind: foresee_slots(judged, kind, those, columns, seed=seed, on_fold=advance)
-            for kind, those in slots.items()
-        }
+    whole = foresee_prompts(judged, new, columns, seed=seed, reporter=reporter)
+    by_kind = {
+        kind: foresee_slots(judged, kind, those, columns, seed=seed, reporter=reporter)
+        for kind, those in slots.items()
+    }
     trust = trust_of(whole.outcomes)
-    reason = _why_not(plan.run, whole, trust)
+    reason = why_not(whole, trust, plan.run.summary.repeatability)
     base = _base_rate(plan.run)
     risks = _slot_risks(slots, by_kind)
     range_of_run = RunRange.of(own)
     unit = "words" if plan.loaded is None else "tokens"
     structured = any(each.prompt.constituents for each in own)
-    prompts = []
-    for row, each in enumerate(new):
-        told = not reason and not (structured and not each.prompt.constituents)
-        outside = range_of_run.outside(each, unit=unit)
-        if each.prompt.id in faults:
-            outside = (*outside, faults[each.prompt.id])
-        prompts.append(
-            PromptForecast(
-                each.prompt.id,
-                each.prompt.text,
-                each.prompt.type,
-                whole.interval(row) if told else base,
-                tuple(risks.get(each.prompt.id, ())) if told else (),
-                outside,
-            )
+
+    def forecast_of(row: int, each: KnownPrompt) -> PromptForecast:
+        prompt = each.prompt
+        told = not reason and (bool(prompt.constituents) or not structured)
+        return PromptForecast(
+            prompt.id,
+            prompt.text,
+            prompt.type,
+            whole.interval(row) if told else base,
+            tuple(risks.get(prompt.id, ())) if told else (),
+            (*range_of_run.outside(each, unit=unit), *faults.get(prompt.id, ())),
         )
+
+    prompts = tuple(forecast_of(row, each) for row, each in enumerate(new))
+    texts = {prompt.text for prompt in plan.own}
+    notes = notes_on(
+        prompts,
+        trust,
+        known=sum(each.text in texts for each in prompts),
+        structured=structured,
+        judge=plan.run.summary.judge or "",
+        judges_slots=bool(by_kind),
+    )
     return Forecast(
         model=plan.run.summary.model,
         suite=plan.run.summary.suite,
@@ -151,11 +154,8 @@ def execute_forecast(plan: ForecastPlan, reporter: Reporter = SILENT) -> Forecas
         reason=reason,
         trust=trust,
         slots={kind: found.outcomes.auroc() for kind, found in by_kind.items()},
-        prompts=tuple(prompts),
-        notes=(
-            *plan.notes,
-            *_notes(plan, prompts, trust, judges_slots=bool(by_kind), structured=structured),
-        ),
+        prompts=prompts,
+        notes=(*plan.notes, *notes),
         seed=seed,
     )
 
@@ -188,7 +188,7 @@ def _load(audit: AuditSettings, run: Run, new: Suite, reporter: Reporter) -> Loa
 
 def _known(
     plan: ForecastPlan, reporter: Reporter
-) -> tuple[tuple[KnownPrompt, ...], tuple[KnownPrompt, ...], Mapping[str, str]]:
+) -> tuple[tuple[KnownPrompt, ...], tuple[KnownPrompt, ...], Mapping[str, tuple[str, ...]]]:
     """The run's prompts and the new ones, and by id why an encoder does not get a new one."""
     from t2i_audit.stages.known_prompts import known_by_words, read_new, read_own
 
@@ -247,63 +247,3 @@ def _slot_risks(
         prompt_id: sorted(own, key=lambda each: (-each.risk.estimate, each.slot))
         for prompt_id, own in found.items()
     }
-
-
-def _why_not(run: Run, whole: Foreseen, trust: Trust) -> str:
-    """Why nothing can be forecast; empty where it can."""
-    outcomes = whole.outcomes
-    if whole.risks is None:
-        return f"every judged image is {'wrong' if outcomes.wrong.any() else 'right'}"
-    if outcomes.smaller < FEWEST:
-        what = "wrong" if outcomes.wrong.sum() < outcomes.right.sum() else "right"
-        return (
-            f"the images of fewer than {FEWEST} compositions that can be left out are {what}, "
-            "from which nothing can be told of the others"
-        )
-    if math.isnan(trust.auroc.lower):
-        return "how well failures are foreseen has no interval on so few compositions"
-    if trust.auroc.lower > 0.5:
-        return ""
-    found = (
-        "failures of compositions that were left out are not told from successes "
-        f"(AUROC {trust.auroc})"
-    )
-    repeats = run.summary.repeatability
-    if repeats is None or not repeats.overall.is_defined:
-        return found
-    if repeats.overall.lower <= 0:
-        return f"{found}; nor is it sure that failures repeat over seeds (ICC {repeats.overall})"
-    return (
-        f"{found}; failures repeat over seeds (ICC {repeats.overall}), but the text tells not when"
-    )
-
-
-def _notes(
-    plan: ForecastPlan,
-    prompts: Sequence[PromptForecast],
-    trust: Trust,
-    *,
-    judges_slots: bool,
-    structured: bool,
-) -> list[str]:
-    notes = []
-    count, texts = len(prompts), {prompt.text for prompt in plan.own}
-    known = sum(each.text in texts for each in prompts)
-    if known:
-        notes.append(f"{known} of {count} prompts are in the run, whose own images say more.")
-    bare = sum("no constituents" in each.outside for each in prompts)
-    if bare and structured:
-        notes.append(
-            f"{bare} of {count} prompts name no constituents and get the overall rate; see "
-            "`t2i-audit prompts import` for how prompts get structure."
-        )
-    if trust.n_types > 1 and not trust.auroc_within_types.lower > 0.5:
-        notes.append(
-            "Among prompts of one type wrong images are not told from right ones; the forecasts "
-            "tell types apart."
-        )
-    if not judges_slots:
-        notes.append(
-            f"{plan.run.summary.judge} judges no constituents, so it is not forecast which fails."
-        )
-    return notes

@@ -83,12 +83,15 @@ def _print_trust(screen: Console, forecast: Forecast) -> None:
         ("  to be expected by chance alone", f"{trust.calibration_error_by_chance:.3f}"),
         *((f"AUROC, slots of kind {kind}", str(own)) for kind, own in forecast.slots.items()),
     ]
-    screen.print(make_table(("on compositions left out", "figure"), rows))
+    screen.print(make_table(("compositions left out", ""), rows))
     images, seeds = counted(trust.auroc.n, "image"), counted(forecast.n_seeds, "seed")
-    screen.print(
-        f"  each prompt of the run forecast from prompts that share none of its compositions: "
-        f"{counted(trust.n_prompts, 'prompt')}, {images}, {seeds}, "
-        f"{counted(trust.n_compositions, 'composition')}"
+    print_legend(
+        screen,
+        "left out: each prompt of the run is forecast from prompts that share none of its "
+        f"compositions; {counted(trust.n_prompts, 'prompt')}, {images}, {seeds}, "
+        f"{counted(trust.n_compositions, 'composition')}",
+        "AUROC: chance that a wrong image has the higher forecast; Brier score: mean squared "
+        "distance from the outcome",
     )
 
 

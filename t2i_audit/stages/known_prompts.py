@@ -66,15 +66,15 @@ def read_new(
     *,
     batch_size: int,
     reporter: Reporter,
-) -> tuple[tuple[KnownPrompt, ...], dict[str, str]]:
+) -> tuple[tuple[KnownPrompt, ...], dict[str, tuple[str, ...]]]:
     """New `prompts` as the checkpoint's text encoders hold them.
 
     Returns:
-        The prompts, and by id why a text encoder does not get a prompt whole, for those that none
-        of them does.
+        The prompts, and by id what is wrong with those that no text encoder reads to the end, e.g.
+        ``cut off``.
     """
     known: list[KnownPrompt] = []
-    faults: dict[str, str] = {}
+    faults: dict[str, tuple[str, ...]] = {}
     with reporter.stage("encode", len(prompts)) as advance:
         for start in range(0, len(prompts), CHUNK):
             part = prompts[start : start + CHUNK]
@@ -86,7 +86,7 @@ def read_new(
                 known.append(KnownPrompt(prompt, length, probability[row]))
                 readings = [own[row].reading for own in encoded.tokens.values()]
                 if all(reading not in READ for reading in readings):
-                    faults[prompt.id] = readings[0].replace("_", " ")
+                    faults[prompt.id] = (readings[0].replace("_", " "),)
     return tuple(known), faults
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from prompts.structure import Constituent
 from t2i_audit.analysis.forecast.known import Columns, KnownPrompt
 from t2i_audit.analysis.forecast.logistic import Risks, fit_risk
-from t2i_audit.analysis.forecast.tested import Tested, risks_left_out
+from t2i_audit.analysis.forecast.tested import risks_left_out
 from t2i_audit.analysis.forecast.trust import Outcomes
-from t2i_audit.probes.left_out import LeftOut, compositions_of, leave_compositions_out
+from t2i_audit.probes.left_out import compositions_of, leave_compositions_out
+from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.results.interval import Interval
 
 FloatArray = NDArray[np.float64]
@@ -74,21 +75,13 @@ class Foreseen:
     """Of the new items; None where all of the run's images came out alike."""
 
     def interval(self, row: int) -> Interval:
-        """The risk of one new item."""
-        n = self.outcomes.images
+        """The risk of one new item; the run's own rate where nothing tells items apart."""
         if self.risks is None:
-            rate = float(np.mean(self.outcomes.risk))
-            return Interval(rate, float("nan"), float("nan"), n)
-        risks = self.risks
-        return Interval(
-            float(risks.estimate[row]), float(risks.lower[row]), float(risks.upper[row]), n
+            return self.outcomes.rate()
+        estimate, lower, upper = (
+            float(each[row]) for each in (self.risks.estimate, self.risks.lower, self.risks.upper)
         )
-
-
-def folds_of(run: JudgedRun, *, seed: int) -> tuple[LeftOut, ...]:
-    """The tests of whole prompts."""
-    own = [compositions_of(each.prompt) for each in run.known]
-    return leave_compositions_out(own, groups=GROUPS, seed=seed)
+        return Interval(estimate, lower, upper, self.outcomes.images)
 
 
 def foresee_prompts(
@@ -97,11 +90,13 @@ def foresee_prompts(
     columns: Columns,
     *,
     seed: int,
-    on_fold: Callable[[int], None] = lambda count: None,
+    reporter: Reporter = SILENT,
 ) -> Foreseen:
     """The risk that an image of each of the `new` prompts is wrong."""
     x, new_x = columns.of_prompts(run.known), columns.of_prompts(new)
-    return _foresee(run.known, x, run.wrong, run.right, new_x, seed=seed, on_fold=on_fold)
+    return _foresee(
+        run.known, x, run.wrong, run.right, new_x, seed=seed, what="prompts", reporter=reporter
+    )
 
 
 def foresee_slots(
@@ -111,13 +106,13 @@ def foresee_slots(
     columns: Columns,
     *,
     seed: int,
-    on_fold: Callable[[int], None] = lambda count: None,
+    reporter: Reporter = SILENT,
 ) -> Foreseen:
     """The risk that each of the `new` slots of `kind` is drawn wrong."""
     slots, wrong, right = run.slots_of(kind)
     owners = [each for each, _ in slots]
     x, new_x = columns.of_slots(slots, kind), columns.of_slots(new, kind)
-    return _foresee(owners, x, wrong, right, new_x, seed=seed, on_fold=on_fold)
+    return _foresee(owners, x, wrong, right, new_x, seed=seed, what=kind, reporter=reporter)
 
 
 def _foresee(
@@ -128,14 +123,15 @@ def _foresee(
     new: FloatArray,
     *,
     seed: int,
-    on_fold: Callable[[int], None],
+    what: str,
+    reporter: Reporter,
 ) -> Foreseen:
     compositions = [compositions_of(each.prompt) for each in known]
     folds = leave_compositions_out(compositions, groups=GROUPS, seed=seed)
-    tested: Tested = risks_left_out(x, wrong, right, folds, on_fold=on_fold)
-    outcomes = Outcomes.of(
-        tested.risk, wrong, right, compositions, [each.prompt.type for each in known]
-    )
+    with reporter.stage(f"fit {what}", len(folds)) as advance:
+        tested = risks_left_out(x, wrong, right, folds, on_fold=advance)
+    types = [each.prompt.type for each in known]
+    outcomes = Outcomes.of(tested.risk, wrong, right, compositions, types)
     judged = wrong + right > 0
     if not wrong.any() or not right.any():
         return Foreseen(outcomes, None)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from t2i_audit.analysis.forecast.known import KnownPrompt
 
+NO_CONSTITUENTS = "no constituents"
+
 
 @dataclass(frozen=True)
 class RunRange:
@@ -43,7 +45,7 @@ class RunRange:
         if prompt.type not in self.types:
             marks.append(f"type {prompt.type}")
         if self.slots and not prompt.constituents:
-            marks.append("no constituents")
+            marks.append(NO_CONSTITUENTS)
         for part in prompt.constituents:
             if (part.kind, part.value) not in self.values:
                 marks.append(f"{part.kind} {part.value}")

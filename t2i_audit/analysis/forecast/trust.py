@@ -53,10 +53,15 @@ class Outcomes:
         types: Sequence[str],
     ) -> Outcomes:
         """Of those items that were forecast and judged."""
-        used = ~np.isnan(risk) & (wrong + right > 0)
-        own = tuple(compositions[row] for row in np.flatnonzero(used).tolist())
-        labels = np.array(types, dtype=str)[used]
-        return cls(risk[used], wrong[used], right[used], own, labels)
+        every = cls(risk, wrong, right, tuple(compositions), np.array(types, dtype=str))
+        return every.among(~np.isnan(risk) & (wrong + right > 0))
+
+    def among(self, chosen: NDArray[np.bool_]) -> Outcomes:
+        """Of the items that are `chosen`, ``(n,)``."""
+        own = tuple(self.compositions[row] for row in np.flatnonzero(chosen).tolist())
+        return Outcomes(
+            self.risk[chosen], self.wrong[chosen], self.right[chosen], own, self.types[chosen]
+        )
 
     @property
     def images(self) -> int:
@@ -78,6 +83,13 @@ class Outcomes:
     def smaller(self) -> int:
         """The smaller of the numbers of contents with a wrong and with a right image."""
         return smaller_side(self.clusters, self.wrong, self.right)
+
+    def rate(self) -> Interval:
+        """The share of wrong images, with an interval over contents."""
+        members = self.clusters.members
+        wrong = np.array([self.wrong[rows].sum() for rows in members])
+        right = np.array([self.right[rows].sum() for rows in members])
+        return share_of_totals(wrong, wrong + right) if members else undefined()
 
     def interval(self, statistic: Callable[[IntArray], float], scale: Scale) -> Interval:
         """`statistic` of the items, with an interval for compositions in general."""
@@ -173,21 +185,11 @@ def _bin_of(risk: FloatArray) -> IntArray:
 
 
 def _reliability(outcomes: Outcomes) -> tuple[ReliabilityPoint, ...]:
-    """One point for each bin that has items; its interval is over contents."""
+    """One point for each bin that has items."""
     place = _bin_of(outcomes.risk)
-    owner = np.empty(len(place), dtype=np.int64)
-    for number, rows in enumerate(outcomes.clusters.members):
-        owner[rows] = number
     points = []
     for one in np.unique(place):
-        rows = place == one
-        _, groups = np.unique(owner[rows], return_inverse=True)
-        images = outcomes.wrong[rows] + outcomes.right[rows]
-        failed = share_of_totals(
-            np.bincount(groups, outcomes.wrong[rows]).astype(np.float64),
-            np.bincount(groups, images).astype(np.float64),
-        )
-        points.append(
-            ReliabilityPoint(float(np.average(outcomes.risk[rows], weights=images)), failed)
-        )
+        own = outcomes.among(place == one)
+        risk = np.average(own.risk, weights=own.wrong + own.right)
+        points.append(ReliabilityPoint(float(risk), own.rate()))
     return tuple(points)
