@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         audit,
         calibrate,
         compare_raters,
+        forecast,
         judge,
         leaderboard,
         load_model,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from t2i_audit.probes.of_run import fit_probe
     from t2i_audit.results.associations import Associations
     from t2i_audit.results.features import PlaceFeatures
+    from t2i_audit.results.forecast import Forecast
     from t2i_audit.results.interval import Interval
     from t2i_audit.results.judge_card import JudgeCard, Raters
     from t2i_audit.results.label_plan import LabelPlan
@@ -50,6 +52,7 @@ __all__ = [
     "Associations",
     "AuditError",
     "FittedProbe",
+    "Forecast",
     "Interval",
     "JudgeCard",
     "LabelPlan",
@@ -66,6 +69,7 @@ __all__ = [
     "compare_raters",
     "fit_probe",
     "fit_ridge",
+    "forecast",
     "judge",
     "leaderboard",
     "load_model",
@@ -82,6 +86,7 @@ _HOMES = {
     "Associations": "t2i_audit.results.associations",
     "AuditError": "t2i_audit.errors",
     "FittedProbe": "t2i_audit.probes.fitted",
+    "Forecast": "t2i_audit.results.forecast",
     "Interval": "t2i_audit.results.interval",
     "JudgeCard": "t2i_audit.results.judge_card",
     "LabelPlan": "t2i_audit.results.label_plan",
@@ -98,6 +103,7 @@ _HOMES = {
     "compare_raters": "t2i_audit.api",
     "fit_probe": "t2i_audit.probes.of_run",
     "fit_ridge": "t2i_audit.probes.fitted",
+    "forecast": "t2i_audit.api",
     "judge": "t2i_audit.api",
     "leaderboard": "t2i_audit.api",
     "load_model": "t2i_audit.api",

@@ -20,6 +20,7 @@ from t2i_audit.settings import (
     DEFAULT_SUITE,
     AuditSettings,
     CalibrateSettings,
+    ForecastSettings,
     JudgeSettings,
     MergeSettings,
     PlanSettings,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.results.associations import Associations
+    from t2i_audit.results.forecast import Forecast
     from t2i_audit.results.judge_card import JudgeCard, Raters
     from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
@@ -417,6 +419,58 @@ def associate(runs: Sequence[str | Path | Run], *, out: str | Path | None = None
     found = associate_runs(paths)
     if out is not None:
         write_associations(found, Path(out))
+    return found
+
+
+def forecast(
+    run: str | Path | Run,
+    prompts: str | Path | Suite,
+    *,
+    out: str | Path | None = None,
+    words_alone: bool = False,
+    seed: int = 0,
+    device: DeviceName = "auto",
+    trust_remote_code: str | None = None,
+    progress: bool = False,
+) -> Forecast:
+    """Forecast which new prompts fail on the model of a finished audit; no images are made.
+
+    >>> import t2i_audit as t2i
+    >>> found = t2i.forecast("runs/demo", t2i.load_suite("world").limited(3))
+    >>> found.can_forecast, found.prompts[0].risk == found.base_rate
+    (False, True)
+
+    Args:
+        run: the audit, or its directory.
+        prompts: the new prompts, as `suite` in `audit`.
+        out: a CSV file to write, one row per prompt; the reliability curve is drawn beside it.
+        words_alone: whether to use the prompts' words, type and length alone, without loading the
+            checkpoint.
+        seed: of the groups of compositions that are left out together.
+        device: on which the text encoders run.
+        trust_remote_code: the model whose own code may run.
+        progress: whether to show progress and messages on stderr.
+
+    Raises:
+        AuditError: there is no such audit, the prompts or the checkpoint cannot be loaded, or `out`
+            cannot be written.
+    """
+    from t2i_audit.forecasting import execute_forecast, plan_forecast, write_forecast
+
+    with _suite_file(prompts) as source:
+        asked = ForecastSettings(
+            run=run.path if isinstance(run, Run) else Path(run),
+            prompts=source,
+            out=None if out is None else Path(out),
+            words_alone=words_alone,
+            seed=seed,
+            device=device,
+            trust_remote_code=trust_remote_code,
+        )
+        reporter = _reporter(progress)
+        found = execute_forecast(plan_forecast(asked, reporter), reporter)
+    if asked.out is not None:
+        write_forecast(found, asked.out)
     return found
 
 

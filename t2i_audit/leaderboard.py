@@ -55,8 +55,15 @@ def write_leaderboard(runs: Sequence[Path], output: Path) -> Leaderboard:
     return board
 
 
-def check_table_path(output: Path, runs: Sequence[Path]) -> None:
+def check_table_path(
+    output: Path, runs: Sequence[Path], *, example: str = "leaderboard.csv"
+) -> None:
     """Refuse an `output` that is no place for a table, before anything is read.
+
+    Args:
+        output: the file.
+        runs: directories in which it may not lie.
+        example: a name for the file, for messages.
 
     Raises:
         AuditError: it is a folder or a device, lies in one of the `runs`, or cannot be written.
@@ -65,7 +72,7 @@ def check_table_path(output: Path, runs: Sequence[Path]) -> None:
         mode = output.stat().st_mode if output.exists() else None
         if mode is not None and stat.S_ISDIR(mode):
             raise AuditError(
-                f"-o should name a file, and {output} is a folder; give {output}/leaderboard.csv"
+                f"-o should name a file, and {output} is a folder; give {output}/{example}"
             )
         if mode is not None and not stat.S_ISREG(mode):
             raise AuditError(

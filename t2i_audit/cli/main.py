@@ -20,6 +20,7 @@ from t2i_audit.cli import (
     audit,
     calibrate,
     doctor,
+    forecast,
     judge,
     label,
     leaderboard,
@@ -65,6 +66,7 @@ _add("doctor", doctor.doctor, "Show what an audit can read of a checkpoint.")
 _add("judge", judge.judge, "Judge the images of a finished audit with another judge.")
 _add("label", label.label, "Write a page on which people label images.")
 _add("calibrate", calibrate.calibrate, "Measure a judge's errors, and correct success for them.")
+_add("forecast", forecast.forecast, "Forecast which new prompts fail; no images.")
 _add("merge", merge.merge, "Join the shards of an audit.")
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")

@@ -21,6 +21,7 @@ from t2i_audit.settings.defaults import (
     LARGEST_AUTO_BATCH,
     default_out,
 )
+from t2i_audit.settings.forecast import ForecastSettings
 from t2i_audit.settings.images import ImagesOptions, Layout
 from t2i_audit.settings.label import LabelSettings
 from t2i_audit.settings.model import SAFE, Device, DType, ModelOptions, Offload, Placement
@@ -50,6 +51,7 @@ __all__ = [
     "DType",
     "Device",
     "DoctorSettings",
+    "ForecastSettings",
     "ImageOptions",
     "ImagesOptions",
     "JudgeSettings",
