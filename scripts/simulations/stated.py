@@ -10,4 +10,9 @@ REASONS: dict[str, str] = {}
 
 def reason_of(key: str) -> str | None:
     """Why the figure of this key misses its goal, or None where that is not known."""
-    return next((why for pattern, why in REASONS.items() if re.fullmatch(pattern, key)), None)
+    return next((why for pattern, why in REASONS.items() if matches(pattern, key)), None)
+
+
+def matches(pattern: str, key: str) -> bool:
+    """Whether a pattern of `REASONS` is about the figure of this key."""
+    return re.fullmatch(pattern, key) is not None
