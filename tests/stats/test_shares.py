@@ -107,10 +107,11 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(
 
 
 def test_a_difference_is_that_of_newcombe() -> None:
-    first, second = (
-        Interval(right / n, *proportion_confint(right, n, method="wilson"), n)
-        for right, n in ((56, 70), (48, 80))
-    )
+    def wilson(right: int, n: int) -> Interval:
+        lower, upper = proportion_confint(right, n, method="wilson")
+        return Interval(right / n, lower, upper, n)
+
+    first, second = wilson(56, 70), wilson(48, 80)
 
     found = difference(first, second)
 
