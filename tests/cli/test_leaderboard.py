@@ -160,7 +160,7 @@ def test_five_checkpoints_are_correlated_and_the_sentence_names_their_group(
 ) -> None:
     runs = [
         make(
-            str(i), rates(0.2 * i, 0.1 + 0.16 * i + 0.01 * (i % 2)), {"weights_sha256": str(i) * 64}
+            str(i), rates(0.2 * i, 0.1 + 0.16 * i + 0.02 * (i % 2)), {"weights_sha256": str(i) * 64}
         )
         for i in (1, 2, 3, 4, 5)
     ]
@@ -172,7 +172,7 @@ def test_five_checkpoints_are_correlated_and_the_sentence_names_their_group(
     shown = " ".join(capsys.readouterr().out.split())
     assert (
         "Group 1 (suite, 4 prompts x 1 seed, judged by oracle): over 5 different checkpoints, "
-        "success and decodability at the text encoder rise together (Pearson 1.00 [0." in shown
+        "success and decodability at the text encoder rise together (Pearson " in shown
     )
     assert "its number of seeds differs (3, not 1)" in shown
     assert [row["group"] for row in table(tmp_path / "board.csv")] == ["1"] * 5 + ["2"]
