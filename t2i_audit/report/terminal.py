@@ -39,7 +39,7 @@ CAUSES: dict[Cause, tuple[str, str]] = {
     "chance": ("chance", "more than half of the prompt's images are right"),
     "unclear": ("unclear", "none of these is certain"),
 }
-# Of an interval of the intraclass correlation, which lies from 0 to 1: this width says next to nothing.
+# An interval this wide, of a correlation from 0 to 1, says next to nothing.
 TELLS_NOTHING = 0.6
 DETAILS: dict[Detail, str] = {
     "lost_on_the_way_in": "lost on the way in",
