@@ -71,7 +71,8 @@ def share_over_pairs(
     weights = np.array([judged[rows].sum() for rows in pairs.members]) / n
     count = int((weights > 0).sum())
     alike = weights.sum() ** 2 / (weights @ weights)
-    if alike < FEWEST_PAIRS:
+    # Weights that are equal but for rounding count as equal.
+    if alike < FEWEST_PAIRS - 1e-6:
         return PairShare(Interval(share, math.nan, math.nan, n), count)
     if share in (0.0, 1.0):
         return PairShare(all_alike(share, n=n, trials=alike, level=level), count)
