@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.stats.jackknife import Groups
 from t2i_audit.stats.logit import logit_interval, reach_of
-from t2i_audit.stats.shares import all_alike
+from t2i_audit.stats.shares import all_alike, reach_over_clusters
 
 FloatArray = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def share_over_pairs(
 
     Returns:
         NaN ends below `FEWEST_PAIRS` pairs, counted as ``(sum of weights)^2 / sum of weights^2``
-        where some pairs have more items than others.
+        where some pairs have more items than others, and below two clusters.
     """
     right, judged = np.asarray(ones, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
     times = np.bincount(
@@ -71,27 +71,27 @@ def share_over_pairs(
     weights = np.array([judged[rows].sum() for rows in pairs.members]) / n
     count = int((weights > 0).sum())
     alike = weights.sum() ** 2 / (weights @ weights)
+    _, owner = np.unique(np.asarray(clusters)[used], return_inverse=True)
+    of_cluster = tuple(
+        np.bincount(owner, part[used]).astype(np.float64) for part in (right, judged)
+    )
+    distinct = len(of_cluster[0])
     # Weights that are equal but for rounding count as equal.
-    if alike < FEWEST_PAIRS - 1e-6:
+    if alike < FEWEST_PAIRS - 1e-6 or distinct < 2:
         return PairShare(Interval(share, math.nan, math.nan, n), count)
     if share in (0.0, 1.0):
-        return PairShare(all_alike(share, n=n, trials=alike, level=level), count)
+        trials = min(alike, distinct)
+        return PairShare(all_alike(share, n=n, trials=trials, level=level), count)
     residuals = (right - share * judged) / n
     different = min(_having(right, pairs), _having(judged - right, pairs))
-    least = share * (1 - share) / (alike if different < FEWEST_DIFFERENT else n)
-    _, owner = np.unique(np.asarray(clusters)[used], return_inverse=True)
-    sums = np.bincount(owner, residuals[used])
+    least = share * (1 - share) / alike if different < FEWEST_DIFFERENT else 0.0
     # The pairs weigh unequally, so that Satterthwaite's degrees of freedom are fewer.
     squares = weights**2
     degrees = squares.sum() ** 2 / (squares @ squares) - 1
     reach = max(
         reach_of(_over_pairs(residuals, weights, times, pairs), degrees, level=level),
-        reach_of(
-            len(sums) / max(len(sums) - 1, 1) * float(sums @ sums),
-            max(len(sums) - 1, 1),
-            level=level,
-        ),
         reach_of(least, math.inf, level=level),
+        reach_over_clusters(*of_cluster, level=level),
     )
     return PairShare(logit_interval(share, reach, n=n), count)
 

@@ -50,12 +50,19 @@ def share_of_totals(ones: FloatArray, sizes: FloatArray, *, level: float = 0.95)
         return all_alike(share, n=n, trials=count, level=level)
     if count < 2:
         return Interval(share, math.nan, math.nan, n)
+    return logit_interval(share, reach_over_clusters(ones, sizes, level=level), n=n)
+
+
+def reach_over_clusters(ones: FloatArray, sizes: FloatArray, *, level: float = 0.95) -> float:
+    """Half the width of the interval before it is put on the logit scale, of two clusters or more;
+    arguments as `share_of_totals` takes them."""
+    count, n = len(sizes), float(sizes.sum())
+    share = float(ones.sum()) / n
     residuals = (ones - share * sizes) / n
     variance = count / (count - 1) * float(residuals @ residuals)
     few = min((ones > 0).sum(), (ones < sizes).sum()) < FEWEST
     least = share * (1 - share) / (count if few else n)
-    reach = max(reach_of(variance, count - 1, level=level), reach_of(least, math.inf, level=level))
-    return logit_interval(share, reach, n=n)
+    return max(reach_of(variance, count - 1, level=level), reach_of(least, math.inf, level=level))
 
 
 def clustered_mean(values: ArrayLike, clusters: ArrayLike, *, level: float = 0.95) -> Interval:
