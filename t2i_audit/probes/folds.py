@@ -125,10 +125,12 @@ def _of_slot(prompt: Prompt, slot: str) -> frozenset[Hashable]:
 
 
 def _of_presence(prompt: Prompt, kind: str) -> frozenset[Hashable]:
-    """What decoding the presence of any value of `kind` depends on."""
+    """What decoding the presence of any value of `kind` depends on; the nouns if there is none."""
     slots = [part.slot for part in prompt.constituents if part.kind == kind]
     own = frozenset[Hashable]().union(*(_of_slot(prompt, slot) for slot in slots))
-    return own or frozenset([_alone(prompt)])
+    last = {part.entities: part for part in prompt.constituents if len(part.entities) == 1}
+    nouns = frozenset[Hashable](part.key for part in last.values())
+    return own or nouns or frozenset([_alone(prompt)])
 
 
 def _partner(prompt: Prompt, part: Constituent) -> Hashable:
