@@ -18,6 +18,7 @@ from t2i_audit.analysis.attribution import Attribution
 from t2i_audit.analysis.culprit import by_share, culprit
 from t2i_audit.analysis.lost import WHOLE
 from t2i_audit.analysis.success import image_rate
+from t2i_audit.printable import listed
 from t2i_audit.results.attribution import AttributionShares
 from t2i_audit.results.interval import Interval
 from t2i_audit.stats.beta_binomial import icc_interval
@@ -159,5 +160,7 @@ def _underpowered(attribution: Attribution) -> dict[str, Interval]:
             continue
         read = float(right @ (1 - calls.lost)) / images
         variance = float(right**2 @ (1 - calls.lost - read) ** 2) / images**2
-        found[name] = share_interval(read, variance, n=images, clusters=clusters)
+        others = [part for part in evidence.outcomes[name].needs if part != name]
+        what = f"{name} with {listed(others)}" if others and name != WHOLE else name
+        found[what] = share_interval(read, variance, n=images, clusters=clusters)
     return found

@@ -6,12 +6,12 @@ small, the sentence says that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from prompts.structure import PRESENCE
 from t2i_audit.analysis.chance import FEWEST_IMAGES
 from t2i_audit.analysis.culprit import FEW_FAILURES, NO_LEAD, by_share
-from t2i_audit.printable import counted
+from t2i_audit.printable import counted, listed
 from t2i_audit.results.attribution import AttributionShares, Cause
 from t2i_audit.results.corrected import Corrected
 from t2i_audit.results.decoding import TEXT_ENCODER, SlotDecoding
@@ -105,7 +105,7 @@ def _what_fails(success: SuccessRates) -> str:
     figures = [f"{name} ({percent(wrong[name].estimate)})" for name in named]
     if len(named) == 1:
         return f"; the {what} that fails most often is {figures[0]}"
-    return f"; the {what}s that fail most often are {_listed(figures)}"
+    return f"; the {what}s that fail most often are {listed(figures)}"
 
 
 def _blame_sentence(attribution: AttributionShares | None, n_seeds: int) -> str:
@@ -206,7 +206,7 @@ def _decoded_sentence(summary: RunSummary) -> str:
         named = [*named[:MOST_NAMED], f"{len(lost) - MOST_NAMED} more"]
     return (
         f"The text encoder loses {len(lost)} of {counted(len(decided), 'slot')}, with their "
-        f"balanced accuracy: {_listed(named)}."
+        f"balanced accuracy: {listed(named)}."
     )
 
 
@@ -221,7 +221,3 @@ def _complement(rate: Interval) -> Interval:
 
 def _between(share: Interval) -> str:
     return f"95% interval {percent(share.lower)} to {percent(share.upper)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
