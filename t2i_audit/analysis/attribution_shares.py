@@ -102,12 +102,16 @@ def _shares(attribution: Attribution, drawn: FloatArray) -> dict[str, FloatArray
 
 
 def _interval(estimate: float, resampled: FloatArray, *, n: int, trials: int) -> Interval:
-    """From the resamples, but no narrower than of that many independent trials."""
+    """From the resamples, but no narrower than of that many independent trials.
+
+    One trial says nothing of a share.
+    """
     spread = percentile_interval(estimate, resampled, n)
     if not spread.is_defined:
         return spread
+    if trials < 2:
+        return Interval(estimate, 0.0, 1.0, n)
     exact = share_interval(estimate, estimate * (1 - estimate) / trials, n=n, clusters=trials)
-    # One composition has no exact interval, and no spread either.
     lower, upper = min(spread.lower, exact.lower), max(spread.upper, exact.upper)
     return Interval(estimate, lower, upper, n)
 
