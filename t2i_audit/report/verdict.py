@@ -12,6 +12,7 @@ from prompts.structure import PRESENCE
 from t2i_audit.analysis.chance import FEWEST_IMAGES
 from t2i_audit.analysis.culprit import FEW_FAILURES, NO_LEAD, by_share
 from t2i_audit.printable import counted, listed
+from t2i_audit.report.recalls import lost_values
 from t2i_audit.results.attribution import AttributionShares, Cause
 from t2i_audit.results.corrected import Corrected
 from t2i_audit.results.decoding import TEXT_ENCODER, SlotDecoding
@@ -199,15 +200,29 @@ def _decoded_sentence(summary: RunSummary) -> str:
         why = f" ({reasons[0]})" if len(reasons) == 1 else ""
         return f"Nothing can be said of the text encoder: no slot could be decided{why}."
     lost = [slot for slot, each in decided.items() if each.verdict == "lost"]
-    if not lost:
-        return f"The text encoder loses none of {counted(len(decided), 'slot')}."
-    named = [f"{slot} ({decided[slot].estimates.balanced_accuracy})" for slot in lost]
-    if len(lost) > MOST_NAMED:
-        named = [*named[:MOST_NAMED], f"{len(lost) - MOST_NAMED} more"]
-    return (
-        f"The text encoder loses {len(lost)} of {counted(len(decided), 'slot')}, with their "
-        f"balanced accuracy: {listed(named)}."
-    )
+    unclear = [slot for slot, each in decided.items() if each.verdict == "unclear"]
+    values = [
+        f"of {slot} {listed(list(lost_values(each)))}"
+        for slot, each in decided.items()
+        if each.verdict != "lost" and lost_values(each)
+    ]
+    of_slots = counted(len(decided), "slot")
+    said = f"The text encoder loses none of {of_slots}"
+    if lost:
+        named = [f"{slot} ({decided[slot].estimates.balanced_accuracy})" for slot in lost]
+        if len(lost) > MOST_NAMED:
+            named = [*named[:MOST_NAMED], f"{len(lost) - MOST_NAMED} more"]
+        said = (
+            f"The text encoder loses {len(lost)} of {of_slots}, with their balanced accuracy: "
+            f"{listed(named)}"
+        )
+    if values:
+        more = f", and {len(values) - MOST_NAMED} more" if len(values) > MOST_NAMED else ""
+        said += f"; it does lose some values: {', '.join(values[:MOST_NAMED])}{more}"
+    if unclear:
+        verb = "is" if len(unclear) == 1 else "are"
+        said += f"; {len(unclear)} {verb} unclear"
+    return f"{said}."
 
 
 def _slots_only(slots: Mapping[str, SlotDecoding]) -> dict[str, SlotDecoding]:

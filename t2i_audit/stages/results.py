@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from prompts.structure import Prompt
 from t2i_audit.analysis import (
     Attribution,
-    DecodedSlot,
     associate,
-    attribute,
     attribution_shares,
     mean_decodability,
     repeatability,
@@ -23,10 +21,10 @@ from t2i_audit.analysis import (
 )
 from t2i_audit.analysis.success import with_readings
 from t2i_audit.probes.decoded import StationProbes
+from t2i_audit.probes.verdicts import with_images
 from t2i_audit.results.association import Association
 from t2i_audit.results.attribution import AttributionShares
 from t2i_audit.results.decoding import (
-    DENOISER,
     TEXT_ENCODER,
     SlotDecoding,
     SlotEstimates,
@@ -34,6 +32,7 @@ from t2i_audit.results.decoding import (
 )
 from t2i_audit.results.success import Repeatability, SuccessRates
 from t2i_audit.results.summary import RunSummary
+from t2i_audit.stages.causes import attribute_prompts
 from t2i_audit.stages.rows import attribution_rows, weakest, weakest_presence
 
 FloatArray = NDArray[np.float64]
@@ -55,13 +54,29 @@ def station_summary(
             ),
             read.verdict,
             read.reason,
+            threshold=read.threshold,
             gain_over_random_weights=read.gain_over_random_weights,
+            recalls=read.recalls,
+            read_as=read.read_as,
         )
         for name, read in probes.slots.items()
     }
     clusters = [prompt.composition for prompt in prompts]
     least = weakest(probes, len(prompts))
     return StationSummary(mean_decodability(least, clusters, rng=rng), slots)
+
+
+def _beside_images(station: StationSummary, rates: SuccessRates) -> StationSummary:
+    """No slot is lost at a station that images show right."""
+    slots = dict(station.slots)
+    for name, success in rates.by_slot.items():
+        if name in slots:
+            own = slots[name]
+            verdict, reason = with_images(
+                own.verdict, own.reason, threshold=own.threshold, success=success
+            )
+            slots[name] = replace(own, verdict=verdict, reason=reason)
+    return replace(station, slots=slots)
 
 
 def text_only_summary(
@@ -128,9 +143,12 @@ def summarise(
     # Without constituents there is nothing that could have been lost. Without a station nothing is
     # located, so that no prompt is attributable.
     attributable = located & np.array([bool(prompt.constituents) for prompt in prompts])
-    attribution = _attribute(prompts, images.success, images.slot_correct, stations, attributable)
+    attribution = attribute_prompts(
+        prompts, images.success, images.slot_correct, stations, attributable
+    )
     probed = {
-        station: station_summary(probes, prompts, rng=rng) for station, probes in stations.items()
+        station: _beside_images(station_summary(probes, prompts, rng=rng), rates)
+        for station, probes in stations.items()
     }
     shares = _shares(attribution, images, attributable, rng=rng)
     summary = RunSummary(
@@ -242,40 +260,4 @@ def _association(
         repeatability=repeats,
         presence=weakest_presence(probes, n),
         rng=rng,
-    )
-
-
-def _attribute(
-    prompts: Sequence[Prompt],
-    success: FloatArray,
-    slot_correct: Mapping[str, FloatArray],
-    stations: Mapping[str, StationProbes],
-    attributable: BoolArray,
-) -> Attribution:
-    """The causes of the failures of those prompts for which causes are given."""
-    own = [prompt for prompt, own_part in zip(prompts, attributable, strict=True) if own_part]
-    slots = sorted({part.slot for prompt in own for part in prompt.constituents})
-    readings = {
-        station: {
-            slot: DecodedSlot(
-                read.probability[attributable],
-                # An end that was cut off at 0 or 1 is too near.
-                np.fmax(read.upper - read.probability, read.probability - read.lower)[attributable],
-                probes.slots[slot].threshold,
-            )
-            for slot, read in probes.decodability.items()
-        }
-        for station, probes in stations.items()
-    }
-    return attribute(
-        success[attributable],
-        {slot: [p.constituent(slot) is not None for p in own] for slot in slots},
-        readings.get(TEXT_ENCODER, {}),
-        denoiser=readings.get(DENOISER),
-        slot_correct={slot: right[attributable] for slot, right in slot_correct.items()} or None,
-        heads={
-            slot: sorted({head.slot for prompt in own for head in prompt.heads(slot)})
-            for slot in slots
-            if any(prompt.heads(slot) for prompt in own)
-        },
     )

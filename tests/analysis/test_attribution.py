@@ -196,6 +196,25 @@ def test_a_probe_that_calls_lost_at_random_never_says_where_it_was_lost(
     assert details["unclear"] == pytest.approx(lost.repeat(2)[~right.ravel()].mean(), abs=0.05)
 
 
+def test_a_guess_that_is_right_is_not_taken_for_knowledge() -> None:
+    """Green and purple are one to the probe, which always says green; red it knows."""
+    values = ["green"] * 20 + ["purple"] * 20 + ["red"] * 20
+    readings = DecodedSlot(
+        np.repeat([0.95, 0.05, 0.95], 20), np.full(60, 0.02), 0.75
+    ).without_guesses(values, {"purple": "green"})
+
+    np.testing.assert_allclose(readings.probability, np.repeat([0.5, 0.5, 0.95], 20))
+    np.testing.assert_allclose(readings.lost(), np.repeat([1, 1, 0], 20), atol=1e-3)
+
+
+def test_values_are_joined_along_a_chain_and_what_was_not_read_stays_so() -> None:
+    readings = DecodedSlot(
+        np.array([0.9, 0.3, 0.3, np.nan, 0.9]), np.full(5, 0.02), 0.75
+    ).without_guesses(["a", "b", "c", "c", "d"], {"b": "a", "c": "b"})
+
+    np.testing.assert_allclose(readings.probability, [0.5, 0.5, 0.5, np.nan, 0.9])
+
+
 OUTCOME = st.sampled_from([0.0, 1.0, float("nan")])
 PROBABILITY = st.floats(0, 1) | st.just(float("nan"))
 
