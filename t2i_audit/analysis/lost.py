@@ -82,11 +82,13 @@ class DecodedSlot:
         for group in set(groups.values()):
             members = [self.probability[read & (own == value)] for value in sorted(group)]
             members = [each for each in members if len(each)]
+            if not members:
+                continue
             means = [each.mean() for each in members]
             variances = [each.var() / len(each) for each in members]
             mixed = read & np.isin(own, sorted(group))
             probability[mixed] = np.mean(means)
-            error[mixed] = np.sqrt(sum(variances)) / max(len(members), 1)
+            error[mixed] = np.sqrt(sum(variances)) / len(members)
         return replace(self, probability=probability, error=error)
 
     def lost(self) -> FloatArray:
@@ -173,8 +175,11 @@ class Calls:
                 return False
             mean = (weights @ right) / total
             means.append(mean)
-            variances.append((weights**2 @ (right - mean) ** 2) / total**2)
-        return bool(means[1] - means[0] > SURELY * np.sqrt(sum(variances)) > 0)
+            # Prompts that are all alike still leave their share open, as Jeffreys' prior says.
+            shrunk = (weights @ right + 0.5) / (total + 1)
+            spread = (weights**2 @ (right - mean) ** 2) / total**2
+            variances.append(max(spread, shrunk * (1 - shrunk) / (total + 2)))
+        return bool(means[1] - means[0] > SURELY * np.sqrt(sum(variances)))
 
 
 def calls_of(

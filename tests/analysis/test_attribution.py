@@ -181,6 +181,13 @@ def test_what_is_drawn_wrong_where_the_denoiser_lost_it_was_lost_on_the_way_in()
     assert noisy_denoiser(lost, right)["lost_on_the_way_in"] > 0.8
 
 
+def test_what_is_never_drawn_where_it_is_lost_and_always_elsewhere_was_lost() -> None:
+    lost = np.arange(60) < 30
+    right = np.repeat(~lost, 2).reshape(60, 2).astype(float)
+
+    assert noisy_denoiser(lost, right)["lost_on_the_way_in"] > 0.99
+
+
 @pytest.mark.parametrize("rate", [0.4, 0.75, 0.95])
 @pytest.mark.parametrize("called", [0.02, 0.3, 0.9])
 def test_a_probe_that_calls_lost_at_random_never_says_where_it_was_lost(
