@@ -229,9 +229,9 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         Column(
             "weights",
             "json",
-            "images",
+            "",
             "Object: cause (encoder, denoiser and chance, or not told from chance; unclear) to the "
-            "weight that it has in the prompt's wrong images, which sum to their number.",
+            "number of images that it accounts for; these sum to the prompt's wrong images.",
         ),
         Column("needed_slots", "json", "", "List of the slots that a wrong image depends on."),
         Column("lost_slots", "json", "", "List of those that are rather lost than held."),
