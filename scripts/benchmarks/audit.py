@@ -48,11 +48,11 @@ def text_side(rounds: int, limit: int) -> list[Line]:
     from t2i_audit.activations.text.encode import encode_suite
     from t2i_audit.probes.decoded import StationProbes
     from t2i_audit.probes.features import presence_targets, slot_targets
-    from t2i_audit.probes.folds import composition_folds
+    from t2i_audit.probes.folds import Folds
     from t2i_audit.probes.station import probe_station
 
     loaded, prompts = load(limit)
-    folds = composition_folds(prompts, seed=0)
+    folds = Folds(prompts, seed=0)
     slots, presences = slot_targets(prompts), presence_targets(prompts)
 
     def ours() -> StationProbes:
@@ -72,7 +72,7 @@ def text_side(rounds: int, limit: int) -> list[Line]:
             wanted = [target for target in slots if target.name in block.targets]
             for target in wanted + ([] if block.place.position.is_slot else presences):
                 usable = block.valid & (target.labels >= 0)
-                tests = [(fold, fold.test(target) & usable) for fold in folds]
+                tests = [(fold, fold.tested & usable) for fold in folds.of(target)]
                 place = str(block.place), target.summary_name
                 accuracies.setdefault(place, []).append(
                     _logistic(block.values, target.labels, tests, usable)

@@ -64,6 +64,8 @@ class SlotProbe:
     """The balanced accuracy from which the slot counts as decodable."""
     recalls: dict[str, Interval] = field(default_factory=dict)
     """By value, the share of its prompts that are read right; empty for a presence."""
+    read_as: dict[str, str] = field(default_factory=dict)
+    """By value that is lost, the other value that most of its wrong readings say."""
     measures: Mapping[str, Measure] = field(default_factory=dict)
     """By name, what does not saturate."""
 

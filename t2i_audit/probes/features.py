@@ -12,7 +12,6 @@ from prompts.structure import PRESENCE, Pair, Prompt
 from t2i_audit.probes.ridge import Rows
 from t2i_audit.results.place import Place, Position
 
-
 # Numbers that are converted once, 64 MiB as float64.
 IN_MEMORY = 2**23
 

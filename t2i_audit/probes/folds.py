@@ -125,10 +125,12 @@ def _of_slot(prompt: Prompt, slot: str) -> frozenset[Hashable]:
 
 
 def _of_presence(prompt: Prompt, kind: str) -> frozenset[Hashable]:
-    """What decoding the presence of any value of `kind` depends on."""
+    """What decoding the presence of any value of `kind` depends on; the nouns if there is none."""
     slots = [part.slot for part in prompt.constituents if part.kind == kind]
     own = frozenset[Hashable]().union(*(_of_slot(prompt, slot) for slot in slots))
-    return own or frozenset([_alone(prompt)])
+    last = {part.entities: part for part in prompt.constituents if len(part.entities) == 1}
+    nouns = frozenset[Hashable](part.key for part in last.values())
+    return own or nouns or frozenset([_alone(prompt)])
 
 
 def _partner(prompt: Prompt, part: Constituent) -> Hashable:
@@ -169,8 +171,8 @@ def _deal_and_hold_out(
     needs, shows = _membership(own, group_of, groups), _membership(shown, group_of, groups)
     for held_out in combinations(range(groups), at_once):
         others = [group for group in range(groups) if group not in held_out]
-        train = ~shows[:, held_out].any(axis=1)
-        tested = needs.any(axis=1) & ~needs[:, others].any(axis=1)
+        train: BoolArray = ~np.any(shows[:, held_out], axis=1)
+        tested: BoolArray = np.any(needs, axis=1) & ~np.any(needs[:, others], axis=1)
         inner = (InnerFold(train & ~shows[:, group], train & needs[:, group]) for group in others)
         usable = tuple(each for each in inner if each.train.any() and each.tested.any())
         if train.any() and tested.any():

@@ -35,6 +35,8 @@ class FoldReading:
     """``(m,)``."""
     probability: FloatArray
     """``(m,)`` calibrated out-of-fold probability of the true class."""
+    confidence: FloatArray
+    """``(m,)`` the probability of the predicted class, by which the calibration is checked."""
     shuffled: BoolArray
     """As `correct`, for a probe whose labels were shuffled before folding."""
     inner: float
@@ -97,8 +99,8 @@ class _BlockReader:
 
     def __post_init__(self) -> None:
         nothing = np.empty(0, dtype=int)
-        none = nothing > 0
-        untested = FoldReading(nothing, nothing, none, nothing + 0.0, none, UNFITTED, MIDDLE, 1.0)
+        no, zero = nothing > 0, nothing + 0.0
+        untested = FoldReading(nothing, nothing, no, zero, zero, no, UNFITTED, MIDDLE, 1.0)
         self.folds = [[untested] * len(task.folds) for task in self.plan.tasks]
         self.missed = [
             [np.zeros((0, len(task.target.classes)))] * len(task.folds) for task in self.plan.tasks
@@ -185,7 +187,8 @@ class _BlockReader:
         factors = settings.inverse_temperatures[:, None, None]
         possible = np.where(unknown, -np.inf, scores)
         predicted = possible.argmax(axis=2)
-        probability = _own(softmax(factors * possible, axis=2), labels)
+        probabilities = softmax(factors * possible, axis=2)
+        probability, confidence = _own(probabilities, labels), probabilities.max(axis=2)
         guessed = of_shuffled.argmax(axis=2) == bundle.shuffled[:, split.tested]
         for place, index in enumerate(bundle.members):
             kept = split.counted[place]
@@ -195,6 +198,7 @@ class _BlockReader:
                 predicted=predicted[place, kept],
                 correct=predicted[place, kept] == labels[place, kept],
                 probability=probability[place, kept],
+                confidence=confidence[place, kept],
                 shuffled=guessed[place, kept],
                 inner=float(settings.accuracy[place]),
                 alpha=int(settings.alphas[place]),

@@ -106,6 +106,7 @@ def _joined(found: list[tuple[RefittedFold, Place]]) -> tuple[RefittedFold, Plac
         predicted=np.concatenate([each.predicted for each in parts])[first],
         correct=np.concatenate([each.correct for each in parts])[first],
         probability=np.concatenate([each.probability for each in parts])[first],
+        confidence=np.concatenate([each.confidence for each in parts])[first],
         error=np.concatenate([each.error for each in parts])[first],
         correct_without=np.concatenate([each.correct_without for each in parts], 1)[:, first],
         shuffled=np.concatenate([each.shuffled for each in parts])[first],
@@ -141,6 +142,20 @@ def _counts(
 ) -> PredictionCounts:
     parts = len(jackknife.flat)
     return PredictionCounts.of(labels, len(target.classes), folds, parts=parts)
+
+
+def read_as(chosen: Chosen, values: Iterable[str]) -> dict[str, str]:
+    """For each of `values` the one other value that more than half of its wrong readings say."""
+    target = chosen.task.target
+    truth = np.concatenate([target.labels[fold.tested] for fold in chosen.folds])
+    predicted = np.concatenate([fold.predicted for fold in chosen.folds])
+    found = {}
+    for value in values:
+        own = target.classes.index(value)
+        wrong = np.bincount(predicted[(truth == own) & (predicted != own)])
+        if len(wrong) and 2 * wrong.max() > wrong.sum():
+            found[value] = target.classes[int(wrong.argmax())]
+    return found
 
 
 def mean_probability(chosen: Chosen) -> tuple[FloatArray, FloatArray]:

@@ -13,7 +13,14 @@ from t2i_audit.probes.decoded import SlotDecodability, SlotProbe
 from t2i_audit.probes.enough import too_small
 from t2i_audit.probes.plan import Task
 from t2i_audit.probes.scoring import BalancedAccuracy, Jackknife
-from t2i_audit.probes.selection import Best, Chosen, mean_probability, shuffled_tally, tally
+from t2i_audit.probes.selection import (
+    Best,
+    Chosen,
+    mean_probability,
+    read_as,
+    shuffled_tally,
+    tally,
+)
 from t2i_audit.probes.verdicts import (
     NO_PLACE,
     NO_STATE,
@@ -119,6 +126,8 @@ class StationSummary:
         )
         if refused is not None and ours.interval.is_defined:
             verdict, reason = "undefined", refused
+        recalls = self._recalls(tasks, chosen)
+        lost = [value for value, recall in recalls.items() if recall.upper < threshold]
         return SlotProbe(
             balanced_accuracy=ours.interval,
             presence_balanced_accuracy=presence,
@@ -130,7 +139,8 @@ class StationSummary:
             threshold=threshold,
             verdict=verdict,
             reason=reason,
-            recalls=self._recalls(tasks, chosen),
+            recalls=recalls,
+            read_as=read_as(chosen[0], lost) if lost else {},
         )
 
     def _recalls(self, tasks: Sequence[Task], chosen: Sequence[Chosen]) -> dict[str, Interval]:

@@ -29,7 +29,7 @@ from t2i_audit.results.interval import Interval
 # From the words alone a probe knows which two values occur and guesses between them, hence one
 # half. Above that it knows the answer itself (a prompt's only colour), and no gain over it can be
 # asked for.
-GUESS_CAP = 0.5
+PRESENCE_CAP = 0.5
 # Gains this near to zero are none: two tests of equivalence with one interval.
 EQUIVALENT = 0.05
 
@@ -60,11 +60,12 @@ def threshold_of(prompts: Sequence[Prompt], slot: str) -> float:
         if own is not None:
             values = {part.value for part in prompt.constituents if part.kind == own.kind}
             guesses.setdefault(own.value, []).append(1 / len(values))
-    guess = float(np.mean([np.mean(each) for each in guesses.values()])) if guesses else GUESS_CAP
-    return (1 + min(guess, GUESS_CAP)) / 2
+    means = [np.mean(each) for each in guesses.values()]
+    guess = float(np.mean(means)) if means else PRESENCE_CAP
+    return (1 + min(guess, PRESENCE_CAP)) / 2
 
 
-PRESENCE_THRESHOLD = (1 + GUESS_CAP) / 2
+PRESENCE_THRESHOLD = (1 + PRESENCE_CAP) / 2
 """Of presence, which is there or not."""
 
 

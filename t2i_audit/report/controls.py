@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from t2i_audit.printable import printable
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import make_table
 
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
     from t2i_audit.results.interval import Interval
 
 VERDICTS = (
-    "verdict: lost = accuracy < (1 + min(words-alone baseline, 0.5)) / 2; kept = not lost, and "
-    "better than with random weights; saturated = not lost, but random weights do as well"
+    "verdict: lost = the whole interval is below the threshold; saturated = above it, and random "
+    "weights do as well, within 0.05; kept = above it, and better than random weights; below "
+    "random weights = above it, and worse than they; unclear = none of these is certain"
+)
+THRESHOLD = (
+    "threshold: (1 + guess) / 2, with the share that knowing all words of the prompt but not their "
+    "order would guess right, at most 0.5"
 )
 
 
@@ -50,8 +57,24 @@ def print_controls(screen: Console, name: str, station: StationSummary) -> None:
         "slot: presence.KIND only asks whether a constituent of that kind occurs",
         *(f"{column.heading}: {column.legend}" for column in columns),
         VERDICTS,
+        f"{THRESHOLD}; here {_thresholds(station)}",
     )
+    gains = {slot: decoding.gain_over_random_weights for slot, decoding in station.slots.items()}
+    said = [f"{slot} {gain}" for slot, gain in gains.items() if gain.is_defined]
+    if said:
+        screen.print(printable(f"Gain, decoded less random weights: {', '.join(said)}"))
     screen.print(f"Weakest slot, mean probability of its true value: {station.decodability}")
+
+
+def _thresholds(station: StationSummary) -> str:
+    """The thresholds of a station, each with the slots that have it where they differ."""
+    slots: dict[str, list[str]] = {}
+    for slot, decoding in station.slots.items():
+        if not math.isnan(decoding.threshold):
+            slots.setdefault(f"{decoding.threshold:.2f}", []).append(slot)
+    if len(slots) == 1:
+        return next(iter(slots))
+    return ", ".join(f"{figure} for {', '.join(names)}" for figure, names in slots.items())
 
 
 def _columns(slots: Mapping[str, SlotDecoding]) -> Iterator[_Column]:

@@ -14,6 +14,7 @@ from t2i_audit.report.controls import VERDICTS, print_controls
 from t2i_audit.report.judge_facts import baseline_lines, guess_cells
 from t2i_audit.report.judges import print_judges
 from t2i_audit.report.measures import print_measures
+from t2i_audit.report.recalls import value_lines
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
@@ -152,7 +153,9 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
         f"{where}: balanced accuracy of a probe for the slot's value, with 95% interval",
         VERDICTS,
     )
-    for line in _undefined(read):
+    for line in _undecided(read):
+        screen.print(line)
+    for line in value_lines(read):
         screen.print(line)
 
 
@@ -161,19 +164,19 @@ def _decoded_cells(decoding: SlotDecoding) -> list[str | Text]:
     return [figure, verdict_cell(decoding)]
 
 
-def _undefined(stations: Mapping[str, StationSummary]) -> Iterator[str]:
-    """Which slots are undefined, where and why; a line for each reason."""
-    where: dict[tuple[str, str], list[str]] = {}
+def _undecided(stations: Mapping[str, StationSummary]) -> Iterator[str]:
+    """Which slots are undefined or unclear, where and why; a line for each reason."""
+    where: dict[tuple[str, str, str], list[str]] = {}
     for name, station in stations.items():
-        reasons: dict[str, list[str]] = {}
+        reasons: dict[tuple[str, str], list[str]] = {}
         for slot, decoding in station.slots.items():
             if decoding.reason and not is_presence(slot):
-                reasons.setdefault(decoding.reason, []).append(slot)
-        for reason, slots in reasons.items():
-            where.setdefault((reason, ", ".join(slots)), []).append(plain_words(name))
-    for (reason, names), places in where.items():
+                reasons.setdefault((decoding.verdict, decoding.reason), []).append(slot)
+        for (verdict, reason), slots in reasons.items():
+            where.setdefault((verdict, reason, ", ".join(slots)), []).append(plain_words(name))
+    for (verdict, reason, names), places in where.items():
         at = "" if len(places) == len(stations) else f" at the {places[0]}"
-        yield printable(f"Undefined: {names}{at} ({reason})")
+        yield printable(f"{verdict.capitalize()}: {names}{at} ({reason})")
 
 
 def _print_success(

@@ -6,11 +6,12 @@ small, the sentence says that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from prompts.structure import PRESENCE
 from t2i_audit.analysis.attribution import FEW_FAILURES, FEWEST_FAILING, by_share
 from t2i_audit.printable import counted
+from t2i_audit.report.recalls import listed, lost_values
 from t2i_audit.results.attribution import AttributionShares, Cause
 from t2i_audit.results.corrected import Corrected
 from t2i_audit.results.decoding import TEXT_ENCODER, SlotDecoding
@@ -101,7 +102,7 @@ def _what_fails(success: SuccessRates) -> str:
     figures = [f"{name} ({percent(wrong[name].estimate)})" for name in named]
     if len(named) == 1:
         return f"; the {what} that fails most often is {figures[0]}"
-    return f"; the {what}s that fail most often are {_listed(figures)}"
+    return f"; the {what}s that fail most often are {listed(figures)}"
 
 
 def _blame_sentence(attribution: AttributionShares | None) -> str:
@@ -177,15 +178,29 @@ def _decoded_sentence(summary: RunSummary) -> str:
         why = f" ({reasons[0]})" if len(reasons) == 1 else ""
         return f"Nothing can be said of the text encoder: no slot could be decided{why}."
     lost = [slot for slot, each in decided.items() if each.verdict == "lost"]
-    if not lost:
-        return f"The text encoder loses none of {counted(len(decided), 'slot')}."
-    named = [f"{slot} ({decided[slot].estimates.balanced_accuracy})" for slot in lost]
-    if len(lost) > MOST_NAMED:
-        named = [*named[:MOST_NAMED], f"{len(lost) - MOST_NAMED} more"]
-    return (
-        f"The text encoder loses {len(lost)} of {counted(len(decided), 'slot')}, with their "
-        f"balanced accuracy: {_listed(named)}."
-    )
+    unclear = [slot for slot, each in decided.items() if each.verdict == "unclear"]
+    values = [
+        f"of {slot} {listed(list(lost_values(each)))}"
+        for slot, each in decided.items()
+        if each.verdict != "lost" and lost_values(each)
+    ]
+    of_slots = counted(len(decided), "slot")
+    said = f"The text encoder loses none of {of_slots}"
+    if lost:
+        named = [f"{slot} ({decided[slot].estimates.balanced_accuracy})" for slot in lost]
+        if len(lost) > MOST_NAMED:
+            named = [*named[:MOST_NAMED], f"{len(lost) - MOST_NAMED} more"]
+        said = (
+            f"The text encoder loses {len(lost)} of {of_slots}, with their balanced accuracy: "
+            f"{listed(named)}"
+        )
+    if values:
+        more = f", and {len(values) - MOST_NAMED} more" if len(values) > MOST_NAMED else ""
+        said += f"; it does lose some values: {', '.join(values[:MOST_NAMED])}{more}"
+    if unclear:
+        verb = "is" if len(unclear) == 1 else "are"
+        said += f"; {len(unclear)} {verb} unclear"
+    return f"{said}."
 
 
 def _slots_only(slots: Mapping[str, SlotDecoding]) -> dict[str, SlotDecoding]:
@@ -199,7 +214,3 @@ def _complement(rate: Interval) -> Interval:
 
 def _between(share: Interval) -> str:
     return f"95% interval {percent(share.lower)} to {percent(share.upper)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

@@ -43,7 +43,7 @@ class SlotDecoding:
     estimates: SlotEstimates
     verdict: Verdict
     reason: str = ""
-    """Why the verdict is undefined; empty where it is defined."""
+    """Why the verdict is undefined or unclear; empty where it is neither."""
     threshold: Number = math.nan
     """The balanced accuracy from which the slot counts as decodable."""
     gain_over_random_weights: Interval = field(default_factory=undefined)
@@ -51,6 +51,8 @@ class SlotDecoding:
     verdicts."""
     recalls: dict[str, Interval] = field(default_factory=dict)
     """By value, the share of its prompts that are read right; `n` counts prompts."""
+    read_as: dict[str, str] = field(default_factory=dict)
+    """By value that is lost, the other value that most of its wrong readings say."""
     measures: dict[str, Measure] = field(default_factory=dict)
     """By name, what does not saturate where accuracy does; see `t2i_audit.probes.measures`."""
 

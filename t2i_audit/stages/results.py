@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from t2i_audit.analysis import (
 )
 from t2i_audit.analysis.success import with_readings
 from t2i_audit.probes.decoded import StationProbes
+from t2i_audit.probes.verdicts import with_images
 from t2i_audit.results.association import Association
 from t2i_audit.results.attribution import AttributionShares
 from t2i_audit.results.decoding import (
@@ -55,7 +56,10 @@ def station_summary(
             ),
             read.verdict,
             read.reason,
+            threshold=read.threshold,
             gain_over_random_weights=read.gain_over_random_weights,
+            recalls=read.recalls,
+            read_as=read.read_as,
             measures=dict(read.measures),
         )
         for name, read in probes.slots.items()
@@ -63,6 +67,19 @@ def station_summary(
     clusters = [prompt.composition for prompt in prompts]
     least = weakest(probes, len(prompts))
     return StationSummary(mean_decodability(least, clusters, rng=rng), slots)
+
+
+def _beside_images(station: StationSummary, rates: SuccessRates) -> StationSummary:
+    """No slot is lost at a station that images show right."""
+    slots = dict(station.slots)
+    for name, success in rates.by_slot.items():
+        if name in slots:
+            own = slots[name]
+            verdict, reason = with_images(
+                own.verdict, own.reason, threshold=own.threshold, success=success
+            )
+            slots[name] = replace(own, verdict=verdict, reason=reason)
+    return replace(station, slots=slots)
 
 
 def text_only_summary(
@@ -131,7 +148,8 @@ def summarise(
     attributable = located & np.array([bool(prompt.constituents) for prompt in prompts])
     attribution = _attribute(prompts, images.success, images.slot_correct, stations, attributable)
     probed = {
-        station: station_summary(probes, prompts, rng=rng) for station, probes in stations.items()
+        station: _beside_images(station_summary(probes, prompts, rng=rng), rates)
+        for station, probes in stations.items()
     }
     shares = _shares(attribution, images, attributable, rng=rng)
     summary = RunSummary(

@@ -103,7 +103,7 @@ def test_a_slot_called_like_a_position_is_probed_beside_that_position() -> None:
     for position, values in ((Position("eos"), noise), (Position.of_slot("eos"), held)):
         writer.put(("text_encoder", "block_1", str(position)), range(len(prompts)), values)
 
-    read = probe_station(prompts, feature_blocks(writer.close(), prompts), resamples=50)
+    read = probe_station(prompts, feature_blocks(writer.close(), prompts))
 
     found = {(each.place.position, each.slot): each.balanced_accuracy for each in read.places}
     assert found[Position.of_slot("eos"), "mean@grid=1"].estimate > 0.95
