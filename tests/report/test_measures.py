@@ -56,7 +56,8 @@ def test_the_measures_of_a_place_survive_the_table() -> None:
         "text_encoder", Place.parse("text_encoder", "block_1", "eos"), "relation",
         masked=0, n_classes=4, chance=0.25, r2=0.5, balanced_accuracy=interval(0.9),
         shuffled_balanced_accuracy=0.25, random_weights_balanced_accuracy=0.3,
-        presence_balanced_accuracy=0.4, random_weights_r2=0.6, presence_r2=0.7, measures=PlaceMeasures(0.1, 0.2, 0.3),
+        presence_balanced_accuracy=0.4, random_weights_r2=0.6, presence_r2=0.7,
+        measures=PlaceMeasures(0.1, 0.2, 0.3),
         random_weights_measures=PlaceMeasures(0.4, 0.5, 0.6),
         presence_measures=PlaceMeasures(0.7, 0.8, 0.9),
     )  # fmt: skip
