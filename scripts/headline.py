@@ -96,11 +96,13 @@ class Cell:
 
 def cells_of(run: t2i.Run, kept: Path) -> list[Cell]:
     """The cells of a run; what the probes give is kept in the file `kept`."""
+    success = run.summary.success
+    if success is None or not success.by_slot or DENOISER not in run.summary.stations:
+        raise t2i.AuditError(
+            f"{run.path} has no success by slot or no denoiser; give an audit with both"
+        )
     if not kept.exists():
         write_json(kept, {name: list(_networks(run, name)) for name in FOLDERS})
-    success = run.summary.success
-    if success is None or not success.by_slot:
-        raise t2i.AuditError(f"{run.path} has no success by slot; give an audit with images")
     return [
         Cell(
             run.summary.model,

@@ -100,7 +100,12 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
         Column("n", "int32", "prompts", "Prompts with an out-of-fold prediction."),
         Column("masked", "int32", "prompts", "Tests whose class the fold's training rows lack."),
         Column("n_classes", "int32", "classes", "Values that the slot takes."),
-        Column("chance", "float64", "share", "Of a guess among all values: 1 / n_classes; more where tests are masked."),
+        Column(
+            "chance",
+            "float64",
+            "share",
+            "Of a guess among all values: 1 / n_classes; more where tests are masked.",
+        ),
         Column(
             "r2",
             "float64",
@@ -108,8 +113,18 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             "Variance explained, mean over the one-hot outputs; negative if worse than the mean.",
         ),
         Column("balanced_accuracy", "float64", "share", "Mean over classes of the share right."),
-        Column("balanced_accuracy_lower", "float64", "share", "Lower end, over compositions; the fit as given."),
-        Column("balanced_accuracy_upper", "float64", "share", "Upper end, over compositions; the fit as given."),
+        Column(
+            "balanced_accuracy_lower",
+            "float64",
+            "share",
+            "Lower end, over compositions; the fit as given.",
+        ),
+        Column(
+            "balanced_accuracy_upper",
+            "float64",
+            "share",
+            "Upper end, over compositions; the fit as given.",
+        ),
         Column("shuffled_balanced_accuracy", "float64", "share", "The same with labels shuffled."),
         Column(
             "random_weights_balanced_accuracy",
