@@ -103,10 +103,14 @@ class NetworkMeasures:
         """By slot and name; what could not be computed is missing."""
         found: dict[str, dict[str, Figure]] = {}
         for slot, folds in self.errors.items():
-            labels, classes = self.sample.every_label[slot], len(self.sample.classes[slot])
-            parts = explained(folds, labels, classes)
-            if parts[1].any():
-                figure = resamples.ratio(*(each[:, self.sample.rows] for each in parts))
+            figure = explained(
+                folds,
+                self.sample.every_label[slot],
+                len(self.sample.classes[slot]),
+                rows=self.sample.rows,
+                resamples=resamples,
+            )
+            if not math.isnan(figure.estimate):
                 found.setdefault(slot, {})["r2"] = figure
         for slot, bits in self.code.items():
             coded = ~np.isnan(bits)
