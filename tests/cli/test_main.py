@@ -23,6 +23,7 @@ COMMANDS = [
     ("models",),
     ("models", "list"),
     ("leaderboard",),
+    ("associate",),
     ("synthetic",),
     ("synthetic", "validate"),
     ("synthetic", "sweep"),
