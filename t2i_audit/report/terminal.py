@@ -39,6 +39,8 @@ CAUSES: dict[Cause, tuple[str, str]] = {
     "chance": ("chance", "more than half of the prompt's images are right"),
     "unclear": ("unclear", "none of these is certain"),
 }
+# An interval this wide, of a correlation from 0 to 1, says next to nothing.
+TELLS_NOTHING = 0.6
 DETAILS: dict[Detail, str] = {
     "lost_on_the_way_in": "lost on the way in",
     "held_not_drawn": "held, not drawn",
@@ -204,6 +206,8 @@ def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
     if repeats is not None:
         reason = f" ({repeats.reason.rstrip('.')})" if repeats.reason else ""
         meaning = "" if reason else " (1: a prompt always or never fails; 0: failures are random)"
+        if repeats.overall.upper - repeats.overall.lower > TELLS_NOTHING:
+            meaning += "; these images cannot tell: more prompts, seeds or failures would"
         yield f"Repeatability of failures over seeds: ICC {repeats.overall}{reason}{meaning}"
 
 
