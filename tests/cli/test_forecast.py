@@ -1,9 +1,13 @@
-"""The command ``t2i-audit forecast`` as its user types it, on audits of built-in checkpoints."""
+"""The command ``t2i-audit forecast`` as its user types it.
+
+The images are of a built-in checkpoint; the verdicts are labels that fail two colours, or none.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
+import random
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +23,7 @@ from t2i_audit.cli.main import main
 
 Capture = pytest.CaptureFixture[str]
 OPTIONS = [
-    *("--judge", "oracle", "--device", "cpu", "--seeds", "2", "--steps", "6"),
+    *("--judge", "oracle", "--device", "cpu", "--seeds", "2", "--steps", "1"),
     "--no-denoiser-station",
 ]
 # To the text encoder of `patchy` these are one colour.
@@ -41,21 +45,39 @@ def save(path: Path, prompts: Sequence[Prompt]) -> Path:
     return path
 
 
-def audited(model: str, out: Path, *more: str) -> Path:
-    suite = save(out.with_suffix(".jsonl"), AUDITED)
-    assert main(["audit", model, "--suite", str(suite), "-o", str(out), *OPTIONS, *more]) == 0
+def label(path: Path, *, merged: float, others: float) -> Path:
+    """Labels in which a colour is wrong with these probabilities, and shapes never."""
+    rng = random.Random(0)
+    lines = ["prompt_id,seed,rater,object_1.colour,object_1.shape"]
+    for prompt in AUDITED:
+        risk = merged if prompt.constituents[0].value in MERGED else others
+        for seed in range(2):
+            lines.append(f"{prompt.id},{seed},me,{'no' if rng.random() < risk else 'yes'},yes")
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished audit; not to be changed, as the two that follow."""
+    folder = tmp_path_factory.mktemp("runs")
+    suite, out = save(folder / "audited.jsonl", AUDITED), folder / "audited"
+    assert main(["audit", "builtin:patchy", "--suite", str(suite), "-o", str(out), *OPTIONS]) == 0
     return out
 
 
 @pytest.fixture(scope="module")
-def patchy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished audit; not to be changed."""
-    return audited("builtin:patchy", tmp_path_factory.mktemp("runs") / "patchy")
+def patchy(audited: Path) -> Path:
+    """Its images with verdicts that fail mostly the merged colours."""
+    labels = label(audited.parent / "merged.csv", merged=0.8, others=0.1)
+    return t2i.judge(audited, f"human:{labels}", out=audited.parent / "patchy").path
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return audited("builtin:sound", tmp_path_factory.mktemp("runs") / "sound")
+def chance(audited: Path) -> Path:
+    """The same with verdicts of pure chance."""
+    labels = label(audited.parent / "chance.csv", merged=0.4, others=0.4)
+    return t2i.judge(audited, f"human:{labels}", out=audited.parent / "chance").path
 
 
 @pytest.fixture
@@ -116,14 +138,14 @@ def test_what_the_run_never_showed_is_marked(patchy: Path, capsys: Capture, tmp_
 
 
 def test_a_model_whose_failures_cannot_be_foreseen_says_so(
-    sound: Path, new: Path, capsys: Capture
+    chance: Path, new: Path, capsys: Capture
 ) -> None:
-    assert main(["forecast", str(sound), "--prompts", str(new)]) == 0
+    assert main(["forecast", str(chance), "--prompts", str(new)]) == 0
 
     shown = capsys.readouterr().out
     assert "Cannot forecast" in shown
     assert "riskiest" not in shown
-    found = t2i.forecast(sound, new)
+    found = t2i.forecast(chance, new)
     assert not found.can_forecast
     assert {each.risk for each in found.prompts} == {found.base_rate}
     assert not any(each.slots for each in found.prompts)
@@ -144,6 +166,19 @@ def test_a_checkpoint_that_is_gone_can_be_done_without(
     assert "Note: The text encoders were not asked" in capsys.readouterr().out
 
 
+def test_a_checkpoint_that_has_changed_is_not_read(
+    patchy: Path, new: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    run = shutil.copytree(patchy, tmp_path / "run")
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["settings"]["checkpoint"]["text_encoder"]["model.safetensors"] = "0" * 64
+    (run / "manifest.json").write_text(json.dumps(manifest))
+
+    assert main(["forecast", str(run), "--prompts", str(new)]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "text_encoder/model.safetensors of the checkpoint is not as the run" in said
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
@@ -152,6 +187,7 @@ def test_a_checkpoint_that_is_gone_can_be_done_without(
         (["-o", "."], "forecast.csv"),
         (["-o", "{run}/forecast.csv"], "lies in the run directory"),
         (["-o", "/dev/null"], "a device or a pipe"),
+        (["-o", "-"], "should name a .csv file"),
     ],
 )
 def test_bad_input_is_one_sentence(
@@ -177,17 +213,20 @@ def test_a_run_without_images_is_refused(new: Path, tmp_path: Path, capsys: Capt
 
 
 def test_images_made_elsewhere_are_forecast_from_words(patchy: Path, tmp_path: Path) -> None:
-    images = tmp_path / "images"
     run = t2i.load_run(patchy)
-    with_text = {prompt.id: prompt for prompt in AUDITED}
+    lines = ["file_name,prompt_id,seed"]
+    (tmp_path / "images").mkdir()
     for row in run.table("judgements").itertuples():
-        target = images / row.prompt_id / f"{row.seed}.png"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(patchy / row.image, target)
-    suite = Suite("own", tuple(with_text.values()))
-    again = t2i.judge(images, "oracle", out=tmp_path / "judged", suite=suite)
+        name = f"{row.prompt_id}-{row.seed}.png"
+        shutil.copyfile(patchy / row.image, tmp_path / "images" / name)
+        lines.append(f"{name},{row.prompt_id},{row.seed}")
+    (tmp_path / "images" / "metadata.csv").write_text("\n".join(lines))
+    labels = label(tmp_path / "labels.csv", merged=0.8, others=0.1)
+    suite = Suite("own", tuple(AUDITED))
+    again = t2i.judge(tmp_path / "images", f"human:{labels}", out=tmp_path / "judged", suite=suite)
 
     found = t2i.forecast(again, Suite("new", tuple(NEW)))
 
     assert any("made elsewhere" in note for note in found.notes)
-    assert found.base_rate.estimate == 1 - run.summary.success.overall.estimate  # type: ignore[union-attr]
+    assert found.can_forecast
+    assert found.riskiest()[0].slots[0].value in MERGED
