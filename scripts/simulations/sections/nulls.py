@@ -22,7 +22,7 @@ from t2i_audit.results.association import Association
 DRAWS = 200
 REJECTS, OVER_PAIRS = "p over compositions <= .05", "p over pairs <= .05"
 NAMED, BETWEEN = "an association is named", "between types, of one type"
-UNQUALIFIED = "named without the values it rests on"
+UNQUALIFIED = "named, and not said to rest on few values"
 PROMPTS = 480
 COLOURS = 6
 
@@ -115,7 +115,7 @@ def said(found: Association, *, one_type: bool) -> dict[str, Kept]:
         REJECTS: _rejects(found.p_value),
         OVER_PAIRS: _rejects(found.p_pairs),
         NAMED: float(named),
-        UNQUALIFIED: float(named and found.rests_on is None),
+        UNQUALIFIED: float(named and found.rests_on is None and not found.p_within_values > 0.05),
     }
     if one_type:
         result[BETWEEN] = float(found.verdict == "between_types")
