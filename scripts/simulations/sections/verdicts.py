@@ -12,6 +12,7 @@ from scripts.simulations.cells import NEVER, Cell, Figure, Goal, Kept
 from scripts.simulations.features import GRADED, Code, Noise, Written, blocks_of
 from scripts.simulations.sections.probes import COLOURS, SLOTS, bag, merged, nothing, perfect
 from scripts.simulations.worlds import first_of, sample_world
+from t2i_audit.settings.defaults import DEFAULT_RANDOM_WEIGHTS
 
 DRAWS = 12
 SIZES = (60, 120, 240, 480)
@@ -42,7 +43,7 @@ class Sizes:
             # Random weights from which a part can be read.
             drawn = [
                 blocks_of([Written(vectors + draw, GRADED)], part.prompts, rng, [self.slot])
-                for draw in (1, 2)
+                for draw in range(1, 1 + DEFAULT_RANDOM_WEIGHTS)
             ]
             found[size] = station_of(part.prompts, own, drawn, seed=seed).slots[self.slot].verdict
         kept: dict[str, Kept] = {
@@ -67,7 +68,7 @@ class Beside:
     own: Code
     random: Code
     prompts: int
-    draws: int = 3
+    draws: int = DEFAULT_RANDOM_WEIGHTS
 
     def __call__(self, rng: np.random.Generator) -> dict[str, Kept]:
         world = sample_world(self.prompts, rng)
@@ -121,7 +122,7 @@ def cells() -> Iterator[Cell]:
         "3",
         "better read with random weights, 480 prompts",
         DRAWS,
-        Beside(Written(11, 0.16), Written(12), 480),
+        Beside(Written(11, 0.24), Written(12), 480),
         (
             Figure("saturated", "rate", NEVER, 1.0),
             Figure("below random weights", "rate", MOSTLY),
