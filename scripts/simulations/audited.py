@@ -23,7 +23,12 @@ from t2i_audit.analysis import (
 )
 from t2i_audit.analysis.leaderboard import correlate_runs
 from t2i_audit.probes.decoded import StationProbes
-from t2i_audit.probes.features import FeatureBlock
+from t2i_audit.probes.features import FeatureBlock, slot_targets
+from t2i_audit.probes.folds import Folds
+from t2i_audit.probes.plan import ProbePlan, tasks_of
+from t2i_audit.probes.reading import read_block
+from t2i_audit.probes.scoring import Jackknife
+from t2i_audit.probes.selection import Best
 from t2i_audit.probes.station import probe_station
 from t2i_audit.results.association import Association
 from t2i_audit.results.attribution import AttributionShares
@@ -40,7 +45,7 @@ PERMUTATIONS = 199
 SETUP = Setup(**dict.fromkeys(Setup.__dataclass_fields__))
 
 
-def rates_of(images: Images, *, rng: np.random.Generator) -> SuccessRates:
+def rates_of(images: Images) -> SuccessRates:
     """Success rates."""
     return success_rates(
         images.success,
@@ -48,16 +53,13 @@ def rates_of(images: Images, *, rng: np.random.Generator) -> SuccessRates:
         types=images.types,
         splits=images.splits,
         slot_correct=images.slots,
-        rng=rng,
-        resamples=RESAMPLES,
+        pairs=images.pairs,
     )
 
 
-def repeats_of(images: Images, *, rng: np.random.Generator) -> Repeatability:
+def repeats_of(images: Images) -> Repeatability:
     """Repeatability over seeds."""
-    return repeatability(
-        images.success, images.clusters, types=images.types, rng=rng, resamples=RESAMPLES
-    )
+    return repeatability(images.success, images.clusters, types=images.types)
 
 
 def association_of(
@@ -73,33 +75,38 @@ def association_of(
         images.success,
         images.clusters,
         types=images.types,
-        repeatability=repeats_of(images, rng=rng),
+        repeatability=repeats_of(images),
         presence=presence,
+        prompts=images.prompts,
         rng=rng,
-        resamples=RESAMPLES,
         permutations=PERMUTATIONS,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class SlotReading:
-    """One slot read at one station, ``(n,)`` each."""
+    """One slot read at one station; arrays are ``(n,)``."""
 
     probability: FloatArray
     lower: FloatArray
     upper: FloatArray
-    presence: FloatArray
+    threshold: float
+    """The probability from which the slot counts as decodable."""
+
+    def first(self, n: int) -> SlotReading:
+        """Of the first `n` prompts."""
+        return SlotReading(self.probability[:n], self.lower[:n], self.upper[:n], self.threshold)
 
 
 def causes_of(
-    prompts: Sequence[Prompt],
     images: Images,
     encoder: Mapping[str, SlotReading],
-    denoiser: Mapping[str, SlotReading] | None,
+    denoiser: Mapping[str, SlotReading] | None = None,
     *,
     rng: np.random.Generator,
 ) -> AttributionShares:
     """Causes of the failures, their shares and the culprit."""
+    prompts = images.prompts
     slots = sorted({part.slot for prompt in prompts for part in prompt.constituents})
     heads = {
         slot: sorted({head.slot for prompt in prompts for head in prompt.heads(slot)})
@@ -113,12 +120,17 @@ def causes_of(
         slot_correct=images.slots or None,
         heads={slot: own for slot, own in heads.items() if own},
     )
-    return attribution_shares(found, images.success, images.clusters, rng=rng, resamples=RESAMPLES)
+    return attribution_shares(found, images.clusters, rng=rng, resamples=RESAMPLES)
 
 
 def _decoded(readings: Mapping[str, SlotReading]) -> dict[str, DecodedSlot]:
     return {
-        slot: DecodedSlot(read.lower, read.upper, read.presence) for slot, read in readings.items()
+        slot: DecodedSlot(
+            read.probability,
+            np.fmax(read.upper - read.probability, read.probability - read.lower),
+            read.threshold,
+        )
+        for slot, read in readings.items()
     }
 
 
@@ -130,28 +142,43 @@ def station_of(
     seed: int,
 ) -> StationProbes:
     """What is read at one station."""
-    return probe_station(
-        prompts, blocks, random_weights=random_weights, seed=seed, resamples=RESAMPLES
-    )
+    return probe_station(prompts, blocks, random_weights=random_weights, seed=seed)
 
 
 def readings_of(probes: StationProbes) -> dict[str, SlotReading]:
     """What a station's probes say of each prompt."""
     return {
-        slot: SlotReading(read.probability, read.lower, read.upper, read.presence_probability)
+        slot: SlotReading(read.probability, read.lower, read.upper, probes.slots[slot].threshold)
         for slot, read in probes.decodability.items()
     }
 
 
-def correlation_of(
-    success: Sequence[Interval], decodability: Sequence[Interval], *, rng: np.random.Generator
-) -> RunCorrelation:
+def confidences_of(
+    prompts: Sequence[Prompt], blocks: Sequence[FeatureBlock], *, seed: int
+) -> tuple[FloatArray, FloatArray]:
+    """Of each test of a slot the probability of the value that is read, and 1 where it is right.
+
+    It is what `probe_station` does before it takes means over folds.
+    """
+    tasks = tasks_of(slot_targets(prompts), Folds(prompts, seed), seed=seed)
+    best = Best()
+    for block in blocks:
+        own = [task for task in tasks if task.target.name in block.targets]
+        best.offer(read_block(block, ProbePlan.of(block.valid, own)))
+    jackknife = Jackknife.of([prompt.composition for prompt in prompts], seed=seed)
+    folds = [fold for chosen in best.chosen(jackknife).values() for fold in chosen.folds]
+    said = np.concatenate([fold.confidence for fold in folds])
+    right = np.concatenate([fold.correct for fold in folds])
+    return said, right.astype(np.float64)
+
+
+def correlation_of(success: Sequence[Interval], decodability: Sequence[Interval]) -> RunCorrelation:
     """Success against decodability over runs of different checkpoints."""
     rows = [
         _row(number, *each)
         for number, each in enumerate(zip(success, decodability, strict=True), start=1)
     ]
-    return correlate_runs(rows, station="text_encoder", name="group", rng=rng, resamples=RESAMPLES)
+    return correlate_runs(rows, station="text_encoder", name="group")
 
 
 def _row(number: int, success: Interval, decodability: Interval) -> LeaderboardRow:

@@ -12,7 +12,10 @@ import numpy as np
 from t2i_audit.results.interval import Interval
 
 Kind = Literal["coverage", "rate", "value"]
-Standing = Literal["holds", "within error", "too narrow", "too wide", "missed", "not given", "-"]
+Standing = Literal[
+    "holds", "within error", "too narrow", "too wide", "too low", "too high", "not given", "-"
+]
+MISSED: tuple[Standing, ...] = ("too narrow", "too wide", "too low", "too high")
 Kept = float | tuple[float, float, float]
 """Of one draw: a number, NaN where the program gives none, or an interval."""
 Draw = Mapping[str, Kept]
@@ -98,14 +101,15 @@ class Measured:
         reach = 0.0 if goal.exact else ERRORS * self.error
         if goal.low - reach <= self.estimate <= goal.high + reach:
             return "within error"
+        below = self.estimate < goal.low
         if kind == "coverage":
-            return "too narrow" if self.estimate < goal.low else "too wide"
-        return "missed"
+            return "too narrow" if below else "too wide"
+        return "too low" if below else "too high"
 
     @property
     def is_missed(self) -> bool:
         """Whether the goal is missed by more than Monte-Carlo error."""
-        return self.standing in ("missed", "too narrow", "too wide")
+        return self.standing in MISSED
 
 
 def measure(figure: Figure, draws: Sequence[Draw]) -> Measured:

@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.simulations.features import SLOTS
 from scripts.simulations.images import FloatArray, Images
 from scripts.simulations.worlds import World, labels
 
 BoolArray = NDArray[np.bool_]
 
 MERGED_COLOURS = ("green", "purple")
-SLOTS = ("object_1.colour", "object_1.shape", "object_2.colour", "object_2.shape", "relation")
 Fault = Literal[
     "encoder",
     "encoder and rare failures",
@@ -81,11 +81,4 @@ def images_of(world: World, planted: Planted, seeds: int, rng: np.random.Generat
         for slot, chance in planted.right.items()
     }
     success = np.prod(list(slots.values()), axis=0)
-    return Images(
-        success,
-        [prompt.composition for prompt in world.prompts],
-        [prompt.type for prompt in world.prompts],
-        [prompt.split for prompt in world.prompts],
-        [prompt.pairs for prompt in world.prompts],
-        slots,
-    )
+    return Images(success, world.prompts, slots)

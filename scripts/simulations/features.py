@@ -19,6 +19,7 @@ WIDTH = 48
 LITTLE = 0.02  # noise, against vectors of length 1, that hides nothing
 GRADED = 0.45  # noise through which a part of the values can be read
 MERGED = {"purple": "green"}
+SLOTS = ("object_1.colour", "object_1.shape", "object_2.colour", "object_2.shape", "relation")
 Code = Callable[[Sequence[Prompt], np.random.Generator], FloatArray]
 
 
@@ -107,20 +108,23 @@ class Noise:
 
 
 def block_of(
-    states: FloatArray, prompts: Sequence[Prompt], *, name: str, station: str = TEXT_ENCODER
+    states: FloatArray, *, name: str, slots: Sequence[str] = SLOTS, station: str = TEXT_ENCODER
 ) -> FeatureBlock:
-    """`states`, ``(n, d)``, as features of one place from which every slot may be read."""
-    slots = frozenset(part.slot for prompt in prompts for part in prompt.constituents)
-    place = Place("text_encoder", name, None, Position("eos"))
-    valid = np.ones(len(prompts), dtype=bool)
-    return FeatureBlock(station, place, states.astype(np.float32), valid, slots)
+    """`states`, ``(n, d)``, as features of one place from which `slots` may be read."""
+    # At a slot's words no presence is read, which would take most of the time.
+    place = Place("text_encoder", name, None, Position.of_slot(slots[0]))
+    valid = np.ones(len(states), dtype=bool)
+    return FeatureBlock(station, place, states.astype(np.float32), valid, frozenset(slots))
 
 
 def blocks_of(
-    codes: Sequence[Code], prompts: Sequence[Prompt], rng: np.random.Generator
+    codes: Sequence[Code],
+    prompts: Sequence[Prompt],
+    rng: np.random.Generator,
+    slots: Sequence[str] = SLOTS,
 ) -> list[FeatureBlock]:
     """A place for each code."""
     return [
-        block_of(code(prompts, rng), prompts, name=f"block_{number}")
+        block_of(code(prompts, rng), name=f"block_{number}", slots=slots)
         for number, code in enumerate(codes, start=1)
     ]

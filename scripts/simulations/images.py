@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prompts.structure import Pair
+from prompts.structure import Constituent, Pair, Prompt, SplitName
 
 FloatArray = NDArray[np.float64]
 
@@ -19,12 +20,53 @@ class Images:
 
     success: FloatArray
     """``(n, seeds)``."""
-    clusters: Sequence[str]
-    types: Sequence[str]
-    splits: Sequence[str | None]
-    pairs: Sequence[frozenset[Pair]]
-    """The compositions that each prompt is made of."""
+    prompts: Sequence[Prompt]
     slots: dict[str, FloatArray] = field(default_factory=dict)
+    """For each slot that is judged whether it is right, ``(n, seeds)``."""
+
+    @property
+    def clusters(self) -> list[str]:
+        """The composition of each prompt."""
+        return [prompt.composition for prompt in self.prompts]
+
+    @property
+    def types(self) -> list[str]:
+        """The type of each prompt."""
+        return [prompt.type for prompt in self.prompts]
+
+    @property
+    def splits(self) -> list[SplitName | None]:
+        """The split of each prompt."""
+        return [prompt.split for prompt in self.prompts]
+
+    @property
+    def pairs(self) -> list[frozenset[Pair]]:
+        """The pairs of values that each prompt is made of."""
+        return [prompt.pairs for prompt in self.prompts]
+
+
+@cache
+def lone_prompt(number: int, prompt_type: str, split: SplitName | None = None) -> Prompt:
+    """A prompt of the composition `number`, which shares nothing with any other."""
+    colour, shape = f"colour{number}", f"shape{number}"
+    return Prompt(
+        id=f"{number}-{prompt_type}",
+        text=f"{colour} {shape}",
+        type=prompt_type,
+        template="{colour} {shape}",
+        constituents=(
+            Constituent("object_1.colour", "colour", colour, 0, len(colour), ("object_1",)),
+            Constituent(
+                "object_1.shape",
+                "shape",
+                shape,
+                len(colour) + 1,
+                len(colour) + 1 + len(shape),
+                ("object_1",),
+            ),
+        ),
+        split=split,
+    )
 
 
 def beta(mean: float, correlation: float, size: int, rng: np.random.Generator) -> FloatArray:
@@ -73,11 +115,7 @@ def separate(
         else ["rare" if one % rare == 0 else "common" for one in range(compositions)]
     )
     slot = np.where((which % 5 == 1)[:, None], success, np.nan)
-    return Images(
-        success,
-        [f"composition {one:03d}" for one in owners],
-        [named[one] for one in owners],
-        ["held_out" if one % 3 == 2 else "seen" for one in owners],
-        [frozenset({(f"colour:{one}", f"shape:{one}")}) for one in owners],
-        {"few": slot},
-    )
+    prompts = [
+        lone_prompt(one, named[one], "held_out" if one % 3 == 2 else "seen") for one in owners
+    ]
+    return Images(success, prompts, {"few": slot})

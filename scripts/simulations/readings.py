@@ -19,7 +19,7 @@ LOST = (2.2, 3.8)
 HELD = (40.0, 1.2)
 LOST_WIDTH = (0.05, 0.40)
 HELD_WIDTH = (0.002, 0.08)
-WORDS = (6.0, 7.0)
+THRESHOLD = 0.75  # of every slot: half way from one half to certainty
 
 
 def readings_of_slots(
@@ -33,9 +33,7 @@ def readings_of_slots(
         gone = lost.get(slot, np.zeros(n, dtype=bool))
         mean: FloatArray = np.where(gone, rng.beta(*LOST, n), rng.beta(*HELD, n))
         half = np.where(gone, rng.uniform(*LOST_WIDTH, n), rng.uniform(*HELD_WIDTH, n)) / 2
-        # From the words alone the relation is known, as no other occurs.
-        words = np.ones(n) if slot == "relation" else rng.beta(*WORDS, n)
         found[slot] = SlotReading(
-            mean, np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1), words
+            mean, np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1), THRESHOLD
         )
     return found

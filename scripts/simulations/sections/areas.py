@@ -19,7 +19,7 @@ from scripts.simulations.images import Images, separate
 
 FloatArray = NDArray[np.float64]
 
-DRAWS = 300
+DRAWS = 150
 SLOPE = 1.5  # log odds of success for one standard deviation of a composition's quality
 NOISE = 1.15  # sd of decodability about that quality
 WORDS_NOISE = 2.0  # the same for the words alone

@@ -44,7 +44,7 @@ class Board:
         success, decodability = (
             [self._interval(0.5 + SPREAD * value) for value in column] for column in points.T
         )
-        found = correlation_of(success, decodability, rng=rng)
+        found = correlation_of(success, decodability)
         ends = found.pearson.lower, found.pearson.upper
         said = math.nan if math.isnan(ends[0]) else float(ends[0] > 0 or ends[1] < 0)
         return {PEARSON: kept(found.pearson), SPEARMAN: kept(found.spearman), SAID: said}

@@ -14,13 +14,15 @@ from scipy.special import expit
 
 from scripts.simulations.audited import association_of
 from scripts.simulations.cells import FALSE_ALARM, NEVER, REJECTION, Cell, Figure, Kept
-from scripts.simulations.images import FloatArray, Images, drawn
+from scripts.simulations.images import FloatArray, Images, drawn, lone_prompt
 from scripts.simulations.sections.areas import POPULATION, Quality, area, intercept
 from scripts.simulations.worlds import PairEffects, sample_world
 from t2i_audit.results.association import Association
 
-DRAWS = 300
-REJECTS, NAMED, BETWEEN = "p <= .05", "an association is named", "between types, of one type"
+DRAWS = 200
+REJECTS, OVER_PAIRS = "p over compositions <= .05", "p over pairs <= .05"
+NAMED, BETWEEN = "an association is named", "between types, of one type"
+UNQUALIFIED = "named, and not said to rest on few values"
 PROMPTS = 480
 COLOURS = 6
 
@@ -51,13 +53,8 @@ class Separate:
         elif self.types == "mixed":
             types = [f"type {one % 3}" for one in range(len(which))]
         chance = expit(intercept(self.rate, 1.0) + failing)
-        images = Images(
-            drawn(chance[which], self.seeds, rng),
-            [f"composition {one:03d}" for one in which],
-            types,
-            [None] * len(which),
-            [frozenset({(f"colour:{one}", f"shape:{one}")}) for one in which],
-        )
+        prompts = [lone_prompt(int(one), name) for one, name in zip(which, types, strict=True)]
+        images = Images(drawn(chance[which], self.seeds, rng), prompts)
         read = expit(reading[which] + 0.5 * rng.normal(size=len(which)))
         return said(association_of(read, None, images, rng=rng), one_type=self.types == "one")
 
@@ -85,13 +82,7 @@ class Shared:
             reading = PairEffects.draw(0.7, self.spread, rng).of(world.objects)
             read = expit(np.log(reading / (1 - reading)) + 0.5 * rng.normal(size=PROMPTS))
             chance = PairEffects.draw(0.5, self.spread, rng).of(world.objects)
-        images = Images(
-            drawn(chance, 2, rng),
-            [prompt.composition for prompt in world.prompts],
-            [prompt.type for prompt in world.prompts],
-            [prompt.split for prompt in world.prompts],
-            [prompt.pairs for prompt in world.prompts],
-        )
+        images = Images(drawn(chance, 2, rng), world.prompts)
         return said(association_of(read, None, images, rng=rng), one_type=True)
 
 
@@ -119,13 +110,20 @@ def slope_of(auroc: float) -> float:
 
 def said(found: Association, *, one_type: bool) -> dict[str, Kept]:
     """What the verdict says where there is nothing to be found."""
+    named = found.verdict in ("predicts", "reversed")
     result: dict[str, Kept] = {
-        REJECTS: math.nan if math.isnan(found.p_value) else float(found.p_value <= 0.05),
-        NAMED: float(found.verdict in ("predicts", "reversed")),
+        REJECTS: _rejects(found.p_value),
+        OVER_PAIRS: _rejects(found.p_pairs),
+        NAMED: float(named),
+        UNQUALIFIED: float(named and found.rests_on is None and not found.p_within_values > 0.05),
     }
     if one_type:
         result[BETWEEN] = float(found.verdict == "between_types")
     return result
+
+
+def _rejects(p_value: float) -> float:
+    return math.nan if math.isnan(p_value) else float(p_value <= 0.05)
 
 
 def cells() -> Iterator[Cell]:
@@ -148,10 +146,20 @@ def cells() -> Iterator[Cell]:
         ("2 blurred and 2 failing colours of 6", Shared(None), 0.715, 0.690),
     ]
     for name, simulate, rejects, named in table:
-        figures = [
-            Figure(REJECTS, "rate", REJECTION, rejects),
-            Figure(NAMED, "rate", FALSE_ALARM, named),
-        ]
+        if isinstance(simulate, Separate):
+            figures = [
+                Figure(REJECTS, "rate", REJECTION, rejects),
+                Figure(NAMED, "rate", FALSE_ALARM, named),
+            ]
+        else:
+            # Where prompts share pairs, the test over pairs decides. What rests on few values may
+            # be named if it is said on which.
+            figures = [
+                Figure(REJECTS, "rate", None, rejects),
+                Figure(OVER_PAIRS, "rate", REJECTION if simulate.spread is not None else None),
+                Figure(NAMED, "rate", FALSE_ALARM if simulate.spread is not None else None, named),
+                Figure(UNQUALIFIED, "rate", FALSE_ALARM),
+            ]
         if isinstance(simulate, Shared) or simulate.types == "one":
             figures.append(Figure(BETWEEN, "rate", NEVER))
         yield Cell("2", name, DRAWS, simulate, tuple(figures))

@@ -12,7 +12,7 @@ from scripts.simulations.audited import association_of, repeats_of
 from scripts.simulations.cells import ALWAYS, COVERAGE, FALSE_ALARM, Cell, Figure, Goal, Kept, kept
 from scripts.simulations.images import beta, separate
 
-DRAWS = 200
+DRAWS = 150
 COVERED, BIAS, CHANCE, POSITIVE = (
     "covered",
     "bias",
@@ -58,7 +58,7 @@ class Repeats:
             seeds=self.seeds,
             types=names,
         )
-        found = repeats_of(images, rng=rng)
+        found = repeats_of(images)
         result: dict[str, Kept] = {COVERED: kept(found.overall)}
         if self.types > 1:
             return {"within types, bias": found.within_types.estimate - self.correlation}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,14 @@ from scripts.simulations.cells import NEVER, Cell, Figure, Goal, Kept
 from scripts.simulations.features import GRADED, Code, Noise, Written, blocks_of
 from scripts.simulations.sections.probes import COLOURS, SLOTS, bag, merged, nothing, perfect
 from scripts.simulations.worlds import first_of, sample_world
+from t2i_audit.settings.defaults import DEFAULT_RANDOM_WEIGHTS
 
-DRAWS = 20
+DRAWS = 12
 SIZES = (60, 120, 240, 480)
 COMPARED = (120, 240, 480)
 SAME = "the same at 120, 240 and 480 prompts"
+OPPOSED = "lost at one size and decodable at another"
+DECODABLE = ("kept", "saturated", "below random weights")
 MOSTLY = Goal(0.9, 1.0)
 
 
@@ -34,10 +37,13 @@ class Sizes:
         found = {}
         for size in self.sizes:
             part = first_of(world, size)
-            own = blocks_of(self.code(vectors), part.prompts, np.random.default_rng(seed))
+            own = blocks_of(
+                self.code(vectors), part.prompts, np.random.default_rng(seed), [self.slot]
+            )
             # Random weights from which a part can be read.
             drawn = [
-                blocks_of([Written(vectors + draw, GRADED)], part.prompts, rng) for draw in (1, 2)
+                blocks_of([Written(vectors + draw, GRADED)], part.prompts, rng, [self.slot])
+                for draw in range(1, 1 + DEFAULT_RANDOM_WEIGHTS)
             ]
             found[size] = station_of(part.prompts, own, drawn, seed=seed).slots[self.slot].verdict
         kept: dict[str, Kept] = {
@@ -46,7 +52,13 @@ class Sizes:
             for verdict in ("kept", "lost", "unclear")
         }
         kept[SAME] = float(len({found[size] for size in COMPARED}) == 1)
+        kept[OPPOSED] = float(opposed({found[size] for size in COMPARED}))
         return kept
+
+
+def opposed(verdicts: Collection[str]) -> bool:
+    """Whether one of `verdicts` says lost and another decodable."""
+    return "lost" in verdicts and any(verdict in DECODABLE for verdict in verdicts)
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ class Beside:
     own: Code
     random: Code
     prompts: int
-    draws: int = 3
+    draws: int = DEFAULT_RANDOM_WEIGHTS
 
     def __call__(self, rng: np.random.Generator) -> dict[str, Kept]:
         world = sample_world(self.prompts, rng)
@@ -82,7 +94,7 @@ def cells() -> Iterator[Cell]:
         ("noise", nothing, SLOTS[0], "lost", "kept", {60: 0.0, 120: 0.0}),
     ]
     for name, code, slot, right, wrong, old in table:
-        figures = [Figure(SAME, "rate", MOSTLY)]
+        figures = [Figure(SAME, "rate", MOSTLY), Figure(OPPOSED, "rate", NEVER)]
         for size in SIZES:
             never = NEVER if code is not merged else None
             figures.append(Figure(f"{wrong}, {size} prompts", "rate", never, old.get(size)))
@@ -110,7 +122,7 @@ def cells() -> Iterator[Cell]:
         "3",
         "better read with random weights, 480 prompts",
         DRAWS,
-        Beside(Written(11, 0.16), Written(12), 480),
+        Beside(Written(11, 0.24), Written(12), 480),
         (
             Figure("saturated", "rate", NEVER, 1.0),
             Figure("below random weights", "rate", MOSTLY),
