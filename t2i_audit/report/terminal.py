@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # An interval this wide, of a correlation from 0 to 1, says next to nothing.
 TELLS_NOTHING = 0.6
 
+
 def print_run(run: Run, *, as_json: bool = False, verbose: bool = False) -> None:
     """Print the summary of a finished run on one screen, or as JSON.
 
