@@ -87,7 +87,8 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike, *, level: float = 0.9
     count = len(sums)
     inside = mean * (1 - mean)
     variance = count / max(count - 1, 1) * float(sums @ sums)
-    if count < 2 or not variance > 1e-12 * inside:
+    # Probabilities that are all but 1 have a mean of exactly 1 and a spread of rounding.
+    if count < 2 or not inside > 0 or not variance > 1e-12 * inside:
         return Interval(mean, math.nan, math.nan, n)
     return logit_interval(mean, reach_of(variance, count - 1, level=level), n=n)
 

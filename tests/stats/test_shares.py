@@ -147,3 +147,9 @@ def test_a_mean_whose_clusters_do_not_differ_has_no_interval(clusters: list[str]
     found = clustered_mean([0.9] * 4, clusters)
 
     assert found.estimate == pytest.approx(0.9) and math.isnan(found.lower)
+
+
+def test_a_mean_that_rounds_to_one_has_no_ends() -> None:
+    values = [1.0] * 50 + [1 - 1.2e-16]
+
+    assert math.isnan(clustered_mean(values, range(51)).lower)
