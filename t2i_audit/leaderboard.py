@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from t2i_audit.analysis.comparing import AuditedRun
 from t2i_audit.analysis.leaderboard import leaderboard
 from t2i_audit.errors import AuditError, RunDirectoryError
@@ -18,8 +16,6 @@ from t2i_audit.report.spreadsheet import csv_text
 from t2i_audit.results.leaderboard import Leaderboard
 from t2i_audit.results.run import load_run
 from t2i_audit.run.directory import read_manifest
-
-SEED = 0
 
 
 def rank_runs(runs: Sequence[Path]) -> Leaderboard:
@@ -32,7 +28,7 @@ def rank_runs(runs: Sequence[Path]) -> Leaderboard:
     for run in runs:
         given.setdefault(run.resolve(), []).append(run)
     audits = [_read(paths[0]) for paths in given.values()]
-    board = leaderboard(audits, rng=np.random.default_rng(SEED))
+    board = leaderboard(audits)
     again = [paths for paths in given.values() if len(paths) > 1]
     return replace(board, notes=tuple(map(_given_again, again)))
 

@@ -6,33 +6,35 @@ only within a group that shares what success is measured with.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from t2i_audit.analysis.comparing import AuditedRun, Measure, as_key, repeats, stands_apart
-from t2i_audit.analysis.ranks import levels_of, pearson, spearman
 from t2i_audit.results.decoding import STATIONS
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.judge_facts import JudgeFacts
 from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow, RunCorrelation, RunGroup
-from t2i_audit.stats.bootstrap import cluster_bootstrap
+from t2i_audit.stats.correlations import pearson_interval, reliability, spearman_interval
 
-# Three points lie near some line more often than not: with fewer than four checkpoints a
-# correlation is not interpreted, and a bootstrap over them has too few distinct resamples for an
-# interval.
-FEWEST_RUNS = 4
+# With four checkpoints not even a perfect order has a rank correlation whose interval leaves 0 out.
+FEWEST_RUNS = 5
 
-NAN = float("nan")
+# Standard errors in half a 95% interval.
+HALF_WIDTH = 1.96
+
+# A correlation that keeps this share of what exact points would give is not worth a sentence; of
+# one that may keep less than `MUCH` no factor is given.
+LITTLE, MUCH = 0.95, 0.5
 
 
 def leaderboard(
     runs: Sequence[AuditedRun],
     *,
     stations: Sequence[str] = STATIONS,
-    rng: np.random.Generator,
-    resamples: int = 1000,
 ) -> Leaderboard:
     """Set runs side by side.
 
@@ -41,8 +43,6 @@ def leaderboard(
     Args:
         runs: the finished audits, each once.
         stations: the stations that become columns.
-        rng: source of the resamples.
-        resamples: bootstrap resamples of each interval.
     """
     measures: dict[str, list[AuditedRun]] = {}
     for run in runs:
@@ -59,21 +59,11 @@ def leaderboard(
         apart = stands_apart(measure, first, len(own)) if number > 1 else ()
         groups.append(RunGroup(number, name, (*apart, *repeats(own), *_uncorrected(own))))
         rows += own
-        correlations += [
-            correlate_runs(own, station=station, name=name, rng=rng, resamples=resamples)
-            for station in stations
-        ]
+        correlations += [correlate_runs(own, station=station, name=name) for station in stations]
     return Leaderboard(tuple(rows), tuple(correlations), tuple(groups))
 
 
-def correlate_runs(
-    rows: Sequence[LeaderboardRow],
-    *,
-    station: str,
-    name: str,
-    rng: np.random.Generator,
-    resamples: int = 1000,
-) -> RunCorrelation:
+def correlate_runs(rows: Sequence[LeaderboardRow], *, station: str, name: str) -> RunCorrelation:
     """Correlate success with decodability at `station` over the checkpoints of one group.
 
     Several runs of one checkpoint are one point, the mean of those whose settings differ: two
@@ -83,43 +73,50 @@ def correlate_runs(
         The estimates with NaN for an interval below `FEWEST_RUNS` checkpoints, and NaN estimates
         where success or decodability does not vary. The sentence says so, and begins with `name`.
     """
-    success, decoded = _points(rows, station).T
-    ranks = levels_of(success), levels_of(decoded)
-    n = success.size
-
-    def product(index: NDArray[np.intp]) -> float:
-        return pearson(success[index], decoded[index])
-
-    def rank(index: NDArray[np.intp]) -> float:
-        return spearman(ranks[0][index], ranks[1][index])
-
-    everyone = np.arange(n)
-    linear, monotone = product(everyone), rank(everyone)
-    if n < FEWEST_RUNS or np.isnan(linear):
-        pair = Interval(linear, NAN, NAN, n), Interval(monotone, NAN, NAN, n)
-    else:
-        first, second = (
-            cluster_bootstrap(statistic, everyone, rng=rng, resamples=resamples)
-            for statistic in (product, rank)
+    points, errors = _points(rows, station)
+    linear, monotone = pearson_interval(*points.T), spearman_interval(*points.T)
+    if len(points) < FEWEST_RUNS:
+        linear, monotone = (
+            replace(each, lower=math.nan, upper=math.nan) for each in (linear, monotone)
         )
-        pair = first, second
-    sentence = f"{name}: {_sentence(station, pair[0])}"
+    of_success, of_decoded = (
+        reliability(values, own) for values, own in zip(points.T, errors.T, strict=True)
+    )
     group = rows[0]
-    return RunCorrelation(group.group, group.suite, group.judge, station, *pair, sentence)
+    return RunCorrelation(
+        group=group.group,
+        suite=group.suite,
+        judge=group.judge,
+        station=station,
+        pearson=linear,
+        spearman=monotone,
+        sentence=f"{name}: {_sentence(station, linear, math.sqrt(of_success * of_decoded))}",
+        success_reliability=of_success,
+        decodability_reliability=of_decoded,
+    )
 
 
-def _points(rows: Sequence[LeaderboardRow], station: str) -> NDArray[np.float64]:
-    """Success and decodability of each checkpoint that has both, ``(n, 2)``."""
+def _points(
+    rows: Sequence[LeaderboardRow], station: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Success and decodability of each checkpoint that has both, and their standard errors, each
+    ``(n, 2)``."""
     distinct = {row.identity: row for row in reversed(rows)}
-    points: dict[str, list[tuple[float, float]]] = {}
+    points: dict[str, list[list[float]]] = {}
     for row in rows:
-        point = row.success.estimate, row.decodability[station].estimate
-        if distinct[row.identity] is row and not np.isnan(point).any():
-            points.setdefault(row.checkpoint, []).append(point)
-    return np.array([np.mean(each, axis=0) for each in points.values()]).reshape(-1, 2)
+        own = row.success, row.decodability[station]
+        if distinct[row.identity] is row and all(each.is_defined for each in own):
+            widths = [each.upper - each.lower for each in own]
+            points.setdefault(row.checkpoint, []).append([each.estimate for each in own] + widths)
+    means, errors = [], []
+    for runs in map(np.array, points.values()):
+        means.append(runs[:, :2].mean(axis=0))
+        errors.append(np.linalg.norm(runs[:, 2:], axis=0) / len(runs) / 2 / HALF_WIDTH)
+    return np.array(means).reshape(-1, 2), np.array(errors).reshape(-1, 2)
 
 
-def _sentence(station: str, correlation: Interval) -> str:
+def _sentence(station: str, correlation: Interval, kept: float) -> str:
+    """What a correlation shows; `kept` is the least share of it that errors of the points leave."""
     name, n = station.replace("_", " "), correlation.n
     if n < FEWEST_RUNS:
         have = "1 checkpoint has" if n == 1 else f"{n} different checkpoints have"
@@ -132,6 +129,11 @@ def _sentence(station: str, correlation: Interval) -> str:
             f"success or decodability at the {name} is the same for all {n} checkpoints, so their "
             "correlation is undefined."
         )
+    if np.isnan(correlation.lower):
+        return (
+            f"success and decodability at the {name} of all {n} checkpoints lie on one line "
+            f"(Pearson {correlation}), so that there is no interval."
+        )
     head = f"over {n} different checkpoints, success and decodability at the {name}"
     figure = f"(Pearson {correlation})"
     if correlation.lower > 0:
@@ -140,7 +142,22 @@ def _sentence(station: str, correlation: Interval) -> str:
         finding = f"{head} go in opposite directions {figure}."
     else:
         finding = f"{head} are not shown to go together {figure}."
-    return f"{finding} The interval takes the checkpoints as independent."
+    return f"{finding} The interval takes the checkpoints as independent.{_weakened(kept)}"
+
+
+def _weakened(kept: float) -> str:
+    """How far the errors of the points weaken a correlation, or nothing where that is little."""
+    if math.isnan(kept) or kept >= LITTLE:
+        return ""
+    if kept < MUCH:
+        return (
+            " The runs' own intervals are about as wide as the differences between runs, so that "
+            "a correlation can be much weaker here than it would be with exact figures."
+        )
+    return (
+        " The runs' own errors weaken a correlation: with exact figures it could be up to "
+        f"{1 / kept:.2f} times as strong."
+    )
 
 
 def _row(run: AuditedRun, group: int, stations: Sequence[str]) -> LeaderboardRow:

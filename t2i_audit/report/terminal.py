@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING
 
 from t2i_audit.io import dump_json
 from t2i_audit.printable import counted, printable
-from t2i_audit.report.calibration import corrected_rows, corrected_source
 from t2i_audit.report.controls import VERDICTS, print_controls
-from t2i_audit.report.judge_facts import baseline_lines, guess_cells
+from t2i_audit.report.judge_facts import baseline_lines
 from t2i_audit.report.judges import print_judges
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
+from t2i_audit.report.success import print_success
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.verdict import is_presence, verdict_sentences
 from t2i_audit.results.attribution import AttributionShares, Detail
-from t2i_audit.results.corrected import Corrected, CorrectedRate
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
-from t2i_audit.results.success import SuccessRates
 from t2i_audit.results.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from t2i_audit.results.attribution import Cause
-    from t2i_audit.results.judge_facts import GuessRates
     from t2i_audit.results.run import Run
 
 CAUSES: dict[Cause, tuple[str, str]] = {
@@ -42,6 +39,8 @@ CAUSES: dict[Cause, tuple[str, str]] = {
     "chance": ("chance", "more than half of the prompt's images are right"),
     "unclear": ("unclear", "none of these is certain"),
 }
+# An interval this wide, of a correlation from 0 to 1, says next to nothing.
+TELLS_NOTHING = 0.6
 DETAILS: dict[Detail, str] = {
     "lost_on_the_way_in": "lost on the way in",
     "held_not_drawn": "held, not drawn",
@@ -86,7 +85,7 @@ def print_summary(
     if summary.success is not None:
         facts = summary.judge_facts.get(summary.judge or "")
         guessing = None if facts is None else facts.guessing
-        _print_success(screen, summary.success, guessing=guessing, corrected=summary.corrected)
+        print_success(screen, summary.success, guessing=guessing, corrected=summary.corrected)
         for line in baseline_lines(summary.judge_facts):
             screen.print(printable(line))
     if len(summary.judges) > 1:
@@ -174,51 +173,6 @@ def _undefined(stations: Mapping[str, StationSummary]) -> Iterator[str]:
         yield printable(f"Undefined: {names}{at} ({reason})")
 
 
-def _print_success(
-    screen: Console,
-    success: SuccessRates,
-    *,
-    guessing: GuessRates | None,
-    corrected: Corrected | None,
-) -> None:
-    screen.print()
-    screen.print(styled("What is drawn right", "bold"))
-    # A slot and a prompt type may share a name, `relation` for one; hence the kind.
-    rows = [["all", str(success.overall)]]
-    rows += [[f"slot {name}", str(rate)] for name, rate in success.by_slot.items()]
-    rows += [[f"prompt type {name}", str(rate)] for name, rate in success.by_type.items()]
-    rows += [[f"split {plain_words(name)}", str(rate)] for name, rate in success.by_split.items()]
-    rows += [
-        [f"prompts {plain_words(name)}", str(rate)] for name, rate in success.by_reading.items()
-    ]
-    by_slot = "; a slot is right or wrong by itself" if success.by_slot else ""
-    headings = ["images", "right"]
-    legend = [
-        f"images: all {success.overall.n:,} judged, or those of one prompt type or split{by_slot}",
-        "right: share of these images, with 95% interval",
-    ]
-    if corrected is not None:
-        headings.append("corrected")
-        rates = dict(corrected_rows(corrected))
-        rows = [[*row, _corrected_cell(rates.get(row[0]))] for row in rows]
-        legend.append(
-            f"corrected: for the errors of {corrected.judge}, by {corrected_source(corrected)}"
-        )
-    if guessing is not None:
-        headings.append("by guessing")
-        guesses = guess_cells(success, guessing)
-        rows = [[*row, guess] for row, guess in zip(rows, guesses, strict=True)]
-        legend.append("by guessing: share that a guess among the judge's answers would call right")
-    screen.print(make_table(headings, rows))
-    print_legend(screen, *legend)
-
-
-def _corrected_cell(rate: CorrectedRate | None) -> str:
-    if rate is None:
-        return "not labelled"
-    return str(rate.rate) if not rate.reason else f"none: {rate.reason}"
-
-
 def _print_causes(screen: Console, attribution: AttributionShares) -> None:
     failing = attribution.causes["unclear"].n
     if not failing:
@@ -251,6 +205,8 @@ def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
     if repeats is not None:
         reason = f" ({repeats.reason.rstrip('.')})" if repeats.reason else ""
         meaning = "" if reason else " (1: a prompt always or never fails; 0: failures are random)"
+        if repeats.overall.upper - repeats.overall.lower > TELLS_NOTHING:
+            meaning += "; these images cannot tell: more prompts, seeds or failures would"
         yield f"Repeatability of failures over seeds: ICC {repeats.overall}{reason}{meaning}"
 
 

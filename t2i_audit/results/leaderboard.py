@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 
 from t2i_audit.results.attribution import Culprit
@@ -146,6 +147,12 @@ class RunCorrelation:
     pearson: Interval
     spearman: Interval
     sentence: str
+    success_reliability: float = math.nan
+    """The least share of the variance of success over checkpoints that is no error of the runs'
+    own. The suite's prompts are the same for all, so the truth may be higher."""
+    decodability_reliability: float = math.nan
+    """The same of decodability. Such errors weaken a correlation, down to the square root of the
+    two shares' product times what exact figures would give (Spearman 1904)."""
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 
-def station_summary(
-    probes: StationProbes, prompts: Sequence[Prompt], *, rng: np.random.Generator
-) -> StationSummary:
+def station_summary(probes: StationProbes, prompts: Sequence[Prompt]) -> StationSummary:
     """One station's figures for the summary."""
     slots = {
         name: SlotDecoding(
@@ -61,7 +59,7 @@ def station_summary(
     }
     clusters = [prompt.composition for prompt in prompts]
     least = weakest(probes, len(prompts))
-    return StationSummary(mean_decodability(least, clusters, rng=rng), slots)
+    return StationSummary(mean_decodability(least, clusters), slots)
 
 
 def text_only_summary(
@@ -71,10 +69,8 @@ def text_only_summary(
     text: StationProbes,
     *,
     notes: Sequence[str],
-    seed: int,
 ) -> RunSummary:
     """The summary of a run that makes no images; `text` is of all `prompts`."""
-    rng = np.random.default_rng(seed)
     return RunSummary(
         model=model,
         suite=suite,
@@ -83,7 +79,7 @@ def text_only_summary(
         n_seeds=0,
         n_images=0,
         n_excluded=0,
-        stations={TEXT_ENCODER: station_summary(text, prompts, rng=rng)},
+        stations={TEXT_ENCODER: station_summary(text, prompts)},
         notes=tuple(notes),
     )
 
@@ -129,9 +125,7 @@ def summarise(
     # located, so that no prompt is attributable.
     attributable = located & np.array([bool(prompt.constituents) for prompt in prompts])
     attribution = _attribute(prompts, images.success, images.slot_correct, stations, attributable)
-    probed = {
-        station: station_summary(probes, prompts, rng=rng) for station, probes in stations.items()
-    }
+    probed = {station: station_summary(probes, prompts) for station, probes in stations.items()}
     shares = _shares(attribution, images, attributable, rng=rng)
     summary = RunSummary(
         model=model,
