@@ -1,4 +1,4 @@
-"""From ridge scores to probabilities: one temperature, fitted on leave-one-out scores.
+"""From ridge scores to probabilities: one temperature, fitted on scores of rows left out.
 
 Temperature scaling after Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]
@@ -52,12 +51,3 @@ def fit_inverse_temperatures(scores: FloatArray, labels: IntArray) -> FloatArray
     return INVERSE_TEMPERATURES[
         np.where(negative_log_likelihood(low) <= negative_log_likelihood(high), low, high)
     ]
-
-
-def probability_of(
-    scores: FloatArray, labels: IntArray, inverse_temperatures: FloatArray
-) -> FloatArray:
-    """Probability of each row's own label, ``(t, n)``; shapes as in `fit_inverse_temperatures`."""
-    probabilities = softmax(inverse_temperatures[:, None, None] * scores, axis=2)
-    own = np.take_along_axis(probabilities, labels[..., None], axis=2)
-    return np.asarray(own[..., 0])

@@ -7,19 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from sklearn.linear_model import Ridge
 
 from t2i_audit.probes import ridge
 from t2i_audit.probes.calibration import (
     INVERSE_TEMPERATURES,
     fit_inverse_temperatures,
-    probability_of,
 )
 from t2i_audit.probes.ridge import RidgePath, RidgeSystem, Rows
 
 # More rows than features, and fewer.
 SHAPES = [(60, 12), (20, 50)]
+
+
+def probability_of(scores: np.ndarray, labels: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Of each row's own label, ``(t, n)``."""
+    probabilities = softmax(factors[:, None, None] * scores, axis=2)
+    return np.take_along_axis(probabilities, labels[..., None], axis=2)[..., 0]
 
 
 def regression(rows: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
