@@ -33,6 +33,7 @@ API_TYPES = (
     "t2i_audit.results.decoding.SlotEstimates",
     "t2i_audit.results.measures.Measure",
     "t2i_audit.results.success.SuccessRates",
+    "t2i_audit.results.success.PairRates",
     "t2i_audit.results.success.Repeatability",
     "t2i_audit.results.association.Association",
     "t2i_audit.results.attribution.AttributionShares",

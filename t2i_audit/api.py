@@ -250,7 +250,7 @@ def calibrate(
             is taken for the truth; or another run that has the judge's card.
         judge: the name of the judge; the run's own if None.
         n_labels: how many images to draw where a judge labels them; all if None.
-        seed: of the draw and of the resamples.
+        seed: of the draw of `n_labels`.
         device: on which a judge that labels runs.
         progress: whether to show progress and messages on stderr.
 

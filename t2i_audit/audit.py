@@ -293,7 +293,7 @@ def _write_results(
             ],
             seed=plan.settings.seed,
         )
-        summary = compare_judges(summary, panel, prompts, judged, seed=plan.settings.seed)
+        summary = compare_judges(summary, panel, prompts, judged)
         summary = replace(summary, judge_facts=facts)
         write_tables(run.path, text, probed, summary, attributed)
         seal(run, own)

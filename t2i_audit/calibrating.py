@@ -175,8 +175,7 @@ def compare_raters(settings: CalibrateSettings) -> Raters:
     images = [ImageKey(prompt.id, seed) for prompt in suite.prompts for seed in seeds]
     read = match(file, suite.prompts, images)
     kinds = {prompt.id: slot_kinds(prompt) for prompt in suite.prompts}
-    rng = np.random.default_rng(settings.seed)
-    agreement = rater_agreements(read.labels, kind_of=kinds, rng=rng)
+    agreement = rater_agreements(read.labels, kind_of=kinds)
     if not agreement:
         raise AuditError(
             f"no two raters of {settings.labels} have rated the same image, so there is nothing to "
@@ -202,7 +201,6 @@ def _card_from_labels(plan: CalibrationPlan, reporter: Reporter) -> JudgeCard:
         fingerprint=plan.fingerprint,
         model=plan.run.summary.model,
         suite=plan.run.summary.suite,
-        seed=plan.settings.seed,
     )
     return replace(card, notes=(*plan.notes, *card.notes))
 

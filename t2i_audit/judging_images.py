@@ -239,7 +239,7 @@ def _write_results(
             ],
             seed=SEED,
         )
-        summary = compare_judges(summary, panel, prompts, judged, seed=SEED)
+        summary = compare_judges(summary, panel, prompts, judged)
         summary = replace(summary, judge_facts=facts)
         write_tables(run.path, text, probed, summary, attributed)
         seal(run, rows[primary])

@@ -96,7 +96,6 @@ def _make(run: RunDirectory, plan: ProbePlan) -> None:
             inputs.prompts,
             text.probes.spread(text.located, len(inputs.prompts)),
             notes=text.notes,
-            seed=seed,
         )
         summary = replace(summary, notes=(*inputs.notes, *summary.notes))
         write_tables(run.path, text, {"text_encoder": text.probes}, summary)

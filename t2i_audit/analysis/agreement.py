@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from t2i_audit.analysis.labelled import Item, two_phase
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.judge_card import Agreement
-from t2i_audit.stats.bootstrap import cluster_weights, percentile_interval
+from t2i_audit.stats.beyond_chance import beyond_chance
+from t2i_audit.stats.jackknife import Jackknife
 from t2i_audit.stats.two_phase import TwoPhase, ratio
 
 FloatArray = NDArray[np.float64]
 Chance = Callable[[FloatArray, int], FloatArray]
 
 
-def agreement(
-    items: Sequence[Item], *, rng: np.random.Generator, resamples: int = 1000
-) -> Agreement:
+def agreement(items: Sequence[Item]) -> Agreement:
     """Compare verdicts with labels; the labels are weighted to stand for all `items`.
 
     Returns:
@@ -38,7 +37,7 @@ def agreement(
     kappa = alpha = undefined(accuracy.n)
     if not one_class:
         kappa, alpha = (
-            _beyond_chance(sample, chance, accuracy, rng=rng, resamples=resamples)
+            _beyond_chance(sample, chance, accuracy)
             for chance in (cohens_chance, krippendorffs_chance)
         )
     return Agreement(
@@ -68,31 +67,18 @@ def krippendorffs_chance(tables: FloatArray, n: int) -> FloatArray:
     return 2 * right * (1 - right) * 2 * n / (2 * n - 1)
 
 
-def _beyond_chance(
-    sample: TwoPhase,
-    chance: Chance,
-    accuracy: Interval,
-    *,
-    rng: np.random.Generator,
-    resamples: int,
-) -> Interval:
-    """1 - disagreement / the disagreement of chance, with a bootstrap over clusters.
-
-    Where judge and labels agree throughout, every resample does, and the ends are those of
-    `accuracy` put into the formula.
-    """
+def _beyond_chance(sample: TwoPhase, chance: Chance, accuracy: Interval) -> Interval:
+    """1 - disagreement / the disagreement of chance, with an interval over clusters."""
     own = sample.labelled
     n = int(own.sum())
     truth, verdict = sample.truth[own].astype(int), sample.verdict[own].astype(int)
-    cells = 3 - 2 * truth - verdict
-    drawn, cluster = cluster_weights(sample.cluster[own], rng=rng, resamples=resamples)
-    by_cluster = np.zeros((drawn.shape[1], 4))
-    np.add.at(by_cluster, (cluster, cells), sample.calibrated()[own])
+    _, cluster = np.unique(sample.cluster[own], return_inverse=True)
+    by_cluster = np.zeros((int(cluster.max()) + 1, 4))
+    np.add.at(by_cluster, (cluster, 3 - 2 * truth - verdict), sample.calibrated()[own])
     table = by_cluster.sum(axis=0)
-    estimate = float(_agreed(table, chance, n))
-    if estimate < 1:
-        return percentile_interval(estimate, _agreed(drawn @ by_cluster, chance, n), n)
-    return Interval(1.0, 1 - (1 - accuracy.lower) / float(chance(table, n)), 1.0, n)
+    without = Jackknife(float(_agreed(table, chance, n)), _agreed(table - by_cluster, chance, n))
+    disagreed = (by_cluster[:, 1] + by_cluster[:, 2]) / by_cluster.sum(axis=1)
+    return beyond_chance(accuracy, float(chance(table, n)), without, disagreed)
 
 
 def _agreed(tables: FloatArray, chance: Chance, n: int) -> FloatArray:

@@ -14,7 +14,8 @@ from t2i_audit.analysis.verdicts import association_verdict
 from t2i_audit.results.association import Association
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.success import Repeatability
-from t2i_audit.stats.bootstrap import cluster_bootstrap, cluster_bootstrap_mean
+from t2i_audit.stats.bootstrap import cluster_bootstrap
+from t2i_audit.stats.shares import clustered_mean
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -38,15 +39,9 @@ def weakest_slot(probability: Mapping[str, ArrayLike]) -> FloatArray:
     return np.where(np.isinf(least), np.nan, least)
 
 
-def mean_decodability(
-    decodability: ArrayLike,
-    clusters: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    resamples: int = 1000,
-) -> Interval:
+def mean_decodability(decodability: ArrayLike, clusters: ArrayLike) -> Interval:
     """The mean over prompts of `decodability`, `(n,)`: a station's one figure for a model."""
-    return cluster_bootstrap_mean(decodability, clusters, rng=rng, resamples=resamples)
+    return clustered_mean(decodability, clusters)
 
 
 def associate(

@@ -11,6 +11,7 @@ from t2i_audit.results.corrected import Corrected, CorrectedRate
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.judge_card import Agreement
 from t2i_audit.stats.proportions import share_interval
+from t2i_audit.stats.shares import clustered_share
 from t2i_audit.stats.two_phase import TwoPhase, clustered_variance, rate, unseen_variance
 
 
@@ -60,10 +61,7 @@ def judged_rate(items: Sequence[Item]) -> Interval:
     if not items:
         return undefined()
     verdict = np.array([float(item.verdict) for item in items])
-    _, cluster = np.unique([item.image[0] for item in items], return_inverse=True)
-    share = float(verdict.mean())
-    variance = clustered_variance((verdict - share) / len(items), cluster)
-    return share_interval(share, variance, n=len(items), clusters=int(cluster.max()) + 1)
+    return clustered_share(verdict, [item.image[0] for item in items])
 
 
 def prediction_powered(sample: TwoPhase, said: np.ndarray, *, level: float = 0.95) -> Interval:

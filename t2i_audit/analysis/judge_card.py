@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from prompts.structure import Prompt
 from t2i_audit.analysis.agreement import agreement
 from t2i_audit.analysis.correction import corrected_rates
@@ -36,7 +34,6 @@ def judge_card(
     fingerprint: str,
     model: str,
     suite: str,
-    seed: int,
 ) -> JudgeCard:
     """The card of a judge.
 
@@ -46,12 +43,10 @@ def judge_card(
         labels: of images of the run, by one rater or several.
         source: where the labels came from.
         judge, fingerprint, model, suite: as in the card.
-        seed: of every resampling.
 
     Raises:
         AuditError: no label is of an image that the judge decided.
     """
-    rng = np.random.default_rng(seed)
     said = opinions(labels)
     items = judged_items(rows, prompts, said)
     own = whole(items)
@@ -62,9 +57,9 @@ def judge_card(
             f"{judge!r} and a label that its raters agree on, so there is nothing to compare"
         )
     kinds = slots_by_kind(items)
-    by_kind = {kind: agreement(each, rng=rng) for kind, each in kinds.items()}
-    calibrated = {kind: calibration(each, rng=rng) for kind, each in kinds.items()}
-    overall = agreement(own, rng=rng)
+    by_kind = {kind: agreement(each) for kind, each in kinds.items()}
+    calibrated = {kind: calibration(each) for kind, each in kinds.items()}
+    overall = agreement(own)
     return JudgeCard(
         judge=judge,
         fingerprint=fingerprint,
@@ -75,10 +70,10 @@ def judge_card(
         n_images=len(own),
         overall=overall,
         by_kind=by_kind,
-        calibration=calibration(own, rng=rng),
+        calibration=calibration(own),
         calibration_by_kind={kind: each for kind, each in calibrated.items() if each is not None},
         raters=rater_agreements(
-            labels, kind_of={prompt.id: slot_kinds(prompt) for prompt in prompts}, rng=rng
+            labels, kind_of={prompt.id: slot_kinds(prompt) for prompt in prompts}
         ),
         corrected=corrected_rates(
             items, overall, judge=judge, labels=source, notes=(_uncorrected(overall),)

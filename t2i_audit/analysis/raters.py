@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from t2i_audit.labels.label import Label
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.judge_card import RaterAgreement
-from t2i_audit.stats.bootstrap import cluster_bootstrap
+from t2i_audit.stats.beyond_chance import beyond_chance
+from t2i_audit.stats.jackknife import clusters_of, jackknife
 from t2i_audit.stats.proportions import share_interval
+from t2i_audit.stats.two_phase import clustered_variance
 
 IntArray = NDArray[np.int64]
 WHOLE = "overall"
@@ -23,16 +25,12 @@ def rater_agreements(
     labels: Iterable[Label],
     *,
     kind_of: Mapping[str, Mapping[str, str]] | None = None,
-    rng: np.random.Generator,
-    resamples: int = 500,
 ) -> dict[str, RaterAgreement]:
     """Agreement on whole prompts (`WHOLE`) and on each kind of slot.
 
     Args:
         labels: of several raters.
         kind_of: by prompt id, the kind of each slot; None takes the last part of a slot's name.
-        rng: source of the resamples.
-        resamples: bootstrap resamples of each interval, over prompts.
 
     Returns:
         What at least two raters have rated; empty for one rater.
@@ -54,24 +52,19 @@ def rater_agreements(
         for kind, units in votes.items()
     }
     return {
-        kind: _agreement(units, rng=rng, resamples=resamples)
+        kind: _agreement(units)
         for kind, units in sorted(rated.items(), key=lambda each: (each[0] != WHOLE, each[0]))
         if units
     }
 
 
-def _agreement(
-    units: Mapping[tuple[str, int, str], Sequence[bool]],
-    *,
-    rng: np.random.Generator,
-    resamples: int,
-) -> RaterAgreement:
+def _agreement(units: Mapping[tuple[str, int, str], Sequence[bool]]) -> RaterAgreement:
     counts = np.array([[own.count(False), own.count(True)] for own in map(list, units.values())])
     prompts = np.array([prompt for prompt, _, _ in units])
     usual = Counter(counts.sum(axis=1).tolist()).most_common(1)[0][0]
     even = counts.sum(axis=1) == usual
     pairs = (counts, prompts, krippendorffs_alpha), (counts[even], prompts[even], fleiss_kappa)
-    alpha, kappa = (_bootstrapped(*each, rng=rng, resamples=resamples) for each in pairs)
+    alpha, kappa = (_interval(*each) for each in pairs)
     reason = "" if alpha.is_defined else "all ratings are the same"
     return RaterAgreement(alpha, kappa, usual, reason)
 
@@ -92,27 +85,25 @@ def fleiss_kappa(counts: IntArray) -> float:
     return math.nan if (counts.sum(axis=0) == 0).any() else float(kappa(counts))
 
 
-def _bootstrapped(
-    counts: IntArray,
-    prompts: NDArray[np.str_],
-    statistic: Callable[[IntArray], float],
-    *,
-    rng: np.random.Generator,
-    resamples: int,
+def _interval(
+    counts: IntArray, prompts: NDArray[np.str_], statistic: Callable[[IntArray], float]
 ) -> Interval:
-    """The statistic with an interval over prompts.
-
-    Raters who agree throughout do so in every resample. The lower end is then what it would be if
-    as many units were divided as the exact binomial interval allows, each prompt one trial.
-    """
+    """The statistic of ``(n, 2)`` counts with an interval over prompts."""
     estimate = statistic(counts)
     n = len(counts)
     if math.isnan(estimate):
         return undefined(n)
-    if estimate < 1:
-        return cluster_bootstrap(
-            lambda index: statistic(counts[index]), prompts, rng=rng, resamples=resamples
-        )
-    share = counts[:, 1].sum() / counts.sum()
-    united = share_interval(1.0, 0.0, n=n, clusters=len(np.unique(prompts)))
-    return Interval(1.0, 1 - (1 - united.lower) / (2 * share * (1 - share)), 1.0, n)
+    groups = clusters_of(prompts)
+    raters = counts.sum(axis=1)
+    divided = 2 * counts[:, 0] * counts[:, 1] / (raters * (raters - 1))
+    _, owner = np.unique(prompts, return_inverse=True)
+    share = 1 - float(divided.mean())
+    variance = clustered_variance((divided - divided.mean()) / n, owner)
+    agreed = share_interval(share, variance, n=n, clusters=len(groups.members))
+    right = counts[:, 1].sum() / counts.sum()
+    return beyond_chance(
+        agreed,
+        2 * right * (1 - right) if share == 1 else (1 - share) / (1 - estimate),
+        jackknife(lambda rows: statistic(counts[rows]), groups),
+        np.bincount(owner, divided) / np.bincount(owner),
+    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from t2i_audit.analysis.labelled import Item, two_phase
+from t2i_audit.results.interval import Interval
 from t2i_audit.results.judge_card import Calibration, ReliabilityBin
-from t2i_audit.stats.bootstrap import cluster_bootstrap
+from t2i_audit.stats.jackknife import clusters_of, jackknife, jackknife_interval
 from t2i_audit.stats.proportions import share_interval
 from t2i_audit.stats.two_phase import clustered_variance
 
@@ -19,9 +20,7 @@ IntArray = NDArray[np.int64]
 BINS = 10
 
 
-def calibration(
-    items: Sequence[Item], *, rng: np.random.Generator, resamples: int = 500
-) -> Calibration | None:
+def calibration(items: Sequence[Item]) -> Calibration | None:
     """Compare probabilities with labels; the labels are weighted to stand for all `items`.
 
     Returns:
@@ -36,6 +35,18 @@ def calibration(
     truth, cluster = sample.truth[labelled], sample.cluster[labelled]
     weight = sample.calibrated()[labelled]
 
+    groups = clusters_of(cluster)
+
+    def interval(statistic: Callable[[IntArray], float]) -> Interval:
+        found = jackknife(statistic, groups)
+        return jackknife_interval(
+            found.estimate,
+            found.variance,
+            scale="share",
+            n=len(truth),
+            smaller=len(groups.members),
+        )
+
     def brier(rows: IntArray) -> float:
         return float(np.average((said[rows] - truth[rows]) ** 2, weights=weight[rows]))
 
@@ -43,8 +54,8 @@ def calibration(
         return expected_error(said[rows], truth[rows], weight[rows])
 
     return Calibration(
-        brier=cluster_bootstrap(brier, cluster, rng=rng, resamples=resamples),
-        expected_error=cluster_bootstrap(error, cluster, rng=rng, resamples=resamples),
+        brier=interval(brier),
+        expected_error=interval(error),
         bins=_bins(said, truth, weight, cluster),
     )
 

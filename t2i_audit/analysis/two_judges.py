@@ -7,19 +7,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.analysis.success import image_rate, outcome_array
 from t2i_audit.results.interval import Interval, undefined
-from t2i_audit.stats.bootstrap import cluster_weights, percentile_interval
+from t2i_audit.stats.beyond_chance import beyond_chance
+from t2i_audit.stats.jackknife import Jackknife
 
 FloatArray = NDArray[np.float64]
 
 
-def agreement(
-    one: ArrayLike,
-    other: ArrayLike,
-    clusters: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    resamples: int = 1000,
-) -> tuple[Interval, Interval]:
+def agreement(one: ArrayLike, other: ArrayLike, clusters: ArrayLike) -> tuple[Interval, Interval]:
     """The share of images with the same verdict, and Cohen's kappa, of two judges.
 
     Kappa is ``(p - e) / (1 - e)`` with `p` the share of equal verdicts and `e` the share that
@@ -30,8 +24,6 @@ def agreement(
         one: 1 for a right image, 0 for a wrong one, NaN for one without a verdict, `(n, seeds)`.
         other: the same of the other judge.
         clusters: the composition of each prompt, `(n,)`.
-        rng: source of the resamples.
-        resamples: bootstrap resamples of each interval.
     """
     first, second = outcome_array(one), outcome_array(other)
     groups = np.asarray(clusters)
@@ -41,17 +33,29 @@ def agreement(
     equal = np.where(both, first == second, np.nan)
     same = image_rate(equal, groups)
     if len({*first[both]}) < 2 or len({*second[both]}) < 2:
-        # Kappa would be 0 in every resample, which is no knowledge.
+        # Kappa would be 0 without any composition, which is no knowledge.
         return same, undefined(int(both.sum()))
     # Of each image the cell of the two-by-two table: 3 both right, 0 both wrong.
     cells = (2 * first[both] + second[both]).astype(int)
     owners = np.repeat(groups, both.sum(axis=1))
-    weights, inverse = cluster_weights(owners, rng=rng, resamples=resamples)
+    _, inverse = np.unique(owners, return_inverse=True)
     tables = np.zeros((int(inverse.max()) + 1, 4))
     np.add.at(tables, (inverse, cells), 1)
-    resampled = cohens_kappa(weights @ tables)
-    estimate = float(cohens_kappa(tables.sum(axis=0)))
-    return same, percentile_interval(estimate, resampled, len(cells))
+    whole = tables.sum(axis=0)
+    kappa = float(cohens_kappa(whole))
+    disagreed = (tables[:, 1] + tables[:, 2]) / tables.sum(axis=1)
+    chance = 1 - float(by_chance(whole)) / whole.sum()
+    without = Jackknife(kappa, cohens_kappa(whole - tables))
+    return same, beyond_chance(same, chance, without, disagreed)
+
+
+def by_chance(tables: FloatArray) -> FloatArray:
+    """How many of the images of tables `(..., 4)` judges of the same rates would agree on."""
+    total = tables.sum(axis=-1)
+    first, second = tables[..., 2] + tables[..., 3], tables[..., 1] + tables[..., 3]
+    with np.errstate(invalid="ignore"):
+        expected: FloatArray = (first * second + (total - first) * (total - second)) / total
+    return expected
 
 
 def cohens_kappa(tables: FloatArray) -> FloatArray:
@@ -59,12 +63,10 @@ def cohens_kappa(tables: FloatArray) -> FloatArray:
 
     NaN where both judges give all images the same verdict, so that chance alone would agree.
     """
-    total = tables.sum(axis=-1)
-    first, second = tables[..., 2] + tables[..., 3], tables[..., 1] + tables[..., 3]
+    total, expected = tables.sum(axis=-1), by_chance(tables)
     same = tables[..., 0] + tables[..., 3]
-    by_chance = (first * second + (total - first) * (total - second)) / total
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         kappa: FloatArray = np.where(
-            by_chance < total, (same - by_chance) / (total - by_chance), np.nan
+            expected < total, (same - expected) / (total - expected), np.nan
         )
     return kappa

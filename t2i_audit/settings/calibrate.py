@@ -74,7 +74,7 @@ class CalibrateSettings:
         int,
         Option(
             "--seed",
-            "Seed of the draw of --n-labels and of the resamples.",
+            "Seed of the draw of --n-labels.",
             metavar="N",
             at_least=0,
             at_most=LARGEST_SEED,

@@ -59,7 +59,7 @@ def blind_baselines(
         prompts: of the suite.
         judged: the judge's rows of the table ``judgements``; those without a verdict are left out.
         room: how many images the judge is shown at once.
-        seed: decides the sample, the pairs and the resamples.
+        seed: decides the sample and the pairs.
     """
     sound = [row for row in judged if row["correct"] is not None]
     if not sound or not looks_at_pixels(judge):

@@ -21,7 +21,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def compare_judges(
-    summary: RunSummary, panel: Panel, prompts: Sequence[Prompt], judged: Rows, *, seed: int
+    summary: RunSummary, panel: Panel, prompts: Sequence[Prompt], judged: Rows
 ) -> RunSummary:
     """`summary` with a part for each judge, and how far each two of them agree.
 
@@ -30,17 +30,12 @@ def compare_judges(
         panel: the judges, the primary one first.
         prompts: the suite's.
         judged: rows of the table ``judgements``, of all judges.
-        seed: of every resampling.
     """
-    rng = np.random.default_rng(seed)
     rows = {member.name: [row for row in judged if row["judge"] == member.name] for member in panel}
     images = {name: JudgedImages.of(prompts, own, summary.n_seeds) for name, own in rows.items()}
     judges = [_summary(each, images[each.name], rows[each.name]) for each in panel]
-    if summary.success is not None:
-        own = summary.success
-        judges[0] = replace(judges[0], success=own.overall, by_slot=own.by_slot)
     pairs = combinations(images, 2)
-    agreements = (_agreement(one, other, images, rng=rng) for one, other in pairs)
+    agreements = (_agreement(one, other, images) for one, other in pairs)
     return replace(summary, judges=tuple(judges), agreement=tuple(agreements))
 
 
@@ -62,11 +57,9 @@ def _summary(member: Member, images: JudgedImages, rows: Rows) -> JudgeSummary:
     )
 
 
-def _agreement(
-    one: str, other: str, images: Mapping[str, JudgedImages], *, rng: np.random.Generator
-) -> JudgeAgreement:
+def _agreement(one: str, other: str, images: Mapping[str, JudgedImages]) -> JudgeAgreement:
     first, second = images[one], images[other]
-    same, kappa = agreement(first.success, second.success, first.clusters, rng=rng)
+    same, kappa = agreement(first.success, second.success, first.clusters)
     decided = ~(np.isnan(first.success) | np.isnan(second.success))
     different = int((decided & (first.success != second.success)).sum())
     return JudgeAgreement((one, other), same, kappa, different)

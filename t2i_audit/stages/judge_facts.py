@@ -82,7 +82,7 @@ def judge_facts(
         read_whole: ``(n,)`` prompts that a text encoder gets to the end as they are.
         room: how many images the judge is shown at once.
         encoders: of the audited model; none for images made elsewhere.
-        seed: of the sample and of every resampling.
+        seed: of the sample.
     """
     return JudgeFacts(
         guessing=_guessing(judge, prompts, judged, read_whole),

@@ -39,9 +39,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 
-def station_summary(
-    probes: StationProbes, prompts: Sequence[Prompt], *, rng: np.random.Generator
-) -> StationSummary:
+def station_summary(probes: StationProbes, prompts: Sequence[Prompt]) -> StationSummary:
     """One station's figures for the summary."""
     slots = {
         name: SlotDecoding(
@@ -63,7 +61,7 @@ def station_summary(
     }
     clusters = [prompt.composition for prompt in prompts]
     least = weakest(probes, len(prompts))
-    return StationSummary(mean_decodability(least, clusters, rng=rng), slots)
+    return StationSummary(mean_decodability(least, clusters), slots)
 
 
 def _beside_images(station: StationSummary, rates: SuccessRates) -> StationSummary:
@@ -86,10 +84,8 @@ def text_only_summary(
     text: StationProbes,
     *,
     notes: Sequence[str],
-    seed: int,
 ) -> RunSummary:
     """The summary of a run that makes no images; `text` is of all `prompts`."""
-    rng = np.random.default_rng(seed)
     return RunSummary(
         model=model,
         suite=suite,
@@ -98,7 +94,7 @@ def text_only_summary(
         n_seeds=0,
         n_images=0,
         n_excluded=0,
-        stations={TEXT_ENCODER: station_summary(text, prompts, rng=rng)},
+        stations={TEXT_ENCODER: station_summary(text, prompts)},
         notes=tuple(notes),
     )
 
@@ -147,7 +143,7 @@ def summarise(
         prompts, images.success, images.slot_correct, stations, attributable
     )
     probed = {
-        station: _beside_images(station_summary(probes, prompts, rng=rng), rates)
+        station: _beside_images(station_summary(probes, prompts), rates)
         for station, probes in stations.items()
     }
     shares = _shares(attribution, images, attributable, rng=rng)

@@ -36,7 +36,8 @@ def share_interval(
     estimate = min(max(estimate, 0.0), 1.0)
     inside = estimate * (1 - estimate)
     trials = float(clusters)
-    if inside > 1e-12 and variance > 0:
+    # Clusters of equal means have no variance but rounding.
+    if inside > 1e-12 and variance > 1e-12 * inside:
         upper_tail = (1 + level) / 2
         narrowing = stats.norm.ppf(upper_tail) / stats.t.ppf(upper_tail, clusters - 1)
         trials = inside / variance * narrowing**2

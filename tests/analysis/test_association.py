@@ -209,7 +209,7 @@ def test_the_weakest_slot_is_the_least_probability_that_was_read() -> None:
 
 
 def test_mean_decodability_leaves_out_prompts_that_were_not_read() -> None:
-    interval = mean_decodability([0.2, 0.6, np.nan], ["a", "b", "c"], rng=np.random.default_rng(0))
+    interval = mean_decodability([0.2, 0.6, np.nan], ["a", "b", "c"])
 
     assert interval.estimate == pytest.approx(0.4)
     assert interval.n == 2

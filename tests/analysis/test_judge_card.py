@@ -62,7 +62,7 @@ def test_agreement_on_labels_of_all_is_that_of_scikit_learn_and_krippendorff(
 ) -> None:
     truth, verdict = compared
 
-    found = agreement(items_of(verdict, truth), rng=np.random.default_rng(0))
+    found = agreement(items_of(verdict, truth))
 
     assert found.sensitivity.estimate == pytest.approx(recall_score(truth, verdict))
     assert found.specificity.estimate == pytest.approx(recall_score(1 - truth, 1 - verdict))
@@ -84,8 +84,8 @@ def test_labels_drawn_by_verdict_give_the_sensitivity_of_all_images(
         for row, (right, accepted) in enumerate(zip(truth, verdict, strict=True))
     ]
 
-    some = agreement(items_of(verdict, known), rng=np.random.default_rng(0))
-    all_ = agreement(items_of(verdict, truth), rng=np.random.default_rng(0))
+    some = agreement(items_of(verdict, known))
+    all_ = agreement(items_of(verdict, truth))
 
     assert some.sensitivity.estimate == pytest.approx(all_.sensitivity.estimate)
     assert some.kappa.estimate == pytest.approx(all_.kappa.estimate)
@@ -97,7 +97,7 @@ def test_labels_drawn_by_verdict_give_the_sensitivity_of_all_images(
 def test_a_perfect_judge_is_not_certain_to_be_perfect() -> None:
     truth = [0, 1] * 20
 
-    found = agreement(items_of(truth, truth), rng=np.random.default_rng(0))
+    found = agreement(items_of(truth, truth))
 
     for interval in (found.sensitivity, found.specificity, found.accuracy, found.kappa):
         assert interval.estimate == 1 == interval.upper
@@ -105,7 +105,7 @@ def test_a_perfect_judge_is_not_certain_to_be_perfect() -> None:
 
 
 def test_labels_of_one_class_leave_out_what_they_do_not_show_and_say_so() -> None:
-    found = agreement(items_of([0, 1] * 20, [1] * 40), rng=np.random.default_rng(0))
+    found = agreement(items_of([0, 1] * 20, [1] * 40))
 
     assert found.sensitivity.estimate == 0.5
     assert not any(each.is_defined for each in (found.specificity, found.kappa, found.alpha))
@@ -122,7 +122,7 @@ def test_too_few_labels_give_a_reason_and_no_figure() -> None:
     )
     assert not corrected_rate(few).rate.is_defined
     assert corrected_rate(few).judged.estimate == 0.5
-    assert agreement(few, rng=np.random.default_rng(0)).reason == corrected_rate(few).reason
+    assert agreement(few).reason == corrected_rate(few).reason
 
 
 def test_a_stratum_with_few_labels_is_joined_with_the_others_of_its_verdict() -> None:
@@ -140,7 +140,7 @@ def test_probabilities_are_judged_as_scikit_learn_judges_them() -> None:
     said = rng.random(400)
     truth = (rng.random(400) < said**2).astype(int)
 
-    found = calibration(items_of((said > 0.5) * 1, truth, said=said.tolist()), rng=rng)
+    found = calibration(items_of((said > 0.5) * 1, truth, said=said.tolist()))
 
     assert found is not None
     assert found.brier.estimate == pytest.approx(brier_score_loss(truth, said))
@@ -154,7 +154,7 @@ def test_probabilities_are_judged_as_scikit_learn_judges_them() -> None:
 
 
 def test_a_judge_without_probabilities_has_no_calibration() -> None:
-    assert calibration(items_of([0, 1] * 20, [0, 1] * 20), rng=np.random.default_rng(0)) is None
+    assert calibration(items_of([0, 1] * 20, [0, 1] * 20)) is None
 
 
 def test_raters_agree_as_in_krippendorffs_example() -> None:
@@ -166,7 +166,7 @@ def test_raters_agree_as_in_krippendorffs_example() -> None:
         for unit, value in enumerate(values)
     ]
 
-    found = rater_agreements(labels, rng=np.random.default_rng(0))["overall"]
+    found = rater_agreements(labels)["overall"]
 
     assert found.alpha.estimate == pytest.approx(0.095, abs=5e-4)
     assert found.alpha.lower < found.alpha.estimate < found.alpha.upper
@@ -176,7 +176,7 @@ def test_raters_agree_as_in_krippendorffs_example() -> None:
 def test_raters_who_never_differ_are_not_certain_to_agree() -> None:
     labels = [Label(f"p{unit}", 0, rater, unit % 2 == 0) for unit in range(20) for rater in "ab"]
 
-    found = rater_agreements(labels, rng=np.random.default_rng(0))["overall"]
+    found = rater_agreements(labels)["overall"]
 
     assert found.alpha.estimate == 1 == found.kappa.estimate
     assert found.alpha.lower < 0.8
@@ -185,11 +185,11 @@ def test_raters_who_never_differ_are_not_certain_to_agree() -> None:
 def test_ratings_that_are_all_the_same_have_no_alpha_and_one_rater_no_agreement() -> None:
     same = [Label(f"p{unit}", 0, rater, True) for unit in range(20) for rater in "ab"]
 
-    found = rater_agreements(same, rng=np.random.default_rng(0))["overall"]
+    found = rater_agreements(same)["overall"]
 
     assert not found.alpha.is_defined
     assert found.reason == "all ratings are the same"
-    assert rater_agreements(same[::2], rng=np.random.default_rng(0)) == {}
+    assert rater_agreements(same[::2]) == {}
 
 
 def test_the_majority_decides_and_the_divided_are_left_out() -> None:
@@ -227,7 +227,6 @@ def card_of(rows: Sequence[dict[str, Any]], labels: Sequence[Label]) -> JudgeCar
         fingerprint="",
         model="builtin:sound",
         suite="two",
-        seed=0,
     )
 
 

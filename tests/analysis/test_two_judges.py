@@ -24,8 +24,7 @@ def test_kappa_is_that_of_scikit_learn(pairs: list[tuple[float, float]]) -> None
     both = ~(np.isnan(one) | np.isnan(other))
 
     same, kappa = agreement(
-        one[:, None], other[:, None], np.arange(len(pairs)),
-        rng=np.random.default_rng(0), resamples=20,
+        one[:, None], other[:, None], np.arange(len(pairs))
     )  # fmt: skip
 
     assert same.n == kappa.n
@@ -52,9 +51,42 @@ def test_the_interval_is_over_compositions_and_not_over_images() -> None:
     one = np.repeat(rng.integers(0, 2, size=(12, 1)).astype(float), 8, axis=1)
     other = np.repeat(rng.integers(0, 2, size=(12, 1)).astype(float), 8, axis=1)
 
-    by_prompt, _ = agreement(one, other, np.arange(12), rng=np.random.default_rng(0))
+    by_prompt, _ = agreement(one, other, np.arange(12))
     flat = one.reshape(-1, 1), other.reshape(-1, 1)
-    by_image, _ = agreement(*flat, np.arange(96), rng=np.random.default_rng(0))
+    by_image, _ = agreement(*flat, np.arange(96))
 
     assert by_prompt.estimate == by_image.estimate
     assert by_prompt.upper - by_prompt.lower > 2 * (by_image.upper - by_image.lower)
+
+
+@given(pairs=VERDICTS)
+def test_kappa_s_interval_holds_it_and_has_a_width(pairs: list[tuple[float, float]]) -> None:
+    one, other = np.array(pairs).T
+    _, kappa = agreement(one[:, None], other[:, None], np.arange(len(pairs)))
+
+    if not math.isnan(kappa.lower):
+        assert kappa.lower <= kappa.estimate <= kappa.upper
+        assert kappa.lower < kappa.upper
+
+
+def test_judges_who_always_agree_have_a_kappa_of_1_with_a_lower_end() -> None:
+    """The bootstrap over compositions gave 1.00 [1.00, 1.00]."""
+    verdicts = np.tile([[1.0], [0.0]], (15, 1))
+    same, kappa = agreement(verdicts, verdicts, np.arange(30))
+
+    assert kappa.estimate == 1 == kappa.upper
+    # Of 30 trials at chance one half: 1 - (1 - lower) / .5.
+    assert kappa.lower == pytest.approx(1 - 2 * (1 - same.lower))
+
+
+def test_kappa_s_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    # Both judges err in 15% of images by themselves, 40 prompts of 2 images: kappa .49.
+    rng = np.random.default_rng(6)
+    held = 0
+    for _ in range(200):
+        truth = np.repeat(rng.random((40, 1)) < 0.5, 2, axis=1)
+        first, second = (np.where(rng.random((40, 2)) < 0.15, ~truth, truth) * 1.0 for _ in "ab")
+        _, kappa = agreement(first, second, np.arange(40))
+        held += kappa.lower <= 0.49 <= kappa.upper
+
+    assert 182 <= held <= 198

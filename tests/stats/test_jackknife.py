@@ -78,7 +78,7 @@ def test_perfect_separation_has_the_end_of_as_many_comparisons_as_there_are_fail
 
     found = area_interval(np.linspace(0, 1, 20), wrong, 1 - wrong, np.arange(20))
 
-    assert (found.lower, found.upper) == (pytest.approx(0.025 ** (1 / 4)), 1.0)
+    assert (found.lower, found.upper) == pytest.approx((0.025 ** (1 / 4), 1.0))
 
 
 @settings(max_examples=50, deadline=None)
