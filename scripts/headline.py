@@ -17,7 +17,7 @@ import argparse
 import math
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,10 @@ BLIND = "builtin:bag-of-words"
 DRAWN_RIGHT = 0.9
 TIE = 0.005
 FEWEST_CHECKPOINTS = 3
-HEADINGS = ("measure", "separation A", "cells", "rho", "score S", "S less accuracy's", "beats it")
+HEADINGS = (
+    *("measure", "separation A", "A at text encoders", "A at denoisers", "rho"),
+    *("score S", "S less accuracy's", "beats it"),
+)
 
 Figures = dict[str, float]
 """By measure; larger is better."""
@@ -93,11 +96,13 @@ class Cell:
 
 def cells_of(run: t2i.Run, kept: Path) -> list[Cell]:
     """The cells of a run; what the probes give is kept in the file `kept`."""
+    success = run.summary.success
+    if success is None or not success.by_slot or DENOISER not in run.summary.stations:
+        raise t2i.AuditError(
+            f"{run.path} has no success by slot or no denoiser; give an audit with both"
+        )
     if not kept.exists():
         write_json(kept, {name: list(_networks(run, name)) for name in FOLDERS})
-    success = run.summary.success
-    if success is None or not success.by_slot:
-        raise t2i.AuditError(f"{run.path} has no success by slot; give an audit with images")
     return [
         Cell(
             run.summary.model,
@@ -138,7 +143,8 @@ def _defined(values: Mapping[str, float | None]) -> Figures:
 
 def separation(cells: Sequence[Cell], measure: str) -> float:
     """`A`: how often the trained network exceeds one with random weights, where it must."""
-    return float(np.mean([_exceeds(cell, measure) for cell in cells if cell.must_be_held]))
+    found = [_exceeds(cell, measure) for cell in cells if cell.must_be_held]
+    return float(np.mean(found)) if found else math.nan
 
 
 def _exceeds(cell: Cell, measure: str) -> float:
@@ -170,6 +176,8 @@ class Line:
 
     measure: str
     separation: Interval
+    by_station: tuple[Interval, ...]
+    """The separation at the text encoders and at the denoisers."""
     association: Interval
     score: Interval
     difference: Interval
@@ -186,7 +194,7 @@ class Line:
         return (
             NAMES[self.measure],
             str(self.separation),
-            str(self.separation.n),
+            *(f"{each}, {each.n} cells" for each in self.by_station),
             str(self.association),
             str(self.score),
             str(self.difference) if compared else "",
@@ -197,28 +205,37 @@ class Line:
 def line(cells: Sequence[Cell], measure: str, *, than: str = ACCURACY) -> Line:
     """`measure` beside the measure `than`, with jackknife intervals over checkpoints."""
     own = [cell for cell in cells if cell.has(measure) and cell.has(than)]
-    groups = clusters_of([cell.checkpoint for cell in own])
 
-    def interval(statistic: str, scale: Scale) -> Interval:
-        def of(rows: np.ndarray) -> float:
-            taken = [own[row] for row in rows]
-            if statistic == "difference":
-                return score(taken, measure) - score(taken, than)
-            compute = {"A": separation, "rho": association, "S": score}[statistic]
-            return compute(taken, measure)
+    def difference(taken: Sequence[Cell]) -> float:
+        return score(taken, measure) - score(taken, than)
 
-        found = jackknife(of, groups)
-        n = sum(cell.must_be_held for cell in own)
-        return jackknife_interval(
-            found.estimate, found.variance, scale=scale, n=n, smaller=len(groups.members)
-        )
+    def of(statistic: Callable[[Sequence[Cell], str], float]) -> Callable[[Sequence[Cell]], float]:
+        return lambda taken: statistic(taken, measure)
 
     return Line(
         measure,
-        interval("A", "share"),
-        interval("rho", "correlation"),
-        interval("S", "share"),
-        interval("difference", "difference"),
+        _interval(own, of(separation), "share"),
+        tuple(
+            _interval([cell for cell in own if cell.station == each], of(separation), "share")
+            for each in FOLDERS
+        ),
+        _interval(own, of(association), "correlation"),
+        _interval(own, of(score), "share"),
+        _interval(own, difference, "difference"),
+    )
+
+
+def _interval(
+    cells: Sequence[Cell], statistic: Callable[[Sequence[Cell]], float], scale: Scale
+) -> Interval:
+    groups = clusters_of([cell.checkpoint for cell in cells])
+    found = jackknife(lambda rows: statistic([cells[row] for row in rows]), groups)
+    return jackknife_interval(
+        found.estimate,
+        found.variance,
+        scale=scale,
+        n=sum(cell.must_be_held for cell in cells),
+        smaller=len(groups.members),
     )
 
 

@@ -65,7 +65,9 @@ def associate_runs(runs: Sequence[Path]) -> Associations:
     name = group.name.split("(", 1)[1].removesuffix(")")
     if len({row.checkpoint for row in board.rows}) < 2:
         return Associations(name, within, notes=notes)
-    figures = [_figures(row, read[row.run], tables[row.run]) for row in board.rows]
+    # The same audit made twice counts once.
+    distinct = {row.identity: row for row in reversed(board.rows)}.values()
+    figures = [_figures(row, read[row.run], tables[row.run]) for row in reversed(distinct)]
     models, differences = model_correlations(figures)
     count = max((found.correlation.n for found in models), default=0)
     return Associations(name, within, models, differences, power_of(STRONG, count), notes)

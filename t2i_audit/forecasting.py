@@ -20,13 +20,15 @@ from t2i_audit.analysis.forecast.known import Columns, KnownPrompt
 from t2i_audit.analysis.forecast.limits import notes_on, why_not
 from t2i_audit.analysis.forecast.outside import RunRange
 from t2i_audit.analysis.forecast.trust import trust_of
-from t2i_audit.errors import ModelError, RunDirectoryError, SuiteError
-from t2i_audit.inputs import EarlierRun, load_inputs
+from t2i_audit.errors import AuditError, ModelError, RunDirectoryError, SuiteError
+from t2i_audit.inputs import load_inputs
+from t2i_audit.io import to_json
 from t2i_audit.merge import settings_of
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.results.forecast import Forecast, PromptForecast, SlotRisk
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.run import Run, load_run
+from t2i_audit.run.changes import changed_files
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import DEFAULT_BATCH_SIZE, ForecastSettings
 
@@ -71,6 +73,8 @@ def plan_forecast(settings: ForecastSettings, reporter: Reporter = SILENT) -> Fo
 
     if settings.out is not None:
         check_table_path(settings.out, [settings.run], example="forecast.csv")
+        if settings.out.suffix.lower() != ".csv":
+            raise AuditError(f"-o should name a .csv file, not {settings.out}")
     run = load_run(settings.run)
     if run.summary.success is None or not run.summary.success.overall.n:
         raise RunDirectoryError(
@@ -166,7 +170,6 @@ def write_forecast(forecast: Forecast, output: Path) -> tuple[Path, ...]:
     Raises:
         AuditError: `output` cannot be written.
     """
-    from t2i_audit.errors import AuditError
     from t2i_audit.io import write_text
     from t2i_audit.report.forecast import forecast_csv
     from t2i_audit.report.reliability import write_reliability
@@ -179,11 +182,23 @@ def write_forecast(forecast: Forecast, output: Path) -> tuple[Path, ...]:
 
 
 def _load(audit: AuditSettings, run: Run, new: Suite, reporter: Reporter) -> LoadedModel:
-    earlier = EarlierRun(run.path, run.manifest)
+    """The checkpoint of `run`, which must be as the run had it."""
     try:
-        return load_inputs(audit, reporter, earlier=earlier, suite=new).loaded
+        loaded = load_inputs(audit, reporter, earlier=None, suite=new).loaded
     except ModelError as error:
-        raise ModelError(f"{error}; {WITHOUT_CHECKPOINT}") from error
+        raise ModelError(f"{str(error).rstrip('.')}; {WITHOUT_CHECKPOINT}") from error
+    files = {
+        "checkpoint": loaded.checkpoint,
+        "lora": loaded.loras,
+        "embedding": loaded.embeddings,
+    }
+    changed = changed_files(run.manifest.settings, to_json(files))
+    if changed:
+        raise ModelError(
+            f"{changed[0]} is not as the run in {run.path} had it; restore it, or "
+            f"{WITHOUT_CHECKPOINT}"
+        )
+    return loaded
 
 
 def _known(

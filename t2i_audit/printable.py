@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -33,6 +33,11 @@ def printable(text: str) -> str:
 def counted(number: int, unit: str) -> str:
     """E.g. ``1 prompt`` and ``1,200 prompts``."""
     return f"{number:,} {unit}" + ("" if number == 1 else "s")
+
+
+def listed(names: Sequence[str]) -> str:
+    """E.g. ``a``, ``a and b``, and ``a, b and c``."""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def printable_json(text: str) -> str:

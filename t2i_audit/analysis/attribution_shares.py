@@ -18,6 +18,7 @@ from t2i_audit.analysis.attribution import Attribution
 from t2i_audit.analysis.culprit import by_share, culprit
 from t2i_audit.analysis.lost import WHOLE
 from t2i_audit.analysis.success import image_rate
+from t2i_audit.printable import listed
 from t2i_audit.results.attribution import AttributionShares
 from t2i_audit.results.interval import Interval
 from t2i_audit.stats.beta_binomial import icc_interval
@@ -101,12 +102,16 @@ def _shares(attribution: Attribution, drawn: FloatArray) -> dict[str, FloatArray
 
 
 def _interval(estimate: float, resampled: FloatArray, *, n: int, trials: int) -> Interval:
-    """From the resamples, but no narrower than of that many independent trials."""
+    """From the resamples, but no narrower than of that many independent trials.
+
+    One trial says nothing of a share.
+    """
     spread = percentile_interval(estimate, resampled, n)
     if not spread.is_defined:
         return spread
+    if trials < 2:
+        return Interval(estimate, 0.0, 1.0, n)
     exact = share_interval(estimate, estimate * (1 - estimate) / trials, n=n, clusters=trials)
-    # One composition has no exact interval, and no spread either.
     lower, upper = min(spread.lower, exact.lower), max(spread.upper, exact.upper)
     return Interval(estimate, lower, upper, n)
 
@@ -159,5 +164,7 @@ def _underpowered(attribution: Attribution) -> dict[str, Interval]:
             continue
         read = float(right @ (1 - calls.lost)) / images
         variance = float(right**2 @ (1 - calls.lost - read) ** 2) / images**2
-        found[name] = share_interval(read, variance, n=images, clusters=clusters)
+        others = [part for part in evidence.outcomes[name].needs if part != name]
+        what = f"{name} with {listed(others)}" if others and name != WHOLE else name
+        found[what] = share_interval(read, variance, n=images, clusters=clusters)
     return found

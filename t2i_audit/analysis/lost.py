@@ -5,9 +5,10 @@ A slot's *probability of being lost*, in a prompt whose true value the probe giv
 
     q = Phi((t - p) / max(e, 0.05))
 
-``t`` is the threshold of the slot's verdict (`t2i_audit.probes.verdicts`): half way from what the
-words alone give, at most one half, to certainty. A value just below it counts about half, not
-wholly: the probe's probability is no better known than that.
+Values that are read as one another share the mean of their probabilities, as a guess between them
+is no knowledge. ``t`` is the threshold of the slot's verdict (`t2i_audit.probes.verdicts`): half
+way from what the words alone give, at most one half, to certainty. A value just below it counts
+about half, not wholly: the probe's probability is no better known than that.
 
 An *outcome* is what a judge tells right from wrong: a slot, or the prompt as a whole. It needs its
 own slot; a relation also needs the nouns that it stands between; the prompt as a whole needs every
@@ -27,7 +28,7 @@ states full of noise, and from few prompts it calls much lost that is not. So th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,6 +60,36 @@ class DecodedSlot:
     """Its standard error over folds."""
     threshold: float
     """The probability from which the slot counts as decodable."""
+
+    def without_guesses(self, values: Sequence[str], read_as: Mapping[str, str]) -> DecodedSlot:
+        """The same with one probability for all prompts of values that are not told apart.
+
+        A probe that knows no more than that it is one of two values may always say the same one,
+        and is sure of it wherever it happens to be true. So prompts of both have the mean over
+        these values, with its standard error.
+
+        Args:
+            values: the slot's value in each prompt, `(n,)`; anything where it has none.
+            read_as: by value that is lost, the value that it is read as.
+        """
+        own = np.asarray(values)
+        groups = {value: frozenset([value]) for pair in read_as.items() for value in pair}
+        for pair in read_as.items():
+            joined = groups[pair[0]] | groups[pair[1]]
+            groups |= dict.fromkeys(joined, joined)
+        probability, error = self.probability.copy(), self.error.copy()
+        read = ~np.isnan(probability)
+        for group in set(groups.values()):
+            members = [self.probability[read & (own == value)] for value in sorted(group)]
+            members = [each for each in members if len(each)]
+            if not members:
+                continue
+            means = [each.mean() for each in members]
+            variances = [each.var() / len(each) for each in members]
+            mixed = read & np.isin(own, sorted(group))
+            probability[mixed] = np.mean(means)
+            error[mixed] = np.sqrt(sum(variances)) / len(members)
+        return replace(self, probability=probability, error=error)
 
     def lost(self) -> FloatArray:
         """The probability that the slot is lost, `(n,)`; NaN where it was not read."""
@@ -144,8 +175,11 @@ class Calls:
                 return False
             mean = (weights @ right) / total
             means.append(mean)
-            variances.append((weights**2 @ (right - mean) ** 2) / total**2)
-        return bool(means[1] - means[0] > SURELY * np.sqrt(sum(variances)) > 0)
+            # Prompts that are all alike still leave their share open, as Jeffreys' prior says.
+            shrunk = (weights @ right + 0.5) / (total + 1)
+            spread = (weights**2 @ (right - mean) ** 2) / total**2
+            variances.append(max(spread, shrunk * (1 - shrunk) / (total + 2)))
+        return bool(means[1] - means[0] > SURELY * np.sqrt(sum(variances)))
 
 
 def calls_of(

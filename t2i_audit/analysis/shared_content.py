@@ -23,6 +23,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
+# Of a variance: sums in another order differ by less.
+ROUNDING = 1e-9
 ROWS = 512  # of the table of prompts by prompts that are held at once
 
 
@@ -94,7 +96,7 @@ def covariation_variance(
 
     Args:
         first, second: ``(n,)``, each with a mean of 0 in every stratum.
-        strata: ``(n,)``; between them nothing is compared.
+        strata: ``(n,)``; the prompts' own part is the sum over strata.
         content: of the same `n` prompts; None takes them as independent.
 
     Returns:
@@ -121,7 +123,9 @@ def covariation_variance(
     n = len(x)
     others = n * (n - 1) - counts.sum()
     rest = -float(x @ x) - of_x.sum(), -float(y @ y) - of_y.sum()
-    if shared > 0 and others > 0 and max(rest) < 0:
+    if shared <= ROUNDING * own:
+        return own, 0.0
+    if others > 0 and max(rest) < 0:
         shared += rest[0] * rest[1] / float(others)
     return own + shared, shared
 

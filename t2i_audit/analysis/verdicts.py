@@ -38,6 +38,7 @@ FEWEST = 5
 # An intraclass correlation of which the whole interval lies below this is hardly any: if failure
 # rates of prompts are beta-distributed, no predictor's AUROC is then above 0.68.
 HARDLY = 0.1
+MOST_NAMED = 4  # kinds of values in a sentence
 # A run that would probably miss this AUROC shows nothing by finding none.
 WORTH_FINDING = 0.65
 
@@ -118,7 +119,7 @@ def _base(found: Association) -> str:
     within = found.p_within_values
     if within > SIGNIFICANT:
         return (
-            f" It rests on differences between few values ({_kinds(found)}): among prompts that "
+            f" It rests on differences between values ({_kinds(found)}): among prompts that "
             f"name the same ones it is not shown (p = {within:.2g})."
         )
     also = "" if math.isnan(within) else ", and also among prompts that name the same values"
@@ -139,6 +140,8 @@ def _counted(found: Association) -> str:
 
 
 def _kinds(found: Association) -> str:
+    if len(found.n_values) > MOST_NAMED:
+        return f"{sum(found.n_values.values())} of {len(found.n_values)} kinds"
     return _listed([f"{count} of {kind}" for kind, count in found.n_values.items()])
 
 

@@ -1,4 +1,4 @@
-"""From ridge scores to probabilities: one temperature, fitted on leave-one-out scores.
+"""From ridge scores to probabilities: one temperature, fitted on scores of rows left out.
 
 Temperature scaling after Guo et al. 2017, "On Calibration of Modern Neural Networks".
 """

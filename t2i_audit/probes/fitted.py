@@ -1,7 +1,8 @@
 """A probe that is kept and applied: ridge regression on one-hot classes, fitted once to all rows.
 
-The audit itself never keeps a probe, as it fits one per fold. Here the regularisation is chosen as
-there, by the leave-one-out error, and so is the temperature that turns scores into probabilities.
+The audit itself never keeps a probe, as it fits one per fold, and chooses its settings in folds
+that hold out compositions. Here rows have no compositions: the regularisation is chosen by the
+leave-one-out error, and so is the temperature that turns scores into probabilities.
 """
 
 from __future__ import annotations

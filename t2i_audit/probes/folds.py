@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prompts.structure import PRESENCE, Constituent, Prompt
+from prompts.structure import PRESENCE, Constituent, Pair, Prompt
 from t2i_audit.probes.features import Target
 
 BoolArray = NDArray[np.bool_]
@@ -71,28 +73,39 @@ class Folds:
     prompts: Sequence[Prompt]
     seed: int
     _known: dict[Hashable, tuple[Fold, ...]] = field(default_factory=dict)
+    _partners: dict[str, tuple[frozenset[Hashable], ...]] = field(default_factory=dict)
+    """Slot or presence -> what each prompt depends on there."""
 
     def of(self, target: Target) -> tuple[Fold, ...]:
         """The folds of `target`, whose labels are those of `prompts`."""
-        if target.is_presence:
-            kind = target.summary_name.removeprefix(PRESENCE + ".")
-            partners = tuple(_of_presence(prompt, kind) for prompt in self.prompts)
-            pairs = tuple(prompt.pairs for prompt in self.prompts)
-        else:
-            partners = tuple(_of_slot(prompt, target.name) for prompt in self.prompts)
-            pairs = tuple(prompt.pairs_of(target.name) for prompt in self.prompts)
-        by_value = self._folds(partners, [_shown(prompt) for prompt in self.prompts], VALUE_GROUPS)
+        name = target.summary_name
+        if name not in self._partners:
+            self._partners[name] = tuple(
+                _of_presence(prompt, name.removeprefix(PRESENCE + "."))
+                if target.is_presence
+                else _of_slot(prompt, name)
+                for prompt in self.prompts
+            )
+        by_value = self._folds(self._partners[name], self._shown, VALUE_GROUPS)
         if by_value and masked_share(by_value, target) <= MOST_MASKED:
             return by_value
-        by_pair = self._folds(pairs, [prompt.pairs for prompt in self.prompts], PAIR_GROUPS)
+        by_pair = self._folds(target.pairs, self._pairs, PAIR_GROUPS)
         if by_value and masked_share(by_value, target) <= masked_share(by_pair, target):
             return by_value
         return by_pair
 
+    @cached_property
+    def _shown(self) -> list[frozenset[Hashable]]:
+        return [_shown(prompt) for prompt in self.prompts]
+
+    @cached_property
+    def _pairs(self) -> list[frozenset[Pair]]:
+        return [prompt.pairs for prompt in self.prompts]
+
     def _folds(
         self,
-        own: tuple[frozenset[Hashable], ...],
-        shown: Sequence[frozenset[Hashable]],
+        own: tuple[frozenset[Any], ...],
+        shown: Sequence[frozenset[Any]],
         most: int,
     ) -> tuple[Fold, ...]:
         """Folds that hold out groups of what each prompt depends on, `own`; none for too few."""
@@ -125,10 +138,12 @@ def _of_slot(prompt: Prompt, slot: str) -> frozenset[Hashable]:
 
 
 def _of_presence(prompt: Prompt, kind: str) -> frozenset[Hashable]:
-    """What decoding the presence of any value of `kind` depends on."""
+    """What decoding the presence of any value of `kind` depends on; the nouns if there is none."""
     slots = [part.slot for part in prompt.constituents if part.kind == kind]
     own = frozenset[Hashable]().union(*(_of_slot(prompt, slot) for slot in slots))
-    return own or frozenset([_alone(prompt)])
+    last = {part.entities: part for part in prompt.constituents if len(part.entities) == 1}
+    nouns = frozenset[Hashable](part.key for part in last.values())
+    return own or nouns or frozenset([_alone(prompt)])
 
 
 def _partner(prompt: Prompt, part: Constituent) -> Hashable:

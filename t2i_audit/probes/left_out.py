@@ -22,7 +22,7 @@ class LeftOut:
 
 
 def leave_compositions_out(
-    compositions: Sequence[frozenset[Pair]], *, groups: int, seed: int
+    compositions: Sequence[frozenset[Pair]], *, groups: int, seed: int | Sequence[int]
 ) -> tuple[LeftOut, ...]:
     """Deal all compositions into `groups` groups, and test items apart from all groups they touch.
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from t2i_audit.results.association import Association
 
 COMPARED = "weakest slot"
+SAME = 1e-12  # figures that differ less are equal but for rounding
 
 
 def print_associations(found: Associations) -> None:
@@ -161,9 +162,14 @@ def _cell(found: PointCorrelation | None) -> str:
         return ""
     if found.correlation.is_defined:
         return str(found.correlation)
-    if "the same for all" in found.sentence:
-        return "does not vary"
-    return "not read" if "there are none" in found.sentence else "too few"
+    if not found.points:
+        return "not read"
+    figures = (
+        [point.decodability.estimate for point in found.points],
+        [point.success.estimate for point in found.points],
+    )
+    same = len(found.points) > 1 and any(max(each) - min(each) < SAME for each in figures)
+    return "does not vary" if same else "too few"
 
 
 def _number(value: float) -> str:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 NAME = "associations"
 PANEL = (5.5, 4.5)  # inches
-MOST_NAMES = 40  # names of points in a panel
-NEAR = 0.06  # in success: names of points that are nearer would cover each other
+FEW = 12  # points that are all named
+# Of a name, as shares of the panel.
+WIDTH, HEIGHT = 0.3, 0.035
 ENDINGS = ("png", "svg")
 
 
@@ -88,21 +89,30 @@ def _draw(axis: Axes, panel: PointCorrelation) -> None:
 
 
 def _name(axis: Axes, points: Sequence[Point]) -> None:
-    """Write the names beside the points, inside the panel, neighbours above and below."""
+    """Write names beside points, the least successful first; in a crowd some go without."""
     axis.margins(x=0.1)
-    middle = sum(axis.get_xlim()) / 2
-    last, above = 2.0, False
-    by_success = sorted(points, key=lambda point: -point.success.estimate)
-    for point in by_success[:MOST_NAMES]:
+    left, right = axis.get_xlim()
+    taken: list[tuple[float, float]] = []
+    for point in sorted(points, key=lambda each: each.success.estimate):
         x, y = point.decodability.estimate, point.success.estimate
-        above = not (above and last - y < NEAR)
-        last = y
+        inward = x < (left + right) / 2
+        middle = x + (WIDTH if inward else -WIDTH) * (right - left) / 2
+        for offset in (-HEIGHT, HEIGHT):
+            covered = any(
+                abs(middle - other) < WIDTH * (right - left) and abs(y + offset - height) < HEIGHT
+                for other, height in taken
+            )
+            if not covered:
+                break
+        if covered and len(points) > FEW:
+            continue
+        taken.append((middle, y + offset))
         axis.annotate(
             printable(point.name),
             (x, y),
-            xytext=(4 if x < middle else -4, 4 if above else -10),
+            xytext=(4 if inward else -4, 4 if offset > 0 else -10),
             textcoords="offset points",
-            ha="left" if x < middle else "right",
+            ha="left" if inward else "right",
             fontsize=7,
         )
 

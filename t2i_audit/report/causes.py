@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from t2i_audit.analysis.culprit import CAUSES
-from t2i_audit.analysis.lost import WHOLE
-from t2i_audit.printable import counted, printable
+from t2i_audit.printable import counted, listed, printable
 from t2i_audit.report.styles import print_legend, styled
 from t2i_audit.report.tables import make_table
 from t2i_audit.results.attribution import AttributionShares, Cause, Detail
@@ -63,11 +62,11 @@ def print_causes(screen: Console, attribution: AttributionShares) -> None:
 
 
 def _lines(attribution: AttributionShares) -> Iterator[str]:
-    for slot, read in attribution.underpowered.items():
-        what = "a whole prompt" if slot == WHOLE else f"what {slot} depends on"
+    if attribution.underpowered:
+        parts = [f"{what} in only {read}" for what, read in attribution.underpowered.items()]
         yield (
-            f"The probe of the denoiser reads {what} in only {read} of the images drawn right, so "
-            "it cannot say where the wrong ones lost it."
+            f"The probe of the denoiser reads {listed(parts)} of the images that are drawn right, "
+            "so it cannot say where the wrong ones lost it."
         )
     if attribution.repeats.is_defined:
         yield f"Repeatability where the text encoder holds the prompt: ICC {attribution.repeats}"

@@ -47,7 +47,7 @@ def print_measures(screen: Console, name: str, station: StationSummary) -> None:
     screen.print()
     title = f"{plain_words(name).capitalize()}, by measures that do not saturate"
     screen.print(styled(title, "bold"))
-    screen.print(make_table(HEADINGS, rows, gap=1 if screen.width < 100 else 2))
+    screen.print(make_table(HEADINGS, rows, gap=1))
     taken = {measure for each in station.slots.values() for measure in each.measures}
     print_legend(
         screen,

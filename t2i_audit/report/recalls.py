@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from t2i_audit.printable import printable
+from t2i_audit.printable import listed, printable
 from t2i_audit.report.styles import plain_words
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
 from t2i_audit.results.interval import Interval
@@ -72,8 +72,3 @@ def value_sentence(decoding: SlotDecoding) -> str:
 
 def _named(values: Sequence[str], recalls: Mapping[str, Interval]) -> str:
     return listed([f"{value} ({recalls[value]})" for value in values])
-
-
-def listed(names: Sequence[str]) -> str:
-    """E.g. ``a, b and c``."""
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from t2i_audit.results.run import Run
 
+# An interval this wide, of a correlation from 0 to 1, says next to nothing.
+TELLS_NOTHING = 0.6
+
 
 def print_run(run: Run, *, as_json: bool = False, verbose: bool = False) -> None:
     """Print the summary of a finished run on one screen, or as JSON.
@@ -170,6 +173,8 @@ def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
     if repeats is not None:
         reason = f" ({repeats.reason.rstrip('.')})" if repeats.reason else ""
         meaning = "" if reason else " (1: a prompt always or never fails; 0: failures are random)"
+        if repeats.overall.upper - repeats.overall.lower > TELLS_NOTHING:
+            meaning += "; these images cannot tell: more prompts, seeds or failures would"
         yield f"Repeatability of failures over seeds: ICC {repeats.overall}{reason}{meaning}"
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from prompts.structure import PRESENCE
 from t2i_audit.analysis.chance import FEWEST_IMAGES
 from t2i_audit.analysis.culprit import FEW_FAILURES, NO_LEAD, by_share
-from t2i_audit.printable import counted
-from t2i_audit.report.recalls import listed, lost_values
+from t2i_audit.printable import counted, listed
+from t2i_audit.report.recalls import lost_values
 from t2i_audit.results.attribution import AttributionShares, Cause
 from t2i_audit.results.corrected import Corrected
 from t2i_audit.results.decoding import TEXT_ENCODER, SlotDecoding

@@ -78,8 +78,10 @@ class Associations:
 
     >>> import t2i_audit as t2i
     >>> found = t2i.associate(["runs/demo"])
-    >>> found.runs[0].model, found.runs[0].prompts["text_encoder"].verdict
-    ('builtin:sound', 'underpowered')
+    >>> found.name
+    'world-relations, 8 prompts x 1 seed, judged by oracle'
+    >>> found.runs[0].prompts["text_encoder"].n_pairs > 0
+    True
     """
 
     name: str

@@ -40,5 +40,6 @@ class AttributionShares:
     """Intraclass correlation over seeds of the prompts that the text encoder holds: 1 if the same
     prompts fail again, 0 if any may; `n` counts prompts."""
     underpowered: dict[str, Interval] = field(default_factory=dict)
-    """For each slot that the probe of the denoiser calls lost where it is not: among the images
-    that are drawn right, the share in which that probe reads the slot; `n` counts images."""
+    """For each slot (a relation with its nouns) that the probe of the denoiser calls lost where it
+    is not: among the images that are drawn right, the share in which that probe reads it; `n`
+    counts images."""

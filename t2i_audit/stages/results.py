@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from prompts.structure import Prompt
 from t2i_audit.analysis import (
     Attribution,
-    DecodedSlot,
     associate,
-    attribute,
     attribution_shares,
     mean_decodability,
     repeatability,
@@ -28,7 +26,6 @@ from t2i_audit.probes.verdicts import with_images
 from t2i_audit.results.association import Association
 from t2i_audit.results.attribution import AttributionShares
 from t2i_audit.results.decoding import (
-    DENOISER,
     TEXT_ENCODER,
     SlotDecoding,
     SlotEstimates,
@@ -36,6 +33,7 @@ from t2i_audit.results.decoding import (
 )
 from t2i_audit.results.success import Repeatability, SuccessRates
 from t2i_audit.results.summary import RunSummary
+from t2i_audit.stages.causes import attribute_prompts
 from t2i_audit.stages.rows import attribution_rows, weakest, weakest_presence
 
 FloatArray = NDArray[np.float64]
@@ -143,7 +141,9 @@ def summarise(
     # Without constituents there is nothing that could have been lost. Without a station nothing is
     # located, so that no prompt is attributable.
     attributable = located & np.array([bool(prompt.constituents) for prompt in prompts])
-    attribution = _attribute(prompts, images.success, images.slot_correct, stations, attributable)
+    attribution = attribute_prompts(
+        prompts, images.success, images.slot_correct, stations, attributable
+    )
     probed = {
         station: _beside_images(station_summary(probes, prompts), rates)
         for station, probes in stations.items()
@@ -265,40 +265,4 @@ def _association(
         prompts=prompts,
         held_fixed=difficulties(prompts),
         rng=rng,
-    )
-
-
-def _attribute(
-    prompts: Sequence[Prompt],
-    success: FloatArray,
-    slot_correct: Mapping[str, FloatArray],
-    stations: Mapping[str, StationProbes],
-    attributable: BoolArray,
-) -> Attribution:
-    """The causes of the failures of those prompts for which causes are given."""
-    own = [prompt for prompt, own_part in zip(prompts, attributable, strict=True) if own_part]
-    slots = sorted({part.slot for prompt in own for part in prompt.constituents})
-    readings = {
-        station: {
-            slot: DecodedSlot(
-                read.probability[attributable],
-                # An end that was cut off at 0 or 1 is too near.
-                np.fmax(read.upper - read.probability, read.probability - read.lower)[attributable],
-                probes.slots[slot].threshold,
-            )
-            for slot, read in probes.decodability.items()
-        }
-        for station, probes in stations.items()
-    }
-    return attribute(
-        success[attributable],
-        {slot: [p.constituent(slot) is not None for p in own] for slot in slots},
-        readings.get(TEXT_ENCODER, {}),
-        denoiser=readings.get(DENOISER),
-        slot_correct={slot: right[attributable] for slot, right in slot_correct.items()} or None,
-        heads={
-            slot: sorted({head.slot for prompt in own for head in prompt.heads(slot)})
-            for slot in slots
-            if any(prompt.heads(slot) for prompt in own)
-        },
     )

@@ -98,6 +98,7 @@ def attribution_rows(
     least = {station: weakest(probes, len(prompts)) for station, probes in stations.items()}
     nothing = np.full(len(prompts), np.nan)
     place = {int(row): index for index, row in enumerate(np.flatnonzero(attributable))}
+    causes, details = attribution.cause, attribution.detail
     rows = []
     for row, prompt in enumerate(prompts):
         outcomes = success[row][~np.isnan(success[row])]
@@ -107,8 +108,8 @@ def attribution_rows(
         lost: list[str] = []
         if row in place:
             own = place[row]
-            cause = str(attribution.cause[own]) or None
-            detail = str(attribution.detail[own]) or None
+            cause = str(causes[own]) or None
+            detail = str(details[own]) or None
             if cause is not None:
                 weights = {name: float(each[own]) for name, each in attribution.causes.items()}
             needed = [slot for slot, each in attribution.needed.items() if each[own]]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.results.interval import Interval, undefined
-from t2i_audit.stats.logit import logit_interval
+from t2i_audit.stats.logit import logit_interval, reach_of
 from t2i_audit.stats.shares import all_alike
 
 FloatArray = NDArray[np.float64]
@@ -146,8 +146,6 @@ def jackknife_interval(
         of 0 or 1 has the exact binomial end with `smaller` trials: that many disjoint comparisons
         of a failure with a success all came out alike.
     """
-    from scipy import stats
-
     if math.isnan(estimate):
         return undefined(n)
     refused = Interval(estimate, math.nan, math.nan, n)
@@ -157,9 +155,9 @@ def jackknife_interval(
         return all_alike(estimate, n=n, trials=smaller, level=level)
     if not variance > 1e-18:
         return refused
+    reach = reach_of(variance, smaller - 1, level=level)
     if scale == "share":
-        return logit_interval(estimate, variance, n=n, degrees=smaller - 1, level=level)
-    reach = float(stats.t.ppf((1 + level) / 2, smaller - 1)) * math.sqrt(variance)
+        return logit_interval(estimate, reach, n=n)
     if scale == "difference":
         return Interval(estimate, max(estimate - reach, -1.0), min(estimate + reach, 1.0), n)
     if abs(estimate) == 1:

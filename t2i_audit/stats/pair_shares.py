@@ -2,7 +2,7 @@
 
 Items share pairs, so that an item's outcome depends on all items that have a pair in common with
 it. The variance is the delete-a-pair jackknife, less what it counts more than once (see
-`t2i_audit.stats.jackknife.over_pairs`), and never below the variance over clusters.
+`t2i_audit.stats.jackknife.over_pairs`), and no interval is narrower than that over clusters.
 
 Why not the bootstrap over pairs with multiplied weights (Owen 2007, "pigeonhole"): it counts the
 items' own variance three times, and covers 99 to 100 of 95 where pairs make no difference.
@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.stats.jackknife import Groups
-from t2i_audit.stats.logit import logit_interval
-from t2i_audit.stats.shares import all_alike
+from t2i_audit.stats.logit import logit_interval, reach_of
+from t2i_audit.stats.shares import all_alike, reach_over_clusters
 
 FloatArray = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def share_over_pairs(
 
     Returns:
         NaN ends below `FEWEST_PAIRS` pairs, counted as ``(sum of weights)^2 / sum of weights^2``
-        where some pairs have more items than others.
+        where some pairs have more items than others, and below two clusters.
     """
     right, judged = np.asarray(ones, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
     times = np.bincount(
@@ -71,30 +71,35 @@ def share_over_pairs(
     weights = np.array([judged[rows].sum() for rows in pairs.members]) / n
     count = int((weights > 0).sum())
     alike = weights.sum() ** 2 / (weights @ weights)
-    if alike < FEWEST_PAIRS:
+    _, owner = np.unique(np.asarray(clusters)[used], return_inverse=True)
+    of_cluster = tuple(
+        np.bincount(owner, part[used]).astype(np.float64) for part in (right, judged)
+    )
+    distinct = len(of_cluster[0])
+    # Weights that are equal but for rounding count as equal.
+    if alike < FEWEST_PAIRS - 1e-6 or distinct < 2:
         return PairShare(Interval(share, math.nan, math.nan, n), count)
     if share in (0.0, 1.0):
-        return PairShare(all_alike(share, n=n, trials=alike, level=level), count)
+        trials = min(alike, distinct)
+        return PairShare(all_alike(share, n=n, trials=trials, level=level), count)
     residuals = (right - share * judged) / n
-    variance = _variance(residuals, weights, times, np.asarray(clusters)[used], used, pairs)
     different = min(_having(right, pairs), _having(judged - right, pairs))
-    floor = share * (1 - share) / (alike if different < FEWEST_DIFFERENT else n)
+    least = share * (1 - share) / alike if different < FEWEST_DIFFERENT else 0.0
     # The pairs weigh unequally, so that Satterthwaite's degrees of freedom are fewer.
     squares = weights**2
     degrees = squares.sum() ** 2 / (squares @ squares) - 1
-    interval = logit_interval(share, max(variance, floor), n=n, degrees=degrees, level=level)
-    return PairShare(interval, count)
+    reach = max(
+        reach_of(_over_pairs(residuals, weights, times, pairs), degrees, level=level),
+        reach_of(least, math.inf, level=level),
+        reach_over_clusters(*of_cluster, level=level),
+    )
+    return PairShare(logit_interval(share, reach, n=n), count)
 
 
-def _variance(
-    residuals: FloatArray,
-    weights: FloatArray,
-    times: NDArray[np.int64],
-    clusters: NDArray[np.generic],
-    used: NDArray[np.bool_],
-    pairs: Groups,
+def _over_pairs(
+    residuals: FloatArray, weights: FloatArray, times: NDArray[np.int64], pairs: Groups
 ) -> float:
-    """Of a share from its items' residuals, which sum to 0.
+    """The variance of a share from its items' residuals, which sum to 0; at least 0.
 
     Without a pair of weight w the share changes by its residuals' sum over 1 - w.
     """
@@ -104,10 +109,7 @@ def _variance(
     count = int((weights > 0).sum())
     jackknifed = (count - 1) / count * float(changes @ changes)
     repeated = float(((times - 1).clip(0) * residuals**2).sum())
-    _, owner = np.unique(clusters, return_inverse=True)
-    own = np.bincount(owner, residuals[used])
-    clustered = len(own) / max(len(own) - 1, 1) * float(own @ own)
-    return max(jackknifed - repeated, clustered)
+    return max(jackknifed - repeated, 0.0)
 
 
 def _having(amounts: FloatArray, pairs: Groups) -> int:

@@ -4,10 +4,10 @@ The interval is symmetric on the logit scale, with Student's t (Korn and Graubar
 Methodology 24, p. 193, compare it with others). Two rules keep it from closing where clusters
 cannot show their spread:
 
-- The variance is never below that of as many independent items.
-- Where fewer than `FEWEST` clusters have a one, or fewer than that have a zero, it is never below
-  that of one item a cluster. With no one or no zero at all, the end is the exact binomial one
-  (Clopper and Pearson 1934) with each cluster one trial.
+- The interval is never narrower than that of as many independent items.
+- Where fewer than `FEWEST` clusters have a one, or fewer than that have a zero, it is never
+  narrower than that of one item a cluster. With no one or no zero at all, the end is the exact
+  binomial one (Clopper and Pearson 1934) with each cluster one trial.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.results.interval import Interval, undefined
-from t2i_audit.stats.logit import logit_interval
+from t2i_audit.stats.logit import logit_interval, reach_of
 
 FloatArray = NDArray[np.float64]
 
@@ -50,11 +50,19 @@ def share_of_totals(ones: FloatArray, sizes: FloatArray, *, level: float = 0.95)
         return all_alike(share, n=n, trials=count, level=level)
     if count < 2:
         return Interval(share, math.nan, math.nan, n)
+    return logit_interval(share, reach_over_clusters(ones, sizes, level=level), n=n)
+
+
+def reach_over_clusters(ones: FloatArray, sizes: FloatArray, *, level: float = 0.95) -> float:
+    """Half the width of the interval before it is put on the logit scale, of two clusters or more;
+    arguments as `share_of_totals` takes them."""
+    count, n = len(sizes), float(sizes.sum())
+    share = float(ones.sum()) / n
     residuals = (ones - share * sizes) / n
     variance = count / (count - 1) * float(residuals @ residuals)
     few = min((ones > 0).sum(), (ones < sizes).sum()) < FEWEST
-    floor = share * (1 - share) / (count if few else n)
-    return logit_interval(share, max(variance, floor), n=n, degrees=count - 1, level=level)
+    least = share * (1 - share) / (count if few else n)
+    return max(reach_of(variance, count - 1, level=level), reach_of(least, math.inf, level=level))
 
 
 def clustered_mean(values: ArrayLike, clusters: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -79,9 +87,10 @@ def clustered_mean(values: ArrayLike, clusters: ArrayLike, *, level: float = 0.9
     count = len(sums)
     inside = mean * (1 - mean)
     variance = count / max(count - 1, 1) * float(sums @ sums)
-    if count < 2 or not variance > 1e-12 * inside:
+    # Probabilities that are all but 1 have a mean of exactly 1 and a spread of rounding.
+    if count < 2 or not inside > 0 or not variance > 1e-12 * inside:
         return Interval(mean, math.nan, math.nan, n)
-    return logit_interval(mean, variance, n=n, degrees=count - 1, level=level)
+    return logit_interval(mean, reach_of(variance, count - 1, level=level), n=n)
 
 
 def all_alike(share: float, *, n: int, trials: float, level: float = 0.95) -> Interval:

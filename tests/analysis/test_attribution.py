@@ -181,6 +181,13 @@ def test_what_is_drawn_wrong_where_the_denoiser_lost_it_was_lost_on_the_way_in()
     assert noisy_denoiser(lost, right)["lost_on_the_way_in"] > 0.8
 
 
+def test_what_is_never_drawn_where_it_is_lost_and_always_elsewhere_was_lost() -> None:
+    lost = np.arange(60) < 30
+    right = np.repeat(~lost, 2).reshape(60, 2).astype(float)
+
+    assert noisy_denoiser(lost, right)["lost_on_the_way_in"] > 0.99
+
+
 @pytest.mark.parametrize("rate", [0.4, 0.75, 0.95])
 @pytest.mark.parametrize("called", [0.02, 0.3, 0.9])
 def test_a_probe_that_calls_lost_at_random_never_says_where_it_was_lost(
@@ -194,6 +201,25 @@ def test_a_probe_that_calls_lost_at_random_never_says_where_it_was_lost(
 
     assert details["lost_on_the_way_in"] < 0.05
     assert details["unclear"] == pytest.approx(lost.repeat(2)[~right.ravel()].mean(), abs=0.05)
+
+
+def test_a_guess_that_is_right_is_not_taken_for_knowledge() -> None:
+    """Green and purple are one to the probe, which always says green; red it knows."""
+    values = ["green"] * 20 + ["purple"] * 20 + ["red"] * 20
+    readings = DecodedSlot(
+        np.repeat([0.95, 0.05, 0.95], 20), np.full(60, 0.02), 0.75
+    ).without_guesses(values, {"purple": "green"})
+
+    np.testing.assert_allclose(readings.probability, np.repeat([0.5, 0.5, 0.95], 20))
+    np.testing.assert_allclose(readings.lost(), np.repeat([1, 1, 0], 20), atol=1e-3)
+
+
+def test_values_are_joined_along_a_chain_and_what_was_not_read_stays_so() -> None:
+    readings = DecodedSlot(
+        np.array([0.9, 0.3, 0.3, np.nan, 0.9]), np.full(5, 0.02), 0.75
+    ).without_guesses(["a", "b", "c", "c", "d"], {"b": "a", "c": "b"})
+
+    np.testing.assert_allclose(readings.probability, [0.5, 0.5, 0.5, np.nan, 0.9])
 
 
 OUTCOME = st.sampled_from([0.0, 1.0, float("nan")])

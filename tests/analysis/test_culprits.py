@@ -133,6 +133,14 @@ def test_no_interval_has_zero_width() -> None:
     assert shares.causes["encoder"].upper == pytest.approx(1 - 0.025 ** (1 / N), abs=1e-3)
 
 
+def test_a_single_failing_composition_says_nothing_of_the_shares() -> None:
+    rate = np.ones(N)
+    rate[0] = 0
+    shares = shares_of(lost_in(0), rate, seeds=4, draw=0)
+
+    assert {(each.lower, each.upper) for each in shares.causes.values()} == {(0.0, 1.0)}
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(range(12)))
 def test_shares_do_not_depend_on_the_order_of_the_prompts(order: list[int]) -> None:

@@ -155,12 +155,14 @@ def test_copies_of_runs_count_once(
     assert "only 3 different checkpoints" in shown and "rise together" not in shown
 
 
-def test_four_checkpoints_are_correlated_and_the_sentence_names_their_group(
+def test_five_checkpoints_are_correlated_and_the_sentence_names_their_group(
     make: Callable[..., Path], tmp_path: Path, capsys: Capture
 ) -> None:
     runs = [
-        make(str(i), rates(0.2 * i, 0.1 + 0.2 * i), {"weights_sha256": str(i) * 64})
-        for i in (1, 2, 3, 4)
+        make(
+            str(i), rates(0.2 * i, 0.1 + 0.16 * i + 0.02 * (i % 2)), {"weights_sha256": str(i) * 64}
+        )
+        for i in (1, 2, 3, 4, 5)
     ]
     other = make("other", settings={"seeds": 3})
     capsys.readouterr()
@@ -169,11 +171,11 @@ def test_four_checkpoints_are_correlated_and_the_sentence_names_their_group(
 
     shown = " ".join(capsys.readouterr().out.split())
     assert (
-        "Group 1 (suite, 4 prompts x 1 seed, judged by oracle): over 4 different checkpoints, "
-        "success and decodability at the text encoder rise together (Pearson 1.00" in shown
+        "Group 1 (suite, 4 prompts x 1 seed, judged by oracle): over 5 different checkpoints, "
+        "success and decodability at the text encoder rise together (Pearson " in shown
     )
     assert "its number of seeds differs (3, not 1)" in shown
-    assert [row["group"] for row in table(tmp_path / "board.csv")] == ["1"] * 4 + ["2"]
+    assert [row["group"] for row in table(tmp_path / "board.csv")] == ["1"] * 5 + ["2"]
 
 
 def edit_summary(run: Path) -> None:

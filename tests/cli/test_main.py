@@ -24,6 +24,7 @@ COMMANDS = [
     ("models",),
     ("models", "list"),
     ("leaderboard",),
+    ("associate",),
     ("synthetic",),
     ("synthetic", "validate"),
     ("synthetic", "sweep"),

@@ -147,11 +147,12 @@ def test_every_column_has_a_line_of_legend() -> None:
 
 def test_a_probe_of_the_denoiser_that_misses_what_is_drawn_right_is_told_of() -> None:
     assert SUMMARY.attribution is not None
-    told = replace(SUMMARY.attribution, underpowered={"relation": interval(0.55, 320)})
+    missed = {"object_2.colour": interval(0.73, 320), "relation": interval(0.55, 320)}
+    told = replace(SUMMARY.attribution, underpowered=missed)
 
     assert (
-        "The probe of the denoiser reads what relation depends on in only 0.55 [0.53, 0.57] of the "
-        "images drawn right"
+        "The probe of the denoiser reads object_2.colour in only 0.73 [0.71, 0.75] and relation in "
+        "only 0.55 [0.53, 0.57] of the images that are drawn right, so it cannot say"
     ) in " ".join(shown(replace(SUMMARY, attribution=told)).split())
 
 
@@ -167,7 +168,7 @@ def test_the_summary_fits_a_screen_of_80_letters() -> None:
     lines = shown(width=80).splitlines()
 
     assert len(lines) <= 60
-    assert len(shown().splitlines()) <= 51
+    assert len(shown().splitlines()) <= 52
 
 
 @pytest.mark.parametrize("width", [80, 120])

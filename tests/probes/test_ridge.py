@@ -7,19 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from sklearn.linear_model import Ridge
 
 from t2i_audit.probes import ridge
 from t2i_audit.probes.calibration import (
     INVERSE_TEMPERATURES,
     fit_inverse_temperatures,
-    probability_of,
 )
-from t2i_audit.probes.ridge import RidgePath, Rows
+from t2i_audit.probes.ridge import RidgePath, RidgeSystem, Rows
 
 # More rows than features, and fewer.
 SHAPES = [(60, 12), (20, 50)]
+
+
+def probability_of(scores: np.ndarray, labels: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Of each row's own label, ``(t, n)``."""
+    probabilities = softmax(factors[:, None, None] * scores, axis=2)
+    return np.take_along_axis(probabilities, labels[..., None], axis=2)[..., 0]
 
 
 def regression(rows: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -136,3 +141,37 @@ def test_a_class_that_cannot_be_does_not_move_the_temperature() -> None:
     chosen = fit_inverse_temperatures(more, np.append(labels, 3)[None])
 
     assert chosen == fit_inverse_temperatures(scores, labels)
+
+
+@pytest.mark.parametrize("shape", [(60, 20), (40, 100)])
+def test_without_a_group_of_rows_it_is_scikit_learns_fit_to_the_others(
+    shape: tuple[int, int],
+) -> None:
+    rng = np.random.default_rng(3)
+    features, others = rng.normal(size=shape), rng.normal(size=(7, shape[1]))
+    targets = (rng.random((shape[0], 3)) < 0.4).astype(float)
+    left_out = np.arange(4)[:, None] == rng.integers(4, size=shape[0])
+    path, chosen = RidgePath.of(features), np.array([4, 8, 8])
+
+    quick = path.predict_without(targets, chosen, others, left_out)
+
+    for group, out in enumerate(left_out):
+        for column, place in enumerate(chosen):
+            slow = Ridge(alpha=path.alphas[place]).fit(features[~out], targets[~out, column])
+            np.testing.assert_allclose(quick[group, :, column], slow.predict(others), atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(60, 20), (40, 100)])
+def test_a_path_and_a_single_system_predict_the_same(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(4)
+    features, others = rng.normal(size=shape), Rows.all(rng.normal(size=(7, shape[1])))
+    targets = rng.normal(size=(shape[0], 3))
+    path, system = RidgePath.of(features), RidgeSystem.of(Rows.all(features))
+    chosen = np.array([0, 5, 12])
+
+    one = system.predict(targets, system.alphas[chosen], others)
+    every = path.predict_path(targets, others)
+
+    np.testing.assert_allclose(system.alphas, path.alphas)
+    np.testing.assert_allclose(one, path.predict(targets, path.alphas[chosen], others), atol=1e-8)
+    np.testing.assert_allclose(one, every[chosen, :, np.arange(3)].T, atol=1e-8)

@@ -61,6 +61,29 @@ def test_all_right_keeps_an_interval_over_pairs() -> None:
     assert (found.lower, found.upper) == pytest.approx((0.025 ** (1 / 10), 1.0))
 
 
+@pytest.mark.parametrize(("count", "has_ends"), [(4, False), (5, True)])
+def test_below_five_equal_pairs_there_is_no_interval(count: int, has_ends: bool) -> None:
+    pairs = pairs_of([{i % count} for i in range(60)])
+
+    found = share_over_pairs(np.tile([1.0, 0.0], 30), np.ones(60), np.arange(60), pairs)
+
+    assert found.pairs == count and found.interval.estimate == 0.5
+    assert math.isnan(found.interval.lower) != has_ends
+
+
+def test_the_interval_for_other_pairs_is_never_narrower_than_that_for_these() -> None:
+    """Two of 12 prompts fail, and these have 4 of 10 pairs."""
+    right = np.full(12, 2.0)
+    right[[3, 8]] = 1
+    pairs = pairs_of([{i % 10, (3 * i + 1) % 10} for i in range(12)])
+
+    found = share_over_pairs(right, np.full(12, 2.0), np.arange(12), pairs).interval
+
+    images = np.concatenate([[1, int(k) - 1] for k in right])
+    own = clustered_share(images, np.repeat(np.arange(12), 2))
+    assert found.lower <= own.lower + 1e-12 and found.upper >= own.upper - 1e-12
+
+
 def test_what_was_not_judged_and_what_has_no_pair_do_not_count() -> None:
     pairs = [{i % 6} for i in range(12)]
     right, judged = np.tile([1.0, 0.0], 6), np.ones(12)

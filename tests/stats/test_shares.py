@@ -14,6 +14,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from t2i_audit.results.interval import Interval
 from t2i_audit.stats import clustered_share, difference
+from t2i_audit.stats.shares import clustered_mean
 
 OUTCOMES = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.integers(0, 6)), min_size=1)
 
@@ -107,10 +108,11 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(
 
 
 def test_a_difference_is_that_of_newcombe() -> None:
-    first, second = (
-        Interval(right / n, *proportion_confint(right, n, method="wilson"), n)
-        for right, n in ((56, 70), (48, 80))
-    )
+    def wilson(right: int, n: int) -> Interval:
+        lower, upper = proportion_confint(right, n, method="wilson")
+        return Interval(right / n, lower, upper, n)
+
+    first, second = wilson(56, 70), wilson(48, 80)
 
     found = difference(first, second)
 
@@ -124,3 +126,30 @@ def test_two_shares_of_1_differ_by_an_interval_with_a_width() -> None:
     found = difference(ones, ones)
 
     assert found.estimate == 0 and found.lower < -0.1 and found.upper > 0.1
+
+
+def test_a_mean_of_probabilities_has_a_t_interval_on_the_logit_scale() -> None:
+    rng = np.random.default_rng(7)
+    values = rng.beta(4, 2, 30)
+
+    found = clustered_mean([*values, math.nan], np.arange(31))
+
+    mean = values.mean()
+    reach = stats.t.ppf(0.975, 29) * values.std(ddof=1) / math.sqrt(30) / (mean * (1 - mean))
+    ends = 1 / (1 + np.exp(-(np.log(mean / (1 - mean)) + np.array([-reach, reach]))))
+    assert found.n == 30
+    assert (found.lower, found.upper) == pytest.approx(tuple(ends))
+
+
+@pytest.mark.parametrize("clusters", [["a", "a", "b", "b"], ["a"] * 4])
+def test_a_mean_whose_clusters_do_not_differ_has_no_interval(clusters: list[str]) -> None:
+    """The bootstrap over clusters gave 0.90 [0.90, 0.90]."""
+    found = clustered_mean([0.9] * 4, clusters)
+
+    assert found.estimate == pytest.approx(0.9) and math.isnan(found.lower)
+
+
+def test_a_mean_that_rounds_to_one_has_no_ends() -> None:
+    values = [1.0] * 50 + [1 - 1.2e-16]
+
+    assert math.isnan(clustered_mean(values, range(51)).lower)

@@ -22,6 +22,8 @@ FloatArray = NDArray[np.float64]
 # More groups leave more prompts to fit to: of prompts with two compositions (1 - 1 / GROUPS)^2
 # share no group with a given one, and there are at most (GROUPS + 1) * GROUPS / 2 fits.
 GROUPS = 10
+# A single deal of compositions to groups may be a lucky one; an odd number has a median.
+DEALS = 3
 
 Slots = Sequence[tuple[KnownPrompt, Constituent]]
 
@@ -127,13 +129,18 @@ def _foresee(
     reporter: Reporter,
 ) -> Foreseen:
     compositions = [compositions_of(each.prompt) for each in known]
-    folds = leave_compositions_out(compositions, groups=GROUPS, seed=seed)
-    with reporter.stage(f"fit {what}", len(folds)) as advance:
-        tested = risks_left_out(x, wrong, right, folds, on_fold=advance)
+    deals = [
+        leave_compositions_out(compositions, groups=GROUPS, seed=(seed, deal))
+        for deal in range(DEALS)
+    ]
+    with reporter.stage(f"fit {what}", sum(map(len, deals))) as advance:
+        tested = [risks_left_out(x, wrong, right, folds, on_fold=advance) for folds in deals]
+    risk = np.mean([each.risk for each in tested], axis=0)
     types = [each.prompt.type for each in known]
-    outcomes = Outcomes.of(tested.risk, wrong, right, compositions, types)
+    outcomes = Outcomes.of(risk, wrong, right, compositions, types)
     judged = wrong + right > 0
     if not wrong.any() or not right.any():
         return Foreseen(outcomes, None)
-    model = fit_risk(x[judged], wrong[judged], right[judged], strength=tested.strength)
+    strength = float(np.median([each.strength for each in tested]))
+    model = fit_risk(x[judged], wrong[judged], right[judged], strength=strength)
     return Foreseen(outcomes, model.risks(new))

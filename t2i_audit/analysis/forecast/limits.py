@@ -35,7 +35,7 @@ def why_not(whole: Foreseen, trust: Trust, repeats: Repeatability | None) -> str
     if trust.auroc.lower > 0.5:
         return ""
     found = (
-        "failures of compositions that were left out are not told from successes "
+        "it is not shown that failures of compositions that were left out are told from successes "
         f"(AUROC {trust.auroc})"
     )
     if repeats is None or not repeats.overall.is_defined:
@@ -44,7 +44,7 @@ def why_not(whole: Foreseen, trust: Trust, repeats: Repeatability | None) -> str
         return f"{found}; nor is it sure that failures repeat over seeds (ICC {repeats.overall})"
     return (
         f"{found}; failures do repeat over seeds (ICC {repeats.overall}), but nothing that is "
-        "known of a prompt's text goes with them"
+        "known of a prompt's text is shown to go with them"
     )
 
 

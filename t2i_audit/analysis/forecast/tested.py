@@ -14,7 +14,7 @@ from t2i_audit.probes.left_out import LeftOut
 FloatArray = NDArray[np.float64]
 
 # Variances of the coefficients' prior, from hardly any effect of a word to a large one.
-STRENGTHS = (0.003, 0.03, 0.1, 0.3, 1.0)
+STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
-from t2i_audit.probes.calibration import fit_inverse_temperatures, probability_of
+from t2i_audit.probes.calibration import fit_inverse_temperatures
 from t2i_audit.probes.measures.dual import fit_dual
 from t2i_audit.probes.measures.partners import ORDERS, Split
 
@@ -66,13 +67,14 @@ def _bits(
     kernel: FloatArray, labels: IntArray, groups: IntArray, train: IntArray, classes: int
 ) -> FloatArray:
     """Bits of every row, ``(b, n)``, by probes that learned from the rows `train`, ``(b, m)``."""
-    b, m = train.shape
+    m = train.shape[1]
     inside = kernel[train[:, :, None], train[:, None, :]]
     fit = fit_dual(inside, labels[train], groups[train], classes=classes)
     factors = fit_inverse_temperatures(fit.held_out, labels[train])
     scores = fit.scores(kernel[train].swapaxes(1, 2))
-    probability = probability_of(scores, np.tile(labels, (b, 1)), factors)
+    every = softmax(factors[:, None, None] * scores, axis=2)
+    probability = every[:, np.arange(len(labels)), labels]
     # By the rule of succession (Laplace) what m rows have taught fails at the next one with
     # probability 1 / (m + 2), however sure the probe is; the code of a value is never endless.
     surprise = 1 / (m + 2)
-    return -np.log2((1 - surprise) * probability + surprise / classes)
+    return np.asarray(-np.log2((1 - surprise) * probability + surprise / classes))

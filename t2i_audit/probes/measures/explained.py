@@ -6,11 +6,13 @@ value is already the likeliest: until the scores are 0 and 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from t2i_audit.probes.measures.figure import Figure, Resamples, mean_ratio
 from t2i_audit.probes.reading import TargetReading
 
 FloatArray = NDArray[np.float64]
@@ -41,18 +43,33 @@ def fold_errors(reading: TargetReading) -> tuple[FoldErrors, ...]:
 
 
 def explained(
-    folds: tuple[FoldErrors, ...], labels: IntArray, classes: int
-) -> tuple[FloatArray, FloatArray]:
-    """The variance explained, and all variance, by prompt and class; both ``(1, n, k)``.
+    folds: Sequence[FoldErrors],
+    labels: IntArray,
+    classes: int,
+    *,
+    rows: IntArray,
+    resamples: Resamples,
+) -> Figure:
+    """R2 over all tests, the mean over the classes that vary in them.
 
-    Their sums over prompts have R2 as their ratio. `labels` is ``(n,)``.
+    Args:
+        folds: from `fold_errors`.
+        labels: of all prompts, ``(n,)``.
+        classes: `k`.
+        rows: the prompts of `resamples`.
+        resamples: those of the figure.
     """
-    n = len(labels)
-    tests, missed = np.zeros(n), np.zeros((n, classes))
+    tests, missed = np.zeros(len(labels)), np.zeros((len(labels), classes))
     for fold in folds:
         tests[fold.tested] += 1
         missed[fold.tested] += fold.missed
-    hot = np.eye(classes)[labels]
-    share = tests @ hot / max(1.0, tests.sum())
-    variance = tests[:, None] * (hot - share) ** 2
-    return (variance - missed)[None], variance[None]
+    own = tests[:, None] * np.eye(classes)[labels]
+
+    def combine(sums: FloatArray) -> FloatArray:
+        error, count = sums[:, :classes], sums[:, classes:]
+        every = np.maximum(count.sum(axis=1, keepdims=True), 1)
+        variation = count * (1 - count / every)
+        return mean_ratio(variation - error, variation)
+
+    n = int((tests[rows] > 0).sum())
+    return resamples.of_sums(np.concatenate([missed, own], axis=1)[rows], combine, n=n)

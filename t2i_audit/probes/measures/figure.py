@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,11 +71,31 @@ class Resamples:
             denominator: of the same shape, 0 where a prompt does not count. A class of which no
                 prompt counts is left out.
         """
-        orders = [self._mean_ratio(*each) for each in zip(numerator, denominator, strict=True)]
-        n = int((denominator != 0).any(axis=(0, 2)).sum())
-        return self.mean(orders, n=n)
+        k = denominator.shape[2]
 
-    def mean(self, figures: Sequence[Figure], *, n: int | None = None) -> Figure:
+        def combine(sums: FloatArray) -> FloatArray:
+            return mean_ratio(sums[:, :k], sums[:, k:])
+
+        both = np.concatenate([numerator, denominator], axis=2)
+        n = int((denominator != 0).any(axis=(0, 2)).sum())
+        return self.mean([self.of_sums(each, combine, n=n) for each in both])
+
+    def of_sums(
+        self, values: FloatArray, combine: Callable[[FloatArray], FloatArray], *, n: int
+    ) -> Figure:
+        """What `combine` makes of sums over prompts, ``(b, c)`` to ``(b,)``.
+
+        Args:
+            values: what is summed, ``(n, c)``.
+            combine: NaN where the sums do not define the figure.
+            n: prompts it rests on.
+        """
+        sums = np.zeros((self.weights.shape[1], values.shape[1]))
+        np.add.at(sums, self.cluster, values)
+        (estimate,) = combine(sums.sum(axis=0)[None])
+        return Figure(float(estimate), combine(self.weights @ sums), n)
+
+    def mean(self, figures: Sequence[Figure]) -> Figure:
         """The mean of figures that are a sample of more: of orders, or draws of random weights.
 
         In each resample as many of them are drawn, with replacement, as there are.
@@ -88,24 +108,12 @@ class Resamples:
         return Figure(
             float(np.mean([each.estimate for each in figures])),
             np.take_along_axis(values, drawn, axis=0).mean(axis=0),
-            max(each.n for each in figures) if n is None else n,
+            max(each.n for each in figures),
         )
 
-    def _mean_ratio(self, numerator: FloatArray, denominator: FloatArray) -> Figure:
-        """Of one order, both ``(n, k)``."""
-        sums = [self._by_composition(each) for each in (numerator, denominator)]
-        estimate = _mean_of_defined(*(each.sum(axis=0)[None] for each in sums))
-        resampled = _mean_of_defined(*(self.weights @ each for each in sums))
-        return Figure(float(estimate[0]), resampled, 0)
 
-    def _by_composition(self, values: FloatArray) -> FloatArray:
-        total = np.zeros((self.weights.shape[1], values.shape[1]))
-        np.add.at(total, self.cluster, values)
-        return total
-
-
-def _mean_of_defined(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """The mean over the last axis of those ratios whose denominator is not 0."""
+def mean_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """The mean over the last axis of those ratios whose denominator is not 0; NaN for none."""
     there = denominator != 0
     ratios = np.where(there, numerator, 0) / np.where(there, denominator, 1)
     count = there.sum(axis=1)

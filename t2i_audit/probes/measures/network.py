@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t2i_audit.probes.features import FeatureBlock
-from t2i_audit.probes.measures.code_length import code_lengths
+from t2i_audit.probes.measures.code_length import SIZES, code_lengths
 from t2i_audit.probes.measures.dual import centred_kernel
 from t2i_audit.probes.measures.explained import FoldErrors, explained, fold_errors
 from t2i_audit.probes.measures.figure import Figure, Resamples
@@ -18,6 +18,7 @@ from t2i_audit.probes.measures.partners import ORDERS, Split, halves, numbered
 from t2i_audit.probes.measures.sample import Sample
 from t2i_audit.probes.measures.shared import Readout, read_shared, shared_sites
 from t2i_audit.probes.reading import TargetReading
+from t2i_audit.probes.threads import fitting_threads
 from t2i_audit.results.measures import PlaceMeasures
 from t2i_audit.results.place import Place
 
@@ -54,7 +55,13 @@ class NetworkMeasures:
         slots = sorted(block.targets & self.sample.labels.keys())
         if not slots or not len(held):
             return
-        kernel = centred_kernel(block.rows(self.sample.rows[held]))
+        with fitting_threads(len(held), block.values.shape[1]):
+            kernel = centred_kernel(block.rows(self.sample.rows[held]))
+        with fitting_threads(len(held), SIZES[-1]):
+            self._code(block.place, slots, held, kernel)
+
+    def _code(self, place: Place, slots: Iterable[str], held: IntArray, kernel: FloatArray) -> None:
+        """Code `slots` of the prompts `held`, ``(n,)``, whose kernel is given."""
         for slot in slots:
             labels = self.sample.labels[slot]
             there = labels[held] >= 0
@@ -69,7 +76,7 @@ class NetworkMeasures:
                 splits,
                 classes=len(self.sample.classes[slot]),
             )
-            self._keep(block.place, slot, bits)
+            self._keep(place, slot, bits)
 
     def _explain(self, readings: Iterable[TargetReading]) -> None:
         for reading in readings:
@@ -103,10 +110,14 @@ class NetworkMeasures:
         """By slot and name; what could not be computed is missing."""
         found: dict[str, dict[str, Figure]] = {}
         for slot, folds in self.errors.items():
-            labels, classes = self.sample.every_label[slot], len(self.sample.classes[slot])
-            parts = explained(folds, labels, classes)
-            if parts[1].any():
-                figure = resamples.ratio(*(each[:, self.sample.rows] for each in parts))
+            figure = explained(
+                folds,
+                self.sample.every_label[slot],
+                len(self.sample.classes[slot]),
+                rows=self.sample.rows,
+                resamples=resamples,
+            )
+            if not math.isnan(figure.estimate):
                 found.setdefault(slot, {})["r2"] = figure
         for slot, bits in self.code.items():
             coded = ~np.isnan(bits)
@@ -123,7 +134,8 @@ class NetworkMeasures:
         """The readouts of each slot, split by split at the layer that did best inside."""
         best: dict[str, tuple[Readout, Readout]] = {}
         for members in shared_sites(self.blocks, self.sample):
-            own = read_shared(members, self.sample)
+            with fitting_threads(len(self.sample.rows), SIZES[-1]):
+                own = read_shared(members, self.sample)
             for member in members:
                 if member.slot not in own:
                     continue

@@ -198,6 +198,19 @@ def test_r2_at_a_single_place_is_that_of_the_table_and_rises_where_accuracy_cann
         assert r2.gain_over_random_weights.lower > 0.1
 
 
+def test_a_value_that_few_prompts_have_does_not_stretch_the_interval_of_r2(
+    prompts: tuple[Prompt, ...],
+) -> None:
+    """In a resample without it there is no variance that it could explain."""
+    red = [prompt for prompt in prompts if value(prompt, COLOURS[0]) == "red"]
+    of_shape = {value(prompt, "object_1.shape"): prompt for prompt in red}
+    few = [prompt for prompt in prompts if prompt not in red] + list(of_shape.values())[:3]
+    read = probe_station(few, at_nouns(few, one_code=True))
+
+    r2 = read.slots[COLOURS[0]].measures["r2"].own
+    assert 0.5 < r2.lower <= r2.estimate <= r2.upper <= 1
+
+
 def test_noise_needs_the_bits_of_a_guess(prompts: tuple[Prompt, ...]) -> None:
     values = np.random.default_rng(1).normal(size=(len(prompts), WIDTH))
     read = measured(prompts, [block(prompts, values, Position("eos"))])
