@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy import stats
 
 from t2i_audit.results.interval import Interval
 
@@ -20,8 +21,9 @@ Kept = float | tuple[float, float, float]
 """Of one draw: a number, NaN where the program gives none, or an interval."""
 Draw = Mapping[str, Kept]
 
-# A figure is called missed only where this many Monte-Carlo standard errors do not reach its goal.
-ERRORS = 2.0
+# A figure is called missed only where its own interval over draws, at this level, has no part of
+# its goal.
+LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Measured:
     """Draws that gave it."""
     given: float
     """Share of the draws that gave it."""
+    reach: tuple[float, float] = (math.nan, math.nan)
+    """Its interval over draws: the exact binomial one of a share (Clopper and Pearson 1934)."""
     below: float = math.nan
     """Of a coverage, the share of the intervals that lie below the truth."""
 
@@ -98,8 +102,7 @@ class Measured:
             return "not given"
         if goal.low <= self.estimate <= goal.high:
             return "holds"
-        reach = 0.0 if goal.exact else ERRORS * self.error
-        if goal.low - reach <= self.estimate <= goal.high + reach:
+        if not goal.exact and self.reach[0] <= goal.high and self.reach[1] >= goal.low:
             return "within error"
         below = self.estimate < goal.low
         if kind == "coverage":
@@ -123,11 +126,11 @@ def measure(figure: Figure, draws: Sequence[Draw]) -> Measured:
     if not len(values):
         return Measured(figure, math.nan, math.nan, 0, share)
     if figure.kind == "rate":
-        return Measured(figure, *_share(values), len(values), share)
-    spread = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-    return Measured(
-        figure, float(values.mean()), spread / math.sqrt(len(values)), len(values), share
-    )
+        return _share(figure, values, share)
+    mean, count = float(values.mean()), len(values)
+    error = float(values.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
+    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * error if count > 1 else math.inf
+    return Measured(figure, mean, error, count, share, (mean - half, mean + half))
 
 
 def kept(interval: Interval) -> tuple[float, float, float]:
@@ -146,11 +149,19 @@ def _coverage(figure: Figure, kept: Sequence[Kept], draws: int) -> Measured:
     truth = float(estimates.mean()) if math.isnan(figure.truth) else figure.truth
     # Sums in another order differ by rounding, which is no miss.
     above, below = lower > truth + 1e-9, upper < truth - 1e-9
-    return Measured(figure, *_share(~(above | below)), len(table), share, float(below.mean()))
+    return _share(figure, ~(above | below), share, below=float(below.mean()))
 
 
-def _share(values: np.ndarray) -> tuple[float, float]:
-    """A share and its standard error, which is not 0 where all draws agree (Agresti, Coull)."""
-    n = len(values)
-    near = (values.sum() + 1) / (n + 2)
-    return float(values.mean()), math.sqrt(near * (1 - near) / n)
+def _share(
+    figure: Figure, values: np.ndarray, given: float, *, below: float = math.nan
+) -> Measured:
+    """The mean of `values`, each from 0 to 1, of which so many draws gave one."""
+    n, ones = len(values), float(values.sum())
+    # One more of either kind, so that the error is not 0 where all draws agree (Agresti and Coull).
+    near = (ones + 1) / (n + 2)
+    tail = (1 - LEVEL) / 2
+    lower = float(stats.beta.ppf(tail, ones, n - ones + 1)) if ones > 0 else 0.0
+    upper = float(stats.beta.ppf(1 - tail, ones + 1, n - ones)) if ones < n else 1.0
+    return Measured(
+        figure, ones / n, math.sqrt(near * (1 - near) / n), n, given, (lower, upper), below
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.simulations.cells import COVERAGE, ERRORS
+from scripts.simulations.cells import COVERAGE
 from scripts.simulations.table import TITLES, Row
 from t2i_audit.io import atomic_file
 
@@ -37,7 +37,10 @@ def draw_coverage(rows: Sequence[Row], path: Path) -> None:
         axes.errorbar(
             list(spots),
             [100 * each.estimate for each in own],
-            yerr=[100 * ERRORS * each.error for each in own],
+            yerr=[
+                [100 * (each.estimate - each.reach[0]) for each in own],
+                [100 * (each.reach[1] - each.estimate) for each in own],
+            ],
             fmt="o",
             color=NOW,
             markersize=3,
@@ -47,7 +50,7 @@ def draw_coverage(rows: Sequence[Row], path: Path) -> None:
         names.append(section)
         place += len(own) + GAP
     axes.plot([], [], "x", color=BEFORE, label="before")
-    axes.plot([], [], "o", color=NOW, markersize=3, label="now, with 2 Monte-Carlo errors")
+    axes.plot([], [], "o", color=NOW, markersize=3, label="now, with its interval over draws")
     axes.set_xticks(ticks, names)
     axes.set_xlim(-GAP, place)
     axes.set_ylim(0, 102)

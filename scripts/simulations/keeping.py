@@ -13,16 +13,22 @@ from scripts.simulations.cells import Cell, Draw, Kept
 from t2i_audit.io import read_json, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
-# What a figure depends on; a cell that was made by other code is made anew.
-SOURCES = ("t2i_audit/analysis", "t2i_audit/stats", "t2i_audit/probes", "t2i_audit/results",
-           "prompts", "scripts/simulations")  # fmt: skip
+# What is drawn depends on this code; a cell that other code made is made anew. How draws are
+# counted and shown is no part of it.
+SIMULATIONS = ("audited", "faults", "features", "images", "readings", "sections", "worlds")
+SOURCES = (
+    *(f"t2i_audit/{name}" for name in ("analysis", "stats", "probes", "results")),
+    "prompts",
+    *(f"scripts/simulations/{name}" for name in SIMULATIONS),
+)
 
 
 def code_version() -> str:
     """A digest of the code that the figures depend on."""
     digest = hashlib.sha256()
-    for folder in SOURCES:
-        for path in sorted((ROOT / folder).rglob("*.py")):
+    for source in SOURCES:
+        module = (ROOT / source).with_suffix(".py")
+        for path in [module] if module.is_file() else sorted((ROOT / source).rglob("*.py")):
             digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

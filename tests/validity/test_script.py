@@ -87,7 +87,7 @@ def test_a_goal_that_is_missed_fails_the_check_until_it_is_stated(
 
     assert validity.main(command) == 0
     assert validity.main([*command, "--check"]) == 1
-    assert "1g impossible: it: 100 ± 8.0, goal 0 to 10" in capsys.readouterr().err
+    assert "1g impossible: it: 100 ± 8.7, goal 0 to 10" in capsys.readouterr().err
     monkeypatch.setitem(stated.REASONS, "1g impossible: it", "It cannot be.")
     assert validity.main([*command, "--check"]) == 0
 

@@ -1,7 +1,7 @@
 """A small part of `scripts/validity.py`: figures of known truth that a change must not spoil.
 
 Seeds are fixed, so a test either always passes or always fails. Of some draws a figure is only
-known within its Monte-Carlo error; a test fails where two such errors do not reach the goal, but
+known within its Monte-Carlo error; a test fails where its interval does not reach the goal, but
 for goals of which `scripts/simulations/stated.py` says why they are missed.
 """
 

@@ -12,7 +12,7 @@ from scripts.simulations.audited import correlation_of
 from scripts.simulations.cells import COVERAGE, FALSE_ALARM, Cell, Figure, Kept, kept
 from t2i_audit.results.interval import Interval
 
-DRAWS = 300
+DRAWS = 600
 PEARSON, SPEARMAN, SAID = "Pearson", "Spearman", "said to go together"
 CORRELATIONS = (0.0, 0.7, 0.95)
 # Runs -> old coverage of Pearson, then of Spearman, at the three correlations.

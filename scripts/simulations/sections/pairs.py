@@ -13,7 +13,7 @@ from scripts.simulations.cells import COVERAGE, FALSE_ALARM, Cell, Figure, Kept,
 from scripts.simulations.images import Images, drawn
 from scripts.simulations.worlds import PairEffects, sample_world
 
-DRAWS = 200
+DRAWS = 300
 PROMPTS = 480
 THESE = ("these pairs, overall", "these pairs, held out")
 GENERAL = ("pairs in general, overall", "pairs in general, held out", "pairs in general, seen")

@@ -11,7 +11,7 @@ from scripts.simulations.audited import rates_of
 from scripts.simulations.cells import COVERAGE, Cell, Figure, Kept, kept
 from scripts.simulations.images import beta, separate
 
-DRAWS = 300
+DRAWS = 500
 CORRELATIONS = (0.0, 0.1, 0.5)
 PARTS = ("overall", "held out", "rare type", "slot few prompts have")
 # (compositions, rate) -> of each part the old coverage in percent at the three correlations; None
