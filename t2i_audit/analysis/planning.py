@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from prompts.structure import Prompt
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.plan import AssociationPlan, ExpectedRate, GroupPlan
-from t2i_audit.stats.logit import logit_interval
+from t2i_audit.stats.logit import logit_interval, reach_of
 from t2i_audit.stats.pair_shares import FEWEST_PAIRS
 from t2i_audit.stats.shares import FEWEST, all_alike
 
@@ -184,7 +184,7 @@ def _interval(design: Design, rate: float, variance: float, *, repeatability: fl
         return all_alike(1.0, n=n, trials=count)
     if rarer < FEWEST:
         variance = max(variance, rate * (1 - rate) / count)
-    return logit_interval(rate, variance, n=n, degrees=count - 1, level=LEVEL)
+    return logit_interval(rate, reach_of(variance, count - 1, level=LEVEL), n=n)
 
 
 def _interval_in_general(design: Design, rate: float, variance: float) -> Interval | None:
@@ -193,7 +193,8 @@ def _interval_in_general(design: Design, rate: float, variance: float) -> Interv
         return None
     squares = design.pair_weights**2
     degrees = float(squares.sum() ** 2 / (squares @ squares)) - 1
-    return logit_interval(rate, variance, n=int(design.images.sum()), degrees=degrees, level=LEVEL)
+    reach = reach_of(variance, degrees, level=LEVEL)
+    return logit_interval(rate, reach, n=int(design.images.sum()))
 
 
 def _half_width(interval: Interval) -> float:
