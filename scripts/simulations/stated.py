@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 
 # Pattern of a figure's key -> why it misses its goal, and what follows for a reader.
-REASONS: dict[str, str] = {}
+REASONS: dict[str, str] = {
+    r"1a (15|60) compositions, rate .*: (overall|held out|rare type|slot few prompts have)": (
+        "Of few compositions, or where few of them fail, the interval is too wide: what so few "
+        "cannot show is taken as possible."
+    ),
+}
 
 
 def reason_of(key: str) -> str | None:
