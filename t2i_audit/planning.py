@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prompts.structure import Prompt
     from t2i_audit.results.plan import AssociationPlan, GroupPlan, SlotPlan, SuitePlan
 
-FEWEST_FOR_REPEATS, FEWEST_FOR_CHANCE = 2, 3  # seeds
+FEWEST_FOR_REPEATS = 2  # seeds
 
 
 def plan_suite(settings: PlanSettings, reporter: Reporter = SILENT) -> SuitePlan:
@@ -66,20 +66,25 @@ def plan_suite(settings: PlanSettings, reporter: Reporter = SILENT) -> SuitePlan
         by_type=_by(prompts, lambda prompt: prompt.type, expected),
         by_split=_by(prompts, lambda prompt: prompt.split, expected),
         association=association,
-        slots={slot: _slot(prompts, slot) for slot in slots},
+        slots={slot: _slot(prompts, slot, seed=settings.seed) for slot in slots},
         missing=dict(_missing(prompts, settings.seeds, association)),
     )
 
 
-def _slot(prompts: tuple[Prompt, ...], slot: str) -> SlotPlan:
+def _slot(prompts: tuple[Prompt, ...], slot: str, *, seed: int) -> SlotPlan:
     from t2i_audit.probes.enough import too_small
-    from t2i_audit.probes.verdicts import SAME_VALUE
+    from t2i_audit.probes.features import slot_targets
+    from t2i_audit.probes.folds import Folds
+    from t2i_audit.probes.verdicts import SAME_VALUE, TOO_FEW
     from t2i_audit.results.plan import SlotPlan
 
     parts = [part for prompt in prompts for part in prompt.constituents if part.slot == slot]
     values = len({part.value for part in parts})
     reason = SAME_VALUE if values < 2 else too_small(prompts, slot)
-    return SlotPlan(len(parts), values, reason or "")
+    if not reason:
+        target = next(each for each in slot_targets(prompts) if each.name == slot)
+        reason = "" if Folds(prompts, seed).of(target) else TOO_FEW
+    return SlotPlan(len(parts), values, reason)
 
 
 def _by(
@@ -99,6 +104,8 @@ def _missing(
     prompts: tuple[Prompt, ...], seeds: int, association: tuple[AssociationPlan, ...]
 ) -> Iterator[tuple[str, str]]:
     """Each figure that an audit leaves out, with the reason."""
+    from t2i_audit.analysis.chance import FEWEST_IMAGES
+
     there = counted(seeds, "seed")
     if not any(prompt.constituents for prompt in prompts):
         yield (
@@ -116,10 +123,11 @@ def _missing(
             "repeatability, the ceiling of association and forecast",
             f"with {there} it cannot be seen whether a failure comes again; give --seeds 2 or more",
         )
-    if seeds < FEWEST_FOR_CHANCE:
+    if seeds < FEWEST_IMAGES:
         yield (
             "chance as a cause",
-            f"with {there} it cannot be told from the denoiser; give --seeds 3 or more",
+            f"with {there} it cannot be told from the denoiser; give --seeds {FEWEST_IMAGES} or "
+            "more",
         )
     splits = {prompt.split for prompt in prompts}
     if not {"seen", "held_out"} <= splits:

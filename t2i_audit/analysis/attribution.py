@@ -170,10 +170,11 @@ class Evidence:
         # The prompt as a whole is wrong in every wrong image; it counts where nothing else is.
         wrong[:, -1] = ~wrong[:, :-1].any(axis=1)
         cases, images = np.unique(np.column_stack([prompt, wrong]), axis=0, return_counts=True)
+        before = {name: calls_of(outcome, encoder) for name, outcome in outcomes.items()}
         inside = None
         if denoiser is not None:
             inside = {
-                name: calls_of(outcome, denoiser, contrast=True)
+                name: calls_of(outcome, denoiser, encoder=before[name])
                 for name, outcome in outcomes.items()
             }
         return cls(
@@ -181,7 +182,7 @@ class Evidence:
             cases[:, 0].astype(np.int64),
             cases[:, 1:].astype(bool),
             images.astype(np.float64),
-            {name: calls_of(outcome, encoder) for name, outcome in outcomes.items()},
+            before,
             inside,
             tells_chance((~np.isnan(success)).sum(axis=1)),
         )

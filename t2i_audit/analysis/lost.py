@@ -22,7 +22,8 @@ guess between two values is right half of the time, hence
 
 from a beta posterior with Jeffreys' prior, each prompt one trial. A probe of the denoiser reads
 states full of noise, and from few prompts it calls much lost that is not. So there ``believed`` is
-0 unless ``R_lost`` is also below ``R_held`` by more than two standard errors.
+0 unless ``R_lost`` is also below ``R_held`` by more than two standard errors, both over prompts
+that the text encoder holds: what it lost itself is lost at the denoiser as well.
 """
 
 from __future__ import annotations
@@ -143,8 +144,9 @@ class Calls:
     """Whether all that the outcome needs was read."""
     right: FloatArray
     """Share of the prompt's images in which the outcome is right; NaN where none was judged."""
-    contrast: bool
-    """Whether it must surely be drawn right less often where it is called lost."""
+    held: FloatArray | None = None
+    """Of the denoiser: how surely the text encoder holds all of that. Only such prompts count, and
+    the outcome must surely be drawn right less often where it is called lost."""
 
     def believed(self, drawn: FloatArray) -> FloatArray:
         """How far calls of lost are believed in each resample, `(b,)`.
@@ -154,10 +156,10 @@ class Calls:
         """
         from scipy.special import betainc
 
-        if self.contrast and not self.differs():
+        if self.held is not None and not self.differs():
             return np.zeros(len(drawn))
         known = self.read & ~np.isnan(self.right)
-        lost = np.where(known, self.lost, 0.0)
+        lost = np.where(known, self.lost if self.held is None else self.lost * self.held, 0.0)
         right = np.where(known, self.right, 0.0)
         drawn_right = drawn @ (lost * right)
         drawn_wrong = drawn @ (lost * (1 - right))
@@ -167,9 +169,10 @@ class Calls:
     def differs(self) -> bool:
         """Whether the outcome is surely right less often where it is called lost."""
         known = self.read & ~np.isnan(self.right)
-        right = self.right[known]
+        right, lost = self.right[known], self.lost[known]
+        held = np.ones(len(right)) if self.held is None else self.held[known]
         means, variances = [], []
-        for weights in (self.lost[known], 1 - self.lost[known]):
+        for weights in (lost * held, (1 - lost) * held):
             total = weights.sum()
             if total < 1:
                 return False
@@ -183,9 +186,9 @@ class Calls:
 
 
 def calls_of(
-    outcome: Outcome, readings: Mapping[str, DecodedSlot], *, contrast: bool = False
+    outcome: Outcome, readings: Mapping[str, DecodedSlot], *, encoder: Calls | None = None
 ) -> Calls:
-    """What the station with these `readings` says of `outcome`."""
+    """What the station with these `readings` says of `outcome`; after what the `encoder` says."""
     n = len(outcome.right)
     lost, read = np.zeros(n), np.ones(n, dtype=bool)
     for slot, needed in outcome.needs.items():
@@ -194,4 +197,5 @@ def calls_of(
         lost = np.where(needed, np.fmax(lost, own), lost)
     right, judged = outcome.counts
     share = np.divide(right, judged, out=np.full(n, np.nan), where=judged > 0)
-    return Calls(lost, read, share, contrast)
+    held = None if encoder is None else np.where(encoder.read, 1 - encoder.lost, 0.0)
+    return Calls(lost, read, share, held)

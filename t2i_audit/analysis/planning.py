@@ -184,10 +184,7 @@ def _interval(design: Design, rate: float, variance: float, *, repeatability: fl
         return all_alike(1.0, n=n, trials=count)
     if rarer < FEWEST:
         variance = max(variance, rate * (1 - rate) / count)
-    # No narrower than of images that are independent.
-    independent = reach_of(rate * (1 - rate) / n, math.inf, level=LEVEL)
-    reach = max(reach_of(variance, count - 1, level=LEVEL), independent)
-    return logit_interval(rate, reach, n=n)
+    return logit_interval(rate, reach_of(variance, count - 1, level=LEVEL), n=n)
 
 
 def _interval_in_general(design: Design, rate: float, variance: float) -> Interval | None:

@@ -17,6 +17,7 @@ from t2i_audit.generation.faults import (
     reason_of,
 )
 from t2i_audit.generation.noise import draw_latents, generator_for
+from t2i_audit.models.offload import put_away
 from t2i_audit.pipelines.arguments import call_arguments, image_size, spread_arguments
 from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import ImageOptions
@@ -104,6 +105,7 @@ def sample_batch(
             raise
         raise _fault(loaded, batch, reason_of(error)) from error
     if output is None:
+        put_away((loaded.pipeline, *loaded.adapter.parts.values()))
         nothing = np.zeros(count, dtype=bool)
         return Sampled(np.zeros((count, 0, 0, 3), dtype=np.uint8), finite=nothing, blocked=nothing)
     return _sampled(loaded, batch, output)

@@ -124,6 +124,18 @@ def take_turns(leaving: Any, coming: Any, names: Iterable[str], device: torch.de
             cpu_offload(new, device, offload_buffers=bool(new._parameters))
 
 
+def put_away(pipelines: Iterable[Any]) -> None:
+    """Have networks that are on the device only while they run leave it.
+
+    A pipeline does so itself at the end of its call; here for a call that was broken off, after
+    which the denoiser would still be there while the text encoders run anew.
+    """
+    for pipeline in pipelines:
+        free = getattr(pipeline, "maybe_free_model_hooks", None)
+        if free is not None:
+            free()
+
+
 def _knows_turns(pipeline: Any) -> bool:
     """Whether `pipeline` states the order in which its networks run, which offloading needs."""
     return getattr(pipeline, "model_cpu_offload_seq", None) is not None

@@ -206,8 +206,10 @@ def _decoded_sentence(summary: RunSummary) -> str:
         for slot, each in decided.items()
         if each.verdict != "lost" and lost_values(each)
     ]
-    of_slots = counted(len(decided), "slot")
+    of_slots = counted(len(decided) - len(unclear), "slot")
     said = f"The text encoder loses none of {of_slots}"
+    if len(unclear) == len(decided):
+        said = "It is not clear whether the text encoder loses any slot"
     if lost:
         named = [f"{slot} ({decided[slot].estimates.balanced_accuracy})" for slot in lost]
         if len(lost) > MOST_NAMED:
@@ -220,8 +222,9 @@ def _decoded_sentence(summary: RunSummary) -> str:
         more = f", and {len(values) - MOST_NAMED} more" if len(values) > MOST_NAMED else ""
         said += f"; it does lose some values: {', '.join(values[:MOST_NAMED])}{more}"
     if unclear:
+        more = " more" if len(unclear) < len(decided) else ""
         verb = "is" if len(unclear) == 1 else "are"
-        said += f"; {len(unclear)} {verb} unclear"
+        said += f"; {len(unclear)}{more} {verb} unclear"
     return f"{said}."
 
 

@@ -188,6 +188,23 @@ def test_what_is_never_drawn_where_it_is_lost_and_always_elsewhere_was_lost() ->
     assert noisy_denoiser(lost, right)["lost_on_the_way_in"] > 0.99
 
 
+def test_what_the_encoder_lost_does_not_vouch_for_the_denoisers_probe() -> None:
+    """It loses half of the prompts; of the others the denoiser's probe calls half lost at random,
+    and they are drawn right alike."""
+    rng = np.random.default_rng(2)
+    before = np.arange(240) < 120
+    called = before | (rng.random(240) < 0.5)
+    right = (rng.random((240, 2)) < np.where(before, 0.3, 0.8)[:, None]).astype(float)
+    stations = [
+        {"relation": DecodedSlot(np.where(lost, LOST, HELD), np.full(240, 0.01), 0.75)}
+        for lost in (before, called)
+    ]
+    told = attribute(right, {"relation": [True] * 240}, stations[0], denoiser=stations[1])
+
+    assert told.details["lost_on_the_way_in"].sum() < 0.05 * told.wrong.sum()
+    assert told.details["unclear"].sum() > 0.1 * told.wrong.sum()
+
+
 @pytest.mark.parametrize("rate", [0.4, 0.75, 0.95])
 @pytest.mark.parametrize("called", [0.02, 0.3, 0.9])
 def test_a_probe_that_calls_lost_at_random_never_says_where_it_was_lost(

@@ -25,6 +25,8 @@ from t2i_audit.analysis.forecast.trust import calibration_error, error_by_chance
 from t2i_audit.analysis.ranks import auroc, levels_of
 from t2i_audit.probes.cross_fitted import cross_fit
 from t2i_audit.probes.left_out import compositions_of, leave_compositions_out
+from t2i_audit.results.interval import Interval
+from t2i_audit.results.success import Repeatability
 
 SEEDS = 2
 PROMPTS = load_suite("world-relations").prompts
@@ -81,7 +83,17 @@ def test_planted_risks_are_found_calibrated_and_inside_their_intervals() -> None
 def test_pure_chance_is_not_forecast() -> None:
     for seed in range(6):
         found = foreseen(simulated(seed, 0.0, OWN[:100]))
-        assert "it is not shown that failures" in why_not(found, trust_of(found.outcomes), None)
+        assert "it is not shown that" in why_not(found, trust_of(found.outcomes), None)
+
+
+def test_failures_that_do_not_repeat_are_not_forecast_however_well_they_are_told() -> None:
+    found = foreseen(simulated(2, 0.7))
+    trust = trust_of(found.outcomes)
+    surely, hardly = Interval(0.4, 0.2, 0.6, 200), Interval(0.1, 0.0, 0.3, 200)
+
+    assert why_not(found, trust, Repeatability(surely, surely, "")) == ""
+    said = why_not(found, trust, Repeatability(hardly, hardly, ""))
+    assert said == "it is not sure that failures repeat over seeds (ICC 0.10 [0.00, 0.30])"
 
 
 @pytest.mark.parametrize(("wrong", "says"), [(0, "every judged image is right"), (2, "is wrong")])

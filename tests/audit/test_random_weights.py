@@ -99,6 +99,20 @@ def test_a_recorder_that_stops_ends_the_call_and_records_the_same() -> None:
         np.testing.assert_array_equal(stopped.arrays[key], values)
 
 
+def test_networks_leave_the_device_where_a_recorder_ends_the_call() -> None:
+    loaded = load_model("builtin:sound", device="cpu")
+    loaded.pipeline.enable_model_cpu_offload(device="cpu")
+    before = list(loaded.pipeline._all_hooks)
+    recorder = DenoiserRecorder(loaded.pipeline, steps=(0,), stops=True)
+    batch = cut_batches(PROMPTS[:2], seeds=1, batch_size=2)[0]
+
+    sampler_of(loaded, SAMPLING, recorder, steps=6)(batch)
+
+    # At the end of a call diffusers takes all networks off the device, and hooks them anew.
+    hooks = loaded.pipeline._all_hooks
+    assert hooks and not any(one is other for one, other in zip(hooks, before, strict=True))
+
+
 def draws(out: Path) -> list[list[np.ndarray]]:
     loaded = load_model("builtin:sound", device="cpu")
     with open_run(out, {}) as run:

@@ -69,7 +69,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def patchy(audited: Path) -> Path:
     """Its images with verdicts that fail mostly the merged colours."""
-    labels = label(audited.parent / "merged.csv", merged=0.8, others=0.1)
+    labels = label(audited.parent / "merged.csv", merged=0.95, others=0.05)
     return t2i.judge(audited, f"human:{labels}", out=audited.parent / "patchy").path
 
 
@@ -221,7 +221,7 @@ def test_images_made_elsewhere_are_forecast_from_words(patchy: Path, tmp_path: P
         shutil.copyfile(patchy / row.image, tmp_path / "images" / name)
         lines.append(f"{name},{row.prompt_id},{row.seed}")
     (tmp_path / "images" / "metadata.csv").write_text("\n".join(lines))
-    labels = label(tmp_path / "labels.csv", merged=0.8, others=0.1)
+    labels = label(tmp_path / "labels.csv", merged=0.95, others=0.05)
     suite = Suite("own", tuple(AUDITED))
     again = t2i.judge(tmp_path / "images", f"human:{labels}", out=tmp_path / "judged", suite=suite)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from t2i_audit.report.recalls import lost_values, value_lines, value_sentence
+from t2i_audit.report.verdict import verdict_sentences
 from t2i_audit.results.decoding import SlotDecoding, SlotEstimates, StationSummary
 from t2i_audit.results.interval import Interval, undefined
+from t2i_audit.results.summary import RunSummary
 
 
 def decoding(recalls: dict[str, float], read_as: dict[str, str] | None = None) -> SlotDecoding:
@@ -50,6 +52,28 @@ def test_nothing_is_said_of_a_slot_that_is_low_everywhere_or_read_throughout() -
     assert not value_sentence(decoding(dict.fromkeys(OTHERS, 0.3)))
     assert not value_sentence(decoding(OTHERS))
     assert not value_sentence(replace(decoding({}), recalls={}))
+
+
+def summary(**slots: SlotDecoding) -> RunSummary:
+    return RunSummary(
+        model="m", suite="s", judge=None, n_prompts=80, n_seeds=0, n_images=0, n_excluded=0,
+        stations={"text_encoder": StationSummary(undefined(), slots)},
+    )  # fmt: skip
+
+
+def test_the_verdict_on_a_text_encoder_names_lost_values_and_counts_what_is_unclear() -> None:
+    both = {"green": "purple", "purple": "green"}
+    colour = decoding({**OTHERS, "green": 0.25, "purple": 0.18}, both)
+    kept = replace(decoding(OTHERS), verdict="kept")
+
+    one, _ = verdict_sentences(summary(colour=replace(colour, verdict="kept"), shape=kept))
+    two, _ = verdict_sentences(summary(colour=colour, shape=kept))
+    three, _ = verdict_sentences(summary(shape=decoding(OTHERS)))
+
+    values = "it does lose some values: of colour green and purple"
+    assert one == f"The text encoder loses none of 2 slots; {values}."
+    assert two == f"The text encoder loses none of 1 slot; {values}; 1 more is unclear."
+    assert three == "It is not clear whether the text encoder loses any slot; 1 is unclear."
 
 
 def test_a_line_names_the_station_and_the_slot_and_no_value_controls_the_terminal() -> None:
