@@ -10,6 +10,21 @@ REASONS: dict[str, str] = {
         "Of few compositions, or where few of them fail, the interval is too wide: what so few "
         "cannot show is taken as possible."
     ),
+    r"1e shares of the causes, .*: (encoder|denoiser)": (
+        "The interval of a share is at least that of one trial a failing composition."
+    ),
+    r"1g 6 runs, correlation 0.95, errors of 0.7 sd in both: Pearson": (
+        "An interval does not take in the errors of its points; their reliability stands beside it."
+    ),
+    r"3 words without order, (60|120) prompts: decoded": (
+        "Few prompts are read a little too badly; the threshold does not rest on them."
+    ),
+    r"3 (verdict on merged|colours in the text encoder of patchy): the same at .*": (
+        "Near the threshold, a verdict is unclear of few prompts and becomes clear of more."
+    ),
+    r"3 calibration, .*: expected calibration error": (
+        "In between knowing nearly all and nothing, probabilities are off by up to .1."
+    ),
 }
 
 
