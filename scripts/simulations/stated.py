@@ -23,7 +23,7 @@ REASONS: dict[str, str] = {
         "Near the threshold, a verdict is unclear of few prompts and becomes clear of more."
     ),
     r"3 calibration, .*: expected calibration error": (
-        "In between knowing nearly all and nothing, probabilities are off by up to .1."
+        "In between knowing nearly all and nothing, probabilities are off by up to .13."
     ),
 }
 
