@@ -25,7 +25,7 @@ from scripts.simulations.cells import measure
 from scripts.simulations.keeping import ROOT, code_version
 from scripts.simulations.running import cells_of, run
 from scripts.simulations.sections import all_cells
-from scripts.simulations.table import Row, missed_lines, page_with, table
+from scripts.simulations.table import PART, Row, missed_lines, page_with, table
 from t2i_audit.io import write_text
 from t2i_audit.reporter import TerminalReporter
 
@@ -49,6 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE.md")
     parser.add_argument("--image", type=Path, default=IMAGE, metavar="FILE.png")
     asked = parser.parse_args(argv)
+    # A part of the cells, or few draws of each, is no new state of the page.
+    whole = not asked.only and not asked.quick
+    if whole and not (asked.page.is_file() and PART.search(asked.page.read_text("utf-8"))):
+        parser.error(f"{asked.page} has no place for the table: <!-- begin validity table -->")
+    if asked.processes < 1:
+        parser.error(f"--processes should be at least 1, not {asked.processes}")
     cells = cells_of(asked.only, quick=asked.quick)
     found = run(
         cells,
@@ -66,8 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n".join(table(rows)))
     missed = missed_lines(rows)
     print("\n".join(missed), file=sys.stderr)
-    # A part of the cells, or few draws of each, is no new state of the page.
-    if not asked.only and not asked.quick:
+    if whole:
         from scripts.simulations.figure import draw_coverage
 
         write_text(asked.page, page_with(asked.page, rows))

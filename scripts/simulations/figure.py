@@ -56,7 +56,7 @@ def draw_coverage(rows: Sequence[Row], path: Path) -> None:
     axes.set_ylim(0, 102)
     axes.set_ylabel("intervals that cover the truth, %")
     axes.set_xlabel("table")
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="lower left", frameon=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     with atomic_file(path) as temporary:

@@ -5,7 +5,27 @@ from __future__ import annotations
 import re
 
 # Pattern of a figure's key -> why it misses its goal, and what follows for a reader.
-REASONS: dict[str, str] = {}
+REASONS: dict[str, str] = {
+    r"1a (15|60) compositions, rate .*: (overall|held out|rare type|slot few prompts have)": (
+        "Of few compositions, or where few of them fail, the interval is too wide: what so few "
+        "cannot show is taken as possible."
+    ),
+    r"1e shares of the causes, .*: (encoder|denoiser)": (
+        "The interval of a share is at least that of one trial a failing composition."
+    ),
+    r"1g 6 runs, correlation 0.95, errors of 0.7 sd in both: Pearson": (
+        "An interval does not take in the errors of its points; their reliability stands beside it."
+    ),
+    r"3 words without order, (60|120) prompts: decoded": (
+        "Few prompts are read a little too badly; the threshold does not rest on them."
+    ),
+    r"3 (verdict on merged|colours in the text encoder of patchy): the same at .*": (
+        "Near the threshold, a verdict is unclear of few prompts and becomes clear of more."
+    ),
+    r"3 calibration, .*: expected calibration error": (
+        "In between knowing nearly all and nothing, probabilities are off by up to .13."
+    ),
+}
 
 
 def reason_of(key: str) -> str | None:
