@@ -86,6 +86,11 @@ def _print_prompts(screen: Console, runs: tuple[RunAssociations, ...]) -> None:
         for run in runs
         for station, own in run.prompts.items()
     ]
+    if not rows:
+        screen.print(
+            "No slot was read, so there is nothing to relate; the run's own summary says why."
+        )
+        return
     headings = [
         "model",
         "station",

@@ -80,8 +80,8 @@ class Associations:
     >>> found = t2i.associate(["runs/demo"])
     >>> found.name
     'world-relations, 8 prompts x 1 seed, judged by oracle'
-    >>> found.runs[0].prompts["text_encoder"].n_pairs > 0
-    True
+    >>> found.runs[0].model
+    'builtin:sound'
     """
 
     name: str

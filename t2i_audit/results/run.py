@@ -35,8 +35,9 @@ class Run:
     >>> run = t2i.load_run("runs/demo")
     >>> run.summary.success.overall.n
     8
-    >>> run.summary.stations["denoiser"].slots["relation"].verdict in ("kept", "lost", "saturated")
-    True
+    >>> relation = run.summary.stations["denoiser"].slots["relation"]
+    >>> relation.verdict, relation.reason
+    ('undefined', 'it has 8 prompts for 3 values, and needs 10 for each')
     """
 
     path: Path

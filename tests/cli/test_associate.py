@@ -24,8 +24,11 @@ OPTIONS = [*SUITE, "--limit", "16", "--seeds", "1", "--steps", "2", "--no-denois
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Finished runs of two models; not to be changed."""
     runs = tmp_path_factory.mktemp("runs")
-    for name in ("sound", "patchy"):
-        assert main(["audit", f"builtin:{name}", *OPTIONS, "-o", str(runs / name)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        # So that 16 prompts are read: how well does not matter here.
+        patch.setattr("t2i_audit.probes.enough.FEWEST_PER_VALUE", 1)
+        for name in ("sound", "patchy"):
+            assert main(["audit", f"builtin:{name}", *OPTIONS, "-o", str(runs / name)]) == 0
     assert main(["probe", "builtin:sound", *SUITE, "--limit", "8", "-o", str(runs / "probe")]) == 0
     return runs
 
@@ -62,6 +65,17 @@ def refused(capsys: Capture, said: str) -> None:
     assert shown.out == ""
     assert shown.err.count("\n") == 1 and shown.err.startswith("t2i-audit: ")
     assert said in shown.err
+
+
+def test_a_run_too_small_for_any_slot_says_that_nothing_is_related(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    out = str(tmp_path / "run")
+    assert main(["audit", "builtin:sound", *OPTIONS, "--limit", "4", "-o", out]) == 0
+    capsys.readouterr()
+    assert main(["associate", out]) == 0
+
+    assert "No slot was read, so there is nothing to relate" in capsys.readouterr().out
 
 
 def test_one_run_shows_prompts_and_values(folder: Path, capsys: Capture) -> None:

@@ -26,6 +26,12 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_open_clip(tmp_path_factory.mktemp("judge") / "tiny-clip")
 
 
+@pytest.fixture(autouse=True)
+def small_suites_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked here is of which prompts a slot is read, not how well."""
+    monkeypatch.setattr("t2i_audit.probes.enough.FEWEST_PER_VALUE", 1)
+
+
 @pytest.fixture
 def cleaning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Caption cleaning as where beautifulsoup4 and ftfy are installed."""
@@ -164,15 +170,15 @@ def test_the_encoder_that_cut_is_left_out_and_not_the_prompt(
     assert not any(row["truncated"] for row in table(out, "prompts"))
     decoded = [row for row in table(out, "decodability") if not math.isnan(row["probability"])]
     assert {row["prompt_id"] for row in decoded} == {each.id for each in suite}
-    places = {
-        (row["encoder"], row["n"])
+    counts = {
+        row["encoder"]: row["n"]
         for row in table(out, "probes")
         if (row["station"], row["slot"]) == ("text_encoder", "object_1.shape")
     }
-    t5 = "text_encoder_2" if name == "flux-1" else "text_encoder_3"
-    assert places == {("text_encoder", 12), (t5, 18)} | (
-        set() if name == "flux-1" else {("text_encoder_2", 12)}
-    )
+    # Of the prompts that an encoder reads, those are left out whose value the others lack.
+    read_all = counts.pop("text_encoder_2" if name == "flux-1" else "text_encoder_3")
+    assert counts.keys() == {"text_encoder"} | (set() if name == "flux-1" else {"text_encoder_2"})
+    assert all(0 < count < read_all for count in counts.values())
 
 
 def test_an_encoder_that_holds_few_prompts_is_not_probed(
