@@ -156,26 +156,12 @@ def _figures(row: LeaderboardRow, run: Run, tables: _Tables) -> ModelFigures:
         name: float(np.nanmean(values)) if not np.isnan(values).all() else math.nan
         for name, values in zip(PROMPTS, (fixed["tokens"], fixed["word frequency"]), strict=True)
     }
-    best = _best_r2(run)
     return ModelFigures(
         row.model,
         row.checkpoint,
         row.success,
-        {
-            name: station_figures(station, best.get(name, math.nan), means)
-            for name, station in run.summary.stations.items()
-        },
+        {name: station_figures(station, means) for name, station in run.summary.stations.items()},
     )
-
-
-def _best_r2(run: Run) -> dict[str, float]:
-    """By station, the mean over slots of the variance explained at the best place of each."""
-    best: dict[str, dict[str, float]] = {}
-    for reading in run.probe_readings():
-        if reading.slot in run.summary.stations[reading.station].slots and reading.r2 == reading.r2:
-            slots = best.setdefault(reading.station, {})
-            slots[reading.slot] = max(slots.get(reading.slot, -math.inf), reading.r2)
-    return {station: float(np.mean(list(slots.values()))) for station, slots in best.items()}
 
 
 def _unlike(board: Leaderboard) -> str:

@@ -19,7 +19,8 @@ FEWEST = 4
 # Of these, the first is what success is said to go with; the others stand beside it.
 WEAKEST = "weakest slot"
 ACCURACY = "accuracy"
-R2 = "R2"
+# Measures whose names are not what they are called.
+CALLED = {"r2": "R2"}
 BASELINES = ("random weights", "layer 0", "words alone")
 PROMPTS = ("prompt length", "word frequency")
 
@@ -36,29 +37,26 @@ class ModelFigures:
     """By station and name."""
 
 
-def station_figures(
-    station: StationSummary, r2: float, prompts: Mapping[str, float]
-) -> dict[str, Interval]:
+def station_figures(station: StationSummary, prompts: Mapping[str, float]) -> dict[str, Interval]:
     """All that success is correlated with at one station of one run.
 
     Args:
         station: its summary.
-        r2: the variance explained, mean over slots, each at its best place.
         prompts: what is known of the prompts as this model gets them, by name.
     """
     slots = station.slots.values()
-    nothing = undefined()
     found = {
         WEAKEST: station.decodability,
         ACCURACY: _mean(slot.estimates.balanced_accuracy for slot in slots),
-        R2: nothing if math.isnan(r2) else Interval(r2, math.nan, math.nan, len(station.slots)),
     }
     names = dict.fromkeys(name for slot in slots for name in slot.measures)
 
     def of(name: str, part: Callable[[Measure], Interval]) -> Interval:
         return _mean(part(slot.measures[name]) for slot in slots if name in slot.measures)
 
-    found |= {name: of(name, lambda measure: measure.own) for name in names}
+    for name in names:
+        called = CALLED.get(name, name.replace("_", " "))
+        found[called] = of(name, lambda measure: measure.own)
     found |= {
         "random weights": _mean(s.estimates.random_weights_balanced_accuracy for s in slots),
         "layer 0": _mean(s.estimates.layer_0_balanced_accuracy for s in slots),

@@ -63,7 +63,7 @@ def _print_models(screen: Console, found: Associations) -> None:
         screen,
         f"figures: Pearson's correlation with success over models, with 95% interval{power}",
         "weakest slot: mean over prompts of the probability of the slot decoded worst; accuracy "
-        "and R2: mean over slots",
+        "and measures: mean over slots (of the code length, less is better)",
         "indented: what decodability should be compared with, by its correlation with success",
         "ceiling: the correlation of the weakest slot that the points' own errors allow",
     )
