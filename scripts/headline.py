@@ -28,8 +28,8 @@ from t2i_audit.activations.readable import feature_blocks
 from t2i_audit.io import read_json, write_json, write_text
 from t2i_audit.probes import SlotProbe, probe_station
 from t2i_audit.results.interval import Interval
+from t2i_audit.results.run_prompts import prompts_of
 from t2i_audit.run.features import open_features
-from t2i_audit.stages.labelling import prompts_of
 from t2i_audit.stats.jackknife import Scale, clusters_of, jackknife, jackknife_interval
 
 ROOT = Path(__file__).resolve().parents[1]

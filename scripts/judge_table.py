@@ -32,8 +32,9 @@ from t2i_audit.analysis.labels_needed import draw_images
 from t2i_audit.io import write_text
 from t2i_audit.results.corrected import CorrectedRate
 from t2i_audit.results.interval import Interval
+from t2i_audit.results.run_prompts import prompts_of
 from t2i_audit.run.tables import read_rows, table_path
-from t2i_audit.stages.labelling import labels_from_rows, prompts_of
+from t2i_audit.stages.labelling import labels_from_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "judges.md"

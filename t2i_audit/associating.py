@@ -29,7 +29,7 @@ from t2i_audit.results.associations import Associations, RunAssociations
 from t2i_audit.results.interval import undefined
 from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow
 from t2i_audit.results.run import Run, load_run
-from t2i_audit.results.run_prompts import run_prompts
+from t2i_audit.results.run_prompts import prompts_of
 from t2i_audit.results.success import Repeatability
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.stages.results import JudgedImages
@@ -77,7 +77,8 @@ class _Tables:
     """What the tables of a run hold, with prompts as rows."""
 
     def __init__(self, run: Run) -> None:
-        self.prompts, self.rows = run_prompts(run.path)
+        self.prompts = prompts_of(run.path)
+        self.rows = read_rows(table_path(run.path, "prompts"), "prompts")
         judged = [
             row
             for row in read_rows(table_path(run.path, "judgements"), "judgements")

@@ -79,7 +79,8 @@ def plan_calibration(settings: CalibrateSettings) -> CalibrationPlan:
         RunDirectoryError: there is no finished run with images.
         AuditError: the run has no such judge, or the labels cannot be used.
     """
-    from t2i_audit.stages.labelling import labels_from_rows, prompts_of
+    from t2i_audit.results.run_prompts import prompts_of
+    from t2i_audit.stages.labelling import labels_from_rows
 
     assert settings.run is not None
     run = load_run(settings.run)

@@ -69,7 +69,7 @@ def plan_forecast(settings: ForecastSettings, reporter: Reporter = SILENT) -> Fo
         AuditError: the output cannot be written.
     """
     from t2i_audit.leaderboard import check_table_path
-    from t2i_audit.stages.labelling import prompts_of
+    from t2i_audit.results.run_prompts import prompts_of
 
     if settings.out is not None:
         check_table_path(settings.out, [settings.run], example="forecast.csv")

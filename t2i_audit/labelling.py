@@ -19,9 +19,9 @@ from t2i_audit.labels.sample import Candidate, draw
 from t2i_audit.labels.thumbnails import SMALLEST, embedded
 from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.results.run import Run, load_run
+from t2i_audit.results.run_prompts import prompts_of
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import LabelSettings
-from t2i_audit.stages.labelling import prompts_of
 
 MEGABYTE = 1_000_000
 # Images that no judge is shown and no rate counts.

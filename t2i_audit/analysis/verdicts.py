@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 
+from t2i_audit.printable import listed
 from t2i_audit.results.association import Association, AssociationVerdict, Support
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.success import Repeatability
@@ -127,7 +128,7 @@ def _base(found: Association) -> str:
 
 
 def _rests_on(base: Support) -> str:
-    named = _listed(base.values)
+    named = listed(base.values)
     return (
         f"It rests on {len(base.values)} of {base.of} values of {base.kind} ({named}): without "
         f"their prompts the AUROC is {base.without}, and with {base.of} values such an agreement "
@@ -142,12 +143,7 @@ def _counted(found: Association) -> str:
 def _kinds(found: Association) -> str:
     if len(found.n_values) > MOST_NAMED:
         return f"{sum(found.n_values.values())} of {len(found.n_values)} kinds"
-    return _listed([f"{count} of {kind}" for kind, count in found.n_values.items()])
-
-
-def _listed(parts: tuple[str, ...] | list[str]) -> str:
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
+    return listed([f"{count} of {kind}" for kind, count in found.n_values.items()])
 
 
 def _too_few_sentence(found: Association, fewest: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from t2i_audit.generation.nonfinite import damaged_component, not_finite_error, 
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.generation.sizes import as_options, in_pixels, is_as_asked, nearby_sizes
 from t2i_audit.pipelines.components import stage_argument
+from t2i_audit.printable import listed
 
 if TYPE_CHECKING:
     from t2i_audit.models.loaded import LoadedModel
@@ -101,10 +101,10 @@ def lacking(loaded: LoadedModel, fault: PipelineFault) -> str:
     taken = inspect.signature(type(pipeline).__call__).parameters
     shown = [name for name in SHOWN if name in taken and taken[name].default is None]
     if absent and "'NoneType' object" in fault.reason:
-        return f"; {loaded.name!r} has no {_listed(absent)}: give a complete pipeline"
+        return f"; {loaded.name!r} has no {listed(absent)}: give a complete pipeline"
     if shown:
         return (
-            f"; it also takes {_listed(shown)}, which an audit does not provide: give the "
+            f"; it also takes {listed(shown)}, which an audit does not provide: give the "
             "text-to-image pipeline of the same checkpoint"
         )
     return f"; give a checkpoint that diffusers samples from a prompt alone, unlike {loaded.name!r}"
@@ -203,9 +203,3 @@ def check_schedule(pipeline: Any, steps: int) -> None:
             f"{type(own).__name__} has no schedule of {steps} steps ({reason_of(error)}); give "
             "fewer --steps"
         ) from error
-
-
-def _listed(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

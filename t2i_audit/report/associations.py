@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from t2i_audit.analysis.over_models import BASELINES, PROMPTS
 from t2i_audit.analysis.over_points import STRONG
+from t2i_audit.printable import listed
 from t2i_audit.report.styles import plain_words, print_legend, styled
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.results.associations import Associations, PointCorrelation, RunAssociations
@@ -112,7 +113,7 @@ def _print_prompts(screen: Console, runs: tuple[RunAssociations, ...]) -> None:
         "a bag of words",
         "odds: how many times the odds of a right image rise with one standard deviation of "
         "decodability",
-        f"adjusted: the same with {_listed(fixed)} held fixed" if fixed else "adjusted: the same",
+        f"adjusted: the same with {listed(fixed)} held fixed" if fixed else "adjusted: the same",
     )
 
 
@@ -179,8 +180,3 @@ def _cell(found: PointCorrelation | None) -> str:
 
 def _number(value: float) -> str:
     return "undefined" if math.isnan(value) else f"{value:.2f}"
-
-
-def _listed(parts: tuple[str, ...]) -> str:
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last

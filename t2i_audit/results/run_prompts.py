@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
-from prompts.structure import Constituent, Foil, Prompt
+from prompts.structure import Prompt
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.run.tables import read_rows, table_path
 
 
-def run_prompts(run: Path) -> tuple[tuple[Prompt, ...], tuple[dict[str, Any], ...]]:
-    """The prompts of the run in `run` with their structure, and the rows that they are from.
+def prompts_of(run: Path) -> tuple[Prompt, ...]:
+    """The prompts of the run in `run`, in the order of the rows of its table.
 
     Raises:
-        RunDirectoryError: the table ``prompts`` cannot be read.
+        RunDirectoryError: the table cannot be read, or a prompt in it is not as documented.
     """
+    from pydantic import TypeAdapter, ValidationError
+
+    own = [each.name for each in fields(Prompt)]
     path = table_path(run, "prompts")
-    rows: list[dict[str, Any]] = read_rows(path, "prompts")
+    named = [{**row, "id": row["prompt_id"]} for row in read_rows(path, "prompts")]
     try:
-        return tuple(map(_prompt, rows)), tuple(rows)
-    except (KeyError, TypeError) as err:
+        return TypeAdapter(tuple[Prompt, ...]).validate_python(
+            [{name: row[name] for name in own} for row in named]
+        )
+    except ValidationError as err:
         raise RunDirectoryError(
             f"{path} cannot be used (a prompt's structure is not as documented); give the command "
             "that made the run again, and it is made anew"
         ) from err
-
-
-def _prompt(row: dict[str, Any]) -> Prompt:
-    parts = tuple(
-        Constituent(**{**part, "entities": tuple(part["entities"])}) for part in row["constituents"]
-    )
-    return Prompt(
-        id=row["prompt_id"],
-        text=row["text"],
-        type=row["type"],
-        template=row["template"],
-        constituents=parts,
-        foils=tuple(Foil(**foil) for foil in row["foils"]),
-        split=row["split"],
-        metadata=row["metadata"],
-    )

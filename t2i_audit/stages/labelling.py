@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ from t2i_audit.io import sha256_of
 from t2i_audit.judges.base import Judge, require_readable
 from t2i_audit.labels.label import Label
 from t2i_audit.reporter import Reporter
-from t2i_audit.run.tables import read_rows, table_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,21 +91,3 @@ def _pixels(run: Path, row: Mapping[str, Any]) -> np.ndarray:
             "command that made the run again"
         )
     return pixels_in(path)
-
-
-def prompts_of(run: Path) -> tuple[Prompt, ...]:
-    """The prompts of the run in `run`, as its table holds them.
-
-    Raises:
-        RunDirectoryError: the table cannot be read.
-    """
-    from pydantic import TypeAdapter
-
-    from prompts.structure import Prompt
-
-    own = [each.name for each in fields(Prompt)]
-    rows = read_rows(table_path(run, "prompts"), "prompts")
-    named = [{**row, "id": row["prompt_id"]} for row in rows]
-    return TypeAdapter(tuple[Prompt, ...]).validate_python(
-        [{name: row[name] for name in own} for row in named]
-    )

@@ -17,16 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from t2i_audit.results.interval import Interval, undefined
-from t2i_audit.stats.jackknife import Groups
+from t2i_audit.stats.jackknife import Groups, smaller_side
 from t2i_audit.stats.logit import logit_interval, reach_of
-from t2i_audit.stats.shares import all_alike, reach_over_clusters
+from t2i_audit.stats.shares import FEWEST, all_alike, reach_over_clusters
 
 FloatArray = NDArray[np.float64]
 
 # Below so many pairs of about equal weight, a figure for pairs in general is refused.
 FEWEST_PAIRS = 5
-# From so few pairs that differ from the others, no spread between pairs can be estimated.
-FEWEST_DIFFERENT = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +81,8 @@ def share_over_pairs(
         trials = min(alike, distinct)
         return PairShare(all_alike(share, n=n, trials=trials, level=level), count)
     residuals = (right - share * judged) / n
-    different = min(_having(right, pairs), _having(judged - right, pairs))
-    least = share * (1 - share) / alike if different < FEWEST_DIFFERENT else 0.0
+    different = smaller_side(pairs, judged - right, right)
+    least = share * (1 - share) / alike if different < FEWEST else 0.0
     # The pairs weigh unequally, so that Satterthwaite's degrees of freedom are fewer.
     squares = weights**2
     degrees = squares.sum() ** 2 / (squares @ squares) - 1
@@ -110,7 +108,3 @@ def _over_pairs(
     jackknifed = (count - 1) / count * float(changes @ changes)
     repeated = float(((times - 1).clip(0) * residuals**2).sum())
     return max(jackknifed - repeated, 0.0)
-
-
-def _having(amounts: FloatArray, pairs: Groups) -> int:
-    return sum(bool(amounts[rows].sum() > 0) for rows in pairs.members)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from prompts.structure import Pair
 from t2i_audit.analysis.forecast.logistic import dispersion
 from t2i_audit.analysis.ranks import auroc, levels_of
+from t2i_audit.analysis.reliability import BINS, bin_of, expected_error
 from t2i_audit.results.forecast import ReliabilityPoint, Trust
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.stats.jackknife import (
@@ -28,8 +29,6 @@ from t2i_audit.stats.shares import share_of_totals
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-BINS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,8 +160,7 @@ def trust_of(outcomes: Outcomes) -> Trust:
 
 def calibration_error(risk: FloatArray, wrong: FloatArray, right: FloatArray) -> float:
     """The expected calibration error over `BINS` bins of equal width; each argument is ``(n,)``."""
-    gaps = np.bincount(_bin_of(risk), (wrong + right) * risk - wrong, minlength=BINS)
-    return float(np.abs(gaps).sum() / (wrong + right).sum())
+    return expected_error(risk, wrong / (wrong + right), wrong + right)
 
 
 def error_by_chance(risk: FloatArray, wrong: FloatArray, right: FloatArray) -> float:
@@ -176,17 +174,13 @@ def error_by_chance(risk: FloatArray, wrong: FloatArray, right: FloatArray) -> f
         return math.nan
     variance = images * risk * (1 - risk)
     more = dispersion(risk, wrong, right, freedom=0)
-    spread = np.sqrt(more * np.bincount(_bin_of(risk), variance, minlength=BINS))
+    spread = np.sqrt(more * np.bincount(bin_of(risk), variance, minlength=BINS))
     return float(math.sqrt(2 / math.pi) * spread.sum() / images.sum())
-
-
-def _bin_of(risk: FloatArray) -> IntArray:
-    return np.minimum((risk * BINS).astype(np.int64), BINS - 1)
 
 
 def _reliability(outcomes: Outcomes) -> tuple[ReliabilityPoint, ...]:
     """One point for each bin that has items."""
-    place = _bin_of(outcomes.risk)
+    place = bin_of(outcomes.risk)
     points = []
     for one in np.unique(place):
         own = outcomes.among(place == one)
