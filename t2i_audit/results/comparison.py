@@ -1,0 +1,98 @@
+"""Two runs of the same prompts side by side: is the candidate better than its base?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from t2i_audit.results.interval import Interval
+
+Outcome = Literal["better", "worse", "not told apart"]
+
+
+@dataclass(frozen=True)
+class PairedRate:
+    """A share in both runs, and its difference over what they share."""
+
+    base: Interval
+    candidate: Interval
+    difference: Interval
+    """Candidate less base, paired over prompts, so that it is narrower than the two suggest."""
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Prompts of which one run gets more images right than the other."""
+
+    better: int
+    """More images are right in the candidate."""
+    worse: int
+    same: int
+    p_value: float
+    """Exact, two-sided, of as many flips in one direction by chance: McNemar's test with one seed
+    per prompt, else the sign test. NaN without a flip."""
+
+
+@dataclass(frozen=True)
+class FlippedImage:
+    """Images of one prompt and seed, one right and the other wrong."""
+
+    prompt_id: str
+    prompt: str
+    seed: int
+    """Index, from 0."""
+    became_right: bool
+    base_image: str
+    """File in its run directory."""
+    candidate_image: str
+
+
+@dataclass(frozen=True)
+class SmallestDifference:
+    """What it takes to see a difference of a given size."""
+
+    points: float
+    """Percentage points between the two success rates."""
+    power: float
+    """Probability that runs as large as these see it."""
+    prompts: int | None
+    """Prompts that see it in 80 of 100 cases, with as many seeds; None where none suffice."""
+    seeds: int | None
+    """The same of seeds with as many prompts."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `t2i-audit compare BASE CANDIDATE` finds."""
+
+    base: str
+    """Its run directory."""
+    candidate: str
+    base_model: str
+    candidate_model: str
+    suite: str
+    judge: str
+    n_prompts: int
+    """Prompts that both runs judged."""
+    n_seeds: int
+    """Images per prompt that are compared."""
+    same_noise: bool
+    """Whether both runs began each image from the same noise."""
+    outcome: Outcome
+    sentence: str
+    """The outcome in words, with its figures."""
+    overall: PairedRate
+    by_slot: dict[str, PairedRate]
+    by_type: dict[str, PairedRate]
+    by_split: dict[str, PairedRate]
+    flips: Flips
+    flipped: tuple[FlippedImage, ...]
+    """First those that became wrong."""
+    decodability: dict[str, PairedRate]
+    """By station: the mean over prompts of the weakest slot's probability."""
+    slot_decodability: dict[str, dict[str, PairedRate]]
+    """By station and slot: the mean over prompts of the true value's probability."""
+    seen: tuple[SmallestDifference, ...]
+    """For differences of 1, 2 and 5 points."""
+    notes: tuple[str, ...] = field(default_factory=tuple)
+    """Sentences on what the runs do not share."""
