@@ -25,6 +25,9 @@ BoolArray = NDArray[np.bool_]
 # Groups of partner values, and of pairs where values will not do.
 VALUE_GROUPS = 6
 PAIR_GROUPS = 5
+# How often values are dealt into groups where they are more than the groups: what a probe reads
+# depends on which values fall together, and no deal is better than another.
+DEALS = 3
 # Groups that must be left to train on when a fold and one of its inner folds are held out.
 FEWEST_LEFT = 2
 # Of a fold's tests, the share whose class may be missing among its training prompts.
@@ -53,6 +56,8 @@ class Fold:
     """``(n,)`` prompts for which all that decoding depends on is held out."""
     inner: tuple[InnerFold, ...]
     """One more group held out, each in turn."""
+    deal: int = 0
+    """Which deal of values into groups it is of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +67,9 @@ class Folds:
     A slot of one entity (a colour, a noun) depends on its partner: the last other constituent of
     its entity, or the relation that its entity takes part in. A relation depends on the nouns of
     its entities, and the presence of a kind on the partners of all constituents of that kind. The
-    values of the partners are dealt into at most 6 groups. Each group is held out in turn, or every
-    two groups where a prompt depends on two of them. No training prompt of a fold shows a value
-    that is held out, in any combination.
+    values of the partners are dealt into at most 6 groups, and if they are more, 3 times over. Each
+    group is held out in turn, or every two groups where a prompt depends on two of them. No
+    training prompt of a fold shows a value that is held out, in any combination.
 
     Where the partners have too few values, or too many tests would lack their class in training,
     pairs of values are dealt into 5 groups instead (compositions, as `Prompt.pairs` has them).
@@ -180,7 +185,21 @@ def _deal_and_hold_out(
     if groups < at_once + 1 + FEWEST_LEFT:
         return
     counts = Counter(key for each in shown for key in each)
-    group_of = _deal([(key, counts[key]) for key in keys], groups, np.random.default_rng(seed))
+    # Groups of one value each are the same in every deal.
+    for deal in range(DEALS if len(keys) > groups else 1):
+        rng = np.random.default_rng([seed, deal])
+        group_of = _deal([(key, counts[key]) for key in keys], groups, rng)
+        yield from _hold_out(own, shown, group_of, groups, at_once, deal)
+
+
+def _hold_out(
+    own: Sequence[frozenset[Hashable]],
+    shown: Sequence[frozenset[Hashable]],
+    group_of: Mapping[Hashable, int],
+    groups: int,
+    at_once: int,
+    deal: int,
+) -> Iterator[Fold]:
     needs, shows = _membership(own, group_of, groups), _membership(shown, group_of, groups)
     for held_out in combinations(range(groups), at_once):
         others = [group for group in range(groups) if group not in held_out]
@@ -189,7 +208,7 @@ def _deal_and_hold_out(
         inner = (InnerFold(train & ~shows[:, group], train & needs[:, group]) for group in others)
         usable = tuple(each for each in inner if each.train.any() and each.tested.any())
         if train.any() and tested.any():
-            yield Fold(train, tested, usable)
+            yield Fold(train, tested, usable, deal)
 
 
 def _deal(

@@ -27,6 +27,8 @@ MIDDLE = len(RELATIVE_ALPHAS) // 2
 class FoldReading:
     """One target decoded in one fold."""
 
+    deal: int
+    """Which deal of values into folds the fold is of."""
     tested: IntArray
     """``(m,)`` prompts; none where the fold cannot test the target."""
     predicted: IntArray
@@ -100,8 +102,10 @@ class _BlockReader:
     def __post_init__(self) -> None:
         nothing = np.empty(0, dtype=int)
         no, zero = nothing > 0, nothing + 0.0
-        untested = FoldReading(nothing, nothing, no, zero, zero, no, UNFITTED, MIDDLE, 1.0)
-        self.folds = [[untested] * len(task.folds) for task in self.plan.tasks]
+        rest = (nothing, nothing, no, zero, zero, no, UNFITTED, MIDDLE, 1.0)
+        self.folds = [
+            [FoldReading(fold.deal, *rest) for fold in task.folds] for task in self.plan.tasks
+        ]
         self.missed = [
             [np.zeros((0, len(task.target.classes)))] * len(task.folds) for task in self.plan.tasks
         ]
@@ -194,6 +198,7 @@ class _BlockReader:
             kept = split.counted[place]
             self.missed[index][number] = missed[place, kept]
             self.folds[index][number] = FoldReading(
+                deal=self.folds[index][number].deal,
                 tested=split.tested[kept],
                 predicted=predicted[place, kept],
                 correct=predicted[place, kept] == labels[place, kept],

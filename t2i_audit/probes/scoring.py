@@ -4,7 +4,8 @@ The delete-d jackknife (Shao and Wu, Annals of Statistics 17, 1989, p. 1176): wh
 dealt into 4 parts, several times over; a figure without a part is of probes that neither trained on
 it nor are tested on it. So large a part is left out because a share of right readings is no smooth
 function of the data: without small parts it changes by as much as without large ones, and would be
-taken for more uncertain than it is. The folds and the settings chosen inside them stay as they are.
+taken for more uncertain than it is. The folds and the settings chosen inside them stay as they are;
+where values were dealt into folds several times, the scatter between these deals comes on top.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +42,10 @@ class PredictionCounts:
     """``(parts, n)`` the same by probes that were fitted without each part of the prompts."""
     tests: IntArray
     """``(n,)`` by how many folds the prompt was tested."""
+    right_by_deal: FloatArray
+    """``(d, n)`` as `right`, in each deal of values into folds."""
+    tests_by_deal: IntArray
+    """``(d, n)`` as `tests`."""
     labels: IntArray
     """``(n,)``."""
     classes: int
@@ -49,20 +55,32 @@ class PredictionCounts:
         cls,
         labels: IntArray,
         classes: int,
-        folds: Iterable[tuple[IntArray, BoolArray, BoolArray]],
+        folds: Iterable[tuple[int, IntArray, BoolArray, BoolArray]],
         *,
         parts: int,
     ) -> PredictionCounts:
-        """Of each fold the prompts it tests, ``(m,)``, which were read right, and which without
-        each of `parts` parts, ``(parts, m)``, or ``(1, m)`` where probes were not fitted anew."""
-        n = len(labels)
-        right, tests = np.zeros(n), np.zeros(n, dtype=int)
+        """Of each fold its deal, the prompts it tests, ``(m,)``, which were read right, and which
+        without each of `parts` parts, ``(parts, m)``, or ``(1, m)`` where probes were not fitted
+        anew."""
+        folds, n = list(folds), len(labels)
+        deals = max((deal for deal, *_ in folds), default=0) + 1
+        right, tests = np.zeros((deals, n)), np.zeros((deals, n), dtype=int)
         without = np.zeros((parts, n))
-        for tested, correct, correct_without in folds:
-            right[tested] += correct
+        for deal, tested, correct, correct_without in folds:
+            right[deal, tested] += correct
             without[:, tested] += correct_without
-            tests[tested] += 1
-        return cls(right, without, tests, labels, classes)
+            tests[deal, tested] += 1
+        return cls(right.sum(axis=0), without, tests.sum(axis=0), right, tests, labels, classes)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variance of what a figure is a mean over, such as draws of random weights."""
+
+    variance: float
+    """Of the figure."""
+    degrees: float
+    """Degrees of freedom."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,22 +96,25 @@ class BalancedAccuracy:
     """Of these prompts."""
     of_tests: float
     """The variance that the tests alone would give it, were the probes fixed."""
-    spread: float = 0.0
-    """Variance that comes on top, of what the figure is a mean over."""
-    degrees: float = math.inf
-    """Degrees of freedom of `spread`."""
+    spreads: tuple[Spread, ...] = ()
+    """Variances that come on top."""
 
     @cached_property
     def variance(self) -> float:
-        """Over parts of the prompts, and of `spread`."""
-        return float(variance_without(self.without)) + self.spread
+        """Over parts of the prompts, and of `spreads`."""
+        return self._of_parts + sum(each.variance for each in self.spreads)
+
+    @cached_property
+    def _of_parts(self) -> float:
+        return float(variance_without(self.without))
 
     @property
     def freedom(self) -> float:
         """Degrees of freedom of the variance (Satterthwaite 1946)."""
         deals, parts = self.without.shape
-        own, freedom = self.variance - self.spread, max(1, deals * (parts - 1))
-        terms = own**2 / freedom + self.spread**2 / self.degrees
+        freedom = max(1, deals * (parts - 1))
+        terms = self._of_parts**2 / freedom
+        terms += sum(each.variance**2 / each.degrees for each in self.spreads)
         return self.variance**2 / terms if terms > 0 else float(freedom)
 
     @cached_property
@@ -141,6 +162,33 @@ class BalancedAccuracy:
         return min(LARGEST_CORRELATION, covariance / scale) if scale > 0 else 0.0
 
 
+NO_SPREAD = Spread(0.0, math.inf)
+
+
+def _recalls_by_deal(tally: PredictionCounts) -> FloatArray:
+    """Shares of right readings by deal and class, ``(d, k)``; NaN where no prompt is tested."""
+    hot = np.eye(tally.classes)[tally.labels * (tally.labels >= 0)] * (tally.labels >= 0)[:, None]
+    tests = tally.tests_by_deal
+    count = (tests > 0) @ hot
+    right = (tally.right_by_deal / np.maximum(tests, 1)) @ hot
+    return np.where(count > 0, right / np.maximum(count, 1), np.nan)
+
+
+def _mean_of_known(recalls: FloatArray) -> FloatArray:
+    """The mean over classes of ``(..., k)``, those without tests left out."""
+    with np.errstate(invalid="ignore"):
+        mean: FloatArray = np.nansum(recalls, axis=-1) / np.isfinite(recalls).sum(axis=-1)
+    return mean
+
+
+def _of_deals(values: FloatArray) -> tuple[Spread, ...]:
+    """That of the mean of a figure's `values` in each deal of values into folds, ``(d,)``."""
+    known = values[np.isfinite(values)]
+    if len(known) < 2:
+        return ()
+    return (Spread(float(np.var(known, ddof=1)) / len(known), len(known) - 1),)
+
+
 def variance_without(values: FloatArray) -> FloatArray:
     """The jackknife variance of figures without each part, ``(deals, parts, ...)``."""
     parts = values.shape[1]
@@ -185,8 +233,7 @@ class Jackknife:
         """
         recalls, trials = self._recalls(tally)
         tested = trials > 0
-        with np.errstate(invalid="ignore"):
-            means = np.nansum(recalls, axis=1) / np.isfinite(recalls).sum(axis=1)
+        means = _mean_of_known(recalls)
         own, rows = recalls[0, tested], np.flatnonzero(tally.tests)
         return BalancedAccuracy(
             float(means[0]),
@@ -194,12 +241,13 @@ class Jackknife:
             len(rows),
             self._compositions(rows),
             float(np.sum(own * (1 - own) / trials[tested])) / max(1, tested.sum()) ** 2,
+            _of_deals(_mean_of_known(_recalls_by_deal(tally))),
         )
 
     def recalls(self, tally: PredictionCounts) -> list[Interval]:
         """For each class the share of its prompts that are read right."""
         recalls, trials = self._recalls(tally)
-        intervals = []
+        by_deal, intervals = _recalls_by_deal(tally), []
         for index in range(tally.classes):
             rows = (tally.tests > 0) & (tally.labels == index)
             own = float(recalls[0, index])
@@ -209,6 +257,7 @@ class Jackknife:
                 int(rows.sum()),
                 int(trials[index]),
                 own * (1 - own) / max(1, trials[index]),
+                _of_deals(by_deal[:, index]),
             )
             intervals.append(share.interval)
         return intervals
@@ -228,6 +277,13 @@ class Jackknife:
             max(score.compositions for score in scores),
             # Of the same prompts, so that the mean may vary as much as each.
             float(np.mean([score.of_tests for score in scores])),
+            tuple(
+                Spread(
+                    float(np.mean([each.variance for each in own])),
+                    min(each.degrees for each in own),
+                )
+                for own in zip_longest(*(score.spreads for score in scores), fillvalue=NO_SPREAD)
+            ),
         )
 
     def mean_over_draws(self, scores: Sequence[BalancedAccuracy]) -> BalancedAccuracy:
@@ -240,7 +296,8 @@ class Jackknife:
         if draws < 2:
             return mean
         variance = float(np.var([score.estimate for score in scores], ddof=1))
-        return replace(mean, spread=variance * (1 + 1 / draws), degrees=draws - 1)
+        spread = Spread(variance * (1 + 1 / draws), draws - 1)
+        return replace(mean, spreads=(*mean.spreads, spread))
 
     def _compositions(self, rows: IntArray | BoolArray) -> int:
         return len(np.unique(self.cluster[rows]))

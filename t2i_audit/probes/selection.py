@@ -117,27 +117,27 @@ def _joined(found: list[tuple[RefittedFold, Place]]) -> tuple[RefittedFold, Plac
 def tally(chosen: Chosen, jackknife: Jackknife) -> PredictionCounts:
     """What was read right, and what by probes fitted without each part of the prompts."""
     target = chosen.task.target
-    folds = [(fold.tested, fold.correct, fold.correct_without) for fold in chosen.folds]
+    folds = [(f.deal, f.tested, f.correct, f.correct_without) for f in chosen.folds]
     return _counts(target.labels, target, folds, jackknife)
 
 
 def tally_as_fitted(read: TargetReading, jackknife: Jackknife) -> PredictionCounts:
     """What was read right at one place, where no probe is fitted anew."""
     target = read.task.target
-    folds = [(fold.tested, fold.correct, fold.correct[None]) for fold in read.folds]
+    folds = [(f.deal, f.tested, f.correct, f.correct[None]) for f in read.folds]
     return _counts(target.labels, target, folds, jackknife)
 
 
 def shuffled_tally(read: Chosen | TargetReading, jackknife: Jackknife) -> PredictionCounts:
     """What the probe of shuffled labels read right; it is not fitted anew."""
-    folds = [(fold.tested, fold.shuffled, fold.shuffled[None]) for fold in read.folds]
+    folds = [(f.deal, f.tested, f.shuffled, f.shuffled[None]) for f in read.folds]
     return _counts(read.task.shuffled, read.task.target, folds, jackknife)
 
 
 def _counts(
     labels: IntArray,
     target: Target,
-    folds: Iterable[tuple[IntArray, BoolArray, BoolArray]],
+    folds: Iterable[tuple[int, IntArray, BoolArray, BoolArray]],
     jackknife: Jackknife,
 ) -> PredictionCounts:
     parts = len(jackknife.flat)

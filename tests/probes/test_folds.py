@@ -162,6 +162,19 @@ def test_few_values_give_the_same_folds_for_every_seed_and_many_do_not() -> None
     assert not by_seed("relations", "object_1.colour")
 
 
+def test_many_values_are_dealt_into_groups_several_times_over() -> None:
+    """28 nouns fall into 6 groups in many ways; each prompt is tested once in each of 3 deals."""
+    prompts = suite("relations")
+    (target,) = (each for each in slot_targets(prompts) if each.name == "object_1.colour")
+
+    folds = Folds(prompts, seed=0).of(target)
+
+    for deal in range(3):
+        tested = np.sum([fold.tested for fold in folds if fold.deal == deal], axis=0)
+        np.testing.assert_array_equal(tested[target.labels >= 0], 1)
+    assert len(as_ids(prompts, folds)) == len(folds) == 18
+
+
 def thing(number: int, noun: str, size: str) -> Prompt:
     parts = (
         Constituent("object_1.size", "size", size, 2, 7, ("object_1",)),

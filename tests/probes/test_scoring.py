@@ -20,7 +20,7 @@ def once(
     jackknife: Jackknife, correct: np.ndarray, labels: np.ndarray, classes: int
 ) -> PredictionCounts:
     """Every prompt tested in one fold, by probes that would not change."""
-    fold = np.arange(len(labels)), correct, correct[None]
+    fold = 0, np.arange(len(labels)), correct, correct[None]
     return PredictionCounts.of(labels, classes, [fold], parts=len(jackknife.flat))
 
 
@@ -41,8 +41,8 @@ def test_it_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
 def test_a_prompt_counts_by_its_mean_over_the_folds_that_test_it() -> None:
     jackknife = Jackknife.of(["a", "b", "c"], seed=0)
     folds = [
-        (np.array([0, 2]), np.array([True, False]), np.array([[True, False]])),
-        (np.array([0, 1]), np.array([False, True]), np.array([[False, True]])),
+        (0, np.array([0, 2]), np.array([True, False]), np.array([[True, False]])),
+        (0, np.array([0, 1]), np.array([False, True]), np.array([[False, True]])),
     ]
     counts = PredictionCounts.of(np.array([0, 0, 1]), 2, folds, parts=len(jackknife.flat))
 
@@ -130,7 +130,28 @@ def test_the_spread_of_several_random_networks_widens_what_they_give() -> None:
     together = jackknife.mean_over_draws(draws)
 
     assert together.estimate == pytest.approx(0.9)
-    assert together.spread == pytest.approx(0.02**2 * 4 / 3)
-    assert jackknife.mean_over_draws(draws[:1]).spread == 0
+    (spread,) = together.spreads
+    assert spread.variance == pytest.approx(0.02**2 * 4 / 3)
+    assert jackknife.mean_over_draws(draws[:1]).spreads == ()
     widths = [each.interval.upper - each.interval.lower for each in (together, draws[0])]
     assert widths[0] > 2 * widths[1]
+
+
+def test_what_depends_on_how_values_fall_into_folds_widens_the_interval() -> None:
+    """The mean over three deals has a third of the variance between them: here .02^2 / 3."""
+    labels, n = np.arange(2000) % 2, 2000
+    jackknife = Jackknife.of(names(n), seed=0)
+    rights = [(np.arange(n) // 2) % 100 < 100 * share for share in (0.88, 0.90, 0.92)]
+    folds = [(deal, np.arange(n), right, right[None]) for deal, right in enumerate(rights)]
+    parts = len(jackknife.flat)
+
+    one = PredictionCounts.of(labels, 2, folds[1:2], parts=parts)
+    three = PredictionCounts.of(labels, 2, folds, parts=parts)
+
+    figure = jackknife.balanced_accuracy(three)
+    (spread,) = figure.spreads
+    assert figure.estimate == pytest.approx(0.9)
+    assert spread.variance == pytest.approx(0.02**2 / 3)
+    assert spread.degrees == 2
+    (recall, _), (alone, _) = jackknife.recalls(three), jackknife.recalls(one)
+    assert recall.upper - recall.lower > alone.upper - alone.lower

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prompts.generate import generate
+from prompts.grammar.load import load_grammar
+from prompts.structure import Prompt
 from scripts.simulations.audited import station_of
 from scripts.simulations.cells import COVERAGE, NEVER, Cell, Figure, Goal, Kept, kept
 from scripts.simulations.features import (
@@ -24,6 +27,7 @@ from t2i_audit.probes.decoded import StationProbes
 
 SLOT = "object_1.colour"
 SLOTS = (SLOT, "object_1.shape", "object_2.colour", "object_2.shape")
+COLOURS = (SLOT, "object_2.colour")
 CHANCE = 1 / 6
 FIXED_MAP = 7  # seed of the vectors where only prompts and noise are drawn anew
 COVERED_DRAWS, READ_DRAWS = 60, 20
@@ -33,16 +37,27 @@ ALONE, BESIDE, CHANGE = "alone", "beside a place that memorises pairs", "change"
 
 @dataclass(frozen=True)
 class Interval95:
-    """The interval of one slot over suites and noise, the vectors being fixed."""
+    """The intervals of slots over suites and noise, the vectors being fixed."""
 
     code: Code
-    prompts: int
+    prompts: Callable[[np.random.Generator], Sequence[Prompt]]
+    slots: tuple[str, ...] = SLOTS
 
     def __call__(self, rng: np.random.Generator) -> dict[str, Kept]:
-        world = sample_world(self.prompts, rng)
-        seed = int(rng.integers(2**31))
-        found = station_of(world.prompts, blocks_of([self.code], world.prompts, rng), seed=seed)
-        return {slot: kept(found.slots[slot].balanced_accuracy) for slot in SLOTS}
+        prompts = self.prompts(rng)
+        blocks = blocks_of([self.code], prompts, rng, self.slots)
+        found = station_of(prompts, blocks, seed=int(rng.integers(2**31)))
+        return {slot: kept(found.slots[slot].balanced_accuracy) for slot in self.slots}
+
+
+def of_the_world(rng: np.random.Generator) -> Sequence[Prompt]:
+    """120 prompts in which each partner has six values, all held out in turn."""
+    return sample_world(120, rng).prompts
+
+
+def of_many_things(rng: np.random.Generator) -> Sequence[Prompt]:
+    """300 prompts with 28 nouns, which are dealt into six groups three times over."""
+    return tuple(generate(load_grammar("relations"), 300, seed=int(rng.integers(2**31))))
 
 
 @dataclass(frozen=True)
@@ -137,7 +152,6 @@ READ: tuple[tuple[str, Callable[[int], Sequence[Code]], int, Goal, float | None]
     ("noise, best of 12 places", many_nothings, 60, Goal(0.0, CHANCE + 0.03), 0.143),
     *(("memorised pairs", memory, n, Goal(0.0, 0.2), 0.168) for n in (120, 480)),
 )
-COLOURS = (SLOT, "object_2.colour")
 
 
 def cells() -> Iterator[Cell]:
@@ -148,8 +162,15 @@ def cells() -> Iterator[Cell]:
         ("pair code", PairCode(FIXED_MAP), 0.857),
     ):
         figures = [Figure(slot, "coverage", COVERAGE, old) for slot in SLOTS]
-        yield Cell("1f", f"{name}, 120 prompts", COVERED_DRAWS, Interval95(code, 120),
+        yield Cell("1f", f"{name}, 120 prompts", COVERED_DRAWS, Interval95(code, of_the_world),
                    tuple(figures))  # fmt: skip
+    yield Cell(
+        "1f",
+        "graded signal, 300 prompts of 28 nouns",
+        COVERED_DRAWS,
+        Interval95(Written(FIXED_MAP, GRADED), of_many_things, COLOURS),
+        tuple(Figure(slot, "coverage", COVERAGE) for slot in COLOURS),
+    )
     for name, codes, n, goal, before in READ:
         slots = COLOURS if codes is merged else SLOTS
         figure = Figure(DECODED, "value", goal, before)
