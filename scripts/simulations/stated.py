@@ -13,9 +13,6 @@ REASONS: dict[str, str] = {
     r"1e shares of the causes, .*: (encoder|denoiser)": (
         "The interval of a share is at least that of one trial a failing composition."
     ),
-    r"1g 6 runs, correlation 0.95, errors of 0.7 sd in both: Pearson": (
-        "An interval does not take in the errors of its points; their reliability stands beside it."
-    ),
     r"3 words without order, (60|120) prompts: decoded": (
         "Few prompts are read a little too badly; the threshold does not rest on them."
     ),

@@ -19,6 +19,7 @@ from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.judge_facts import JudgeFacts
 from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow, RunCorrelation, RunGroup
 from t2i_audit.stats.correlations import pearson_interval, reliability, spearman_interval
+from t2i_audit.stats.errors_in_variables import true_correlation
 
 # With four checkpoints not even a perfect order has a rank correlation whose interval leaves 0 out.
 FEWEST_RUNS = 5
@@ -26,9 +27,8 @@ FEWEST_RUNS = 5
 # Standard errors in half a 95% interval.
 HALF_WIDTH = 1.96
 
-# A correlation that keeps this share of what exact points would give is not worth a sentence; of
-# one that may keep less than `MUCH` no factor is given.
-LITTLE, MUCH = 0.95, 0.5
+# A correlation that keeps this share of what exact points would give is not worth a sentence.
+LITTLE = 0.95
 
 
 def leaderboard(
@@ -82,7 +82,10 @@ def correlate_runs(rows: Sequence[LeaderboardRow], *, station: str, name: str) -
     of_success, of_decoded = (
         reliability(values, own) for values, own in zip(points.T, errors.T, strict=True)
     )
-    group = rows[0]
+    exact = undefined(len(points))
+    if not math.isnan(linear.lower):
+        exact = true_correlation(*points.T, *errors.T)
+    group, kept = rows[0], math.sqrt(of_success * of_decoded)
     return RunCorrelation(
         group=group.group,
         suite=group.suite,
@@ -90,9 +93,10 @@ def correlate_runs(rows: Sequence[LeaderboardRow], *, station: str, name: str) -
         station=station,
         pearson=linear,
         spearman=monotone,
-        sentence=f"{name}: {_sentence(station, linear, math.sqrt(of_success * of_decoded))}",
+        sentence=f"{name}: {_sentence(station, linear, kept, exact)}",
         success_reliability=of_success,
         decodability_reliability=of_decoded,
+        of_exact_figures=exact,
     )
 
 
@@ -115,8 +119,9 @@ def _points(
     return np.array(means).reshape(-1, 2), np.array(errors).reshape(-1, 2)
 
 
-def _sentence(station: str, correlation: Interval, kept: float) -> str:
-    """What a correlation shows; `kept` is the least share of it that errors of the points leave."""
+def _sentence(station: str, correlation: Interval, kept: float, exact: Interval) -> str:
+    """What a correlation shows; `kept` is the least share of it that errors of the points leave,
+    and `exact` that of exact figures."""
     name, n = station.replace("_", " "), correlation.n
     if n < FEWEST_RUNS:
         have = "1 checkpoint has" if n == 1 else f"{n} different checkpoints have"
@@ -142,21 +147,16 @@ def _sentence(station: str, correlation: Interval, kept: float) -> str:
         finding = f"{head} go in opposite directions {figure}."
     else:
         finding = f"{head} are not shown to go together {figure}."
-    return f"{finding} The interval takes the checkpoints as independent.{_weakened(kept)}"
+    return f"{finding} The interval takes the checkpoints as independent.{_weakened(kept, exact)}"
 
 
-def _weakened(kept: float) -> str:
-    """How far the errors of the points weaken a correlation, or nothing where that is little."""
+def _weakened(kept: float, exact: Interval) -> str:
+    """What the errors of the points do to a correlation, or nothing where that is little."""
     if math.isnan(kept) or kept >= LITTLE:
         return ""
-    if kept < MUCH:
-        return (
-            " The runs' own intervals are about as wide as the differences between runs, so that "
-            "a correlation can be much weaker here than it would be with exact figures."
-        )
     return (
-        " The runs' own errors weaken a correlation: with exact figures it could be up to "
-        f"{1 / kept:.2f} times as strong."
+        " The runs' own errors weaken a correlation: that of exact figures lies between "
+        f"{exact.lower:.2f} and {exact.upper:.2f}."
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from t2i_audit.results.associations import Point, PointCorrelation, PointVerdict
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.stats.correlations import reliability
+from t2i_audit.stats.errors_in_variables import true_correlation
 
 FloatArray = NDArray[np.float64]
 
@@ -19,6 +20,9 @@ LEVEL = 0.05
 POWER = 0.8
 # Points that would miss a true correlation of this size show nothing by finding none.
 STRONG = 0.9
+# Errors that leave more than this share of a correlation are not worth a word.
+LITTLE = 0.95
+FIGURES = ("decodability", "success")
 # Fisher's z has a variance of 1 / (n - 3).
 TAKEN = 3
 NEAREST_TO_1 = 1 - 1e-5
@@ -54,18 +58,23 @@ def correlate_points(
     used = tuple(points[index] for index in known)
     labels = [strata[index] for index in known] if strata else [""] * len(used)
     n = len(used) if independent is None else min(independent, len(used))
-    x, y = (
-        _centred([getattr(point, name).estimate for point in used], labels)
-        for name in ("decodability", "success")
-    )
+    x, y = (_centred([getattr(point, name).estimate for point in used], labels) for name in FIGURES)
     reason = _undefined_because(x, y, n, of, fewest)
     found = undefined(len(used)) if reason else fisher_interval(_pearson(x, y), n, len(used))
     ceiling = math.nan if reason else _ceiling(used, x, y)
-    smallest = smallest_correlation(n)
-    verdict, sentence = _verdict(found, n, of, station, figure, smallest)
+    # Errors of the points weaken every correlation by this factor, as far as they are known.
+    kept = 1.0 if math.isnan(ceiling) else ceiling
+    smallest = smallest_correlation(n, kept=kept)
+    verdict, sentence = _verdict(found, n, of, station, figure, smallest, kept)
     if reason:
         verdict, sentence = "undefined", f"The correlation is undefined: {reason}."
-    return PointCorrelation(station, figure, found, used, n, ceiling, smallest, verdict, sentence)
+    exact = undefined(len(used))
+    if not reason and n == len(used):
+        errors = [[_standard_error(getattr(p, name)) for p in used] for name in FIGURES]
+        exact = true_correlation(x, y, *errors)
+    return PointCorrelation(
+        station, figure, found, used, n, ceiling, smallest, verdict, sentence, exact
+    )
 
 
 def fisher_interval(correlation: float, independent: int, n: int) -> Interval:
@@ -79,13 +88,23 @@ def fisher_interval(correlation: float, independent: int, n: int) -> Interval:
     return Interval(correlation, math.tanh(centre - reach), math.tanh(centre + reach), n)
 
 
-def smallest_correlation(n: int) -> float:
-    """The true correlation that the interval of `n` points leaves 0 out for in 80%."""
+def smallest_correlation(n: int, *, kept: float = 1.0) -> float:
+    """The true correlation that the interval of `n` points leaves 0 out for in 80%.
+
+    Args:
+        n: the points.
+        kept: the factor by which their errors weaken a correlation.
+
+    Returns:
+        NaN where not even a correlation of 1 is shown so often.
+    """
     from scipy import optimize
 
-    if n <= TAKEN:
+    if n <= TAKEN or power_of(kept * NEAREST_TO_1, n) < POWER:
         return math.nan
-    return float(optimize.brentq(lambda value: power_of(value, n) - POWER, 1e-3, NEAREST_TO_1))
+    return float(
+        optimize.brentq(lambda value: power_of(kept * value, n) - POWER, 1e-3, NEAREST_TO_1)
+    )
 
 
 def power_of(correlation: float, n: int) -> float:
@@ -157,7 +176,7 @@ def difference_of_correlations(
 
 
 def _verdict(
-    found: Interval, n: int, of: str, station: str, figure: str, smallest: float
+    found: Interval, n: int, of: str, station: str, figure: str, smallest: float, kept: float
 ) -> tuple[PointVerdict, str]:
     head = (
         f"Over {found.n} {of}, success and decodability ({figure}) at the "
@@ -170,11 +189,12 @@ def _verdict(
     if found.upper < 0:
         return "opposite", f"{head} go in opposite directions ({found})."
     text = f"{head} are not shown to go together ({found})"
-    if smallest > STRONG:
-        power = power_of(STRONG, n)
+    if not smallest <= STRONG:
+        power = power_of(kept * STRONG, n)
+        what = "so few" if kept > LITTLE else "so few, with errors as large as theirs,"
         return "underpowered", (
-            f"{text}, but so few would show a true correlation of {STRONG} with a probability of "
-            f"only {power:.0%}."
+            f"{text}, but {what} would show a true correlation of {STRONG} with a probability "
+            f"of only {power:.0%}."
         )
     return "not_shown", (
         f"{text}; a true correlation of {smallest:.2f} would be shown with a probability of 80%."

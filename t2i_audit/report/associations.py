@@ -56,9 +56,13 @@ def _print_models(screen: Console, found: Associations) -> None:
     ]
     own = by_figure[COMPARED]
     ceilings = [_number(own[station].ceiling) for station in stations if station in own]
-    screen.print(make_table(["", *map(plain_words, stations)], [*rows, ["ceiling", *ceilings]]))
+    exact = [_exact(own[station]) for station in stations if station in own]
+    rows += [["ceiling", *ceilings], ["of exact figures", *exact]]
+    screen.print(make_table(["", *map(plain_words, stations)], rows))
     power = (
-        "" if math.isnan(found.power) else f"; a true one of {STRONG} is shown in {found.power:.0%}"
+        ""
+        if math.isnan(found.power)
+        else f"; a true one of {STRONG} is shown in {found.power:.0%} by exact figures"
     )
     print_legend(
         screen,
@@ -66,8 +70,14 @@ def _print_models(screen: Console, found: Associations) -> None:
         "weakest slot: mean over prompts of the probability of the slot decoded worst; accuracy "
         "and measures: mean over slots (of the code length, less is better)",
         "indented: what decodability should be compared with, by its correlation with success",
-        "ceiling: the correlation of the weakest slot that the points' own errors allow",
+        "ceiling: the correlation of the weakest slot that the points' own errors allow; of exact "
+        "figures: the correlation of the weakest slot, with these errors taken in",
     )
+
+
+def _exact(found: PointCorrelation) -> str:
+    exact = found.of_exact_figures
+    return str(exact) if exact.is_defined else "-"
 
 
 def _print_prompts(screen: Console, runs: tuple[RunAssociations, ...]) -> None:

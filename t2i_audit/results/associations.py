@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from t2i_audit.results.association import Association
-from t2i_audit.results.interval import Interval, Number
+from t2i_audit.results.interval import Interval, Number, undefined
 
 PointVerdict = Literal["together", "opposite", "not_shown", "underpowered", "undefined"]
 
@@ -40,9 +40,13 @@ class PointCorrelation:
     """The correlation that would be seen if the true one were 1, as far as the intervals of the
     points tell; NaN where a point has none."""
     smallest_detectable: Number
-    """The true correlation that so many points show with a probability of 80%; NaN below 4."""
+    """The true correlation that so many points, with errors as large as theirs, show with a
+    probability of 80%; NaN where they show none so often."""
     verdict: PointVerdict
     sentence: str
+    of_exact_figures: Interval = field(default_factory=undefined)
+    """The correlation of what both figures would be without the points' errors, which its interval
+    takes in; NaN where an error is not known, or the points are not independent."""
 
 
 @dataclass(frozen=True)

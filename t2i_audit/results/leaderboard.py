@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 
 from t2i_audit.results.attribution import Culprit
-from t2i_audit.results.interval import Interval
+from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.judge_facts import BlindRate, JudgeFacts
 
 Scalar = str | int | float | None
@@ -153,6 +153,9 @@ class RunCorrelation:
     decodability_reliability: float = math.nan
     """The same of decodability. Such errors weaken a correlation, down to the square root of the
     two shares' product times what exact figures would give (Spearman 1904)."""
+    of_exact_figures: Interval = field(default_factory=undefined)
+    """Pearson's correlation of what success and decodability would be without errors; the interval
+    takes in the errors of both. NaN where an error is not known."""
 
 
 @dataclass(frozen=True)

@@ -243,7 +243,12 @@ def test_runs_on_one_line_have_no_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(0.01, ""), (0.15, "up to 1.2"), (0.5, "much weaker here")]
+    ("error", "said"),
+    [
+        (0.01, ""),
+        (0.15, "that of exact figures lies between"),
+        (0.5, "that of exact figures lies between -1.00 and 1.00"),
+    ],
 )
 def test_errors_of_the_runs_themselves_are_said_to_weaken_a_correlation(
     error: float, said: str

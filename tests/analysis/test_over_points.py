@@ -59,7 +59,8 @@ def test_models_that_rise_together_are_said_to() -> None:
 
 
 def test_five_models_that_show_nothing_are_called_few() -> None:
-    found = related(np.array([0.1, 0.2, 0.3, 0.4, 0.5]), np.array([0.2, 0.5, 0.1, 0.6, 0.3]))
+    x, y = np.array([0.1, 0.2, 0.3, 0.4, 0.5]), np.array([0.2, 0.5, 0.1, 0.6, 0.3])
+    found = related(x, y, half=0)
 
     assert found.verdict == "underpowered"
     assert "would show a true correlation of 0.9 with a probability of only 66%" in found.sentence
@@ -75,6 +76,22 @@ def test_the_power_of_five_models_is_the_share_of_draws_that_show_it() -> None:
 
     assert power_of(0.9, 5) == pytest.approx(np.mean(shown), abs=0.02)
     assert power_of(smallest_correlation(20), 20) == pytest.approx(0.8, abs=0.001)
+
+
+def test_errors_of_the_points_weaken_what_they_can_show() -> None:
+    """Errors as large as the differences leave half of a correlation of 1, as in 200 draws."""
+    rng = np.random.default_rng(4)
+    shown = 0
+    for _ in range(200):
+        x = rng.normal(size=12)
+        one, two = (x + rng.normal(size=12) for _ in range(2))
+        shown += fisher_interval(float(np.corrcoef(one, two)[0, 1]), 12, 12).lower > 0
+
+    assert shown / 200 == pytest.approx(power_of(0.5, 12), abs=0.08)
+    assert math.isnan(smallest_correlation(12, kept=0.5))
+    found = related(rng.normal(size=12), rng.normal(size=12), half=1.4)
+    assert "with errors as large as theirs" in found.sentence
+    assert found.verdict == "underpowered"
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])

@@ -12,8 +12,9 @@ from scripts.simulations.audited import correlation_of
 from scripts.simulations.cells import COVERAGE, FALSE_ALARM, Cell, Figure, Kept, kept
 from t2i_audit.results.interval import Interval
 
-DRAWS = 600
+DRAWS, NOISY_DRAWS = 600, 200
 PEARSON, SPEARMAN, SAID = "Pearson", "Spearman", "said to go together"
+EXACT = "Pearson of exact figures"
 CORRELATIONS = (0.0, 0.7, 0.95)
 # Runs -> old coverage of Pearson, then of Spearman, at the three correlations.
 OLD: dict[int, tuple[tuple[float | None, ...], tuple[float | None, ...]]] = {
@@ -47,7 +48,12 @@ class Board:
         found = correlation_of(success, decodability)
         ends = found.pearson.lower, found.pearson.upper
         said = math.nan if math.isnan(ends[0]) else float(ends[0] > 0 or ends[1] < 0)
-        return {PEARSON: kept(found.pearson), SPEARMAN: kept(found.spearman), SAID: said}
+        return {
+            PEARSON: kept(found.pearson),
+            SPEARMAN: kept(found.spearman),
+            SAID: said,
+            EXACT: kept(found.of_exact_figures),
+        }
 
     def _interval(self, value: float) -> Interval:
         half = 1.96 * self.noise * SPREAD
@@ -68,10 +74,12 @@ def cells() -> Iterator[Cell]:
                 figures.append(Figure(SAID, "rate", FALSE_ALARM))
             name = f"{runs} runs, correlation {correlation}"
             yield Cell("1g", name, DRAWS, Board(runs, correlation), tuple(figures))
-    yield Cell(
-        "1g",
-        "6 runs, correlation 0.95, errors of 0.7 sd in both",
-        DRAWS,
-        Board(6, 0.95, noise=0.7),
-        (Figure(PEARSON, "coverage", COVERAGE, 0.56, truth=0.95),),
-    )
+    for runs, correlation, noise, old in (
+        (6, 0.95, 0.7, 0.56),
+        (12, 0.95, 0.7, None),
+        (12, 0.7, 0.4, None),
+        (20, 0.9, 0.2, None),
+    ):
+        figure = Figure(EXACT, "coverage", COVERAGE, old, truth=correlation)
+        name = f"{runs} runs, correlation {correlation}, errors of {noise} sd in both"
+        yield Cell("1g", name, NOISY_DRAWS, Board(runs, correlation, noise), (figure,))
