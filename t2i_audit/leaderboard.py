@@ -87,7 +87,7 @@ def read_board(path: Path) -> Leaderboard:
 
 def write_leaderboard(
     runs: Sequence[Path],
-    output: Path,
+    output: Path | None,
     *,
     append: bool = False,
     allow: Sequence[str] = (),
@@ -98,7 +98,7 @@ def write_leaderboard(
 
     Args:
         runs: run directories.
-        output: the table.
+        output: the table; None to write none.
         append: whether the rows that `output` has stay. Those whose runs are still there are read
             anew; the others stand as they were, without a rank.
         allow: as `rank_runs`.
@@ -109,21 +109,24 @@ def write_leaderboard(
         AuditError: `output` or `pairs` is no place for a table, or `output` holds another table.
         RunDirectoryError: as `rank_runs`.
     """
-    check_table_path(output, runs)
+    allowed = check_allowed(allow)
+    if output is not None:
+        check_table_path(output, runs)
     if pairs is not None:
         check_table_path(pairs, runs, example="pairs.csv", option="--pairs")
-        if pairs.resolve() == output.resolve():
+        if output is not None and pairs.resolve() == output.resolve():
             raise AuditError(f"-o and --pairs both name {output}; give another --pairs")
     kept: list[LeaderboardRow] = []
-    if append and output.exists():
+    if append and output is not None and output.exists():
         there = read_board(output).rows
         kept = [row for row in there if not Path(row.run).exists()]
-        found = [Path(row.run) for row in there if Path(row.run).exists()]
-        # The runs that are given come first: each is called as it is called now.
         known = {run.resolve() for run in runs}
+        found = (Path(row.run) for row in there if Path(row.run).exists())
+        # A run that is given is called as it is called now, and its row is replaced.
         runs = [*runs, *(run for run in found if run.resolve() not in known)]
-    board = rank_runs(runs, kept=kept, allow=allow, with_pairs=with_pairs or pairs is not None)
-    _write(output, board_csv(board), "-o")
+    board = rank_runs(runs, kept=kept, allow=allowed, with_pairs=with_pairs or pairs is not None)
+    if output is not None:
+        _write(output, board_csv(board), "-o")
     if pairs is not None:
         _write(pairs, pairs_csv(board), "--pairs")
     return board
