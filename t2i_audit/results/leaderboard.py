@@ -3,37 +3,74 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from t2i_audit.results.attribution import Culprit
-from t2i_audit.results.interval import Interval, undefined
-from t2i_audit.results.judge_facts import BlindRate, JudgeFacts
+from t2i_audit.results.cost import Cost
+from t2i_audit.results.interval import Interval, Number, undefined
+from t2i_audit.results.judge_facts import JudgeFacts
 
 Scalar = str | int | float | None
+
+# Probability with which all ranks of a group hold, and all intervals of its pairs.
+LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class Setup:
     """What a run was made with, for a table; None where the manifest does not record it."""
 
-    steps: Scalar
-    guidance_scale: Scalar
-    scheduler: Scalar
-    height: Scalar
-    width: Scalar
-    dtype: Scalar
-    device: Scalar
-    lora: Scalar
-    embedding: Scalar
-    base_seed: Scalar
-    negative_prompt: Scalar
-    commit: Scalar
-    t2i_audit: Scalar
+    steps: Scalar = None
+    guidance_scale: Scalar = None
+    scheduler: Scalar = None
+    height: Scalar = None
+    width: Scalar = None
+    dtype: Scalar = None
+    device: Scalar = None
+    lora: Scalar = None
+    embedding: Scalar = None
+    base_seed: Scalar = None
+    negative_prompt: Scalar = None
+    commit: Scalar = None
+    t2i_audit: Scalar = None
 
     @property
     def size(self) -> Scalar:
         """Height and width, as ``512x512``."""
         return None if self.height is None else f"{self.height}x{self.width}"
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Where a run stands in its group. The intervals of all runs of a group hold together with a
+    probability of 95%."""
+
+    best: int
+    """From 1: one more than the runs that are surely better."""
+    worst: int
+    """How many runs there are, less those that are surely worse."""
+    of: int
+    """Runs that are ranked; the same audit of one checkpoint counts once."""
+
+    def __str__(self) -> str:
+        """``2`` or ``1-3``."""
+        return str(self.best) if self.best == self.worst else f"{self.best}-{self.worst}"
+
+
+@dataclass(frozen=True)
+class StationControls:
+    """Balanced accuracy at one station, mean over the slots, beside its controls.
+
+    The ends are the means of the slots' ends: the interval of slots whose errors go together, and
+    too wide where they do not. Each `n` counts prompts.
+    """
+
+    accuracy: Interval = field(default_factory=undefined)
+    random_weights: Interval = field(default_factory=undefined)
+    """The same architecture with random weights."""
+    words_alone: Interval = field(default_factory=undefined)
+    """From which words occur, without their order."""
+    gain_over_random_weights: Interval = field(default_factory=undefined)
 
 
 @dataclass(frozen=True)
@@ -69,60 +106,49 @@ class LeaderboardRow:
     """What rows share whose results should be equal."""
     judge_facts: JudgeFacts = field(default_factory=JudgeFacts)
     """What the success rate should be compared with."""
+    rank: Rank | None = None
+    """None where the images of the run were not there to be compared, or its group has no two runs
+    that share a judged prompt."""
+    success_by_kind: dict[str, Interval] = field(default_factory=dict)
+    """By kind of constituent, e.g. ``colour``: the share of its slots that are right, over the
+    images. Empty for a judge that judges no slots."""
+    success_by_split: dict[str, Interval] = field(default_factory=dict)
+    """By ``seen`` and ``held_out``; empty where the suite has no split."""
+    held_out_gap: Interval = field(default_factory=undefined)
+    """Success of ``seen`` less that of ``held_out``."""
+    corrected_by_split: dict[str, Interval] = field(default_factory=dict)
+    """As `success_by_split`, corrected for the judge's errors."""
+    repeatability: Interval = field(default_factory=undefined)
+    """Correlation of two images of one prompt; `n` counts prompts."""
+    controls: dict[str, StationControls] = field(default_factory=dict)
+    """By station."""
+    association: dict[str, Interval] = field(default_factory=dict)
+    """By station, the AUROC of decodability against failure; `n` counts prompts."""
+    association_verdict: dict[str, str] = field(default_factory=dict)
+    """By station, e.g. ``predicts``."""
+    attribution: dict[str, Interval] = field(default_factory=dict)
+    """By cause, the share of the wrong images; `n` counts what the shares are of. Empty where no
+    cause was given."""
+    cost: Cost | None = None
+    """None where the run did not record it."""
+    created: str = ""
+    """When the run was begun, ISO 8601 in UTC."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of Python, t2i-audit and the libraries, by name; ``absent`` where one was not installed."""
+    prompts_asked: int = 0
+    """Prompts that the run was to have; `n_prompts` are left."""
+    ranking: str = ""
+    """What the ranks of its group rest on, and how they are corrected for the number of pairs."""
+    allowed: tuple[str, ...] = ()
+    """What the user chose to ignore when runs were grouped, e.g. ``seeds``."""
+    found: bool = True
+    """Whether the run was there when the board was last made. The row of one that was not stands
+    as it was."""
 
-    def to_row(self) -> dict[str, str | int | float | None]:
-        """The row flattened; these are the columns of the leaderboard's table."""
-        row: dict[str, str | int | float | None] = {
-            "group": self.group,
-            "run": self.run,
-            "model": self.model,
-            "suite": self.suite,
-            "judge": self.judge,
-            "seeds": self.n_seeds,
-            "prompts": self.n_prompts,
-            "images": self.n_images,
-        }
-        for name, interval in [("success", self.success), *self.decodability.items()]:
-            prefix = name if name == "success" else f"{name}_decodability"
-            row |= {
-                f"{prefix}_estimate": interval.estimate,
-                f"{prefix}_lower": interval.lower,
-                f"{prefix}_upper": interval.upper,
-            }
-        row |= {
-            "corrected_success_estimate": self.corrected.estimate,
-            "corrected_success_lower": self.corrected.lower,
-            "corrected_success_upper": self.corrected.upper,
-            "labels": self.corrected.n,
-        }
-        return {
-            **row,
-            **self._facts(),
-            "culprit": self.culprit or "",
-            **asdict(self.setup),
-            "suite_sha256": self.suite_sha256,
-            "judge_sha256": self.judge_sha256,
-            "weights_sha256": self.weights_sha256,
-        }
-
-    def _facts(self) -> dict[str, str | int | float | None]:
-        facts, blind = self.judge_facts, self.judge_facts.blind
-        row: dict[str, str | int | float | None] = {
-            "success_by_guessing": None if facts.guessing is None else facts.guessing.overall
-        }
-        for name in ("shuffled", "blank", "text_only"):
-            rate: BlindRate | None = None if blind is None else getattr(blind, name)
-            row |= {
-                f"{name}_success_estimate": None if rate is None else rate.overall.estimate,
-                f"{name}_success_lower": None if rate is None else rate.overall.lower,
-                f"{name}_success_upper": None if rate is None else rate.overall.upper,
-            }
-        return {
-            **row,
-            "blind_sample": None if blind is None else blind.sampled,
-            "judge_weak_at": "; ".join(facts.weak_kinds),
-            "judge_shares_weights_with": "; ".join(facts.shares_weights_with),
-        }
+    @property
+    def parameters(self) -> int | None:
+        """Of all components; None where they are not known."""
+        return sum(self.cost.parameters.values()) if self.cost and self.cost.parameters else None
 
 
 @dataclass(frozen=True)
@@ -134,6 +160,35 @@ class RunGroup:
     name: str
     notes: tuple[str, ...]
     """Sentences on what sets it apart from the first group, and on what its runs share or not."""
+    ranking: str = ""
+    """What the ranks of the group rest on, and how they are corrected for the number of pairs;
+    empty where there are none."""
+
+
+@dataclass(frozen=True)
+class RunPair:
+    """Two runs of one group over the prompts that all of its runs share."""
+
+    group: int
+    run: str
+    """The run with the higher success; of two equal ones, that which stands first."""
+    other: str
+    difference: Interval
+    """Success of `run` less that of `other`, paired over compositions. The intervals of all pairs
+    of the group hold together with a probability of 95%; `n` counts prompts."""
+    p_value: Number
+    """Two-sided, of this pair alone."""
+    adjusted_p_value: Number
+    """Corrected for all pairs of the group by step-down (Romano and Wolf 2005)."""
+    better: int
+    """Prompts of which `run` gets the larger share of images right."""
+    worse: int
+    same: int
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether `run` is surely better; ranks rest on that."""
+        return self.adjusted_p_value <= 1 - LEVEL
 
 
 @dataclass(frozen=True)
@@ -172,4 +227,6 @@ class Leaderboard:
     correlations: tuple[RunCorrelation, ...]
     groups: tuple[RunGroup, ...] = ()
     notes: tuple[str, ...] = ()
-    """Sentences on runs that were given more than once."""
+    """Sentences on runs that were given more than once, and on rows whose runs are gone."""
+    pairs: tuple[RunPair, ...] = ()
+    """Every two runs that were ranked together, where the caller asked for them."""
