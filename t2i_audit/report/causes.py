@@ -9,6 +9,7 @@ from t2i_audit.analysis.culprit import CAUSES
 from t2i_audit.printable import counted, listed, printable
 from t2i_audit.report.styles import print_legend, styled
 from t2i_audit.report.tables import make_table
+from t2i_audit.report.verdict import CAUSE_NAMES
 from t2i_audit.results.attribution import AttributionShares, Cause, Detail
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ DETAILS: dict[Detail, str] = {
     "unclear": "unclear",
 }
 EARLIER = "shares are of failing prompts, by the rules of the earlier version that made this run"
+
+
+def cause_name(cause: Cause) -> str:
+    """In plain words, e.g. ``denoiser or chance``."""
+    return CAUSE_NAMES[cause].removeprefix("the ")
 
 
 def print_causes(screen: Console, attribution: AttributionShares) -> None:
