@@ -18,7 +18,7 @@ from t2i_audit.report.recalls import value_lines
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.success import print_success, repeatability_sentence
 from t2i_audit.report.tables import console, make_table
-from t2i_audit.report.undecided import undecided_lines
+from t2i_audit.report.undecided import undecided_slots
 from t2i_audit.report.verdict import is_presence, verdict_sentences
 from t2i_audit.results.cost import Cost
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
@@ -141,8 +141,8 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
         f"{where}: balanced accuracy of a probe for the slot's value, with 95% interval",
         VERDICTS,
     )
-    for line in undecided_lines(read):
-        screen.print(line)
+    for each in undecided_slots(read):
+        screen.print(each.line)
     for line in value_lines(read):
         screen.print(line)
 

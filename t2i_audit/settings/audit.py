@@ -11,7 +11,7 @@ from t2i_audit.settings.defaults import AUTO_JUDGE, DEFAULT_SEEDS
 from t2i_audit.settings.judge import JUDGE_HELP, JudgeBatchSize, Strict
 from t2i_audit.settings.model import TrustRemoteCode
 from t2i_audit.settings.option import Option, option_name
-from t2i_audit.settings.run import RunSettings
+from t2i_audit.settings.run import RunSettings, WriteReport
 from t2i_audit.settings.sampling import MOST_IMAGES, ImageOptions, Seeds, Steps
 from t2i_audit.workers import parse_shard
 
@@ -111,4 +111,5 @@ class MergeSettings:
             metavar="DIR",
         ),
     ] = None
+    report: WriteReport = True
     trust_remote_code: TrustRemoteCode = None

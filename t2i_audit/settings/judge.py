@@ -11,7 +11,7 @@ from t2i_audit.settings.defaults import DEFAULT_CLIP
 from t2i_audit.settings.images import ImagesOptions
 from t2i_audit.settings.model import ModelOptions
 from t2i_audit.settings.option import Option, check_options, option_name
-from t2i_audit.settings.run import MOST_IN_BATCH, parse_judge_batch_size
+from t2i_audit.settings.run import MOST_IN_BATCH, WriteReport, parse_judge_batch_size
 
 JUDGE_HELP = (
     "Judges, separated by commas; the first is the primary one. clip:MODEL/TAG or "
@@ -75,6 +75,7 @@ class JudgeSettings:
     ]
     judge_batch_size: JudgeBatchSize = None
     strict: Annotated[bool, Option("--strict", STRICT_HELP + STRICT_IMAGES, group="Judge")] = False
+    report: WriteReport = True
     images: ImagesOptions = field(default_factory=ImagesOptions)
     model_options: ModelOptions = field(default_factory=ModelOptions)
     """Of the checkpoint that is probed beside images made elsewhere."""

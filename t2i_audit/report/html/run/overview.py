@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from t2i_audit.analysis.culprit import CAUSES
 from t2i_audit.printable import counted, printable
-from t2i_audit.report.causes import LEGEND, cause_lines, cause_name
+from t2i_audit.report.causes import LEGEND, cause_name, repeat_lines
 from t2i_audit.report.html.chart import Chart, Table
 from t2i_audit.report.html.intervals import Dot, dots, ends_text, share_text
 from t2i_audit.report.html.page import Section
@@ -31,7 +31,7 @@ def overview_section(run: Run) -> Section:
         {
             "sentences": [printable(sentence) for sentence in verdict_sentences(summary)],
             "facts": list(_facts(summary)),
-            "said": () if attribution is None or not charts else list(cause_lines(attribution)),
+            "said": () if attribution is None or not charts else list(repeat_lines(attribution)),
             "unknown": list(unknowns(summary)),
             "notes": [printable(note) for note in dict.fromkeys((*summary.notes, *notes))],
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from t2i_audit.printable import printable
+from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.report.html.page import render_page
 from t2i_audit.report.html.run.contents import read_contents
 from t2i_audit.report.html.run.decodability import decodability_section
@@ -16,8 +17,13 @@ from t2i_audit.report.html.run.where_lost import where_lost_section
 from t2i_audit.results.run import Run
 
 
-def run_page(run: Run) -> str:
+def run_page(run: Run, *, most_bytes: int, reporter: Reporter = SILENT) -> str:
     """One self-contained page that shows `run`.
+
+    Args:
+        run: a finished run.
+        most_bytes: how large the page may grow by its images.
+        reporter: receives the progress of making thumbnails.
 
     Raises:
         RunDirectoryError: a table of the run is missing or cannot be read.
