@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from t2i_audit.printable import printable
-from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.report.html.page import render_page
 from t2i_audit.report.html.run.contents import read_contents
 from t2i_audit.report.html.run.decodability import decodability_section
@@ -14,6 +13,7 @@ from t2i_audit.report.html.run.record import record_section
 from t2i_audit.report.html.run.success import success_section
 from t2i_audit.report.html.run.verdicts import verdicts_section
 from t2i_audit.report.html.run.where_lost import where_lost_section
+from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.results.run import Run
 
 
