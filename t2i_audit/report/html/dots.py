@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from t2i_audit.report.html.tooltips import text_fields, text_tooltip
 from t2i_audit.results.interval import Interval
 
 LINE = 24  # pixels of a line
-LONGEST_LABEL = 150  # pixels, which leave room for the dots on a phone
+# Pixels of the longest label, which leave room for the dots on a phone.
+LABEL_LIMIT = "windowSize()[0] < 600 ? 130 : 300"
 
 # The shape says what the place does: it points to the side where that is sure.
 SHAPES = {"surely higher": "triangle-right", "surely lower": "triangle-left", "not sure": "circle"}
@@ -25,8 +27,8 @@ class Dot:
     interval: Interval
     tooltip: Mapping[str, str]
     """What is said of it, by headings."""
-    text: str = ""
-    """Beside the dot."""
+    link: str = ""
+    """Where a click leads, for the page's script."""
 
 
 def dots_spec(
@@ -48,46 +50,36 @@ def dots_spec(
     """
     import altair as alt
 
-    rows = [_row(dot, factor) for dot in dots]
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y(
-            "label:N",
-            sort=None,
-            title=None,
-            scale=alt.Scale(domain=[dot.label for dot in dots]),
-            axis=alt.Axis(labelLimit=LONGEST_LABEL, domain=False, ticks=False),
-        )
-    )
     scale = alt.Scale(nice=True, zero=False) if domain is None else alt.Scale(domain=list(domain))
-    headings = dict.fromkeys(heading for dot in dots for heading in dot.tooltip)
-    tooltip = [alt.Tooltip(f"{_field(heading)}:N", title=heading) for heading in headings]
-    x = alt.X("estimate:Q", title=title, scale=scale)
-    lines = base.mark_rule(strokeWidth=2, opacity=0.6).encode(
-        x=alt.X("lower:Q", title=title, scale=scale), x2="upper:Q", tooltip=tooltip
+    y = alt.Y(
+        "label:N",
+        title=None,
+        scale=alt.Scale(domain=[dot.label for dot in dots]),
+        axis=alt.Axis(labelLimit=alt.ExprRef(LABEL_LIMIT), domain=False, ticks=False),
     )
+
+    def x(field: str) -> alt.X:
+        return alt.X(f"{field}:Q", title=title, scale=scale)
+
+    def over(values: Sequence[dict[str, Any]]) -> alt.Chart:
+        return alt.Chart(alt.Data(values=list(values))).encode(y=y, tooltip=text_tooltip(dots))
+
+    rows = [_row(dot, factor) for dot in dots if dot.interval.is_defined]
+    layers = [over(rows).mark_point(size=80, filled=True, opacity=1).encode(x=x("estimate"))]
     if zero_line:
-        marks = base.mark_point(size=90, filled=True, opacity=1).encode(
-            x=x,
-            shape=alt.Shape(
-                "side:N",
-                title=None,
-                scale=alt.Scale(domain=list(SHAPES), range=list(SHAPES.values())),
-                legend=alt.Legend(orient="top"),
-            ),
-            tooltip=tooltip,
+        shape = alt.Shape(
+            "side:N",
+            title=None,
+            scale=alt.Scale(domain=list(SHAPES), range=list(SHAPES.values())),
+            legend=alt.Legend(orient="top"),
         )
-    else:
-        marks = base.mark_point(size=70, filled=True, opacity=1).encode(x=x, tooltip=tooltip)
-    layers = [lines, marks]
-    if zero_line:
         zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(strokeDash=[4, 3])
-        layers.insert(0, zero.encode(x="zero:Q"))
-    if any(dot.text for dot in dots):
-        layers.append(
-            base.mark_text(align="left", dx=6, fontSize=11).encode(
-                x=alt.X("upper:Q", title=title, scale=scale), text="text:N"
-            )
-        )
+        layers = [zero.encode(x=x("zero")), layers[0].encode(shape=shape)]
+    # Vega complains of an extent of nothing, so what is not known is no row.
+    with_ends = [row for row in rows if "lower" in row]
+    if with_ends:
+        lines = over(with_ends).mark_rule(strokeWidth=2, opacity=0.6)
+        layers.insert(0, lines.encode(x=x("lower"), x2="upper:Q"))
     return dict(
         alt.layer(*layers)
         .properties(
@@ -108,16 +100,11 @@ def side_of_zero(interval: Interval) -> str:
 
 def _row(dot: Dot, factor: float) -> dict[str, Any]:
     interval = dot.interval
-    ends = {name: getattr(interval, name) for name in ("estimate", "lower", "upper")}
+    ends = {} if math.isnan(interval.lower) else {"lower": interval.lower, "upper": interval.upper}
     return {
         "label": dot.label,
-        "text": dot.text,
+        "link": dot.link,
         "side": side_of_zero(interval),
-        **{name: None if math.isnan(end) else factor * end for name, end in ends.items()},
-        **{_field(heading): text for heading, text in dot.tooltip.items()},
+        **{name: factor * value for name, value in {"estimate": interval.estimate, **ends}.items()},
+        **text_fields(dot.tooltip),
     }
-
-
-def _field(heading: str) -> str:
-    """A field name in which Vega-Lite reads no path."""
-    return f"tooltip_{heading.replace(' ', '_')}"
