@@ -14,8 +14,9 @@ LINE = 24  # pixels of a line
 # Pixels of the longest label, which leave room for the dots on a phone.
 LABEL_LIMIT = "windowSize()[0] < 600 ? 130 : 300"
 
-# The shape says what the place does: it points to the side where that is sure.
-SHAPES = {"surely higher": "triangle-right", "surely lower": "triangle-left", "not sure": "circle"}
+# The shape says what the place does: it points to the side of zero where that is sure.
+HIGHER, LOWER, NOT_SURE = "surely higher", "surely lower", "not told apart"
+SHAPES = {HIGHER: "triangle-right", LOWER: "triangle-left", NOT_SURE: "circle"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Dot:
     interval: Interval
     tooltip: Mapping[str, str]
     """What is said of it, by headings."""
+    side: str = ""
+    """One of `SHAPES`, of a difference; empty for what is none."""
     link: str = ""
     """Where a click leads, for the page's script."""
 
@@ -36,16 +39,14 @@ def dots_spec(
     *,
     title: str,
     factor: float = 1,
-    zero_line: bool = False,
     domain: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
-    """A Vega-Lite specification of `dots` in their order.
+    """A Vega-Lite specification of `dots` in their order; of differences with a line at zero.
 
     Args:
         dots: those without an estimate have a line and no dot.
         title: of the axis.
         factor: by which the values are multiplied, e.g. 100 for percentage points.
-        zero_line: draw a line at zero, and show which side of it an interval surely lies on.
         domain: of the axis; from the values where it is None.
     """
     import altair as alt
@@ -66,7 +67,7 @@ def dots_spec(
 
     rows = [_row(dot, factor) for dot in dots if dot.interval.is_defined]
     layers = [over(rows).mark_point(size=80, filled=True, opacity=1).encode(x=x("estimate"))]
-    if zero_line:
+    if any(dot.side for dot in dots):
         shape = alt.Shape(
             "side:N",
             title=None,
@@ -91,20 +92,13 @@ def dots_spec(
     )
 
 
-def side_of_zero(interval: Interval) -> str:
-    """One of `SHAPES`."""
-    if interval.lower > 0:
-        return "surely higher"
-    return "surely lower" if interval.upper < 0 else "not sure"
-
-
 def _row(dot: Dot, factor: float) -> dict[str, Any]:
     interval = dot.interval
     ends = {} if math.isnan(interval.lower) else {"lower": interval.lower, "upper": interval.upper}
     return {
         "label": dot.label,
         "link": dot.link,
-        "side": side_of_zero(interval),
+        "side": dot.side,
         **{name: factor * value for name, value in {"estimate": interval.estimate, **ends}.items()},
         **text_fields(dot.tooltip),
     }

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from t2i_audit.printable import counted
+from t2i_audit.report.html.board.costs import (
+    components,
+    cost_of,
+    millions_of_parameters,
+    peak_memory,
+)
 from t2i_audit.report.html.board.names import Group, NamedRow
-from t2i_audit.report.html.board.scatter import Point, scatter_spec
+from t2i_audit.report.html.board.scatter import Axis, Point, scatter_spec
 from t2i_audit.report.html.chart import Chart, Table
 from t2i_audit.report.html.dots import Dot, dots_spec
 from t2i_audit.report.styles import plain_words
@@ -31,7 +36,7 @@ def success_chart(group: Group) -> Chart:
                 "success": str(each.row.success),
                 "rank": "" if each.row.rank is None else str(each.row.rank),
             },
-            each.link,
+            link=each.link,
         )
         for each in shown
     ]
@@ -68,13 +73,24 @@ def success_chart(group: Group) -> Chart:
     )
 
 
-def decodability_chart(group: Group, correlation: RunCorrelation) -> Chart | None:
-    """Success against decodability at one station; None where fewer than two runs have both."""
+def decodability_chart(
+    group: Group, correlation: RunCorrelation, *, is_alone: bool
+) -> Chart | None:
+    """Success against decodability at one station; None where fewer than two runs have both.
+
+    Args:
+        group: whose runs are drawn.
+        correlation: of the group at the station.
+        is_alone: whether it is the only group, so that the caption need not name it.
+    """
     name = plain_words(correlation.station)
+    finding = correlation.sentence
+    if is_alone:
+        finding = finding.removeprefix(f"{group.group.name}: ")
+        finding = finding[:1].upper() + finding[1:]
     caption = (
         f"Success against decodability at the {name}, both with 95% intervals. A point is a run; "
-        "in the correlation each checkpoint counts once, with the mean of its runs. "
-        f"{correlation.sentence}"
+        f"in the correlation each checkpoint counts once, with the mean of its runs. {finding}"
     )
     return _against_success(
         group,
@@ -83,6 +99,7 @@ def decodability_chart(group: Group, correlation: RunCorrelation) -> Chart | Non
         f"decodability at the {name}",
         lambda each: each.row.decodability.get(correlation.station, undefined()),
         str,
+        most=1,
     )
 
 
@@ -94,12 +111,12 @@ def time_chart(group: Group) -> Chart | None:
         "Success against seconds per image, decoding included and judging left out. Times of "
         "different devices cannot be compared; the table names them.",
         "seconds per image",
-        lambda each: _exact(math.nan if each.row.cost is None else each.row.cost.seconds_per_image),
+        lambda each: _exact(cost_of(each.row).seconds_per_image),
         lambda found: f"{found.estimate:.3g}",
         more=(
-            ("device", lambda each: each.row.cost.device if each.row.cost else ""),
-            ("images timed", lambda each: f"{each.row.cost.images:,}" if each.row.cost else ""),
-            ("peak memory", lambda each: _gigabytes(each)),
+            ("device", lambda each: cost_of(each.row).device),
+            ("images timed", lambda each: f"{cost_of(each.row).images:,}"),
+            ("peak memory", lambda each: peak_memory(cost_of(each.row))),
         ),
     )
 
@@ -111,9 +128,9 @@ def size_chart(group: Group) -> Chart | None:
         f"parameters-{group.group.number}",
         "Success against millions of parameters of all components of the pipeline.",
         "millions of parameters",
-        lambda each: _exact(_parameters(each) / 1e6),
+        lambda each: _exact(millions_of_parameters(cost_of(each.row))),
         lambda found: f"{found.estimate:,.3g}",
-        more=(("by component", _components),),
+        more=(("by component", lambda each: components(cost_of(each.row))),),
     )
 
 
@@ -124,6 +141,7 @@ def _against_success(
     title: str,
     of: Callable[[NamedRow], Interval],
     text: Callable[[Interval], str],
+    most: float = math.inf,
     more: Sequence[tuple[str, Callable[[NamedRow], str]]] = (),
 ) -> Chart | None:
     rows = [each for each in group.rows if of(each).is_defined and each.row.success.is_defined]
@@ -141,13 +159,19 @@ def _against_success(
         )
         for each in rows
     ]
-    spec: dict[str, Any] = scatter_spec(points, x_title=title, y_title="success")
+    spec = scatter_spec(
+        points,
+        Axis.of(title, [point.x for point in points], most=most),
+        Axis.of("success", [point.y for point in points], most=1),
+    )
     table = Table(
         caption.split(". ")[0] + ".",
         ("model", "run", title, "success", *(heading for heading, _ in more)),
         tuple(
-            (each.row.model, each.row.run, text(of(each)), str(each.row.success))
-            + tuple(cell(each) for _, cell in more)
+            (
+                *(each.row.model, each.row.run, text(of(each)), str(each.row.success)),
+                *(cell(each) for _, cell in more),
+            )
             for each in rows
         ),
         frozenset({2, 3}),
@@ -159,18 +183,3 @@ def _against_success(
 def _exact(value: float) -> Interval:
     """A number without an interval; NaN where it is not known."""
     return Interval(value, math.nan, math.nan, 0)
-
-
-def _parameters(each: NamedRow) -> float:
-    found = each.row.cost.parameters if each.row.cost else {}
-    return sum(found.values()) if found else math.nan
-
-
-def _components(each: NamedRow) -> str:
-    found = each.row.cost.parameters if each.row.cost else {}
-    return ", ".join(f"{plain_words(name)} {count:,}" for name, count in found.items())
-
-
-def _gigabytes(each: NamedRow) -> str:
-    peak = each.row.cost.peak_memory_bytes if each.row.cost else None
-    return "" if peak is None else f"{peak / 2**30:.2f} GiB"

@@ -30,7 +30,7 @@ def pairs_matrix(group: Group, pairs: Sequence[RunPair]) -> Table | None:
     runs = [each.row.run for each in shown]
     numbers = range(1, len(shown) + 1)
     return Table(
-        READING + more,
+        f"Pairs of {counted(len(shown), 'run')}.{more}",
         ("run", *map(str, numbers)),
         tuple(
             (f"{number} {each.name}", *(_cell(own, each.row.run, other) for other in runs))

@@ -11,7 +11,7 @@ from t2i_audit.report.html.board.charts import (
     success_chart,
     time_chart,
 )
-from t2i_audit.report.html.board.matrix import pairs_matrix
+from t2i_audit.report.html.board.matrix import READING, pairs_matrix
 from t2i_audit.report.html.board.names import Group, groups_of
 from t2i_audit.report.html.board.table import group_table
 from t2i_audit.report.html.board.verdict import verdict
@@ -77,7 +77,12 @@ def _pairs(board: Leaderboard, groups: tuple[Group, ...]) -> Section | None:
     matrices = [(each.group.name, matrix) for each, matrix in found if matrix is not None]
     if not matrices:
         return None
-    context = {"matrices": matrices, "most_open": MOST_OPEN}
+    context = {
+        "matrices": matrices,
+        "most_open": MOST_OPEN,
+        "reading": READING,
+        "is_alone": len(board.groups) == 1,
+    }
     return Section("pairs", "Who is surely better than whom", "board_pairs.html", context)
 
 
@@ -86,7 +91,8 @@ def _decodability(board: Leaderboard, groups: tuple[Group, ...]) -> Section | No
     charts: list[Chart] = []
     for correlation in board.correlations:
         if correlation.group in by_number:
-            chart = decodability_chart(by_number[correlation.group], correlation)
+            group = by_number[correlation.group]
+            chart = decodability_chart(group, correlation, is_alone=len(board.groups) == 1)
             charts += [] if chart is None else [chart]
     return _charts("decodability", "Success against decodability", charts)
 

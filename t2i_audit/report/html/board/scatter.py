@@ -11,7 +11,10 @@ from t2i_audit.report.html.tooltips import text_fields, text_tooltip
 from t2i_audit.results.interval import Interval
 
 HEIGHT = 320  # pixels
+MARGIN = 0.05  # of the range of the values, on either side of it
 MOST_NAMED = 12  # points; the names of more would cover each other
+# Shares of the range within which the names of two points would cover each other on a phone.
+NEAR_X, NEAR_Y = 0.5, 0.07
 WIDE_RANGE = 20  # times the least value, from which an axis is logarithmic
 
 
@@ -28,47 +31,70 @@ class Point:
     """Where a click leads, for the page's script."""
 
 
-def scatter_spec(points: Sequence[Point], *, x_title: str, y_title: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Axis:
+    """One of the two directions."""
+
+    title: str
+    low: float
+    high: float
+    is_log: bool = False
+
+    @classmethod
+    def of(cls, title: str, values: Sequence[Interval], *, most: float = math.inf) -> Axis:
+        """An axis that holds the `values`, which are not negative, with their intervals.
+
+        Args:
+            title: of the axis.
+            values: of which all have an estimate.
+            most: what no value exceeds, e.g. 1 of shares.
+        """
+        ends = [end for each in values for end in (each.estimate, each.lower, each.upper)]
+        known = [end for end in ends if not math.isnan(end)]
+        low, high = min(known), max(known)
+        if low > 0 and high / low > WIDE_RANGE:
+            return cls(title, low / (1 + MARGIN), high * (1 + MARGIN), is_log=True)
+        margin = MARGIN * (high - low or high or 1)
+        return cls(title, max(0, low - margin), min(most, high + margin))
+
+    def place(self, value: float) -> float:
+        """Where `value` lies, from 0 to 1."""
+        low, high, at = (math.log(x) if self.is_log else x for x in (self.low, self.high, value))
+        return (at - low) / (high - low)
+
+
+def scatter_spec(points: Sequence[Point], x: Axis, y: Axis) -> dict[str, Any]:
     """A Vega-Lite specification of `points`, which all have both estimates."""
     import altair as alt
 
-    values = [point.x.estimate for point in points]
-    is_wide = min(values) > 0 and max(values) / min(values) > WIDE_RANGE
-    x_scale = alt.Scale(type="log") if is_wide else alt.Scale(zero=False, nice=True, padding=12)
-    y_scale = alt.Scale(zero=False, nice=True)
-    middle = math.sqrt(min(values) * max(values)) if is_wide else (min(values) + max(values)) / 2
-    rows = [_row(point, middle) for point in points]
-    x, y = (
-        alt.X("x:Q", title=x_title, scale=x_scale),
-        alt.Y("y:Q", title=y_title, scale=y_scale),
-    )
-
     def over(values: Sequence[dict[str, Any]]) -> alt.Chart:
         return alt.Chart(alt.Data(values=list(values))).encode(
-            x=x, y=y, tooltip=text_tooltip(points)
+            x=alt.X("x:Q", title=x.title, scale=_scale(x)),
+            y=alt.Y("y:Q", title=y.title, scale=_scale(y)),
+            tooltip=text_tooltip(points),
         )
 
+    rows = [_row(point, points, x, y) for point in points]
     layers = []
-    for ends, own in (("x", alt.X), ("y", alt.Y)):
+    for name, axis in (("x", x), ("y", y)):
         # Vega complains of an extent of nothing, so only rows with an interval have a line.
-        known = [row for row in rows if f"{ends}_lower" in row]
+        known = [row for row in rows if f"{name}_lower" in row]
         if known:
-            lines = over(known).mark_rule(strokeWidth=1, opacity=0.5)
-            title, scale = (x_title, x_scale) if ends == "x" else (y_title, y_scale)
-            layers.append(
-                lines.encode(
-                    own(f"{ends}_lower:Q", title=title, scale=scale),
-                    **{f"{ends}2": f"{ends}_upper:Q"},
-                )
+            channel = (alt.X if name == "x" else alt.Y)(
+                f"{name}_lower:Q", title=axis.title, scale=_scale(axis)
             )
+            lines = over(known).mark_rule(strokeWidth=1, opacity=0.5)
+            layers.append(lines.encode(channel, **{f"{name}2": f"{name}_upper:Q"}))
     layers.append(over(rows).mark_point(size=70, filled=True, opacity=1))
     if len(points) <= MOST_NAMED:
-        text = {"fontSize": 11, "baseline": "bottom", "dy": -4, "limit": 160}
-        for side, shift in (("left", 6), ("right", -6)):
-            own_side = [row for row in rows if row["side"] == side]
-            if own_side:
-                names = over(own_side).mark_text(align=side, dx=shift, **text)
-                layers.append(names.encode(text="name:N"))
+        for corner in {(row["align"], row["baseline"]) for row in rows}:
+            align, baseline = corner
+            there = [row for row in rows if (row["align"], row["baseline"]) == corner]
+            shift = {"dx": 6 if align == "left" else -6, "dy": -4 if baseline == "bottom" else 4}
+            names = over(there).mark_text(
+                align=align, baseline=baseline, fontSize=11, limit=160, **shift
+            )
+            layers.append(names.encode(text="name:N"))
     return dict(
         alt.layer(*layers)
         .properties(
@@ -80,17 +106,33 @@ def scatter_spec(points: Sequence[Point], *, x_title: str, y_title: str) -> dict
     )
 
 
-def _row(point: Point, middle: float) -> dict[str, Any]:
+def _scale(axis: Axis) -> Any:
+    import altair as alt
+
+    kind = {"type": "log"} if axis.is_log else {}
+    return alt.Scale(domain=[axis.low, axis.high], nice=False, zero=False, **kind)
+
+
+def _row(point: Point, points: Sequence[Point], x: Axis, y: Axis) -> dict[str, Any]:
     ends: dict[str, float] = {}
     for name, interval in (("x", point.x), ("y", point.y)):
         ends[name] = interval.estimate
         if not math.isnan(interval.lower):
             ends |= {f"{name}_lower": interval.lower, f"{name}_upper": interval.upper}
+    across, up = x.place(point.x.estimate), y.place(point.y.estimate)
+    is_covered = len(points) <= MOST_NAMED and any(
+        abs(x.place(other.x.estimate) - across) < NEAR_X
+        and 0 <= y.place(other.y.estimate) - up < NEAR_Y
+        for other in points
+        if other is not point
+    )
     return {
         "name": point.name,
         "link": point.link,
-        # A name stands on the side on which there is room for it.
-        "side": "right" if point.x.estimate > middle else "left",
+        # A name stands where there is room for it: towards the middle, and below the point where
+        # another point's name is just above.
+        "align": "right" if across > 0.5 else "left",
+        "baseline": "top" if is_covered else "bottom",
         **ends,
         **text_fields(point.tooltip),
     }

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from t2i_audit.report.html.board.costs import cost_of, millions_of_parameters
 from t2i_audit.report.html.board.names import Group, NamedRow
 from t2i_audit.report.leaderboard import DIFFERING
 from t2i_audit.report.styles import plain_words
@@ -30,6 +31,8 @@ class Column:
     heading: str
     cell: Callable[[NamedRow], Cell]
     numeric: bool = True
+    least_first: bool = False
+    """How it is sorted when its heading is pressed once."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,19 @@ def group_table(group: Group) -> SortableTable:
 def _columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
     differing = [name for name in DIFFERING if len({getattr(row.setup, name) for row in rows}) > 1]
     return [
-        Column("rank", lambda each: _rank(each.row)),
-        Column("model", lambda each: Cell(each.row.model, each.row.model), numeric=False),
-        Column("run", lambda each: Cell(each.row.run, each.row.run, each.link), numeric=False),
+        Column("rank", lambda each: _rank(each.row), least_first=True),
+        Column(
+            "model",
+            lambda each: Cell(each.row.model, each.row.model),
+            numeric=False,
+            least_first=True,
+        ),
+        Column(
+            "run",
+            lambda each: Cell(each.row.run, each.row.run, each.link),
+            numeric=False,
+            least_first=True,
+        ),
         _interval("success", lambda row: row.success),
         _interval("corrected", lambda row: row.corrected),
         *(_of("{} right", "success_by_kind", name) for name in _names(rows, "success_by_kind")),
@@ -66,11 +79,18 @@ def _columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
         *(_of("{} decodability", "decodability", name) for name in _names(rows, "decodability")),
         *(_of("{} AUROC", "association", name) for name in _names(rows, "association")),
         _interval("repeatability", lambda row: row.repeatability),
-        Column("culprit", lambda each: _scalar(each.row.culprit), numeric=False),
+        Column("culprit", lambda each: _scalar(each.row.culprit), numeric=False, least_first=True),
         *(_setting(name) for name in differing),
+        _number("seconds per image", lambda row: cost_of(row).seconds_per_image),
+        _number("million parameters", lambda row: millions_of_parameters(cost_of(row))),
         Column("prompts", lambda each: Cell(f"{each.row.n_prompts:,}", each.row.n_prompts)),
         Column("images", lambda each: Cell(f"{each.row.n_images:,}", each.row.n_images)),
-        Column("begun", lambda each: Cell(each.row.created[:10], each.row.created), numeric=False),
+        Column(
+            "begun",
+            lambda each: Cell(each.row.created[:10], each.row.created),
+            numeric=False,
+            least_first=True,
+        ),
     ]
 
 
@@ -89,6 +109,14 @@ def _interval(heading: str, of: Callable[[LeaderboardRow], Interval]) -> Column:
     return Column(heading, cell)
 
 
+def _number(heading: str, of: Callable[[LeaderboardRow], float]) -> Column:
+    def cell(each: NamedRow) -> Cell:
+        value = of(each.row)
+        return Cell("", None) if math.isnan(value) else Cell(f"{value:,.3g}", value)
+
+    return Column(heading, cell)
+
+
 def _of(heading: str, field: str, name: str) -> Column:
     """One entry of a dictionary of intervals."""
     return _interval(
@@ -102,7 +130,10 @@ def _names(rows: Sequence[LeaderboardRow], field: str) -> list[str]:
 
 def _setting(name: str) -> Column:
     return Column(
-        DIFFERING[name], lambda each: _scalar(getattr(each.row.setup, name)), numeric=False
+        DIFFERING[name],
+        lambda each: _scalar(getattr(each.row.setup, name)),
+        numeric=False,
+        least_first=True,
     )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from t2i_audit.report.html.chart import Chart, Table
-from t2i_audit.report.html.dots import Dot, dots_spec, side_of_zero
+from t2i_audit.report.html.dots import HIGHER, LOWER, NOT_SURE, Dot, dots_spec
 from t2i_audit.report.styles import plain_words
 from t2i_audit.results.comparison import Comparison, Flips, PairedRate
 from t2i_audit.results.interval import Interval
@@ -14,10 +14,10 @@ from t2i_audit.results.interval import Interval
 POINTS = 100  # percentage points in a share
 AXIS = "percentage points; right of 0 the candidate is higher"
 READING = (
-    "Each dot is the candidate less the base, with its 95% interval. A triangle marks a difference "
-    "that is surely not 0, and points to the higher side; a circle marks one that may be 0."
+    "Each mark is the candidate less the base, with its 95% interval. A triangle is a difference "
+    "that is sure by Holm's correction over all parts, and points to the higher side; a circle is "
+    "one that may be chance."
 )
-COLUMNS = ("what", "base", "candidate", "difference in points", "n", "reading")
 NUMERIC = frozenset({1, 2, 3, 4})
 
 
@@ -33,6 +33,7 @@ def success_chart(comparison: Comparison) -> Chart:
         "success-differences",
         f"Difference of success, of all images and of parts of them. {READING}",
         lines,
+        counts="images",
     )
 
 
@@ -47,7 +48,7 @@ def decodability_charts(comparison: Comparison) -> tuple[Chart, ...]:
                 f"Decodability at the {plain_words(station)}: the probability of the true value, "
                 f"mean over prompts, of each prompt's weakest slot and of each slot. {READING}"
             )
-            charts.append(_chart(f"decodability-{number}", caption, lines))
+            charts.append(_chart(f"decodability-{number}", caption, lines, counts="prompts"))
     return tuple(charts)
 
 
@@ -78,7 +79,10 @@ def p_text(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
-def _chart(name: str, caption: str, lines: Sequence[tuple[str, PairedRate]]) -> Chart:
+def _chart(
+    name: str, caption: str, lines: Sequence[tuple[str, PairedRate]], *, counts: str
+) -> Chart:
+    columns = ("what", "base", "candidate", "difference in points", counts, "reading")
     rows = [
         (
             label,
@@ -86,18 +90,28 @@ def _chart(name: str, caption: str, lines: Sequence[tuple[str, PairedRate]]) -> 
             str(rate.candidate),
             points(rate.difference),
             f"{rate.difference.n:,}",
-            side_of_zero(rate.difference),
+            _side(rate),
         )
         for label, rate in lines
     ]
     dots = [
-        Dot(label, rate.difference, dict(zip(COLUMNS, row, strict=True)))
+        Dot(label, rate.difference, dict(zip(columns, row, strict=True)), _side(rate))
         for (label, rate), row in zip(lines, rows, strict=True)
     ]
-    table = Table(caption.split(". ")[0] + ".", COLUMNS, tuple(rows), NUMERIC)
-    spec = dots_spec(dots, title=AXIS, factor=POINTS, zero_line=True)
+    table = Table(caption.split(". ")[0] + ".", columns, tuple(rows), NUMERIC)
+    spec = dots_spec(dots, title=AXIS, factor=POINTS)
     found = "; ".join(f"{row[0]} {row[3]}" for row in rows)
     return Chart(name, caption, f"Dots with intervals around a line at 0: {found}.", spec, table)
+
+
+def _side(rate: PairedRate) -> str:
+    """Where the difference surely lies; one that is of all prompts needs no correction."""
+    difference, is_one_of_many = rate.difference, not math.isnan(rate.p_holm)
+    if is_one_of_many and not rate.is_sure:
+        return NOT_SURE
+    if difference.lower > 0:
+        return HIGHER
+    return LOWER if difference.upper < 0 else NOT_SURE
 
 
 def _named(part: str, rates: Mapping[str, PairedRate]) -> list[tuple[str, PairedRate]]:

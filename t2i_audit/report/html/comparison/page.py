@@ -70,6 +70,7 @@ def _verdict(comparison: Comparison, root: Path) -> Section:
         "flips": _flips_sentence(comparison.flips),
         "runs": runs,
         "difference": points(overall.difference),
+        "in_general": points(comparison.in_general) if comparison.in_general.is_defined else "",
         "measured": f"{comparison.suite}, {counted(comparison.n_prompts, 'prompt')} x "
         f"{counted(comparison.n_seeds, 'seed')}, judged by {comparison.judge}",
         "notes": comparison.notes,

@@ -8,15 +8,15 @@ function compare(one, other, isNumeric) {
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];
   const body = table.tBodies[0];
+  const status = document.getElementById(table.dataset.status);
   const first = [...body.rows];
   headings.forEach((heading, column) => {
     heading.firstElementChild.addEventListener("click", () => {
       const isNumeric = heading.classList.contains("number");
       const before = heading.getAttribute("aria-sort");
-      // Of numbers the largest are asked for first, but of ranks and of texts the least.
-      const natural = isNumeric && column > 0 ? "descending" : "ascending";
-      const opposite = natural === "ascending" ? "descending" : "ascending";
-      const direction = before === natural ? opposite : natural;
+      const once = heading.dataset.first;
+      const twice = once === "ascending" ? "descending" : "ascending";
+      const direction = before === once ? twice : once;
       const sign = direction === "ascending" ? 1 : -1;
       const key = (row) => row.cells[column].dataset.key;
       const known = first.filter((row) => key(row) !== undefined);
@@ -25,7 +25,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       body.append(...known, ...unknown);
       for (const each of headings) each.removeAttribute("aria-sort");
       heading.setAttribute("aria-sort", direction);
-      table.querySelector("[role=status]").textContent = ` Sorted by ${heading.textContent}, ${direction}.`;
+      status.textContent = `Sorted by ${heading.textContent}, ${direction}.`;
     });
   });
 }
