@@ -57,11 +57,12 @@ def print_causes(screen: Console, attribution: AttributionShares) -> None:
     screen.print(make_table(("cause", share), rows))
     legend = (f"{NAMES.get(cause, cause)}: {LEGEND[cause]}" for cause in given)
     print_legend(screen, *(legend if by_image else [EARLIER]))
-    for line in _lines(attribution):
+    for line in cause_lines(attribution):
         screen.print(printable(line))
 
 
-def _lines(attribution: AttributionShares) -> Iterator[str]:
+def cause_lines(attribution: AttributionShares) -> Iterator[str]:
+    """What must be known to read the shares of the causes."""
     if attribution.underpowered:
         parts = [f"{what} in only {read}" for what, read in attribution.underpowered.items()]
         yield (

@@ -16,8 +16,9 @@ from t2i_audit.report.judges import print_judges
 from t2i_audit.report.measures import print_measures
 from t2i_audit.report.recalls import value_lines
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
-from t2i_audit.report.success import print_success
+from t2i_audit.report.success import print_success, repeatability_sentence
 from t2i_audit.report.tables import console, make_table
+from t2i_audit.report.undecided import undecided_lines
 from t2i_audit.report.verdict import is_presence, verdict_sentences
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
 from t2i_audit.results.summary import RunSummary
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from t2i_audit.results.run import Run
-
-# An interval this wide, of a correlation from 0 to 1, says next to nothing.
-TELLS_NOTHING = 0.6
 
 
 def print_run(run: Run, *, as_json: bool = False, verbose: bool = False) -> None:
@@ -134,7 +132,7 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
         f"{where}: balanced accuracy of a probe for the slot's value, with 95% interval",
         VERDICTS,
     )
-    for line in _undecided(read):
+    for line in undecided_lines(read):
         screen.print(line)
     for line in value_lines(read):
         screen.print(line)
@@ -143,21 +141,6 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
 def _decoded_cells(decoding: SlotDecoding) -> list[str | Text]:
     figure = str(decoding.estimates.balanced_accuracy)
     return [figure, verdict_cell(decoding)]
-
-
-def _undecided(stations: Mapping[str, StationSummary]) -> Iterator[str]:
-    """Which slots are undefined or unclear, where and why; a line for each reason."""
-    where: dict[tuple[str, str, str], list[str]] = {}
-    for name, station in stations.items():
-        reasons: dict[tuple[str, str], list[str]] = {}
-        for slot, decoding in station.slots.items():
-            if decoding.reason and not is_presence(slot):
-                reasons.setdefault((decoding.verdict, decoding.reason), []).append(slot)
-        for (verdict, reason), slots in reasons.items():
-            where.setdefault((verdict, reason, ", ".join(slots)), []).append(plain_words(name))
-    for (verdict, reason, names), places in where.items():
-        at = "" if len(places) == len(stations) else f" at the {places[0]}"
-        yield printable(f"{verdict.capitalize()}: {names}{at} ({reason})")
 
 
 def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
@@ -169,13 +152,8 @@ def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
                 f"{association.spearman}, p = {_p_value(association.p_value)}, over pairs p = "
                 f"{_p_value(association.p_pairs)}, odds ratio {association.odds_ratio.adjusted}"
             )
-    repeats = summary.repeatability
-    if repeats is not None:
-        reason = f" ({repeats.reason.rstrip('.')})" if repeats.reason else ""
-        meaning = "" if reason else " (1: a prompt always or never fails; 0: failures are random)"
-        if repeats.overall.upper - repeats.overall.lower > TELLS_NOTHING:
-            meaning += "; these images cannot tell: more prompts, seeds or failures would"
-        yield f"Repeatability of failures over seeds: ICC {repeats.overall}{reason}{meaning}"
+    if summary.repeatability is not None:
+        yield repeatability_sentence(summary.repeatability)
 
 
 def _p_value(value: float) -> str:
