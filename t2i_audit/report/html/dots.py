@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from t2i_audit.report.html.intervals import specification
 from t2i_audit.report.html.tooltips import text_fields, text_tooltip
 from t2i_audit.results.interval import Interval
 
@@ -62,11 +63,14 @@ def dots_spec(
     def x(field: str) -> alt.X:
         return alt.X(f"{field}:Q", title=title, scale=scale)
 
-    def over(values: Sequence[dict[str, Any]]) -> alt.Chart:
-        return alt.Chart(alt.Data(values=list(values))).encode(y=y, tooltip=text_tooltip(dots))
-
     rows = [_row(dot, factor) for dot in dots if dot.interval.is_defined]
-    layers = [over(rows).mark_point(size=80, filled=True, opacity=1).encode(x=x("estimate"))]
+    base = alt.Chart().encode(y=y, tooltip=text_tooltip(dots))
+    marks = base.mark_point(size=80, filled=True, opacity=1).encode(x=x("estimate"))
+    layers = []
+    # Vega complains of an extent of nothing, so only estimates with an interval have a line.
+    if any("lower" in row for row in rows):
+        lines = base.transform_filter("isValid(datum.lower)").mark_rule(strokeWidth=2, opacity=0.6)
+        layers.append(lines.encode(x=x("lower"), x2="upper:Q"))
     if any(dot.side for dot in dots):
         shape = alt.Shape(
             "side:N",
@@ -74,22 +78,11 @@ def dots_spec(
             scale=alt.Scale(domain=list(SHAPES), range=list(SHAPES.values())),
             legend=alt.Legend(orient="top"),
         )
+        marks = marks.encode(shape=shape)
         zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(strokeDash=[4, 3])
-        layers = [zero.encode(x=x("zero")), layers[0].encode(shape=shape)]
-    # Vega complains of an extent of nothing, so what is not known is no row.
-    with_ends = [row for row in rows if "lower" in row]
-    if with_ends:
-        lines = over(with_ends).mark_rule(strokeWidth=2, opacity=0.6)
-        layers.insert(0, lines.encode(x=x("lower"), x2="upper:Q"))
-    return dict(
-        alt.layer(*layers)
-        .properties(
-            width="container",
-            height=LINE * len(dots),
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-        )
-        .to_dict()
-    )
+        layers.append(zero.encode(x=x("zero")))
+    drawn = alt.layer(*layers, marks, data=alt.Data(values=rows))
+    return specification(drawn.properties(height=LINE * len(dots)))
 
 
 def _row(dot: Dot, factor: float) -> dict[str, Any]:

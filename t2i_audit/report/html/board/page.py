@@ -54,7 +54,7 @@ def _best(board: Leaderboard, groups: tuple[Group, ...]) -> Section:
         "apart": counted(sum(len(each.rows) for each in others), "run") if others else "",
     }
     heading = "Which models are best"
-    return Section("best", heading, "board_best.html", context)
+    return Section("best", heading, "board/best.html", context)
 
 
 def _ranks(groups: tuple[Group, ...]) -> Section | None:
@@ -68,7 +68,7 @@ def _ranks(groups: tuple[Group, ...]) -> Section | None:
         ],
         "verdicts": [verdict(each) for each in groups],
     }
-    template, script = "board_ranks.html", "board.js"
+    template, script = "board/ranks.html", "board/board.js"
     return Section("ranks", "Ranks", template, context, charts, script=script)
 
 
@@ -83,7 +83,7 @@ def _pairs(board: Leaderboard, groups: tuple[Group, ...]) -> Section | None:
         "reading": READING,
         "is_alone": len(board.groups) == 1,
     }
-    return Section("pairs", "Who is surely better than whom", "board_pairs.html", context)
+    return Section("pairs", "Who is surely better than whom", "board/pairs.html", context)
 
 
 def _decodability(board: Leaderboard, groups: tuple[Group, ...]) -> Section | None:
@@ -105,7 +105,7 @@ def _cost(groups: tuple[Group, ...]) -> Section | None:
 def _charts(name: str, heading: str, charts: list[Chart]) -> Section | None:
     if not charts:
         return None
-    return Section(name, heading, "charts.html", charts=tuple(charts))
+    return Section(name, heading, "board/scatters.html", charts=tuple(charts))
 
 
 def _notes(board: Leaderboard, groups: tuple[Group, ...]) -> Section:
@@ -119,4 +119,4 @@ def _notes(board: Leaderboard, groups: tuple[Group, ...]) -> Section:
         "gone": counted(gone, "run") if gone else "",
         "notes": board.notes,
     }
-    return Section("notes", "How this board was made", "board_notes.html", context)
+    return Section("notes", "How this board was made", "board/notes.html", context)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from t2i_audit.report.html.intervals import specification
 from t2i_audit.report.html.tooltips import text_fields, text_tooltip
 from t2i_audit.results.interval import Interval
 
@@ -67,50 +68,42 @@ def scatter_spec(points: Sequence[Point], x: Axis, y: Axis) -> dict[str, Any]:
     """A Vega-Lite specification of `points`, which all have both estimates."""
     import altair as alt
 
-    def over(values: Sequence[dict[str, Any]]) -> alt.Chart:
-        return alt.Chart(alt.Data(values=list(values))).encode(
-            x=alt.X("x:Q", title=x.title, scale=_scale(x)),
-            y=alt.Y("y:Q", title=y.title, scale=_scale(y)),
-            tooltip=text_tooltip(points),
-        )
-
+    base = alt.Chart().encode(
+        x=alt.X("x:Q", title=x.title, scale=_scale(x)),
+        y=alt.Y("y:Q", title=y.title, scale=_scale(y)),
+        tooltip=text_tooltip(points),
+    )
     rows = [_row(point, points, x, y) for point in points]
     layers = []
     for name, axis in (("x", x), ("y", y)):
-        # Vega complains of an extent of nothing, so only rows with an interval have a line.
-        known = [row for row in rows if f"{name}_lower" in row]
-        if known:
+        # Vega complains of an extent of nothing, so only points with an interval have a line.
+        if any(f"{name}_lower" in row for row in rows):
             channel = (alt.X if name == "x" else alt.Y)(
                 f"{name}_lower:Q", title=axis.title, scale=_scale(axis)
             )
-            lines = over(known).mark_rule(strokeWidth=1, opacity=0.5)
+            lines = base.transform_filter(f"isValid(datum.{name}_lower)")
+            lines = lines.mark_rule(strokeWidth=1, opacity=0.5)
             layers.append(lines.encode(channel, **{f"{name}2": f"{name}_upper:Q"}))
-    layers.append(over(rows).mark_point(size=70, filled=True, opacity=1))
+    layers.append(base.mark_point(size=70, filled=True, opacity=1))
     if len(points) <= MOST_NAMED:
-        for corner in {(row["align"], row["baseline"]) for row in rows}:
-            align, baseline = corner
-            there = [row for row in rows if (row["align"], row["baseline"]) == corner]
+        for align, baseline in sorted({(row["align"], row["baseline"]) for row in rows}):
+            corner = base.transform_filter(
+                f"datum.align == '{align}' && datum.baseline == '{baseline}'"
+            )
             shift = {"dx": 6 if align == "left" else -6, "dy": -4 if baseline == "bottom" else 4}
-            names = over(there).mark_text(
+            names = corner.mark_text(
                 align=align, baseline=baseline, fontSize=11, limit=160, **shift
             )
             layers.append(names.encode(text="name:N"))
-    return dict(
-        alt.layer(*layers)
-        .properties(
-            width="container",
-            height=HEIGHT,
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-        )
-        .to_dict()
-    )
+    drawn = alt.layer(*layers, data=alt.Data(values=rows))
+    return specification(drawn.properties(height=HEIGHT))
 
 
 def _scale(axis: Axis) -> Any:
     import altair as alt
 
-    kind = {"type": "log"} if axis.is_log else {}
-    return alt.Scale(domain=[axis.low, axis.high], nice=False, zero=False, **kind)
+    kind = {"type": "log"} if axis.is_log else {"zero": False}
+    return alt.Scale(domain=[axis.low, axis.high], nice=False, **kind)
 
 
 def _row(point: Point, points: Sequence[Point], x: Axis, y: Axis) -> dict[str, Any]:

@@ -7,23 +7,24 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from t2i_audit.errors import RunDirectoryError
-from t2i_audit.labels.thumbnails import embedded
-from t2i_audit.printable import counted
+from t2i_audit.images.packing import ImageFile, pack
+from t2i_audit.printable import counted, printable
 from t2i_audit.report.html.page import Section
 from t2i_audit.results.comparison import Comparison, FlippedImage
 
 AT_ONCE = 24  # pairs that are shown before the reader asks for more
-SMALLEST, LARGEST = 24_000, 200_000  # bytes that an image is given, few or many
 
 
 @dataclass(frozen=True)
 class Pair:
     """An image in both runs."""
 
-    flip: FlippedImage
+    prompt: str
+    place: str
+    """Which of the prompt's images it is."""
+    became_right: bool
     base: str
-    """A ``data:`` address."""
+    """WebP in base 64."""
     candidate: str
 
 
@@ -32,44 +33,45 @@ def flipped_section(comparison: Comparison, *, most_bytes: int) -> Section | Non
     flipped = comparison.flipped
     if not flipped:
         return None
-    pairs, unread = _pairs(comparison, most_bytes)
-    left_out = len(flipped) - len(pairs) - unread
+    pairs, n_left_out = _pairs(comparison, most_bytes)
+    n_faults = len(flipped) - len(pairs) - n_left_out
     wrong = sum(not each.became_right for each in flipped)
     context = {
         "count": f"{counted(wrong, 'image')} became wrong and {len(flipped) - wrong:,} became "
         "right in the candidate.",
-        "left_out": counted(left_out, "pair") if left_out else "",
-        "unread": counted(unread, "pair") if unread else "",
+        "left_out": counted(n_left_out, "pair") if n_left_out else "",
+        "faults": counted(n_faults, "pair") if n_faults else "",
         "pairs": pairs,
         "at_once": AT_ONCE,
-        "names": (comparison.base_model, comparison.candidate_model),
+        "base": printable(comparison.base_model),
+        "candidate": printable(comparison.candidate_model),
     }
-    heading = "Images that flipped"
-    template, script = "comparison_flipped.html", "comparison_flipped.js"
-    return Section("flipped", heading, template, context, data=AT_ONCE, script=script)
+    template, script = "comparison/flipped.html", "comparison/flipped.js"
+    return Section("flipped", "Images that flipped", template, context, data=AT_ONCE, script=script)
 
 
 def _pairs(comparison: Comparison, most_bytes: int) -> tuple[list[Pair], int]:
-    """Those that fit, in the order of the comparison, and how many could not be read."""
-    flipped = comparison.flipped
-    each = min(max(most_bytes // (2 * len(flipped)), SMALLEST), LARGEST)
-    runs = Path(comparison.base), Path(comparison.candidate)
+    """The pairs that fit and can be read, in the comparison's order, and how many do not fit."""
+    flips = list(_in_turn(comparison.flipped))
+    files = [
+        ImageFile(Path(run) / name)
+        for flip in flips
+        for run, name in (
+            (comparison.base, flip.base_image),
+            (comparison.candidate, flip.candidate_image),
+        )
+    ]
+    packed = pack(files, most_bytes)
     found: dict[FlippedImage, Pair] = {}
-    unread, left = 0, most_bytes
-    for flip in _in_turn(flipped):
-        try:
-            files = (flip.base_image, flip.candidate_image)
-            sides = [_image(*side, each) for side in zip(runs, files, strict=True)]
-        except RunDirectoryError:
-            unread += 1
-            continue
-        size = sum(len(side or "") for side in sides)
+    n_tried = (len(files) - packed.n_left_out) // 2
+    for number, flip in enumerate(flips[:n_tried]):
+        sides = [packed.pictures.get(2 * number + side) for side in (0, 1)]
         base, candidate = sides
-        if base is None or candidate is None or size > left:
-            break
-        left -= size
-        found[flip] = Pair(flip, base, candidate)
-    return [found[flip] for flip in flipped if flip in found], unread
+        if base is not None and candidate is not None:
+            place = f"prompt {printable(flip.prompt_id)}, seed {flip.seed}"
+            found[flip] = Pair(printable(flip.prompt), place, flip.became_right, base, candidate)
+    pairs = [found[flip] for flip in comparison.flipped if flip in found]
+    return pairs, len(flips) - n_tried
 
 
 def _in_turn(flipped: Sequence[FlippedImage]) -> Iterator[FlippedImage]:
@@ -78,10 +80,3 @@ def _in_turn(flipped: Sequence[FlippedImage]) -> Iterator[FlippedImage]:
         [flip for flip in flipped if flip.became_right is right] for right in (False, True)
     ]
     return (flip for flip in chain.from_iterable(zip_longest(*sides)) if flip is not None)
-
-
-def _image(run: Path, name: str, most: int) -> str | None:
-    path = run / name
-    if not path.resolve().is_relative_to(run.resolve()):
-        raise RunDirectoryError(f"{path} lies outside its run")
-    return embedded(path, most)

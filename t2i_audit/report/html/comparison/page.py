@@ -75,13 +75,13 @@ def _verdict(comparison: Comparison, root: Path) -> Section:
         f"{counted(comparison.n_seeds, 'seed')}, judged by {comparison.judge}",
         "notes": comparison.notes,
     }
-    return Section("verdict", "The verdict", "comparison_verdict.html", context)
+    return Section("verdict", "The verdict", "comparison/verdict.html", context)
 
 
 def _differences(comparison: Comparison) -> Section:
     context = {"flips": flips_table(comparison.flips)}
     charts = (success_chart(comparison),)
-    return Section("success", "Success", "comparison_success.html", context, charts)
+    return Section("success", "Success", "comparison/success.html", context, charts)
 
 
 def _decodability(comparison: Comparison) -> Section | None:
@@ -98,7 +98,7 @@ def _how(comparison: Comparison) -> Section:
         "settings": settings_table(*map(Path, runs)),
         "command": printable(f"t2i-audit compare {' '.join(map(shlex.quote, runs))}"),
     }
-    return Section("how", "How the two runs were made", "comparison_how.html", context)
+    return Section("how", "How the two runs were made", "comparison/how.html", context)
 
 
 def _flips_sentence(flips: Flips) -> str:

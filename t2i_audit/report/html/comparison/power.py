@@ -33,7 +33,7 @@ def power_section(comparison: Comparison) -> Section | None:
         ),
         frozenset({0, 1, 2, 3}),
     )
-    return Section("seen", "What could have been seen", "comparison_seen.html", {"power": table})
+    return Section("seen", "What could have been seen", "comparison/seen.html", {"power": table})
 
 
 def _needed(number: int | None) -> str:
