@@ -373,8 +373,15 @@ def compare_raters(labels: str, *, suite: str | Path | Suite) -> Raters:
         return compare(CalibrateSettings(labels=labels, suite=source))
 
 
-def leaderboard(runs: Sequence[str | Path | Run], *, out: str | Path | None = None) -> Leaderboard:
-    """Set finished audits side by side, and correlate success with decodability over them.
+def leaderboard(
+    runs: Sequence[str | Path | Run],
+    *,
+    out: str | Path | None = None,
+    append: bool = False,
+    allow: Sequence[str] = (),
+    pairs: str | Path | None = None,
+) -> Leaderboard:
+    """Rank finished audits, and correlate success with decodability over them.
 
     >>> import t2i_audit as t2i
     >>> board = t2i.leaderboard(["runs/demo"], out="board.csv")
@@ -384,14 +391,29 @@ def leaderboard(runs: Sequence[str | Path | Run], *, out: str | Path | None = No
     Args:
         runs: the audits or their directories.
         out: a CSV file to write, one row per run.
+        append: whether the rows that `out` has stay.
+        allow: what runs may differ in and be ranked together: ``suite``, ``judge``, ``prompts`` or
+            ``seeds``.
+        pairs: a CSV file to write with every pair of runs that are ranked together.
+
+    Returns:
+        The rows with their ranks, and every pair.
 
     Raises:
-        AuditError: a directory holds no finished audit, or `out` cannot be written.
+        AuditError: a directory holds no finished audit, a file cannot be written, or `out` holds
+            another table that rows were to be appended to.
     """
-    from t2i_audit.leaderboard import rank_runs, write_leaderboard
+    from t2i_audit.leaderboard import write_leaderboard
 
     paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
-    return rank_runs(paths) if out is None else write_leaderboard(paths, Path(out))
+    return write_leaderboard(
+        paths,
+        None if out is None else Path(out),
+        append=append,
+        allow=allow,
+        pairs=None if pairs is None else Path(pairs),
+        with_pairs=True,
+    )
 
 
 def associate(runs: Sequence[str | Path | Run], *, out: str | Path | None = None) -> Associations:

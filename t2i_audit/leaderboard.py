@@ -2,61 +2,151 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from t2i_audit.analysis.comparing import AuditedRun
-from t2i_audit.analysis.leaderboard import leaderboard
+from t2i_audit.analysis.comparing import AuditedRun, check_allowed
+from t2i_audit.analysis.leaderboard import board_of_rows, leaderboard
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.io import write_text
-from t2i_audit.report.spreadsheet import csv_text
-from t2i_audit.results.leaderboard import Leaderboard
+from t2i_audit.report.spreadsheet import as_it_was, csv_text
+from t2i_audit.results.board_cells import board_table, pairs_table, rows_of
+from t2i_audit.results.cost import read_cost
+from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow
+from t2i_audit.results.outcomes import OutcomeReader
 from t2i_audit.results.run import load_run
 from t2i_audit.run.directory import read_manifest
 
+# Excel takes a CSV file for UTF-8 only if it begins so; LibreOffice and pandas take it either way.
+BYTE_ORDER_MARK = "\ufeff"
 
-def rank_runs(runs: Sequence[Path]) -> Leaderboard:
+
+def rank_runs(
+    runs: Sequence[Path],
+    *,
+    kept: Sequence[LeaderboardRow] = (),
+    allow: Sequence[str] = (),
+    with_pairs: bool = False,
+) -> Leaderboard:
     """Set the finished audits in `runs` side by side; a directory that is given twice counts once.
 
+    Args:
+        runs: run directories.
+        kept: rows of an earlier board whose runs are gone.
+        allow: what runs may differ in and be ranked together: ``suite``, ``judge``, ``prompts`` or
+            ``seeds``.
+        with_pairs: whether to list every pair of runs that are ranked together.
+
     Raises:
+        AuditError: something in `allow` is unknown.
         RunDirectoryError: a folder holds no finished audit, or its results were changed since.
     """
+    allowed = check_allowed(allow)
     given: dict[Path, list[Path]] = {}
     for run in runs:
         given.setdefault(run.resolve(), []).append(run)
-    audits = [_read(paths[0]) for paths in given.values()]
-    board = leaderboard(audits)
+    reader = OutcomeReader()
+    audits = [_read(paths[0], reader) for paths in given.values()]
+    board = leaderboard(audits, kept=kept, allow=allowed, with_pairs=with_pairs)
     again = [paths for paths in given.values() if len(paths) > 1]
     return replace(board, notes=tuple(map(_given_again, again)))
 
 
 def board_csv(board: Leaderboard) -> str:
     """The rows of `board` as CSV."""
-    rows = [row.to_row() for row in board.rows]
-    return csv_text(list(rows[0]) if rows else [], rows)
+    return csv_text(*board_table(board.rows))
 
 
-def write_leaderboard(runs: Sequence[Path], output: Path) -> Leaderboard:
-    """Write one row per run to `output` and return the rows with their correlations.
+def pairs_csv(board: Leaderboard) -> str:
+    """The pairs of `board` as CSV."""
+    return csv_text(*pairs_table(board.pairs))
+
+
+def read_board(path: Path) -> Leaderboard:
+    """The board in a CSV file that `write_leaderboard` wrote, with the ranks it had then.
 
     Raises:
-        AuditError: `output` is no place for a table.
+        AuditError: the file cannot be read, or is no leaderboard of this version.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = [[as_it_was(cell) for cell in line] for line in csv.reader(file)]
+        return board_of_rows(rows_of(lines[0] if lines else [], lines[1:]))
+    except OSError as err:
+        raise AuditError(f"{path} cannot be read: {err.strerror}") from err
+    except (ValueError, csv.Error) as err:
+        raise AuditError(
+            f"{path} is not a table of t2i-audit leaderboard that can be read ({err}); make it "
+            "anew with t2i-audit leaderboard"
+        ) from err
+
+
+def write_leaderboard(
+    runs: Sequence[Path],
+    output: Path | None,
+    *,
+    append: bool = False,
+    allow: Sequence[str] = (),
+    pairs: Path | None = None,
+    with_pairs: bool = False,
+) -> Leaderboard:
+    """Write one row per run to `output` and return the rows with their correlations.
+
+    Args:
+        runs: run directories.
+        output: the table; None to write none.
+        append: whether the rows that `output` has stay. Those whose runs are still there are read
+            anew; the others stand as they were, without a rank.
+        allow: as `rank_runs`.
+        pairs: a second table, of every pair of runs that are ranked together.
+        with_pairs: whether to list the pairs without that table.
+
+    Raises:
+        AuditError: `output` or `pairs` is no place for a table, or `output` holds another table.
         RunDirectoryError: as `rank_runs`.
     """
-    check_table_path(output, runs)
-    board = rank_runs(runs)
-    try:
-        write_text(output, board_csv(board))
-    except OSError as err:
-        raise AuditError(f"{output} cannot be written: {err.strerror}; give another -o") from err
+    allowed = check_allowed(allow)
+    if output is not None:
+        check_table_path(output, runs)
+    if pairs is not None:
+        check_table_path(pairs, runs, example="pairs.csv", option="--pairs")
+        if output is not None and pairs.resolve() == output.resolve():
+            raise AuditError(f"-o and --pairs both name {output}; give another --pairs")
+    kept: list[LeaderboardRow] = []
+    if append and output is not None and output.exists():
+        there = read_board(output).rows
+        kept = [row for row in there if not Path(row.run).exists()]
+        known = {run.resolve() for run in runs}
+        found = (Path(row.run) for row in there if Path(row.run).exists())
+        # A run that is given is called as it is called now, and its row is replaced.
+        runs = [*runs, *(run for run in found if run.resolve() not in known)]
+    board = rank_runs(runs, kept=kept, allow=allowed, with_pairs=with_pairs or pairs is not None)
+    if output is not None:
+        _write(output, board_csv(board), "-o")
+    if pairs is not None:
+        _write(pairs, pairs_csv(board), "--pairs")
     return board
 
 
+def _write(path: Path, text: str, option: str) -> None:
+    try:
+        write_text(path, BYTE_ORDER_MARK + text)
+    except OSError as err:
+        raise AuditError(
+            f"{path} cannot be written: {err.strerror}; give another {option}"
+        ) from err
+
+
 def check_table_path(
-    output: Path, runs: Sequence[Path], *, example: str = "leaderboard.csv"
+    output: Path,
+    runs: Sequence[Path],
+    *,
+    example: str = "leaderboard.csv",
+    option: str = "-o",
 ) -> None:
     """Refuse an `output` that is no place for a table, before anything is read.
 
@@ -64,6 +154,7 @@ def check_table_path(
         output: the file.
         runs: directories in which it may not lie.
         example: a name for the file, for messages.
+        option: the option that names it, for messages.
 
     Raises:
         AuditError: it is a folder or a device, lies in one of the `runs`, or cannot be written.
@@ -72,28 +163,34 @@ def check_table_path(
         mode = output.stat().st_mode if output.exists() else None
         if mode is not None and stat.S_ISDIR(mode):
             raise AuditError(
-                f"-o should name a file, and {output} is a folder; give {output}/{example}"
+                f"{option} should name a file, and {output} is a folder; give {output}/{example}"
             )
         if mode is not None and not stat.S_ISREG(mode):
             raise AuditError(
-                f"-o should name a file, and {output} is a device or a pipe; give - for standard "
-                "output"
+                f"{option} should name a file, and {output} is a device or a pipe; give the "
+                "name of a file"
             )
         parents = (output.absolute(), *output.absolute().parents)
         folder = next(parent for parent in parents[1:] if parent.exists())
         if not folder.is_dir():
-            raise AuditError(f"{folder} is a file, so {output} cannot be written; give another -o")
+            raise AuditError(
+                f"{folder} is a file, so {output} cannot be written; give another {option}"
+            )
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise AuditError(f"{folder} cannot be written; give another -o")
+            raise AuditError(f"{folder} cannot be written; give another {option}")
         places = (output.resolve(), *output.resolve().parents)
         inside = next((run for run in runs if run.resolve() in places), None)
     except OSError as err:
-        raise AuditError(f"{output} cannot be written: {err.strerror}; give another -o") from err
+        raise AuditError(
+            f"{output} cannot be written: {err.strerror}; give another {option}"
+        ) from err
     if inside is not None:
-        raise AuditError(f"{output} lies in the run directory {inside}; give -o a place outside it")
+        raise AuditError(
+            f"{output} lies in the run directory {inside}; give {option} a place outside it"
+        )
 
 
-def _read(run: Path) -> AuditedRun:
+def _read(run: Path, reader: OutcomeReader) -> AuditedRun:
     manifest = read_manifest(run)
     if manifest.settings.get("command") not in ("audit", "images"):
         raise RunDirectoryError(
@@ -101,7 +198,15 @@ def _read(run: Path) -> AuditedRun:
             "t2i-audit audit, or of t2i-audit judge"
         )
     found = load_run(run)
-    return AuditedRun(str(run), found.summary, found.manifest.settings, found.manifest.versions)
+    return AuditedRun(
+        str(run),
+        found.summary,
+        found.manifest.settings,
+        found.manifest.versions,
+        created=found.manifest.created,
+        outcomes=reader.read(found),
+        cost=read_cost(run),
+    )
 
 
 def _given_again(paths: Sequence[Path]) -> str:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
+from t2i_audit.errors import AuditError
 from t2i_audit.io import to_json
+from t2i_audit.results.cost import Cost
 from t2i_audit.results.leaderboard import LeaderboardRow, Scalar, Setup
+from t2i_audit.results.outcomes import Outcomes
 from t2i_audit.results.summary import RunSummary
+
+Allowed = Literal["suite", "judge", "prompts", "seeds"]
+"""What parts runs into groups, and a user may choose to ignore."""
+ALLOWED: tuple[Allowed, ...] = get_args(Allowed)
+WHAT: dict[Allowed, str] = {
+    "suite": "suite",
+    "judge": "judge",
+    "prompts": "number of prompts",
+    "seeds": "number of seeds",
+}
 
 SHORT = 8  # digits of a hash that are shown
 # Names only: the same checkpoint or suite may go by another one.
@@ -59,26 +72,80 @@ class Measure:
     suite: str
     judge: str
     suite_sha256: str
-    fingerprint: Mapping[str, Any]
+    judge_sha256: str
+    """Of the judge's fingerprint."""
     prompts: Scalar
     seeds: Scalar
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    """Of the judge; empty for a row whose run is gone."""
+
+    @classmethod
+    def of_row(cls, row: LeaderboardRow) -> Measure:
+        """As far as a row of a board says."""
+        return cls(
+            row.suite,
+            row.judge,
+            row.suite_sha256,
+            row.judge_sha256,
+            row.prompts_asked,
+            row.n_seeds,
+        )
 
     @property
     def contents(self) -> str:
         """What distinguishes suites: the same one may go by several names."""
         return self.suite_sha256 or self.suite
 
-    @property
-    def key(self) -> str:
-        """Equal where two measures are."""
-        return as_key([self.contents, self.judge, self.fingerprint, self.prompts, self.seeds])
+    def key(self, allow: Sequence[Allowed] = ()) -> str:
+        """Equal where two measures are, or differ only in what is in `allow`."""
+        parts: dict[Allowed, Any] = {
+            "suite": self.contents,
+            "judge": [self.judge, self.judge_sha256],
+            "prompts": self.prompts,
+            "seeds": self.seeds,
+        }
+        return as_key([value for name, value in parts.items() if name not in allow])
 
-    @property
-    def name(self) -> str:
-        """What it is, for a heading."""
-        prompts = f"{self.prompts} prompt{'' if self.prompts == 1 else 's'}"
-        seeds = f"{self.seeds} seed{'' if self.seeds == 1 else 's'}"
-        return f"{self.suite}, {prompts} x {seeds}, judged by {self.judge}"
+
+def check_allowed(names: Sequence[str]) -> tuple[Allowed, ...]:
+    """`names` in a fixed order, each once.
+
+    Raises:
+        AuditError: one of them is nothing that can be ignored.
+    """
+    unknown = next((name for name in names if name not in ALLOWED), None)
+    if unknown is not None:
+        raise AuditError(
+            f"--allow {unknown} is not known; give one of {', '.join(ALLOWED)}, each with an "
+            "--allow of its own"
+        )
+    return tuple(name for name in ALLOWED if name in names)
+
+
+def name_of(measures: Sequence[Measure]) -> str:
+    """What the runs of a group are measured with, for a heading."""
+    # The same suite may go by several names.
+    suites = dict.fromkeys({each.contents: each.suite for each in reversed(measures)}.values())
+    judges = dict.fromkeys(each.judge for each in measures)
+    prompts = _counted((each.prompts for each in measures), "prompt")
+    seeds = _counted((each.seeds for each in measures), "seed")
+    return f"{_listed([*suites])}, {prompts} x {seeds}, judged by {_listed([*judges])}"
+
+
+def ignored(measures: Sequence[Measure], allow: Sequence[Allowed]) -> tuple[str, ...]:
+    """Sentences on what the runs of one group differ in because the user chose to ignore it."""
+    values: dict[Allowed, list[str]] = {
+        "suite": [f"{each.suite} ({each.contents[:SHORT]})" for each in measures],
+        "judge": [f"{each.judge} ({each.judge_sha256[:SHORT]})" for each in measures],
+        "prompts": [str(each.prompts) for each in measures],
+        "seeds": [str(each.seeds) for each in measures],
+    }
+    return tuple(
+        f"These runs differ in {WHAT[name]} ({'; '.join(dict.fromkeys(values[name]))}), which "
+        f"--allow {name} ignores."
+        for name in allow
+        if len(set(values[name])) > 1
+    )
 
 
 @dataclass(frozen=True)
@@ -90,6 +157,11 @@ class AuditedRun:
     settings: Mapping[str, Any]
     """Of its manifest; any may be absent in a run of an earlier version."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+    """When it was begun, ISO 8601 in UTC."""
+    outcomes: Outcomes | None = None
+    """Its verdicts, prompt by prompt; without them it has no rank."""
+    cost: Cost | None = None
 
     @cached_property
     def measure(self) -> Measure:
@@ -99,6 +171,7 @@ class AuditedRun:
             suite=self.summary.suite,
             judge=self.summary.judge or "",
             suite_sha256=str(settings.get("suite_sha256") or ""),
+            judge_sha256=as_key(judge),
             fingerprint=judge if isinstance(judge, Mapping) else {"judge": judge},
             prompts=_scalar(settings.get("prompts", self.summary.n_prompts)),
             seeds=_scalar(settings.get("seeds", self.summary.n_seeds)),
@@ -161,30 +234,43 @@ def as_key(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def stands_apart(measure: Measure, first: Measure, count: int) -> tuple[str, ...]:
-    """Why the `count` runs of `measure` cannot be compared with those of the `first` group."""
+def stands_apart(
+    measure: Measure, first: Measure, count: int, allow: Sequence[Allowed] = ()
+) -> tuple[str, ...]:
+    """Why the `count` runs of `measure` cannot be compared with those of the `first` group; what is
+    in `allow` is no reason."""
     subject, their = f"These {count} runs stand", "their"
     if count == 1:
         subject, their = "This run stands", "its"
     found: list[tuple[str, Scalar, Scalar]] = []
-    if measure.contents != first.contents:
+    if measure.contents != first.contents and "suite" not in allow:
         if measure.suite != first.suite:
             found.append(("suite", measure.suite, first.suite))
         elif measure.prompts == first.prompts:
             here, there = _short(measure.contents, first.contents)
             found.append(("suite", f"{measure.suite} with contents {here}", there))
-    if measure.prompts != first.prompts:
-        found.append(("number of prompts", measure.prompts, first.prompts))
+    if measure.prompts != first.prompts and "prompts" not in allow:
+        found.append((WHAT["prompts"], measure.prompts, first.prompts))
+    if "judge" not in allow:
+        found += _judges_apart(measure, first)
+    if measure.seeds != first.seeds and "seeds" not in allow:
+        found.append((WHAT["seeds"], measure.seeds, first.seeds))
+    reasons = (f"{their} {what} differs ({here}, not {there})" for what, here, there in found)
+    return (f"{subject} apart from group 1: {'; '.join(reasons)}.",)
+
+
+def _judges_apart(measure: Measure, first: Measure) -> list[tuple[str, Scalar, Scalar]]:
     if measure.judge != first.judge:
-        found.append(("judge", measure.judge, first.judge))
-    else:
+        return [("judge", measure.judge, first.judge)]
+    found: list[tuple[str, Scalar, Scalar]] = []
+    if measure.fingerprint and first.fingerprint:
         for name, pair in _unequal(measure.fingerprint, first.fingerprint).items():
             here, there = _short(*pair)
             found.append(("judge", f"{name} {here}", there))
-    if measure.seeds != first.seeds:
-        found.append(("number of seeds", measure.seeds, first.seeds))
-    reasons = (f"{their} {what} differs ({here}, not {there})" for what, here, there in found)
-    return (f"{subject} apart from group 1: {'; '.join(reasons)}.",)
+    elif measure.judge_sha256 != first.judge_sha256:
+        here, there = _short(measure.judge_sha256, first.judge_sha256)
+        found.append(("judge", f"fingerprint {here}", there))
+    return found
 
 
 def repeats(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
@@ -195,13 +281,13 @@ def repeats(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
         runs = _listed([row.run for row in own])
         if len(own) > 1 and len({row.identity for row in own}) == 1:
             notes.append(
-                f"{runs} are the same audit of one checkpoint ({own[0].model}); in a correlation "
-                "they count once."
+                f"{runs} are the same audit of one checkpoint ({own[0].model}); in the ranks and "
+                "in a correlation they count once."
             )
         elif len(own) > 1:
             notes.append(
-                f"{runs} are of one checkpoint ({own[0].model}); in a correlation their mean "
-                "counts once."
+                f"{runs} are of one checkpoint ({own[0].model}); each different audit has a rank "
+                "of its own, and in a correlation their mean counts once."
             )
     for name, what in NOTED.items():
         values = dict.fromkeys(_shown(getattr(row.setup, name)) for row in rows)
@@ -218,6 +304,11 @@ def repeats(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
 def _unequal(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     names = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
     return {name: (one.get(name), other.get(name)) for name in names}
+
+
+def _counted(values: Iterable[Scalar], noun: str) -> str:
+    different = sorted(set(values), key=lambda value: (str(type(value)), value))
+    return f"{' or '.join(map(str, different))} {noun}{'' if different == [1] else 's'}"
 
 
 def _short(one: Any, other: Any) -> tuple[str, str]:

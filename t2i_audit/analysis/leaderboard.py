@@ -7,18 +7,38 @@ only within a group that shares what success is measured with.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from t2i_audit.analysis.comparing import AuditedRun, Measure, as_key, repeats, stands_apart
+from t2i_audit.analysis.board_rows import row_of
+from t2i_audit.analysis.comparing import (
+    Allowed,
+    AuditedRun,
+    Measure,
+    check_allowed,
+    ignored,
+    name_of,
+    repeats,
+    stands_apart,
+)
+from t2i_audit.analysis.ranking import Ranking, rank_runs
 from t2i_audit.results.decoding import STATIONS
-from t2i_audit.results.interval import Interval, undefined
-from t2i_audit.results.judge_facts import JudgeFacts
-from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow, RunCorrelation, RunGroup
+from t2i_audit.results.interval import Interval
+from t2i_audit.results.leaderboard import (
+    Leaderboard,
+    LeaderboardRow,
+    RunCorrelation,
+    RunGroup,
+    RunPair,
+)
+from t2i_audit.results.outcomes import Outcomes
 from t2i_audit.stats.correlations import pearson_interval, reliability, spearman_interval
+
+# Runs that a sentence names.
+NAMED = 5
 
 # With four checkpoints not even a perfect order has a rank correlation whose interval leaves 0 out.
 FEWEST_RUNS = 5
@@ -35,31 +55,86 @@ def leaderboard(
     runs: Sequence[AuditedRun],
     *,
     stations: Sequence[str] = STATIONS,
+    kept: Sequence[LeaderboardRow] = (),
+    allow: Sequence[Allowed] = (),
+    with_pairs: bool = False,
 ) -> Leaderboard:
-    """Set runs side by side.
+    """Set runs side by side, and rank those that can be compared.
 
     The order of `runs` does not matter.
 
     Args:
         runs: the finished audits, each once.
         stations: the stations that become columns.
+        kept: rows of runs that are gone; they are grouped with the others and get no rank.
+        allow: what may differ within a group.
+        with_pairs: whether to list every pair of runs that are ranked together.
     """
-    measures: dict[str, list[AuditedRun]] = {}
-    for run in runs:
-        measures.setdefault(run.measure.key, []).append(run)
+    entries = [_Entry(row_of(run, stations=stations), run.measure, run.outcomes) for run in runs]
+    entries += [
+        _Entry(replace(row, found=False), Measure.of_row(row), None, kept=True) for row in kept
+    ]
+    groups: dict[str, list[_Entry]] = {}
+    for entry in sorted(entries, key=_standing):
+        groups.setdefault(entry.measure.key(allow), []).append(entry)
     rows: list[LeaderboardRow] = []
+    pairs: list[RunPair] = []
+    measures: dict[str, Measure] = {}
+    for number, members in enumerate(sorted(groups.values(), key=_size), start=1):
+        ranking = _ranking(members, number, with_pairs=with_pairs)
+        of_identity = {
+            entry.row.identity: ranking.ranks[entry.row.run]
+            for entry in members
+            if entry.row.run in ranking.ranks
+        }
+        for entry in members:
+            measures[entry.row.run] = entry.measure
+            rank = None if entry.kept else of_identity.get(entry.row.identity)
+            rows.append(
+                replace(
+                    entry.row,
+                    group=number,
+                    rank=rank,
+                    ranking=ranking.sentence,
+                    allowed=tuple(allow),
+                )
+            )
+        pairs += ranking.pairs
+    return replace(board_of_rows(rows, measures=measures), pairs=tuple(pairs))
+
+
+def board_of_rows(
+    rows: Sequence[LeaderboardRow], *, measures: Mapping[str, Measure] | None = None
+) -> Leaderboard:
+    """The groups of `rows`, which come group by group, and the correlations over each.
+
+    Args:
+        rows: with their groups and ranks.
+        measures: by run, what its success is measured with; as far as the rows say if None.
+    """
+    by_group: dict[int, list[LeaderboardRow]] = {}
+    for row in rows:
+        by_group.setdefault(row.group, []).append(row)
     groups: list[RunGroup] = []
     correlations: list[RunCorrelation] = []
     first: Measure | None = None
-    for number, members in enumerate(sorted(measures.values(), key=_size), start=1):
-        own = sorted((_row(run, number, stations) for run in members), key=_standing)
-        measure = members[0].measure
-        first = first or measure
-        name = f"Group {number} ({measure.name})"
-        apart = stands_apart(measure, first, len(own)) if number > 1 else ()
-        groups.append(RunGroup(number, name, (*apart, *repeats(own), *_uncorrected(own))))
-        rows += own
-        correlations += [correlate_runs(own, station=station, name=name) for station in stations]
+    for number, own in by_group.items():
+        of_rows = [(measures or {}).get(row.run) or Measure.of_row(row) for row in own]
+        first = first or of_rows[0]
+        allow = check_allowed(own[0].allowed)
+        apart = () if first is of_rows[0] else stands_apart(of_rows[0], first, len(own), allow)
+        notes = (
+            *apart,
+            *ignored(of_rows, allow),
+            *repeats(own),
+            *_uncorrected(own),
+            *_gone(own),
+        )
+        name = f"Group {number} ({name_of(of_rows)})"
+        groups.append(RunGroup(number, name, notes, own[0].ranking))
+        correlations += [
+            correlate_runs(own, station=station, name=name) for station in own[0].decodability
+        ]
     return Leaderboard(tuple(rows), tuple(correlations), tuple(groups))
 
 
@@ -160,34 +235,6 @@ def _weakened(kept: float) -> str:
     )
 
 
-def _row(run: AuditedRun, group: int, stations: Sequence[str]) -> LeaderboardRow:
-    summary, settings = run.summary, run.settings
-    probed = summary.stations
-    return LeaderboardRow(
-        group=group,
-        run=run.directory,
-        model=summary.model,
-        suite=summary.suite,
-        judge=summary.judge or "",
-        n_seeds=summary.n_seeds,
-        n_prompts=summary.n_prompts,
-        n_images=summary.n_images,
-        success=undefined() if summary.success is None else summary.success.overall,
-        decodability={
-            name: probed[name].decodability if name in probed else undefined() for name in stations
-        },
-        culprit=None if summary.attribution is None else summary.attribution.culprit,
-        corrected=undefined() if summary.corrected is None else summary.corrected.overall.rate,
-        setup=run.setup,
-        suite_sha256=str(settings.get("suite_sha256") or ""),
-        judge_sha256=as_key(settings.get("judge")),
-        weights_sha256=str(settings.get("weights_sha256") or ""),
-        checkpoint=run.checkpoint,
-        identity=run.identity,
-        judge_facts=summary.judge_facts.get(summary.judge or "", JudgeFacts()),
-    )
-
-
 def _uncorrected(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     """What a group's order and correlations do not take in, where a success is corrected."""
     if not any(row.corrected.is_defined for row in rows):
@@ -198,15 +245,50 @@ def _uncorrected(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     )
 
 
-def _size(members: Sequence[AuditedRun]) -> tuple[int, str, str, str]:
+def _gone(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
+    """Which rows of a group stand as they were."""
+    gone = [row.run for row in rows if not row.found]
+    if not gone:
+        return ()
+    named = ", ".join(gone[:NAMED]) + (f" and {len(gone) - NAMED} more" if gone[NAMED:] else "")
+    return (
+        f"Rows without a rank stand as they were, because their runs are gone ({named}); a rank "
+        "needs a run's verdicts.",
+    )
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One row that is to be ranked."""
+
+    row: LeaderboardRow
+    measure: Measure
+    outcomes: Outcomes | None
+    kept: bool = False
+
+
+def _ranking(members: Sequence[_Entry], group: int, *, with_pairs: bool) -> Ranking:
+    """The ranks of a group; the same audit of one checkpoint counts once."""
+    distinct: dict[str, _Entry] = {}
+    for entry in members:
+        if entry.outcomes is not None and entry.outcomes.judged.any():
+            distinct.setdefault(entry.row.identity, entry)
+    outcomes = {
+        entry.row.run: entry.outcomes for entry in distinct.values() if entry.outcomes is not None
+    }
+    return rank_runs(outcomes, group=group, with_pairs=with_pairs)
+
+
+def _size(members: Sequence[_Entry]) -> tuple[int, str, str, str]:
     """The group of most different runs first; ties in an order that owes nothing to the input's."""
     measure = members[0].measure
-    different = len({run.identity for run in members})
-    return -different, measure.suite, measure.judge, measure.key
+    different = len({entry.row.identity for entry in members})
+    return -different, measure.suite, measure.judge, measure.key()
 
 
-def _standing(row: LeaderboardRow) -> tuple[float, str, str, str]:
+def _standing(entry: _Entry) -> tuple[float, str, str, str]:
     """Best success first, undefined last; ties in an order that owes nothing to the input's."""
+    row = entry.row
     missing = np.isnan(row.success.estimate)
     rate = float("inf") if missing else -row.success.estimate
     return rate, row.model, row.identity, row.run

@@ -47,20 +47,22 @@ def station_figures(station: StationSummary, prompts: Mapping[str, float]) -> di
     slots = station.slots.values()
     found = {
         WEAKEST: station.decodability,
-        ACCURACY: _mean(slot.estimates.balanced_accuracy for slot in slots),
+        ACCURACY: mean_interval(slot.estimates.balanced_accuracy for slot in slots),
     }
     names = dict.fromkeys(name for slot in slots for name in slot.measures)
 
     def of(name: str, part: Callable[[Measure], Interval]) -> Interval:
-        return _mean(part(slot.measures[name]) for slot in slots if name in slot.measures)
+        return mean_interval(part(slot.measures[name]) for slot in slots if name in slot.measures)
 
     for name in names:
         called = CALLED.get(name, name.replace("_", " "))
         found[called] = of(name, lambda measure: measure.own)
     found |= {
-        "random weights": _mean(s.estimates.random_weights_balanced_accuracy for s in slots),
-        "layer 0": _mean(s.estimates.layer_0_balanced_accuracy for s in slots),
-        "words alone": _mean(s.estimates.presence_balanced_accuracy for s in slots),
+        "random weights": mean_interval(
+            s.estimates.random_weights_balanced_accuracy for s in slots
+        ),
+        "layer 0": mean_interval(s.estimates.layer_0_balanced_accuracy for s in slots),
+        "words alone": mean_interval(s.estimates.presence_balanced_accuracy for s in slots),
     }
     for name, value in prompts.items():
         found[name] = Interval(value, math.nan, math.nan, station.decodability.n)
@@ -137,18 +139,22 @@ def _checkpoints(runs: Sequence[ModelFigures]) -> list[ModelFigures]:
     for own in by_checkpoint.values():
         figures = {
             station: {
-                name: _mean(run.figures[station][name] for run in own if station in run.figures)
+                name: mean_interval(
+                    run.figures[station][name] for run in own if station in run.figures
+                )
                 for name in names
             }
             for station, names in own[0].figures.items()
         }
         merged.append(
-            ModelFigures(own[0].name, own[0].checkpoint, _mean(run.success for run in own), figures)
+            ModelFigures(
+                own[0].name, own[0].checkpoint, mean_interval(run.success for run in own), figures
+            )
         )
     return merged
 
 
-def _mean(intervals: Iterable[Interval]) -> Interval:
+def mean_interval(intervals: Iterable[Interval]) -> Interval:
     """The mean of estimates that may rest on the same prompts: their ends are averaged too."""
     known = [each for each in intervals if each.is_defined]
     if not known:

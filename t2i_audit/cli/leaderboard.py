@@ -32,12 +32,37 @@ def leaderboard(
     output: Annotated[
         Path | None, typer.Option("--output", hidden=True, help="The former name of --out.")
     ] = None,
+    append: Annotated[
+        bool,
+        typer.Option(
+            "--append",
+            help="Keep the rows that FILE.csv has. Those whose runs are still there are read anew.",
+        ),
+    ] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow",
+            metavar="NAME",
+            help="Rank runs together that differ in this: suite, judge, prompts or seeds. May be "
+            "given several times.",
+        ),
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            "--pairs",
+            metavar="FILE.csv",
+            help="Also write a table of every pair of runs: their difference with its interval, "
+            "p-values, and how many prompts each does better.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare finished audits, and correlate success with decodability over them.
+    """Rank finished audits, and correlate success with decodability over them.
 
     Audits of different suites or judges, or with different numbers of prompts or seeds, are
-    listed in separate groups.
+    ranked in separate groups. Ranks have intervals, as runs that are not told apart tie.
     """
     if out is not None and output is not None:
         raise AuditError("--out and --output are the same; give one of them")
@@ -45,17 +70,25 @@ def leaderboard(
     if target is None:
         raise AuditError("Missing option '--out' (see `t2i-audit leaderboard --help`)")
     from t2i_audit.io import dump_json
-    from t2i_audit.leaderboard import board_csv, rank_runs, write_leaderboard
+    from t2i_audit.leaderboard import board_csv, write_leaderboard
     from t2i_audit.report.leaderboard import print_leaderboard, write_to_stdout
 
-    if target == STREAM:
-        if as_json:
-            raise AuditError("-o - and --json both write to standard output; give one of them")
-        board = rank_runs(runs)
+    to_stream = target == STREAM
+    if to_stream and as_json:
+        raise AuditError("-o - and --json both write to standard output; give one of them")
+    if to_stream and append:
+        raise AuditError("--append needs a table to add to; give -o the name of a file")
+    board = write_leaderboard(
+        runs,
+        None if to_stream else target,
+        append=append,
+        allow=allow or (),
+        pairs=pairs,
+        with_pairs=as_json,
+    )
+    if to_stream:
         write_to_stdout(board, board_csv(board), TerminalReporter())
-        return
-    board = write_leaderboard(runs, target)
-    if as_json:
+    elif as_json:
         sys.stdout.write(dump_json(board))
     else:
         print_leaderboard(board, target)

@@ -29,6 +29,7 @@ from t2i_audit.cli import (
     plan,
     probe,
     prompts,
+    report,
 )
 from t2i_audit.cli.help import GroupedCommand
 from t2i_audit.cli.plugins import ProgramCommands
@@ -71,6 +72,7 @@ _add("merge", merge.merge, "Join the shards of an audit.")
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
 _add("leaderboard", leaderboard.leaderboard, "Compare finished audits.")
+_add("report", report.report, "Write a run, a leaderboard or a comparison as an HTML page.")
 _add("associate", associate.associate, "Relate decodability to success, also over models.")
 
 

@@ -13,6 +13,8 @@ Cell = str | int | float | None
 # the wide forms for the same. An apostrophe before it makes it plain text.
 # See https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001
+# A text that has such an apostrophe of its own gets another one, so that `as_it_was` can tell.
+MARKED = re.compile(r"'+\s*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001
 # What ends a line for some reader or other, and characters that are no text at all.
 CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -21,7 +23,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> str:
     """A table as CSV, one line a row; numbers stay numbers, None is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(inert, columns))
     writer.writerows([inert(row[column]) for column in columns] for row in rows)
     return text.getvalue()
 
@@ -30,5 +32,10 @@ def inert(value: Cell) -> Cell:
     r"""`value` as a cell that nothing is computed from; line breaks in it become ``\n``."""
     if not isinstance(value, str):
         return value
-    mark = "'" if FORMULA.match(value) else ""
+    mark = "'" if FORMULA.match(value) or MARKED.match(value) else ""
     return mark + CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), value)
+
+
+def as_it_was(cell: str) -> str:
+    """The text of which `inert` made `cell`; what was escaped in it stays so."""
+    return cell[1:] if MARKED.match(cell) else cell

@@ -18,8 +18,9 @@ from t2i_audit.report.recalls import value_lines
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
 from t2i_audit.report.success import print_success, repeatability_sentence
 from t2i_audit.report.tables import console, make_table
-from t2i_audit.report.undecided import undecided_lines
+from t2i_audit.report.undecided import undecided_slots
 from t2i_audit.report.verdict import is_presence, verdict_sentences
+from t2i_audit.results.cost import Cost
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
 from t2i_audit.results.summary import RunSummary
 
@@ -41,17 +42,23 @@ def print_run(run: Run, *, as_json: bool = False, verbose: bool = False) -> None
     if as_json:
         sys.stdout.write(dump_json(run.summary))
     else:
-        print_summary(run.summary, run.path, verbose=verbose)
+        print_summary(run.summary, run.path, cost=run.cost, verbose=verbose)
 
 
 def print_summary(
-    summary: RunSummary, run_path: Path, *, to: Console | None = None, verbose: bool = False
+    summary: RunSummary,
+    run_path: Path,
+    *,
+    cost: Cost | None = None,
+    to: Console | None = None,
+    verbose: bool = False,
 ) -> None:
     """Print a run's summary.
 
     Args:
         summary: of the run.
         run_path: the run directory.
+        cost: what the images took, if that is known.
         to: where to print; stdout if None.
         verbose: print the wide tables too.
     """
@@ -78,6 +85,8 @@ def print_summary(
     screen.print()
     for line in _findings(summary, verbose=verbose):
         screen.print(printable(line))
+    if cost is not None:
+        screen.print(printable(cost.sentence))
     of_correction = () if summary.corrected is None else summary.corrected.notes
     for note in (*summary.notes, *of_correction):
         screen.print(printable(f"Note: {note}"))
@@ -132,8 +141,8 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
         f"{where}: balanced accuracy of a probe for the slot's value, with 95% interval",
         VERDICTS,
     )
-    for line in undecided_lines(read):
-        screen.print(line)
+    for each in undecided_slots(read):
+        screen.print(each.line)
     for line in value_lines(read):
         screen.print(line)
 

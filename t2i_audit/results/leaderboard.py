@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from t2i_audit.results.attribution import Culprit
 from t2i_audit.results.cost import Cost
 from t2i_audit.results.interval import Interval, Number, undefined
-from t2i_audit.results.judge_facts import BlindRate, JudgeFacts
+from t2i_audit.results.judge_facts import JudgeFacts
 
 Scalar = str | int | float | None
 
@@ -20,19 +20,19 @@ LEVEL = 0.95
 class Setup:
     """What a run was made with, for a table; None where the manifest does not record it."""
 
-    steps: Scalar
-    guidance_scale: Scalar
-    scheduler: Scalar
-    height: Scalar
-    width: Scalar
-    dtype: Scalar
-    device: Scalar
-    lora: Scalar
-    embedding: Scalar
-    base_seed: Scalar
-    negative_prompt: Scalar
-    commit: Scalar
-    t2i_audit: Scalar
+    steps: Scalar = None
+    guidance_scale: Scalar = None
+    scheduler: Scalar = None
+    height: Scalar = None
+    width: Scalar = None
+    dtype: Scalar = None
+    device: Scalar = None
+    lora: Scalar = None
+    embedding: Scalar = None
+    base_seed: Scalar = None
+    negative_prompt: Scalar = None
+    commit: Scalar = None
+    t2i_audit: Scalar = None
 
     @property
     def size(self) -> Scalar:
@@ -137,65 +137,18 @@ class LeaderboardRow:
     """Of Python, t2i-audit and the libraries, by name; ``absent`` where one was not installed."""
     prompts_asked: int = 0
     """Prompts that the run was to have; `n_prompts` are left."""
+    ranking: str = ""
+    """What the ranks of its group rest on, and how they are corrected for the number of pairs."""
     allowed: tuple[str, ...] = ()
     """What the user chose to ignore when runs were grouped, e.g. ``seeds``."""
     found: bool = True
     """Whether the run was there when the board was last made. The row of one that was not stands
     as it was."""
 
-    def to_row(self) -> dict[str, str | int | float | None]:
-        """The row flattened; these are the columns of the leaderboard's table."""
-        row: dict[str, str | int | float | None] = {
-            "group": self.group,
-            "run": self.run,
-            "model": self.model,
-            "suite": self.suite,
-            "judge": self.judge,
-            "seeds": self.n_seeds,
-            "prompts": self.n_prompts,
-            "images": self.n_images,
-        }
-        for name, interval in [("success", self.success), *self.decodability.items()]:
-            prefix = name if name == "success" else f"{name}_decodability"
-            row |= {
-                f"{prefix}_estimate": interval.estimate,
-                f"{prefix}_lower": interval.lower,
-                f"{prefix}_upper": interval.upper,
-            }
-        row |= {
-            "corrected_success_estimate": self.corrected.estimate,
-            "corrected_success_lower": self.corrected.lower,
-            "corrected_success_upper": self.corrected.upper,
-            "labels": self.corrected.n,
-        }
-        return {
-            **row,
-            **self._facts(),
-            "culprit": self.culprit or "",
-            **asdict(self.setup),
-            "suite_sha256": self.suite_sha256,
-            "judge_sha256": self.judge_sha256,
-            "weights_sha256": self.weights_sha256,
-        }
-
-    def _facts(self) -> dict[str, str | int | float | None]:
-        facts, blind = self.judge_facts, self.judge_facts.blind
-        row: dict[str, str | int | float | None] = {
-            "success_by_guessing": None if facts.guessing is None else facts.guessing.overall
-        }
-        for name in ("shuffled", "blank", "text_only"):
-            rate: BlindRate | None = None if blind is None else getattr(blind, name)
-            row |= {
-                f"{name}_success_estimate": None if rate is None else rate.overall.estimate,
-                f"{name}_success_lower": None if rate is None else rate.overall.lower,
-                f"{name}_success_upper": None if rate is None else rate.overall.upper,
-            }
-        return {
-            **row,
-            "blind_sample": None if blind is None else blind.sampled,
-            "judge_weak_at": "; ".join(facts.weak_kinds),
-            "judge_shares_weights_with": "; ".join(facts.shares_weights_with),
-        }
+    @property
+    def parameters(self) -> int | None:
+        """Of all components; None where they are not known."""
+        return sum(self.cost.parameters.values()) if self.cost and self.cost.parameters else None
 
 
 @dataclass(frozen=True)

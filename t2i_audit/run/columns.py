@@ -283,5 +283,17 @@ def check_table(name: TableName, table: pa.Table) -> None:
         found = table.schema.field(column.name).type
         if found != field.type:
             raise ValueError(f"{name}.{column.name} should be {field.type}; got {found}")
-        if not column.optional and table.column(column.name).null_count:
+    check_nulls(name, table)
+
+
+def check_nulls(name: TableName, table: pa.Table) -> None:
+    """Refuse null where it may not stand, in those columns that `table` has.
+
+    Raises:
+        ValueError: a column holds null and is not optional.
+    """
+    for column in COLUMNS[name]:
+        if column.optional or column.name not in table.column_names:
+            continue
+        if table.column(column.name).null_count:
             raise ValueError(f"{name}.{column.name} should hold no null")

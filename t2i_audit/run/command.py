@@ -43,7 +43,7 @@ def write_settings(run: Path, settings: AuditSettings, reporter: Reporter = SILE
                 return
             settings = current
     kept = to_json(replace(settings, shard=None))
-    del kept["out"]
+    del kept["out"], kept["report"]
     write_json(path, kept)
 
 

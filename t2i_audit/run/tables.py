@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import to_json, write_parquet
-from t2i_audit.run.columns import COLUMNS, TableName, check_table, schema_of
+from t2i_audit.run.columns import COLUMNS, TableName, check_nulls, check_table, schema_of
 from t2i_audit.run.shards import Shards
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def write_table(path: Path, name: TableName, table: pa.Table) -> None:
     write_parquet(path, table.cast(schema_of(name)).replace_schema_metadata(None))
 
 
-def read_table(path: Path, name: TableName) -> pa.Table:
-    """Read a table that `write_table` wrote.
+def read_table(path: Path, name: TableName, *, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table that `write_table` wrote, or some of its `columns`.
 
     Raises:
         RunDirectoryError: it is missing, damaged, or not as documented.
@@ -78,8 +78,9 @@ def read_table(path: Path, name: TableName) -> pa.Table:
     try:
         # ParquetFile and not read_table: that one takes a column from a folder named ``a=b``.
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read()
-        check_table(name, table)
+            check_table(name, file.schema_arrow.empty_table())
+            table = file.read(columns=None if columns is None else list(columns))
+        check_nulls(name, table)
     except FileNotFoundError as err:
         raise RunDirectoryError(f"{path} is missing") from err
     except (OSError, pa.ArrowException, ValueError) as err:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 ROW = 26  # pixels of a row of dots
 LONGEST_NAME = 170  # pixels
-SHAPES = ("circle", "square", "diamond", "triangle-up")
+SHAPES = ("circle", "square", "triangle-up", "cross", "diamond", "triangle-down")
+"""Of the marks of a chart's categories, in their order."""
 
 
 @dataclass(frozen=True)
@@ -71,27 +72,27 @@ def dots(rows: Sequence[Dot], *, title: str) -> dict[str, Any]:
             for row in shown
         ]
     )
-    axis = alt.Axis(labelLimit=LONGEST_NAME, domain=False, ticks=False)
+    axis = alt.Axis(labelLimit=LONGEST_NAME, labelPadding=10, domain=False, ticks=False)
     y = alt.Y("name:N", sort=None, title=None, axis=axis)
     base = alt.Chart(data).encode(y=y)
-    encodings: dict[str, Any] = {}
-    if len(kinds) > 1:
-        encodings["yOffset"] = alt.YOffset("what:N", sort=kinds)
-        encodings["color"] = alt.Color("what:N", sort=kinds, legend=None)
     tooltip = [
         alt.Tooltip("name:N", title="of"),
         alt.Tooltip("what:N", title="what"),
         alt.Tooltip("share:N", title="95% interval"),
         alt.Tooltip("n:N", title="over"),
     ]
-    line = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("lower:Q"), x2="upper:Q", tooltip=tooltip, **encodings
-    )
+    encodings: dict[str, Any] = {"tooltip": tooltip}
+    shapes: dict[str, Any] = {}
     if len(kinds) > 1:
-        scale = alt.Scale(domain=kinds, range=list(SHAPES[: len(kinds)]))
         legend = alt.Legend(title=None, orient="bottom", columns=1, labelLimit=320)
-        encodings["color"] = alt.Color("what:N", sort=kinds, legend=legend)
-        encodings["shape"] = alt.Shape("what:N", sort=kinds, scale=scale, legend=legend)
+        scale = alt.Scale(domain=kinds)
+        encodings["yOffset"] = alt.YOffset("what:N", scale=scale)
+        encodings["color"] = alt.Color("what:N", scale=scale, legend=legend)
+        own = alt.Scale(domain=kinds, range=list(SHAPES[: len(kinds)]))
+        shapes["shape"] = alt.Shape("what:N", scale=own, legend=legend)
+    line = base.mark_rule(strokeWidth=2, color="var(--accent)").encode(
+        x="lower:Q", x2="upper:Q", **encodings
+    )
     point = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=alt.X(
             "estimate:Q",
@@ -99,8 +100,8 @@ def dots(rows: Sequence[Dot], *, title: str) -> dict[str, Any]:
             scale=alt.Scale(domain=[0, 1], clamp=True),
             axis=alt.Axis(format=".0%", tickCount=5),
         ),
-        tooltip=tooltip,
         **encodings,
+        **shapes,
     )
     return specification((line + point).properties(height=ROW * len({row.name for row in shown})))
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from t2i_audit.printable import counted, printable
-from t2i_audit.report.causes import NAMES
+from t2i_audit.report.causes import cause_name
 from t2i_audit.report.html.chart import Chart, Table
-from t2i_audit.report.html.intervals import ends_text, specification
+from t2i_audit.report.html.intervals import SHAPES, ends_text, specification
 from t2i_audit.report.html.page import Section
 from t2i_audit.report.html.run.contents import Contents
 from t2i_audit.report.styles import plain_words
@@ -104,7 +104,7 @@ def _group(row: Mapping[str, Any]) -> str:
     if not row["failing"]:
         return RIGHT
     cause = row["cause"]
-    return UNATTRIBUTED if cause is None else f"wrong: {NAMES.get(cause, cause)}"
+    return UNATTRIBUTED if cause is None else f"wrong: {cause_name(cause)}"
 
 
 def _shortened(text: str) -> str:
@@ -117,10 +117,7 @@ def _chart(station: str, points: list[_Point], sentence: str) -> Chart:
     said = sentence.removeprefix(f"{where.capitalize()}: ") or "No association was computed."
     return Chart(
         f"decodability-{station.replace('_', '-')}",
-        f"{where.capitalize()}: {said} Each point is one of {counted(len(points), 'prompt')}: how "
-        "well its weakest slot is decoded there, and the share of its images that are right "
-        "(moved up or down a little, so that points do not hide each other). Choose a point to "
-        "see its images.",
+        f"{where.capitalize()}, {counted(len(points), 'prompt')}: {said}",
         f"{counted(len(points), 'prompt')} by decodability at the {where} and share of right "
         f"images. {said}",
         _specification(points),
@@ -144,7 +141,9 @@ def _specification(points: list[_Point]) -> dict[str, Any]:
         }
         for point in points
     ]
-    legend = alt.Legend(title=None, orient="bottom", columns=2, labelLimit=160)
+    legend = alt.Legend(title=None, orient="bottom", columns=1, labelLimit=300)
+    scale = alt.Scale(domain=groups)
+    shapes = alt.Scale(domain=groups, range=list(SHAPES[: len(groups)]))
     chart = (
         alt.Chart(alt.Data(values=rows))
         .mark_point(size=36, opacity=0.8, strokeWidth=1.5, cursor="pointer")
@@ -161,8 +160,8 @@ def _specification(points: list[_Point]) -> dict[str, Any]:
                 scale=alt.Scale(domain=[-SPREAD, 1 + SPREAD], nice=False),
                 axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".0%"),
             ),
-            color=alt.Color("group:N", sort=groups, legend=legend),
-            shape=alt.Shape("group:N", sort=groups, legend=legend),
+            color=alt.Color("group:N", scale=scale, legend=legend),
+            shape=alt.Shape("group:N", scale=shapes, legend=legend),
             tooltip=[
                 alt.Tooltip("text:N", title="prompt"),
                 alt.Tooltip("weakest:N", title="weakest slot"),

@@ -22,6 +22,7 @@ MOST_CHANGES = 20
 MOST_VALUES = 12  # of a kind; a larger picture cannot be read on a phone
 MOST_CONFUSIONS = 30  # rows of a table
 CELL = 30  # pixels
+STRONGEST = 0.55  # of a cell's colour; the page's text can be read on it, light and dark
 NAMES = {OMISSION: "one thing left out"}
 
 
@@ -106,8 +107,8 @@ def _confusion_chart(name: str, kind: str, asked: Sequence[Asked]) -> Chart:
     more = f" The {left} other values are in the table." if left else ""
     return Chart(
         name,
-        f"{what}: asked for (rows) and drawn (columns), with the number of images; darker cells "
-        f"are a larger share of their row. It is another value in {n_wrong:,} of "
+        f"{what}: asked for (rows) and drawn (columns), with the number of images; stronger colour "
+        f"is a larger share of their row. It is another value in {n_wrong:,} of "
         f"{len(asked):,} cases.{more}",
         f"Values of {what} asked for and drawn, over {len(asked):,} cases; {n_wrong:,} are "
         f"another value.{most}",
@@ -157,13 +158,12 @@ def _heat_map(
         ],
     )
     squares = base.mark_rect().encode(
-        opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.03, 1]), legend=None)
+        opacity=alt.Opacity(
+            "share:Q", scale=alt.Scale(domain=[0, 1], range=[0.02, STRONGEST]), legend=None
+        )
     )
     numbers = base.mark_text(fontSize=12).encode(
         text=alt.condition("datum.count > 0", alt.Text("count:Q"), alt.value("")),
-        color=alt.condition(
-            "datum.share > 0.5", alt.value("var(--ground)"), alt.value("var(--text)")
-        ),
     )
     return specification((squares + numbers).properties(height=CELL * len(kept)))
 

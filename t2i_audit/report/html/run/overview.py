@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from t2i_audit.analysis.culprit import CAUSES
 from t2i_audit.printable import counted, printable
-from t2i_audit.report.causes import LEGEND, NAMES, cause_lines
+from t2i_audit.report.causes import LEGEND, cause_name, repeat_lines
 from t2i_audit.report.html.chart import Chart, Table
 from t2i_audit.report.html.intervals import Dot, dots, ends_text, share_text
 from t2i_audit.report.html.page import Section
@@ -31,7 +31,7 @@ def overview_section(run: Run) -> Section:
         {
             "sentences": [printable(sentence) for sentence in verdict_sentences(summary)],
             "facts": list(_facts(summary)),
-            "said": () if attribution is None or not charts else list(cause_lines(attribution)),
+            "said": () if attribution is None or not charts else list(repeat_lines(attribution)),
             "unknown": list(unknowns(summary)),
             "notes": [printable(note) for note in dict.fromkeys((*summary.notes, *notes))],
         },
@@ -79,8 +79,7 @@ def _blame(attribution: AttributionShares) -> Iterator[Chart]:
     of = "wrong image" if attribution.of == "images" else "failing prompt"
     items = counted(total, of)
     rows = [
-        Dot(NAMES.get(cause, cause), share, f"share of {of}s", items)
-        for cause, share in shares.items()
+        Dot(cause_name(cause), share, f"share of {of}s", items) for cause, share in shares.items()
     ]
     said = "; ".join(f"{row.name} {share_text(row.interval)}" for row in rows)
     table = Table(
@@ -88,7 +87,7 @@ def _blame(attribution: AttributionShares) -> Iterator[Chart]:
         ("cause", f"share of {of}s", "95% interval", "meaning"),
         tuple(
             (
-                NAMES.get(cause, cause),
+                cause_name(cause),
                 percent(share.estimate),
                 ends_text(share),
                 LEGEND[cause] if attribution.of == "images" else "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,19 +10,17 @@ from t2i_audit.io import dump_json
 from t2i_audit.printable import counted, printable
 from t2i_audit.report.html.chart import Table
 from t2i_audit.report.html.page import Section
-from t2i_audit.results.cost import Cost, read_cost
+from t2i_audit.results.cost import GIBIBYTE, Cost, read_cost
 from t2i_audit.results.run import Run
 from t2i_audit.run.command import command_of
 
 HASHES = {"weights_sha256": "weights (SHA-256)", "suite_sha256": "prompts (SHA-256)"}
-MEBIBYTE = 2**20
 
 
 def record_section(run: Run) -> Section:
     """The last section: how to make the run again, and all that it depended on."""
     settings = run.manifest.settings
     command, fault = _command(run)
-    cost, cost_fault = _cost(run)
     corrected = run.summary.corrected
     return Section(
         "record",
@@ -36,8 +33,7 @@ def record_section(run: Run) -> Section:
             if corrected is None
             else printable(f"t2i-audit calibrate then took {corrected.labels} as labels."),
             "settings": Table("Settings", ("setting", "value"), tuple(_settings(settings, run))),
-            "cost": Table("What it took", ("measure", "value"), tuple(_costs(cost))),
-            "cost_fault": cost_fault,
+            "cost": Table("What it took", ("measure", "value"), tuple(_costs(read_cost(run.path)))),
             "versions": Table(
                 "Versions", ("library", "version"), tuple(run.manifest.versions.items())
             ),
@@ -51,13 +47,6 @@ def _command(run: Run) -> tuple[str, str]:
         return command_of(run.path, str(run.manifest.settings.get("command"))), ""
     except RunDirectoryError:
         return "", "The run kept no settings from which its command could be written again."
-
-
-def _cost(run: Run) -> tuple[Cost | None, str]:
-    try:
-        return read_cost(run.path), ""
-    except RunDirectoryError as err:
-        return None, printable(f"What the run took cannot be read: {err}.")
 
 
 def _settings(settings: Mapping[str, Any], run: Run) -> Iterator[tuple[str, str]]:
@@ -97,10 +86,9 @@ def _costs(cost: Cost | None) -> Iterator[tuple[str, str]]:
         return
     if cost.device:
         yield "device", printable(cost.device)
-    if not math.isnan(cost.seconds_per_image):
-        timed = counted(cost.images, "image")
-        yield "seconds per image", f"{cost.seconds_per_image:.3g} (over {timed}, without judging)"
+    timed = counted(cost.images, "image")
+    yield "seconds per image", f"{cost.seconds_per_image:.3g} (over {timed}, without judging)"
     if cost.peak_memory_bytes is not None:
-        yield "peak memory", f"{cost.peak_memory_bytes / MEBIBYTE:,.0f} MiB"
+        yield "peak memory", f"{cost.peak_memory_bytes / GIBIBYTE:.3g} GiB"
     for component, count in cost.parameters.items():
         yield f"parameters of {printable(component)}", f"{count:,}"

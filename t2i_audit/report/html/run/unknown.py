@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from t2i_audit.analysis.culprit import FEW_FAILURES
 from t2i_audit.printable import counted, listed, printable
+from t2i_audit.report.causes import power_lines
 from t2i_audit.report.styles import plain_words
-from t2i_audit.report.undecided import undecided_lines
+from t2i_audit.report.undecided import undecided_slots
 from t2i_audit.report.verdict import is_presence, percent
 from t2i_audit.results.decoding import DENOISER, TEXT_ENCODER, StationSummary
 from t2i_audit.results.summary import RunSummary
@@ -20,10 +21,12 @@ WIDE = 0.2  # of an interval of the success rate
 def unknowns(summary: RunSummary) -> Iterator[str]:
     """A sentence for each thing that a reader might take for shown and is not."""
     yield from _of_images(summary)
+    if summary.attribution is not None:
+        yield from power_lines(summary.attribution)
     for name, station in summary.stations.items():
         yield from _without_control(name, station)
-    for line in undecided_lines({n: s for n, s in summary.stations.items() if s.slots}):
-        yield f"{line}."
+    read = {name: station for name, station in summary.stations.items() if station.slots}
+    yield from (each.sentence for each in undecided_slots(read))
     repeats = summary.repeatability
     if repeats is not None and repeats.reason:
         reason = repeats.reason.rstrip(".")
