@@ -1,7 +1,7 @@
 """What the user asked for: the settings of each command, checked before any work starts."""
 
 from t2i_audit.settings.audit import AuditSettings, MergeSettings, check_count
-from t2i_audit.settings.build import checked_settings, settings_from
+from t2i_audit.settings.build import checked_settings, checked_values, settings_from
 from t2i_audit.settings.calibrate import CalibrateSettings
 from t2i_audit.settings.defaults import (
     AUTO_JUDGE,
@@ -65,6 +65,7 @@ __all__ = [
     "all_option_fields",
     "check_count",
     "checked_settings",
+    "checked_values",
     "default_out",
     "may_be_none",
     "nested_settings",
