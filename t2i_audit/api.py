@@ -22,6 +22,7 @@ from t2i_audit.settings import (
     CalibrateSettings,
     ForecastSettings,
     JudgeSettings,
+    ManySettings,
     MergeSettings,
     PlanSettings,
     ProbeSettings,
@@ -145,8 +146,10 @@ def audit_many(
         if "suite" in settings:
             settings["suite"] = source
         given = checked_values(AuditSettings, settings, function="audit_many")
-        asked = plan_audits(models, given, out=Path(out), processes=processes)
-        return execute_audits(asked, _reporter(progress))
+        own = {"models": (), "out": out, "processes": processes}
+        asked = checked_settings(ManySettings, own, function="audit_many")
+        planned = plan_audits(models, given, out=asked.out, processes=asked.processes)
+        return execute_audits(planned, _reporter(progress))
 
 
 def probe(

@@ -10,8 +10,7 @@ from t2i_audit.cli import options
 from t2i_audit.cli.parameters import with_given
 from t2i_audit.errors import AuditError
 from t2i_audit.reporter import TerminalReporter
-from t2i_audit.settings import AuditSettings, settings_from
-from t2i_audit.settings.many import ManySettings, is_models_file
+from t2i_audit.settings import AuditSettings, ManySettings, is_models_file, settings_from
 
 
 @with_given(ManySettings, AuditSettings, without=("model",))

@@ -16,8 +16,7 @@ from typing import Any
 
 from t2i_audit.errors import AuditError
 from t2i_audit.many.yaml_file import read_yaml
-from t2i_audit.settings import AuditSettings, OptionField, all_option_fields
-from t2i_audit.settings.many import is_models_file
+from t2i_audit.settings import AuditSettings, OptionField, all_option_fields, is_models_file
 
 MOST = 1_000  # models, far beyond any use
 MODEL, ID, NAME = "model", "id", "name"

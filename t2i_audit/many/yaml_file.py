@@ -36,13 +36,12 @@ def read_yaml(path: Path) -> Any:
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen = set()
-            for key, _ in node.value:
+            for key in (key for key, _ in node.value if isinstance(key.value, str)):
                 if key.value in seen:
                     raise yaml.MarkedYAMLError(
                         problem=f"{key.value!r} stands twice", problem_mark=key.start_mark
                     )
-                if isinstance(key.value, str):
-                    seen.add(key.value)
+                seen.add(key.value)
             return super().construct_mapping(node, deep)
 
     try:
