@@ -29,6 +29,8 @@ from t2i_audit.settings import (
 )
 
 if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+
     from prompts.suite import Suite
     from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
@@ -41,8 +43,9 @@ if TYPE_CHECKING:
 
 
 def audit(
-    model: str,
+    model: str | DiffusionPipeline,
     *,
+    name: str | None = None,
     suite: str | Path | Suite = DEFAULT_SUITE,
     judge: str | Sequence[str] | None = None,
     seeds: int = DEFAULT_SEEDS,
@@ -60,7 +63,9 @@ def audit(
     'it has 8 prompts for 3 values, and needs 10 for each'
 
     Args:
-        model: ``builtin:NAME``, a local diffusers folder, a ``.safetensors`` file, or a hub id.
+        model: ``builtin:NAME``, a local diffusers folder, a ``.safetensors`` file, or a hub id; or a
+            diffusers pipeline in memory, which is left as it was.
+        name: what a pipeline in memory is called.
         suite: name of a shipped suite, path of a JSON Lines file, or a suite from `load_suite`.
         judge: one or several, the primary one first; None takes the oracle for a built-in
             checkpoint, and for any other the best judge that fits the device.
@@ -86,17 +91,20 @@ def audit(
     with _suite_file(suite) as source:
         given = {
             **settings,
-            "model": model,
+            "model": _model_name(model, name),
             "out": out,
             "suite": source,
             "seeds": seeds,
             "judge": None if judge is None else _judges(judge),
         }
-        from t2i_audit.audit import execute, plan_audit
+        from t2i_audit.audit import audit_in_memory, execute, plan_audit
 
         reporter = _reporter(progress)
         asked = checked_settings(AuditSettings, given, function="audit")
-        run = execute(plan_audit(asked, reporter), reporter)
+        if isinstance(model, str):
+            run = execute(plan_audit(asked, reporter), reporter)
+        else:
+            run = audit_in_memory(model, asked, reporter)
     return _finished(run)
 
 
@@ -529,6 +537,15 @@ def _suite_file(suite: str | Path | Suite) -> Iterator[str]:
         path = Path(folder) / f"{suite.name}.jsonl"
         path.write_text(dump_prompts(suite.prompts), encoding="utf-8")
         yield str(path)
+
+
+def _model_name(model: object, name: str | None) -> str:
+    """What is audited, as the user calls it."""
+    if isinstance(model, str) and name is not None:
+        raise AuditError("`name` is for a pipeline in memory, and `model` is a name; leave it out")
+    if not isinstance(model, str) and name is None:
+        raise AuditError("a pipeline in memory needs a `name`, such as name='my-model'")
+    return model if isinstance(model, str) else str(name)
 
 
 def _judges(judge: str | Sequence[str]) -> str:

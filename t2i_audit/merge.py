@@ -11,7 +11,7 @@ from t2i_audit.inputs import EarlierRun
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.command import read_settings
 from t2i_audit.run.directory import check_output, read_manifest
-from t2i_audit.run.manifest import Manifest, StageState, differences, new_manifest
+from t2i_audit.run.manifest import IN_MEMORY, Manifest, StageState, differences, new_manifest
 from t2i_audit.run.same import require_same
 from t2i_audit.settings import AuditSettings, MergeSettings
 
@@ -64,9 +64,14 @@ def settings_of(run: Path, trust_remote_code: str | None) -> AuditSettings:
 
     Raises:
         RunDirectoryError: the settings cannot be read.
-        ModelError: the audit ran code that is not trusted here.
+        ModelError: the audit ran code that is not trusted here, or its model was in memory.
     """
     settings = read_settings(run)
+    if read_manifest(run).settings.get(IN_MEMORY):
+        raise ModelError(
+            f"the audit in {run} is of a pipeline that was in memory, {settings.model!r}, which "
+            "cannot be loaded by that name; finish the audit with t2i.audit(pipeline, ...)"
+        )
     asked = settings.model_options.trust_remote_code
     if asked not in (None, trust_remote_code):
         raise ModelError(
