@@ -45,11 +45,13 @@ if TYPE_CHECKING:
     from t2i_audit.results.plan import SuitePlan
     from t2i_audit.results.run import Run, load_run
     from t2i_audit.results.summary import RunSummary
+    from t2i_audit.training import AuditDuringTraining
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Associations",
+    "AuditDuringTraining",
     "AuditError",
     "FittedProbe",
     "Forecast",
@@ -84,6 +86,7 @@ __all__ = [
 # Public name -> the module that holds it.
 _HOMES = {
     "Associations": "t2i_audit.results.associations",
+    "AuditDuringTraining": "t2i_audit.training",
     "AuditError": "t2i_audit.errors",
     "FittedProbe": "t2i_audit.probes.fitted",
     "Forecast": "t2i_audit.results.forecast",

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +25,7 @@ from t2i_audit.settings import (
     ProbeSettings,
     checked_settings,
 )
+from t2i_audit.settings.suite_file import suite_file
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -63,8 +62,8 @@ def audit(
     'it has 8 prompts for 3 values, and needs 10 for each'
 
     Args:
-        model: ``builtin:NAME``, a local diffusers folder, a ``.safetensors`` file, or a hub id; or a
-            diffusers pipeline in memory, which is left as it was.
+        model: ``builtin:NAME``, a local diffusers folder, a ``.safetensors`` file, or a hub id; or
+            a diffusers pipeline in memory, which is left as it was.
         name: what a pipeline in memory is called.
         suite: name of a shipped suite, path of a JSON Lines file, or a suite from `load_suite`.
         judge: one or several, the primary one first; None takes the oracle for a built-in
@@ -88,7 +87,7 @@ def audit(
             "`shard` makes a part of a run, which has no results yet; give it to the command "
             "t2i-audit audit, and t2i.merge returns the run"
         )
-    with _suite_file(suite) as source:
+    with suite_file(suite) as source:
         given = {
             **settings,
             "model": _model_name(model, name),
@@ -134,7 +133,7 @@ def probe(
         TypeError: there is no setting of that name.
         AuditError: a value cannot be used, or the probe cannot be made.
     """
-    with _suite_file(suite) as source:
+    with suite_file(suite) as source:
         given = {**settings, "model": model, "out": out, "suite": source}
         from t2i_audit.probing import execute_probe, plan_probe
 
@@ -170,7 +169,7 @@ def plan(
         TypeError: there is no setting of that name.
         AuditError: a value cannot be used, or there is no such suite.
     """
-    with _suite_file(suite) as source:
+    with suite_file(suite) as source:
         from t2i_audit.planning import plan_suite
 
         asked = checked_settings(
@@ -255,7 +254,7 @@ def judge(
         TypeError: there is no setting of that name.
         AuditError: there is no finished run and no image, or the judge cannot be loaded.
     """
-    with _suite_file(suite or "") as source:
+    with suite_file(suite or "") as source:
         given = {
             **settings,
             "run": run.path if isinstance(run, Run) else run,
@@ -377,7 +376,7 @@ def compare_raters(labels: str, *, suite: str | Path | Suite) -> Raters:
     """
     from t2i_audit.calibrating import compare_raters as compare
 
-    with _suite_file(suite) as source:
+    with suite_file(suite) as source:
         return compare(CalibrateSettings(labels=labels, suite=source))
 
 
@@ -465,7 +464,7 @@ def forecast(
     """
     from t2i_audit.forecasting import execute_forecast, plan_forecast, write_forecast
 
-    with _suite_file(prompts) as source:
+    with suite_file(prompts) as source:
         asked = ForecastSettings(
             run=run.path if isinstance(run, Run) else Path(run),
             prompts=source,
@@ -523,20 +522,6 @@ def load_model(
     from t2i_audit.models.load import load_model as load
 
     return load(name, dtype=dtype, device=device, **options)
-
-
-@contextmanager
-def _suite_file(suite: str | Path | Suite) -> Iterator[str]:
-    """The name or path of `suite`; one in memory is written to a file while the block runs."""
-    if isinstance(suite, str | Path):
-        yield str(suite)
-        return
-    from prompts.suite import dump_prompts
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{suite.name}.jsonl"
-        path.write_text(dump_prompts(suite.prompts), encoding="utf-8")
-        yield str(path)
 
 
 def _model_name(model: object, name: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The state of Python and torch that whoever calls an audit in the middle of a training relies on."""
+"""The state of Python and torch that a training relies on, kept while an audit runs in it."""
 
 from __future__ import annotations
 
