@@ -172,8 +172,9 @@ def _check_network(component: str, network: nn.Module) -> None:
                 "with pipeline.remove_all_hooks(), and move it to its device), or "
                 f"{SAVE} with --offload"
             )
-        own = vars(module).get("forward")
-        if own is not None and getattr(own, "__self__", None) is not module:
+        own = vars(module).get("forward")  # accelerate's is a method of the module
+        replaced = own is not None and getattr(own, "__self__", None) is not module
+        if replaced and _bare(module) is module:
             raise ModelError(
                 f"the forward of a {_kind(module)} in {component} was replaced by another "
                 "function; compile or wrap the module itself instead"

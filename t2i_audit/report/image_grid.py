@@ -63,13 +63,15 @@ def _drawn(run: Run, rows: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
     lines = -(-len(rows) // columns)
     with matplotlib.rc_context({"text.parse_math": False}):  # a prompt is never a formula
         figure = Figure((columns * PANEL[0], lines * PANEL[1]), dpi=DOTS, layout="constrained")
-        axes = figure.subplots(lines, columns, squeeze=False).flat
+        axes = list(figure.subplots(lines, columns, squeeze=False).flat)
         for each in axes:
             each.axis("off")
         for each, row in zip(axes, rows, strict=False):
             with Image.open(run.path / row["image"]) as image:
                 each.imshow(np.asarray(image))
-            each.set_title(_caption(texts[row["prompt_id"]], row), y=0, va="top", fontsize=7)
+            each.set_title(
+                _caption(texts[row["prompt_id"]], row), y=0, pad=-4, va="top", fontsize=7
+            )
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
