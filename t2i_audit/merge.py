@@ -15,6 +15,8 @@ from t2i_audit.run.manifest import IN_MEMORY, Manifest, StageState, differences,
 from t2i_audit.run.same import require_same
 from t2i_audit.settings import AuditSettings, MergeSettings
 
+FINISH = "finish it with t2i.audit(pipeline, ...) as it was begun"
+
 
 def plan_merge(settings: MergeSettings, reporter: Reporter = SILENT) -> AuditPlan:
     """Plan to join the shards of an audit and to finish it; nothing is written.
@@ -54,13 +56,16 @@ def plan_merge(settings: MergeSettings, reporter: Reporter = SILENT) -> AuditPla
     return plan
 
 
-def settings_of(run: Path, trust_remote_code: str | None) -> AuditSettings:
+def settings_of(
+    run: Path, trust_remote_code: str | None, *, instead: str = FINISH
+) -> AuditSettings:
     """The settings of the audit in `run`.
 
     Args:
         run: its directory.
         trust_remote_code: the model whose own code may run. The file in `run` may ask for it but
             cannot allow it, as the run may come from somebody else.
+        instead: what to do where the model cannot be loaded because it was in memory.
 
     Raises:
         RunDirectoryError: the settings cannot be read.
@@ -69,8 +74,8 @@ def settings_of(run: Path, trust_remote_code: str | None) -> AuditSettings:
     settings = read_settings(run)
     if read_manifest(run).settings.get(IN_MEMORY):
         raise ModelError(
-            f"the audit in {run} is of a pipeline that was in memory, {settings.model!r}, which "
-            "cannot be loaded by that name; finish the audit with t2i.audit(pipeline, ...)"
+            f"the audit in {run} is of {settings.model!r}, a pipeline that was in memory, which no "
+            f"command can load; {instead}"
         )
     asked = settings.model_options.trust_remote_code
     if asked not in (None, trust_remote_code):
