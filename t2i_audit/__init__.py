@@ -47,11 +47,13 @@ if TYPE_CHECKING:
     from t2i_audit.results.plan import SuitePlan
     from t2i_audit.results.run import Run, load_run
     from t2i_audit.results.summary import RunSummary
+    from t2i_audit.training import AuditDuringTraining
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Associations",
+    "AuditDuringTraining",
     "AuditError",
     "Audits",
     "FittedProbe",
@@ -88,6 +90,7 @@ __all__ = [
 # Public name -> the module that holds it.
 _HOMES = {
     "Associations": "t2i_audit.results.associations",
+    "AuditDuringTraining": "t2i_audit.training",
     "AuditError": "t2i_audit.errors",
     "Audits": "t2i_audit.many",
     "FittedProbe": "t2i_audit.probes.fitted",

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +27,11 @@ from t2i_audit.settings import (
     checked_settings,
     checked_values,
 )
+from t2i_audit.settings.suite_file import suite_file
 
 if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+
     from prompts.suite import Suite
     from t2i_audit.many import Audits
     from t2i_audit.models.devices import DeviceName, DtypeName
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
 
 
 def audit(
-    model: str,
+    model: str | DiffusionPipeline,
     *,
+    name: str | None = None,
     suite: str | Path | Suite = DEFAULT_SUITE,
     judge: str | Sequence[str] | None = None,
     seeds: int = DEFAULT_SEEDS,
@@ -63,7 +65,9 @@ def audit(
     'it has 8 prompts for 3 values, and needs 10 for each'
 
     Args:
-        model: ``builtin:NAME``, a local diffusers folder, a ``.safetensors`` file, or a hub id.
+        model: ``builtin:NAME``, a local diffusers folder, a ``.safetensors`` file, or a hub id; or
+            a diffusers pipeline in memory, which is left as it was.
+        name: what a pipeline in memory is called.
         suite: name of a shipped suite, path of a JSON Lines file, or a suite from `load_suite`.
         judge: one or several, the primary one first; None takes the oracle for a built-in
             checkpoint, and for any other the best judge that fits the device.
@@ -86,20 +90,23 @@ def audit(
             "`shard` makes a part of a run, which has no results yet; give it to the command "
             "t2i-audit audit, and t2i.merge returns the run"
         )
-    with _suite_file(suite) as source:
+    with suite_file(suite) as source:
         given = {
             **settings,
-            "model": model,
+            "model": _model_name(model, name),
             "out": out,
             "suite": source,
             "seeds": seeds,
             "judge": None if judge is None else _judges(judge),
         }
-        from t2i_audit.audit import execute, plan_audit
+        from t2i_audit.audit import audit_in_memory, execute, plan_audit
 
         reporter = _reporter(progress)
         asked = checked_settings(AuditSettings, given, function="audit")
-        run = execute(plan_audit(asked, reporter), reporter)
+        if isinstance(model, str):
+            run = execute(plan_audit(asked, reporter), reporter)
+        else:
+            run = audit_in_memory(model, asked, reporter)
     return _finished(run)
 
 
@@ -178,7 +185,7 @@ def probe(
         TypeError: there is no setting of that name.
         AuditError: a value cannot be used, or the probe cannot be made.
     """
-    with _suite_file(suite) as source:
+    with suite_file(suite) as source:
         given = {**settings, "model": model, "out": out, "suite": source}
         from t2i_audit.probing import execute_probe, plan_probe
 
@@ -214,7 +221,7 @@ def plan(
         TypeError: there is no setting of that name.
         AuditError: a value cannot be used, or there is no such suite.
     """
-    with _suite_file(suite) as source:
+    with suite_file(suite) as source:
         from t2i_audit.planning import plan_suite
 
         asked = checked_settings(
@@ -299,7 +306,7 @@ def judge(
         TypeError: there is no setting of that name.
         AuditError: there is no finished run and no image, or the judge cannot be loaded.
     """
-    with _suite_file(suite or "") as source:
+    with suite_file(suite or "") as source:
         given = {
             **settings,
             "run": run.path if isinstance(run, Run) else run,
@@ -421,7 +428,7 @@ def compare_raters(labels: str, *, suite: str | Path | Suite) -> Raters:
     """
     from t2i_audit.calibrating import compare_raters as compare
 
-    with _suite_file(suite) as source:
+    with suite_file(suite) as source:
         return compare(CalibrateSettings(labels=labels, suite=source))
 
 
@@ -531,7 +538,7 @@ def forecast(
     """
     from t2i_audit.forecasting import execute_forecast, plan_forecast, write_forecast
 
-    with _suite_file(prompts) as source:
+    with suite_file(prompts) as source:
         asked = ForecastSettings(
             run=run.path if isinstance(run, Run) else Path(run),
             prompts=source,
@@ -591,18 +598,13 @@ def load_model(
     return load(name, dtype=dtype, device=device, **options)
 
 
-@contextmanager
-def _suite_file(suite: str | Path | Suite) -> Iterator[str]:
-    """The name or path of `suite`; one in memory is written to a file while the block runs."""
-    if isinstance(suite, str | Path):
-        yield str(suite)
-        return
-    from prompts.suite import dump_prompts
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{suite.name}.jsonl"
-        path.write_text(dump_prompts(suite.prompts), encoding="utf-8")
-        yield str(path)
+def _model_name(model: object, name: str | None) -> str:
+    """What is audited, as the user calls it."""
+    if isinstance(model, str) and name is not None:
+        raise AuditError("`name` is for a pipeline in memory, and `model` is a name; leave it out")
+    if not isinstance(model, str) and name is None:
+        raise AuditError("a pipeline in memory needs a `name`, such as name='my-model'")
+    return model if isinstance(model, str) else str(name)
 
 
 def _judges(judge: str | Sequence[str]) -> str:

@@ -70,17 +70,20 @@ class AuditPlan:
         return (*self.inputs.notes, *self.notes, *scoped, *self.sampling.lines)
 
 
-def plan_audit(settings: AuditSettings, reporter: Reporter = SILENT) -> AuditPlan:
+def plan_audit(
+    settings: AuditSettings, reporter: Reporter = SILENT, *, pipeline: Any = None
+) -> AuditPlan:
     """Load and try all that an audit needs; nothing is written.
 
     Args:
         settings: the user's.
         reporter: receives what the user should know before the audit begins.
+        pipeline: the model, where it is in memory; see `audit_in_memory`.
 
     Raises:
         AuditError: the audit cannot be made, in one sentence with the reason and the remedy.
     """
-    return plan_from(settings, reporter, earlier=earlier_run(settings.out))
+    return plan_from(settings, reporter, earlier=earlier_run(settings.out), pipeline=pipeline)
 
 
 def plan_from(
@@ -89,6 +92,7 @@ def plan_from(
     *,
     earlier: EarlierRun | None,
     sources: Sequence[Path] = (),
+    pipeline: Any = None,
 ) -> AuditPlan:
     """As `plan_audit`, for a run that continues from `earlier` and takes images of `sources`."""
     from t2i_audit.judges.default import choose_judges, load_chosen
@@ -98,7 +102,7 @@ def plan_from(
     from t2i_audit.stages.sampling import plan_sampling
 
     worker = this_worker(settings.shard)
-    inputs = load_inputs(settings, reporter, earlier=earlier)
+    inputs = load_inputs(settings, reporter, earlier=earlier, pipeline=pipeline)
     device = inputs.loaded.device
     chosen = choose_judges(
         settings.judge,
@@ -129,6 +133,28 @@ def plan_from(
     return AuditPlan(
         settings, inputs, judging, sampling, identity, worker, tuple(sources), chosen.notes
     )
+
+
+def audit_in_memory(
+    pipeline: Any, settings: AuditSettings, reporter: Reporter = SILENT
+) -> Run | None:
+    """Plan and execute an audit of a pipeline in memory, which is left as it was in all respects.
+
+    Args:
+        pipeline: a `diffusers.DiffusionPipeline`.
+        settings: the user's; `settings.model` is only its name.
+        reporter: receives notes and progress.
+
+    Returns:
+        As `execute`.
+
+    Raises:
+        AuditError: as `plan_audit` and `execute`.
+    """
+    from t2i_audit.models.undisturbed import undisturbed
+
+    with undisturbed():
+        return execute(plan_audit(settings, reporter, pipeline=pipeline), reporter)
 
 
 def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:

@@ -91,7 +91,7 @@ def plan_forecast(settings: ForecastSettings, reporter: Reporter = SILENT) -> Fo
     if run.manifest.settings.get("command") != "audit":
         note = "The run's images were made elsewhere, so only the words of prompts are used."
         return replace(plan, notes=(note,))
-    audit = settings_of(run.path, settings.trust_remote_code)
+    audit = settings_of(run.path, settings.trust_remote_code, instead=WITHOUT_CHECKPOINT)
     audit = replace(audit, device=settings.device, dtype=run.manifest.settings["dtype"])
     loaded = _load(audit, run, new, reporter)
     return replace(plan, loaded=loaded, batch_size=audit.batch_size or DEFAULT_BATCH_SIZE)

@@ -13,7 +13,7 @@ from t2i_audit.errors import SuiteError
 from t2i_audit.io import to_json
 from t2i_audit.reporter import Reporter
 from t2i_audit.run.directory import check_output, read_manifest_if_any
-from t2i_audit.run.manifest import Manifest, new_manifest
+from t2i_audit.run.manifest import IN_MEMORY, Manifest, new_manifest
 from t2i_audit.run.same import require_same, require_same_files
 from t2i_audit.settings import (
     AuditSettings,
@@ -75,6 +75,7 @@ class Inputs:
             "pipeline": self.loaded.adapter.class_name,
             "weights_sha256": self.loaded.weights_sha256,
             "checkpoint": self.loaded.checkpoint,
+            **({IN_MEMORY: True} if self.loaded.source == "memory" else {}),
             "suite": self.suite.name,
             **({} if settings.sample is None else {"sample": settings.sample}),
             "suite_sha256": self.suite.sha256,
@@ -120,6 +121,7 @@ def load_inputs(
     *,
     earlier: EarlierRun | None,
     suite: Suite | None = None,
+    pipeline: Any = None,
 ) -> Inputs:
     """Load the suite and the model of `settings`, and check that the model reads the prompts.
 
@@ -128,6 +130,7 @@ def load_inputs(
         reporter: receives what the user should know of the loading.
         earlier: a run that must have been made with the same files.
         suite: the prompts, where they are not those that `settings` name.
+        pipeline: the model, where it is in memory; `settings` have only its name then.
 
     Raises:
         AuditError: something cannot be loaded or used together.
@@ -140,7 +143,10 @@ def load_inputs(
     from t2i_audit.pipelines.cleaning import uncleaned_notes
     from t2i_audit.stages.text import check_text
 
-    loaded = _load_model(settings, reporter)
+    if pipeline is None:
+        loaded = _load_model(settings, reporter)
+    else:
+        loaded = _adopt(settings, reporter, pipeline)
     _require_same_checkpoint(settings, loaded, earlier)
     remember_offload(loaded, settings.out)
     with naming_encoding_faults(loaded):
@@ -220,6 +226,22 @@ def _load_model(settings: AuditSettings | ProbeSettings, reporter: Reporter) -> 
         return replace(loaded, reporter=reporter)
     return load_model(
         settings.model,
+        dtype=settings.dtype,
+        device=settings.device,
+        placement=settings.placement,
+        options=settings.model_options,
+        reporter=reporter,
+    )
+
+
+def _adopt(
+    settings: AuditSettings | ProbeSettings, reporter: Reporter, pipeline: Any
+) -> LoadedModel:
+    from t2i_audit.models.in_memory import adopt
+
+    return adopt(
+        pipeline,
+        name=settings.model,
         dtype=settings.dtype,
         device=settings.device,
         placement=settings.placement,

@@ -11,9 +11,11 @@ from t2i_audit.inputs import EarlierRun
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.command import read_settings
 from t2i_audit.run.directory import check_output, read_manifest
-from t2i_audit.run.manifest import Manifest, StageState, differences, new_manifest
+from t2i_audit.run.manifest import IN_MEMORY, Manifest, StageState, differences, new_manifest
 from t2i_audit.run.same import require_same
 from t2i_audit.settings import AuditSettings, MergeSettings
+
+FINISH = "finish it with t2i.audit(pipeline, ...) as it was begun"
 
 
 def plan_merge(settings: MergeSettings, reporter: Reporter = SILENT) -> AuditPlan:
@@ -54,19 +56,27 @@ def plan_merge(settings: MergeSettings, reporter: Reporter = SILENT) -> AuditPla
     return plan
 
 
-def settings_of(run: Path, trust_remote_code: str | None) -> AuditSettings:
+def settings_of(
+    run: Path, trust_remote_code: str | None, *, instead: str = FINISH
+) -> AuditSettings:
     """The settings of the audit in `run`.
 
     Args:
         run: its directory.
         trust_remote_code: the model whose own code may run. The file in `run` may ask for it but
             cannot allow it, as the run may come from somebody else.
+        instead: what to do where the model cannot be loaded because it was in memory.
 
     Raises:
         RunDirectoryError: the settings cannot be read.
-        ModelError: the audit ran code that is not trusted here.
+        ModelError: the audit ran code that is not trusted here, or its model was in memory.
     """
     settings = read_settings(run)
+    if read_manifest(run).settings.get(IN_MEMORY):
+        raise ModelError(
+            f"the audit in {run} is of {settings.model!r}, a pipeline that was in memory, which no "
+            f"command can load; {instead}"
+        )
     asked = settings.model_options.trust_remote_code
     if asked not in (None, trust_remote_code):
         raise ModelError(

@@ -82,9 +82,16 @@ def _standing_in(
 ) -> Iterator[LoadedModel]:
     """`loaded` with the networks `fresh` in place of those of the same names."""
     own, pipeline = loaded.pipeline, _with_components(loaded.adapter, fresh)
+    name = f"{loaded.name} ({what})"
+    if loaded.source == "memory":
+        # Its own networks stay, as the caller's are in the same memory and nothing would be gained.
+        for network in fresh.values():
+            network.to(loaded.device)
+        yield replace(loaded, pipeline=pipeline, name=name)
+        return
     take_turns(own, pipeline, fresh, loaded.device)
     try:
-        yield replace(loaded, pipeline=pipeline, name=f"{loaded.name} ({what})")
+        yield replace(loaded, pipeline=pipeline, name=name)
     finally:
         take_turns(pipeline, own, fresh, loaded.device)
 

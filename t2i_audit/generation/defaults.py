@@ -97,8 +97,8 @@ def sampling_defaults(loaded: LoadedModel, loras: Sequence[str] = ()) -> Samplin
 
 def _saved(loaded: LoadedModel) -> dict[str, Any]:
     """The values in the checkpoint's ``t2i_audit.json``."""
-    path = loaded.path / DEFAULTS_FILE
-    if not path.is_file():
+    path = None if loaded.path is None else loaded.path / DEFAULTS_FILE
+    if path is None or not path.is_file():
         return {}
     try:
         saved = dict(read_json(path).get(DEFAULTS_KEY, {}))

@@ -108,7 +108,13 @@ def _kind(loaded: LoadedModel, loras: Sequence[str]) -> tuple[str, str, str] | N
 def _own_names(loaded: LoadedModel) -> list[str]:
     """The checkpoint's name, and the names of what it was made from by its own files."""
     path = loaded.path
-    names = [*_names(loaded.name)[:1], *_names(str(path.resolve()))[:1]]
+    names = _names(loaded.name)[:1]
+    if path is None:
+        parts = (loaded.pipeline, *map(loaded.pipeline.components.get, COMPONENTS))
+        origins = (getattr(part, "config", {}).get(ORIGIN) for part in parts)
+        names += [name for each in origins if each for name in _names(str(each))[:1]]
+        return list(dict.fromkeys(names))
+    names += _names(str(path.resolve()))[:1]
     if path.is_dir():
         files = [PIPELINE_INDEX, *(f"{component}/config.json" for component in COMPONENTS)]
         for file in files:

@@ -26,16 +26,16 @@ class LoadedModel:
     name: str
     """As the user wrote it."""
     source: Source
-    path: Path
-    """The folder it was loaded from."""
+    path: Path | None
+    """The folder it was loaded from; None if it was in memory."""
     pipeline: Any = field(repr=False)
     """A `diffusers.DiffusionPipeline` on `device`, in evaluation mode."""
     dtype: torch.dtype
     device: torch.device
     checkpoint: Checkpoint
-    """Every file that was loaded."""
+    """Every file that was loaded, or what it is made of if it was in memory."""
     weights_sha256: str
-    """See `t2i_audit.models.files.weights_sha256`."""
+    """See `t2i_audit.models.files.weights_sha256`, and `in_memory_identity.weights_of`."""
     commit: str | None = None
     """The commit that was loaded, if `name` is a hub id."""
     placement: Placement = field(default_factory=Placement)

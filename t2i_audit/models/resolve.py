@@ -41,7 +41,7 @@ CONVERT = (
 # Libraries whose classes a pipeline may name without bringing code of its own.
 LIBRARIES = ("diffusers", "transformers")
 
-Source = Literal["builtin", "folder", "file", "hub"]
+Source = Literal["builtin", "folder", "file", "hub", "memory"]
 
 
 @dataclass(frozen=True)

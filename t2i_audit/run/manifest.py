@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 SCHEMA_VERSION = 1
+IN_MEMORY = "in_memory"
+"""The setting that is true for a run of a pipeline that was in memory, and absent for others."""
 # Distributions that a run's numbers can depend on.
 LIBRARIES = (
     "accelerate",
