@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         audit,
         calibrate,
         compare_raters,
+        export,
         forecast,
         judge,
         leaderboard,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         probe,
     )
     from t2i_audit.errors import AuditError
+    from t2i_audit.exporting import Exported
     from t2i_audit.probes.fitted import FittedProbe, fit_ridge
     from t2i_audit.probes.of_run import fit_probe
     from t2i_audit.results.associations import Associations
@@ -51,6 +53,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Associations",
     "AuditError",
+    "Exported",
     "FittedProbe",
     "Forecast",
     "Interval",
@@ -67,6 +70,7 @@ __all__ = [
     "audit",
     "calibrate",
     "compare_raters",
+    "export",
     "fit_probe",
     "fit_ridge",
     "forecast",
@@ -85,6 +89,7 @@ __all__ = [
 _HOMES = {
     "Associations": "t2i_audit.results.associations",
     "AuditError": "t2i_audit.errors",
+    "Exported": "t2i_audit.exporting",
     "FittedProbe": "t2i_audit.probes.fitted",
     "Forecast": "t2i_audit.results.forecast",
     "Interval": "t2i_audit.results.interval",
@@ -101,6 +106,7 @@ _HOMES = {
     "audit": "t2i_audit.api",
     "calibrate": "t2i_audit.api",
     "compare_raters": "t2i_audit.api",
+    "export": "t2i_audit.api",
     "fit_probe": "t2i_audit.probes.of_run",
     "fit_ridge": "t2i_audit.probes.fitted",
     "forecast": "t2i_audit.api",

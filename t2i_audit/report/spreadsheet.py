@@ -21,7 +21,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> str:
     """A table as CSV, one line a row; numbers stay numbers, None is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([inert(column) for column in columns])
     writer.writerows([inert(row[column]) for column in columns] for row in rows)
     return text.getvalue()
 

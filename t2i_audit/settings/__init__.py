@@ -21,6 +21,7 @@ from t2i_audit.settings.defaults import (
     LARGEST_AUTO_BATCH,
     default_out,
 )
+from t2i_audit.settings.export import ExportSettings
 from t2i_audit.settings.forecast import ForecastSettings
 from t2i_audit.settings.images import ImagesOptions, Layout
 from t2i_audit.settings.label import LabelSettings
@@ -51,6 +52,7 @@ __all__ = [
     "DType",
     "Device",
     "DoctorSettings",
+    "ExportSettings",
     "ForecastSettings",
     "ImageOptions",
     "ImagesOptions",
