@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         audit_many,
         calibrate,
         compare_raters,
+        export,
         forecast,
         judge,
         leaderboard,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         probe,
     )
     from t2i_audit.errors import AuditError
+    from t2i_audit.exporting import Exported
     from t2i_audit.many.execute import Audits
     from t2i_audit.probes.fitted import FittedProbe, fit_ridge
     from t2i_audit.probes.of_run import fit_probe
@@ -56,6 +58,7 @@ __all__ = [
     "AuditDuringTraining",
     "AuditError",
     "Audits",
+    "Exported",
     "FittedProbe",
     "Forecast",
     "Interval",
@@ -73,6 +76,7 @@ __all__ = [
     "audit_many",
     "calibrate",
     "compare_raters",
+    "export",
     "fit_probe",
     "fit_ridge",
     "forecast",
@@ -93,6 +97,7 @@ _HOMES = {
     "AuditDuringTraining": "t2i_audit.training",
     "AuditError": "t2i_audit.errors",
     "Audits": "t2i_audit.many",
+    "Exported": "t2i_audit.exporting",
     "FittedProbe": "t2i_audit.probes.fitted",
     "Forecast": "t2i_audit.results.forecast",
     "Interval": "t2i_audit.results.interval",
@@ -110,6 +115,7 @@ _HOMES = {
     "audit_many": "t2i_audit.api",
     "calibrate": "t2i_audit.api",
     "compare_raters": "t2i_audit.api",
+    "export": "t2i_audit.api",
     "fit_probe": "t2i_audit.probes.of_run",
     "fit_ridge": "t2i_audit.probes.fitted",
     "forecast": "t2i_audit.api",

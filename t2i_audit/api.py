@@ -18,6 +18,7 @@ from t2i_audit.settings import (
     DEFAULT_SUITE,
     AuditSettings,
     CalibrateSettings,
+    ExportSettings,
     ForecastSettings,
     JudgeSettings,
     ManySettings,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
     from prompts.suite import Suite
+    from t2i_audit.exporting import Exported
     from t2i_audit.many import Audits
     from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from t2i_audit.results.label_plan import LabelPlan
     from t2i_audit.results.leaderboard import Leaderboard
     from t2i_audit.results.plan import SuitePlan
+    from t2i_audit.settings.export import Target
 
 
 def audit(
@@ -149,7 +152,7 @@ def audit_many(
 
     if settings.get("judge") is not None:
         settings["judge"] = _judges(settings["judge"])
-    with _suite_file(settings.get("suite", DEFAULT_SUITE)) as source:
+    with suite_file(settings.get("suite", DEFAULT_SUITE)) as source:
         if "suite" in settings:
             settings["suite"] = source
         given = checked_values(AuditSettings, settings, function="audit_many")
@@ -501,6 +504,45 @@ def associate(runs: Sequence[str | Path | Run], *, out: str | Path | None = None
     if out is not None:
         write_associations(found, Path(out))
     return found
+
+
+def export(
+    run: str | Path | Run,
+    *,
+    to: Target,
+    out: str | Path | None = None,
+    card: str | Path | None = None,
+    source: str | None = None,
+    progress: bool = False,
+) -> Exported:
+    """Write a finished run in the format of another tool.
+
+    >>> import t2i_audit as t2i
+    >>> t2i.export("runs/demo", to="geneval", out="demo-geneval").images
+    8
+
+    Args:
+        run: the run, or its directory.
+        to: ``datasets``, ``geneval``, ``csv`` or ``model-index``.
+        out: the folder to make, or the file to write.
+        card: with ``model-index``, a model card to add the results to, in place of `out`.
+        source: with ``model-index``, the address of a page about the run.
+        progress: whether to show progress on stderr.
+
+    Raises:
+        AuditError: there is no such run, it has nothing for this format, or the place cannot be
+            used.
+    """
+    from t2i_audit.exporting import export as export_run
+
+    asked = ExportSettings(
+        run=run.path if isinstance(run, Run) else Path(run),
+        to=to,
+        out=None if out is None else Path(out),
+        card=None if card is None else Path(card),
+        source=source,
+    )
+    return export_run(asked, _reporter(progress))
 
 
 def forecast(

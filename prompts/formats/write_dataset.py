@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from prompts.errors import SuiteFormatError
 from prompts.formats.native import Header
+from prompts.formats.new_folder import new_folder
 from prompts.formats.rows import METADATA, to_row
 from prompts.structure import Prompt
 
@@ -56,20 +56,11 @@ def write_folder(
     """
     if folder.exists():
         raise SuiteFormatError(f"{folder} already exists; name a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.parent / f".{folder.name}.{os.getpid()}.tmp"
-    temporary.mkdir()
-    try:
+    with new_folder(folder) as temporary:
         types: Counter[str] = Counter()
         count = write_parquet(_counted(prompts, types), temporary / PARQUET)
         card = dataset_card(name, types, header=header)
         (temporary / CARD).write_text(card, encoding="utf-8")
-        temporary.rename(folder)
-    except BaseException:
-        for file in temporary.iterdir():
-            file.unlink()
-        temporary.rmdir()
-        raise
     return count
 
 
@@ -90,16 +81,16 @@ def dataset_card(name: str, types: Counter[str], *, header: Header | None) -> st
         license=(header.licence if header else "").lower() or "unknown",
         language="en",
         task_categories=["text-to-image"],
-        size_categories=[next(label for limit, label in SIZES if count < limit)],
+        size_categories=[size_category(count)],
         configs=[{"config_name": "default", "data_files": PARQUET}],
     )
-    rows = "\n".join(f"| {_cell(kind)} | {number:,} |" for kind, number in sorted(types.items()))
-    origin = f"\nSource: {_line(header.source)}." if header and header.source else ""
+    rows = "\n".join(f"| {cell(kind)} | {number:,} |" for kind, number in sorted(types.items()))
+    origin = f"\nSource: {line(header.source)}." if header and header.source else ""
     seed = f" Seed: {header.seed}." if header and header.seed is not None else ""
     return f"""---
 {data.to_yaml()}
 ---
-# {_line(name)}
+# {line(name)}
 
 {count:,} prompts that test whether text-to-image models compose, each with its
 structure.{origin}{seed}
@@ -119,14 +110,19 @@ structure.{origin}{seed}
 """
 
 
-def _line(text: str) -> str:
+def size_category(count: int) -> str:
+    """The hub's category of a dataset of `count` rows."""
+    return next(label for limit, label in SIZES if count < limit)
+
+
+def line(text: str) -> str:
     """`text` on a single line of Markdown."""
     return " ".join(text.split())
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """`text` as a cell of a Markdown table."""
-    return _line(text).replace("|", "\\|")
+    return line(text).replace("|", "\\|")
 
 
 def _schema() -> pa.Schema:

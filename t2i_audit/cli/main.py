@@ -19,6 +19,7 @@ from t2i_audit.cli import (
     audit,
     calibrate,
     doctor,
+    export,
     forecast,
     judge,
     label,
@@ -63,6 +64,7 @@ _add("label", label.label, "Write a page on which people label images.")
 _add("calibrate", calibrate.calibrate, "Measure a judge's errors, and correct success for them.")
 _add("forecast", forecast.forecast, "Forecast which new prompts fail; no images.")
 _add("merge", merge.merge, "Join the shards of an audit.")
+_add("export", export.export, "Write a run for other tools: datasets, GenEval, CSV, a card.")
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
 _add("leaderboard", leaderboard.leaderboard, "Compare finished audits.")

@@ -17,19 +17,25 @@ if TYPE_CHECKING:
 
 def dataset_of(run: Run) -> datasets.Dataset:
     """One row per image of `run`; see `Run.dataset`."""
-    from datasets import Dataset, Features, Image, Value
+    from datasets import Dataset
 
-    if not run.summary.n_images:
-        raise AuditError(f"{run.path} is the run of a probe and made no images")
+    return Dataset.from_list(list(dataset_rows(run)), features=dataset_features())
+
+
+def dataset_features() -> datasets.Features:
+    """The columns of `dataset_of` and their types."""
+    from datasets import Features, Image, Value
+
     text, number, truth = Value("string"), Value("int32"), Value("bool")
     span = {"slot": text, "kind": text, "value": text, "start": number, "end": number}
-    features = Features(
+    return Features(
         {
             "image": Image(),
             "prompt_id": text,
             "seed": number,
             "prompt": text,
             "type": text,
+            "template": text,
             "split": text,
             "constituents": [{**span, "entities": [text]}],
             "foils": [{"text": text, "change": text}],
@@ -42,10 +48,17 @@ def dataset_of(run: Run) -> datasets.Dataset:
             "cause": text,
         }
     )
-    return Dataset.from_list(list(_rows(run)), features=features)
 
 
-def _rows(run: Run) -> Iterator[dict[str, Any]]:
+def dataset_rows(run: Run) -> Iterator[dict[str, Any]]:
+    """The rows of `dataset_of`, with the path of the image in place of the image.
+
+    Raises:
+        AuditError: the run made no images.
+        RunDirectoryError: a table or an image is missing or cannot be read.
+    """
+    if not run.summary.n_images:
+        raise AuditError(f"{run.path} is the run of a probe and made no images")
     prompts, judged, causes = (
         read_rows(table_path(run.path, name), name)
         for name in ("prompts", "judgements", "attributions")
@@ -70,6 +83,7 @@ def _rows(run: Run) -> Iterator[dict[str, Any]]:
             "seed": row["seed"],
             "prompt": prompt["text"],
             "type": prompt["type"],
+            "template": prompt["template"],
             "split": prompt["split"],
             "constituents": prompt["constituents"],
             "foils": prompt["foils"],

@@ -206,8 +206,9 @@ class Run:
     def dataset(self) -> datasets.Dataset:
         """The images with their prompts, structure and verdicts, one row per image.
 
-        The columns are ``image``, ``prompt_id``, ``seed``, ``prompt``, ``type``, ``split``,
-        ``constituents`` (slot, kind, value, start, end, entities), ``foils`` (text, change),
+        The columns are ``image``, ``prompt_id``, ``seed``, ``prompt``, ``type``,
+        ``template``, ``split``, ``constituents`` (slot, kind, value, start, end, entities),
+        ``foils`` (text, change),
         ``correct`` (None where that is undecided), ``verdicts`` (the same of each judge; all other
         columns are of the primary one), ``slots`` (slot and whether it is right; empty
         for a judge that does not judge slots), ``margin``, ``chosen``, ``flaw``, and ``cause`` of

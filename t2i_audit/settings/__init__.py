@@ -15,6 +15,7 @@ from t2i_audit.settings.defaults import (
     default_out,
 )
 from t2i_audit.settings.doctor import DoctorSettings
+from t2i_audit.settings.export import ExportSettings
 from t2i_audit.settings.forecast import ForecastSettings
 from t2i_audit.settings.images import ImagesOptions, Layout
 from t2i_audit.settings.judge import JudgeSettings
@@ -48,6 +49,7 @@ __all__ = [
     "DType",
     "Device",
     "DoctorSettings",
+    "ExportSettings",
     "ForecastSettings",
     "ImageOptions",
     "ImagesOptions",

@@ -1,0 +1,42 @@
+"""The images of a run, each as it was judged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from t2i_audit.errors import RunDirectoryError
+from t2i_audit.results.run import Run
+from t2i_audit.results.summary import AGAIN
+from t2i_audit.run.tables import read_rows, table_path
+
+Row = Mapping[str, Any]
+
+
+def primary_rows(run: Run) -> list[Row]:
+    """The rows of the table ``judgements`` of the run's own judge, one per image."""
+    return [row for row in all_rows(run) if row["judge"] == run.summary.judge]
+
+
+def all_rows(run: Run) -> list[Row]:
+    """The rows of the table ``judgements``, one per image and judge."""
+    return list(read_rows(table_path(run.path, "judgements"), "judgements"))
+
+
+def image_bytes(run: Run, name: str, sha256: str) -> bytes:
+    """The content of the image `name` of `run`.
+
+    Raises:
+        RunDirectoryError: it is missing, cannot be read, or is not the image that was judged.
+    """
+    path = run.path / name
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as err:
+        raise RunDirectoryError(f"{path} is missing; {AGAIN}") from err
+    except OSError as err:
+        raise RunDirectoryError(f"{path} cannot be read: {err.strerror or err}; {AGAIN}") from err
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise RunDirectoryError(f"{path} was changed since it was judged; {AGAIN}")
+    return content
