@@ -26,7 +26,7 @@ from t2i_audit.analysis.comparing import (
 )
 from t2i_audit.analysis.ranking import Ranking, rank_runs
 from t2i_audit.results.decoding import STATIONS
-from t2i_audit.results.interval import Interval
+from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.leaderboard import (
     Leaderboard,
     LeaderboardRow,
