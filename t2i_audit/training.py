@@ -41,7 +41,8 @@ class AuditDuringTraining:
 
     >>> import t2i_audit as t2i
     >>> pipeline = t2i.load_model("builtin:sound", device="cpu").pipeline
-    >>> audits = t2i.AuditDuringTraining("runs/train", every=500, limit=4, steps=2, judge="oracle")
+    >>> few = {"limit": 4, "steps": 4, "guidance_scale": 1.5}
+    >>> audits = t2i.AuditDuringTraining("runs/train", every=500, judge="oracle", **few)
     >>> audits.step(pipeline, 499) is None
     True
     >>> audits.step(pipeline, 500).summary.model
