@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from diffusers import DDPMScheduler
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.nn import functional
@@ -81,6 +82,7 @@ def train(folder: Path, *, audited: bool) -> Trained:
         optimizer.zero_grad()
         losses.append(loss.item())
     accelerator.end_training()
+    AcceleratorState._reset_state(reset_partial_state=True)  # else it stays for other tests
     return Trained(losses, pipeline.unet.state_dict(), runs)
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.hooks import AlignDevicesHook, add_hook_to_module
+from accelerate.state import AcceleratorState
 from diffusers import DiffusionPipeline
 from peft import LoraConfig
 from torch import nn
@@ -115,7 +116,11 @@ def compiled_inside(network: Any) -> Any:
 
 
 def in_mixed_precision(network: nn.Module) -> Any:
-    return Accelerator(cpu=True, mixed_precision="bf16").prepare_model(network)
+    # An accelerator's settings are those of the process until they are reset.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    prepared = Accelerator(cpu=True, mixed_precision="bf16").prepare_model(network)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return prepared
 
 
 def in_parallel(network: nn.Module) -> Any:
