@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from t2i_audit.audit import audit_in_memory
 from t2i_audit.errors import AuditError
 from t2i_audit.inputs import suite_of
+from t2i_audit.models.in_memory import check_name
 from t2i_audit.reporter import SILENT, TerminalReporter
 from t2i_audit.results.run import Run
 from t2i_audit.settings import DEFAULT_SUITE, AuditSettings, checked_settings
@@ -85,7 +86,7 @@ class AuditDuringTraining:
 
         Raises:
             TypeError: there is no setting of that name.
-            AuditError: a value cannot be used, or there is no such suite.
+            AuditError: a value or the name cannot be used, or there is no such suite.
         """
         for what, value, least in (("every", every, 1), ("images", images, 0)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -110,6 +111,7 @@ class AuditDuringTraining:
             "seeds": seeds,
             "denoiser_station": denoiser_station,
         }
+        check_name(self._name)
         with suite_file(suite) as source:
             self._settings = checked_settings(
                 AuditSettings, {**given, "suite": source}, function="AuditDuringTraining"

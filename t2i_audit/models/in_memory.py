@@ -72,7 +72,7 @@ def adopt(
     Raises:
         ModelError: it is no pipeline, or one that cannot be audited in memory; one sentence.
     """
-    _check_name(name)
+    check_name(name)
     _check_pipeline(pipeline)
     placement = _checked_placement(Placement() if placement is None else placement)
     _check_options(options)
@@ -90,13 +90,14 @@ def adopt(
     checkpoint = identity_of(own)
     if options.scheduler is not None:
         set_scheduler(own, options.scheduler)
-    first = _first_weight(own.components[_denoiser(own)])
+    first = _first_weight(own)
+    own.hf_device_map = None  # says only how the networks came to where they are
     chosen_device = first.device if device == "auto" else choose_device(device)
     chosen_dtype = first.dtype if dtype == "auto" else choose_dtype(dtype, chosen_device)
     with quiet_libraries():
         for _, network in _networks(own):
             # One that is in this format already may keep some layers in a wider one.
-            if _first_weight(network).dtype != chosen_dtype:
+            if _is_in_another_format(network, chosen_dtype):
                 network.to(chosen_dtype)
             network.eval()
         own = place(own, chosen_device, placement, reporter)
@@ -116,7 +117,12 @@ def adopt(
     )
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that could be taken for a path, a hub id or a built-in checkpoint.
+
+    Raises:
+        ModelError: it could, or is empty.
+    """
     if not name.strip() or any(each in name for each in NAMED_LIKE_A_PATH):
         raise ModelError(
             f"`name` should be a plain name for the pipeline, such as 'my-model', not {name!r}; a "
@@ -264,15 +270,25 @@ def _is_own_hook(hook: Any) -> bool:
     return type(hook).__module__.startswith(OWN_HOOKS)
 
 
-def _denoiser(pipeline: Any) -> str:
-    name = denoiser_name(pipeline) or next((name for name, _ in _networks(pipeline)), None)
-    if name is None:
+def _first_weight(pipeline: Any) -> torch.Tensor:
+    """A weight of the denoiser, or of the first network of a pipeline whose denoiser is unknown.
+
+    Raises:
+        ModelError: there are no weights.
+    """
+    denoiser = pipeline.components.get(denoiser_name(pipeline) or "")
+    networks = (
+        [denoiser] if denoiser is not None else [network for _, network in _networks(pipeline)]
+    )
+    first = next((each for network in networks for each in network.parameters()), None)
+    if first is None:
         raise ModelError(f"{_kind(pipeline)} has no networks in it; load them first")
-    return name
+    return first
 
 
-def _first_weight(network: nn.Module) -> torch.Tensor:
-    return next(each for each in network.parameters() if each.is_floating_point())
+def _is_in_another_format(network: nn.Module, dtype: torch.dtype) -> bool:
+    first = next(network.parameters(), None)
+    return first is not None and first.dtype != dtype
 
 
 def _networks(pipeline: Any) -> list[tuple[str, Any]]:

@@ -252,6 +252,7 @@ def test_a_tracker_that_fails_costs_no_audit(pipeline: Any, tmp_path: Path) -> N
         ({"failing": "ignore"}, "`failing` should be 'warn' or 'raise'"),
         ({"shard": "1/2"}, "`shard` divides"),
         ({"suite": "no-such-suite"}, "no-such-suite"),
+        ({"name": "runs/mine"}, "`name` should be a plain name"),
         ({"seeds": 0}, "--seeds should be at least 1"),
         ({"limit": "many"}, "limit"),
     ],
