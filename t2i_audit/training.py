@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from t2i_audit.audit import audit_in_memory
 from t2i_audit.errors import AuditError
 from t2i_audit.inputs import suite_of
-from t2i_audit.models.in_memory import check_name
+from t2i_audit.models.in_memory_checks import check_name
 from t2i_audit.reporter import SILENT, TerminalReporter
 from t2i_audit.results.run import Run
 from t2i_audit.settings import DEFAULT_SUITE, AuditSettings, checked_settings
