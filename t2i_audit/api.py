@@ -645,7 +645,10 @@ def _model_name(model: object, name: str | None) -> str:
     if isinstance(model, str) and name is not None:
         raise AuditError("`name` is for a pipeline in memory, and `model` is a name; leave it out")
     if not isinstance(model, str) and name is None:
-        raise AuditError("a pipeline in memory needs a `name`, such as name='my-model'")
+        raise AuditError(
+            "`model` should be a text that names a checkpoint; a pipeline in memory needs a `name` "
+            "beside it, such as name='my-model'"
+        )
     return model if isinstance(model, str) else str(name)
 
 

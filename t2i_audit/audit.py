@@ -145,11 +145,7 @@ def audit_in_memory(
         settings: the user's; `settings.model` is only its name.
         reporter: receives notes and progress.
 
-    Returns:
-        As `execute`.
-
-    Raises:
-        AuditError: as `plan_audit` and `execute`.
+    Returns and raises what `plan_audit` and `execute` do.
     """
     from t2i_audit.models.undisturbed import undisturbed
 

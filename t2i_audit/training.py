@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from t2i_audit.audit import audit_in_memory
 from t2i_audit.errors import AuditError
 from t2i_audit.inputs import suite_of
+from t2i_audit.models.in_memory_checks import check_name
 from t2i_audit.reporter import SILENT, TerminalReporter
 from t2i_audit.results.run import Run
 from t2i_audit.settings import DEFAULT_SUITE, AuditSettings, checked_settings
@@ -41,7 +42,8 @@ class AuditDuringTraining:
 
     >>> import t2i_audit as t2i
     >>> pipeline = t2i.load_model("builtin:sound", device="cpu").pipeline
-    >>> audits = t2i.AuditDuringTraining("runs/train", every=500, limit=4, steps=2, judge="oracle")
+    >>> few = {"limit": 4, "steps": 4, "guidance_scale": 1.5}
+    >>> audits = t2i.AuditDuringTraining("runs/train", every=500, judge="oracle", **few)
     >>> audits.step(pipeline, 499) is None
     True
     >>> audits.step(pipeline, 500).summary.model
@@ -84,7 +86,7 @@ class AuditDuringTraining:
 
         Raises:
             TypeError: there is no setting of that name.
-            AuditError: a value cannot be used, or there is no such suite.
+            AuditError: a value or the name cannot be used, or there is no such suite.
         """
         for what, value, least in (("every", every, 1), ("images", images, 0)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -109,6 +111,7 @@ class AuditDuringTraining:
             "seeds": seeds,
             "denoiser_station": denoiser_station,
         }
+        check_name(self._name)
         with suite_file(suite) as source:
             self._settings = checked_settings(
                 AuditSettings, {**given, "suite": source}, function="AuditDuringTraining"

@@ -12,11 +12,13 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.hooks import AlignDevicesHook, add_hook_to_module
+from accelerate.state import AcceleratorState
 from diffusers import DiffusionPipeline
 from peft import LoraConfig
 from torch import nn
 
 from t2i_audit.errors import AuditError
+from t2i_audit.generation.defaults import sampling_defaults
 from t2i_audit.models.in_memory import adopt
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.settings import ModelOptions, Placement
@@ -115,7 +117,11 @@ def compiled_inside(network: Any) -> Any:
 
 
 def in_mixed_precision(network: nn.Module) -> Any:
-    return Accelerator(cpu=True, mixed_precision="bf16").prepare_model(network)
+    # An accelerator's settings are those of the process until they are reset.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    prepared = Accelerator(cpu=True, mixed_precision="bf16").prepare_model(network)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return prepared
 
 
 def in_parallel(network: nn.Module) -> Any:
@@ -180,6 +186,26 @@ def test_a_scheduler_given_by_name_is_that_of_the_copy_alone(pipeline: Any) -> N
     assert type(loaded.pipeline.scheduler).__name__ == "DDIMScheduler"
     assert type(pipeline.scheduler).__name__ == "DPMSolverMultistepScheduler"
     assert "DPMSolver" in str(pipeline.config["scheduler"])
+
+
+def test_a_pipeline_that_was_placed_by_a_map_can_be_audited(folder: Path) -> None:
+    placed = DiffusionPipeline.from_pretrained(folder, device_map="cpu")
+    assert placed.hf_device_map
+
+    assert adopted(placed).device == torch.device("cpu")
+    assert placed.hf_device_map
+
+
+def test_a_distilled_one_is_recognised_by_what_it_was_loaded_from(
+    pipeline: Any, tmp_path: Path
+) -> None:
+    pipeline.save_pretrained(tmp_path / "my-turbo")
+    distilled = DiffusionPipeline.from_pretrained(tmp_path / "my-turbo")
+
+    chosen = sampling_defaults(adopted(distilled))
+
+    assert (chosen.steps, chosen.steps_from) == (1, "the checkpoint's name, 'my-turbo'")
+    assert sampling_defaults(adopted(pipeline)).steps == 50
 
 
 def offloaded(pipeline: Any) -> None:
