@@ -182,7 +182,7 @@ def test_the_address_holds_what_is_shown(tab: Any, browser: Any) -> None:
 
 def test_an_address_with_unknown_values_shows_all(browser: Any, page: Path) -> None:
     with quiet_tab(browser) as tab:
-        tab.goto(f"{page.as_uri()}#gallery?slot=nothing&toString=1&verdict=%3Cb%3E&prompt=x")
+        tab.goto(f"{page.as_uri()}#gallery?slot=nothing&toString=1&verdict=%3Cb%3E&prompt=x&item=1")
         tab.locator(".gallery-card").first.wait_for()
 
         assert counted(tab) == 101
@@ -244,6 +244,24 @@ def test_an_image_is_looked_at_by_keyboard(tab: Any, run: Run) -> None:
     tab.wait_for_function(
         "place => document.activeElement.dataset.image === place", arg=str(places[0])
     )
+
+
+def test_another_seed_is_looked_at_and_left_again(tab: Any, run: Run) -> None:
+    """It need not be among the images that the filters show."""
+    table = table_of(run)
+    choose(tab, verdict="wrong")
+    shown = seen(tab)
+    wrong = table.correct.eq(False)
+    mixed = wrong.groupby(table.prompt_id).transform(lambda own: own.sum() == 1 < len(own))
+    place = next(place for place in shown if mixed[place])
+
+    tab.locator(f"#gallery-list [data-image='{place}']").click()
+    tab.locator(".gallery-seed").first.click()
+
+    heading = tab.locator("#gallery-view-heading").text_content()
+    assert heading == f"Another seed of image {shown.index(place) + 1} of {wrong.sum()}"
+    tab.keyboard.press("Escape")
+    tab.wait_for_function("place => document.activeElement.dataset.image === place", arg=str(place))
 
 
 def test_the_larger_view_tells_how_well_each_slot_is_decoded(tab: Any, run: Run) -> None:

@@ -76,7 +76,7 @@ def test_the_same_run_gives_the_same_page(run: Run) -> None:
 
 def test_of_prompts_that_are_too_long_for_the_page_some_are_not_listed(tmp_path: Path) -> None:
     prompts = [Prompt(str(i), "\u4e00" * 10_000, "long", "t", ()) for i in range(20)]
-    run = made_run(tmp_path / "run", prompts, seeds=1)
+    run = made_run(tmp_path / "run", prompts, seeds=1, sides=(300,))
 
     section = gallery_section(run, most_bytes=1_000_000)
 

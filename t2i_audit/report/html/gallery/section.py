@@ -14,7 +14,7 @@ from t2i_audit.results.run import Run
 
 MEGABYTE = 1_000_000
 # Bytes of the template, the script and the spaces between the data.
-MARKUP = 48_000
+MARKUP = 32_000
 
 
 def gallery_section(run: Run, *, most_bytes: int, reporter: Reporter = SILENT) -> Section:

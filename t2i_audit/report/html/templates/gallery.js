@@ -15,23 +15,30 @@ const SECTION = "gallery";
 const ROWS = 4; // of cards in a chunk
 const CARD_WIDTH = 10.5; // rem, at least
 const STRIP_CARD_WIDTH = 12; // rem
+const SMALL = 128; // pixels of an image in which each of them counts
 const LONGEST_ALT = 300; // letters of a prompt that are read out with every image
 const FEWEST = { verdict: 2, slot: 1, culprit: 1, type: 2, split: 2 }; // options that are a choice
-const VERDICTS = new Map([[true, ["✓", "right", "good"]], [false, ["✗", "wrong", "bad"]], [null, ["?", "undecided", "unsure"]]]);
+// Sign, word and class of a verdict.
+const VERDICTS = new Map([
+  [true, ["✓", "right", "good"]],
+  [false, ["✗", "wrong", "bad"]],
+  [null, ["?", "undecided", "unsure"]],
+]);
 const MARKS = { "+": VERDICTS.get(true), "-": VERDICTS.get(false), "?": VERDICTS.get(null), ".": ["", "not judged", "quiet"] };
 
-const rows = (fields, values) => values.map((row) => Object.fromEntries(fields.map((name, place) => [name, row[place]])));
+const rows = (fields, values) =>
+  values.map((row) => Object.fromEntries(fields.map((name, place) => [name, row[place]])));
 const prompts = rows(data.promptFields, data.prompts);
 const images = rows(data.imageFields, data.images).map((image, index) => {
   const prompt = prompts[image.prompt];
   const wrong = prompt.parts.filter((part, place) => image.marks[place] === "-").map(([slot]) => slot);
   const verdicts = new Set([...image.others].filter((mark) => mark !== "?"));
   if (image.correct !== null) verdicts.add(image.correct ? "+" : "-");
-  return { ...image, index, order: image.prompt, prompt, wrong, disputed: verdicts.size > 1, picture: data.pictures[index], place: 0 };
+  const picture = data.pictures[index];
+  return { ...image, index, order: image.prompt, prompt, wrong, disputed: verdicts.size > 1, picture, place: 0 };
 });
-const byPrompt = Map.groupBy
-  ? Map.groupBy(images, (image) => image.prompt)
-  : images.reduce((found, image) => found.set(image.prompt, [...(found.get(image.prompt) ?? []), image]), new Map());
+const byPrompt = new Map(prompts.map((prompt) => [prompt, []]));
+for (const image of images) byPrompt.get(image.prompt).push(image);
 
 // An image is blamed on its prompt's cause where it is wrong.
 const culpritOf = (image) => (image.correct === false ? (image.prompt.cause ?? "not known") : "");
@@ -69,24 +76,29 @@ function make(name, properties = {}, ...children) {
 
 function fillOptions() {
   const found = (values) => [...new Set(values)].filter((value) => value).map((value) => [value, value]);
-  const verdicts = [...VERDICTS].filter(([verdict]) => images.some((image) => image.correct === verdict)).map(([, [, word]]) => [word, word]);
-  if (images.some((image) => image.disputed)) verdicts.push(["disputed", "judges disagree"]);
+  const verdicts = [...VERDICTS].filter(([verdict]) => images.some((image) => image.correct === verdict));
   const choices = {
-    verdict: verdicts,
-    slot: found(prompts.flatMap((prompt) => prompt.parts.map(([slot]) => slot))).filter(([slot]) => images.some((image) => image.wrong.includes(slot))),
+    verdict: verdicts.map(([, [, word]]) => [word, word]),
+    slot: found(images.flatMap((image) => image.wrong)).sort(),
     culprit: found(images.map(culpritOf)),
     type: found(prompts.map((prompt) => prompt.type)),
-    split: found(prompts.map((prompt) => prompt.split)),
+    split: found(prompts.map((prompt) => prompt.split)).map(([split]) => [split, split.replace("_", " ")]),
   };
+  if (images.some((image) => image.disputed)) choices.verdict.push(["disputed", "judges disagree"]);
   for (const [name, options] of Object.entries(choices)) {
-    form.elements[name].append(...[["", "any"], ...options].map(([value, text]) => make("option", { value, textContent: text })));
+    form.elements[name].append(...[["", "any"], ...options].map(optionOf));
     form.elements[name].parentElement.hidden = options.length < FEWEST[name];
   }
-  form.elements.sort.append(...Object.entries(SORTS).map(([value, [textContent]]) => make("option", { value, textContent })));
-  form.elements.view.append(make("option", { value: "images", textContent: "one by one" }), make("option", { value: "seeds", textContent: "seeds side by side" }));
+  form.elements.sort.append(...Object.entries(SORTS).map(([name, [text]]) => optionOf([name, text])));
+  form.elements.view.append(...[["images", "one by one"], ["seeds", "seeds side by side"]].map(optionOf));
 }
 
-const filters = () => Object.entries(ACCEPTS).map(([name, accepts]) => [accepts, form.elements[name].value]).filter(([, value]) => value);
+const optionOf = ([value, textContent]) => make("option", { value, textContent });
+
+const filters = () =>
+  Object.entries(ACCEPTS)
+    .map(([name, accepts]) => [accepts, form.elements[name].value])
+    .filter(([, value]) => value);
 
 function update() {
   const asked = filters();
@@ -110,7 +122,8 @@ function update() {
 // The state of the filters in the address, so that what is shown can be passed on.
 
 function toAddress() {
-  const state = new URLSearchParams([...new FormData(form)].filter(([name, value]) => value !== (form.elements[name].options?.[0].value ?? "")));
+  const usual = (name) => form.elements[name].options?.[0].value ?? "";
+  const state = new URLSearchParams([...new FormData(form)].filter(([name, value]) => value !== usual(name)));
   if (promptShown) state.set("prompt", promptShown.id);
   history.replaceState(null, "", `#${SECTION}${state.size ? `?${state}` : ""}`);
 }
@@ -120,9 +133,11 @@ function fromAddress() {
   if (section !== SECTION || query === undefined) return false;
   const state = new URLSearchParams(query);
   form.reset();
-  for (const [name, value] of state) {
-    const control = form.elements[name];
-    if (control?.name && (!control.options || [...control.options].some((option) => option.value === value))) control.value = value;
+  for (const name of [...Object.keys(ACCEPTS), "sort", "view"]) {
+    const { options } = form.elements[name];
+    const value = state.get(name);
+    if (value === null || (options && ![...options].some((option) => option.value === value))) continue;
+    form.elements[name].value = value;
   }
   promptShown = prompts.find((prompt) => prompt.id === state.get("prompt")) ?? null;
   return true;
@@ -184,7 +199,8 @@ function groupOf(group) {
   if (!together()) return cardOf(group[0], true);
   const strip = make("div", { className: "gallery-strip", role: "list" }, ...group.map((image) => cardOf(image, false)));
   if (group.length > fitting(STRIP_CARD_WIDTH)) strip.tabIndex = 0; // It can be scrolled.
-  return make("div", { className: "gallery-group", role: "listitem" }, make("p", { className: "gallery-text" }, ...markedText(group[0].prompt, "")), strip);
+  const text = make("p", { className: "gallery-text" }, group[0].prompt.text);
+  return make("div", { className: "gallery-group", role: "listitem" }, text, strip);
 }
 
 function cardOf(image, alone) {
@@ -210,18 +226,27 @@ function cardOf(image, alone) {
 
 const short = (number) => String(Number(number.toPrecision(3)));
 const sentence = (text) => text[0].toUpperCase() + text.slice(1);
-const reasonOf = (image) =>
-  image.correct === false && image.wrong.length ? `: ${image.wrong.join(", ")}` : image.correct === null && image.flaw ? `: ${image.flaw}` : "";
+
+// What is wrong, or why nothing is decided.
+function reasonOf(image) {
+  if (image.correct === false && image.wrong.length) return `: ${image.wrong.join(", ")}`;
+  return image.correct === null && image.flaw ? `: ${image.flaw}` : "";
+}
 
 function pictureOf(image) {
   if (!image.picture) {
-    return make("span", { className: "gallery-none" }, image.picture === null ? "Picture left out of this page" : "File missing or damaged");
+    const why = image.picture === null ? "Picture left out of this page" : "File missing or damaged";
+    return make("span", { className: "gallery-none" }, why);
   }
   const { text } = image.prompt;
   const told = text.length > LONGEST_ALT ? `${text.slice(0, LONGEST_ALT)}…` : text;
-  const picture = make("img", { alt: `${told} (seed ${image.seed}): ${VERDICTS.get(image.correct)[1]}${reasonOf(image)}`, decoding: "async" });
+  const alt = `${told} (seed ${image.seed}): ${VERDICTS.get(image.correct)[1]}${reasonOf(image)}`;
+  const picture = make("img", { alt, decoding: "async" });
   // What was smaller than a thumbnail is enlarged without smoothing, which would hide what is there.
-  picture.addEventListener("load", () => picture.classList.toggle("small", Math.max(picture.naturalWidth, picture.naturalHeight) < Math.min(data.side, 128)));
+  picture.addEventListener("load", () => {
+    const side = Math.max(picture.naturalWidth, picture.naturalHeight);
+    picture.classList.toggle("small", side < Math.min(data.side, SMALL));
+  });
   picture.src = `data:image/webp;base64,${image.picture}`;
   return picture;
 }
@@ -242,7 +267,8 @@ function markedText(prompt, marks) {
 
 function marked(text, mark) {
   const [sign, word, tone] = MARKS[mark];
-  return make("span", { className: `gallery-part ${tone}` }, text, make("span", { ariaHidden: "true" }, sign), make("span", { className: "gallery-spoken" }, ` (${word})`));
+  const spoken = make("span", { className: "gallery-spoken" }, ` (${word})`);
+  return make("span", { className: `gallery-part ${tone}` }, text, make("span", { ariaHidden: "true" }, sign), spoken);
 }
 
 // By keyboard.
@@ -279,70 +305,92 @@ list.addEventListener("keydown", (event) => {
 
 // The larger view of one image.
 
-let opened = null;
+let order = []; // the images that are shown, one after the other
+let at = 0; // where in `order` the view is; another seed of that image may be looked at
 
 function open(image) {
-  opened = image;
-  const order = shown.flat();
+  order = shown.flat();
   const place = order.indexOf(image);
-  element("gallery-view-heading").textContent = `Image ${(place + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
-  for (const button of view.querySelectorAll("[data-step]")) button.disabled = !order[place + Number(button.dataset.step)];
+  if (place >= 0) at = place;
+  const where = `image ${(at + 1).toLocaleString("en")} of ${order.length.toLocaleString("en")}`;
+  element("gallery-view-heading").textContent = place < 0 ? `Another seed of ${where}` : sentence(where);
+  for (const button of view.querySelectorAll("[data-step]")) {
+    button.disabled = !order[at + Number(button.dataset.step)];
+  }
   element("gallery-view-content").replaceChildren(pictureOf(image), detailsOf(image));
   if (!view.open) view.showModal();
   // Keys reach the dialog only while something in it has the focus.
-  if (!view.contains(document.activeElement) || document.activeElement.disabled) element("gallery-view-heading").focus();
+  const { activeElement } = document;
+  if (!view.contains(activeElement) || activeElement.disabled) element("gallery-view-heading").focus();
   view.scrollTop = 0;
 }
 
 function step(by) {
-  const order = shown.flat();
-  const next = order[order.indexOf(opened) + by];
-  if (next) open(next);
+  if (order[at + by]) open(order[at + by]);
 }
 
 function detailsOf(image) {
   const { prompt } = image;
   const [mark, word, tone] = VERDICTS.get(image.correct);
-  const chosen = typeof image.chosen === "string" ? image.chosen : image.chosen < 0 ? prompt.text : prompt.foils[image.chosen][1];
-  const which = typeof image.chosen === "string" ? "" : image.chosen < 0 ? " (the prompt)" : " (a foil)";
-  const judges = data.judges.slice(1).map((judge, place) => `${judge}: ${MARKS[image.others[place]][1]}`);
+  const others = data.judges.slice(1).map((judge, place) => `${judge}: ${MARKS[image.others[place]][1]}`);
   const facts = [
     ["Verdict", make("span", { className: tone }, `${mark} ${sentence(word)}${reasonOf(image)}`)],
     ["Judge", data.judges[0]],
-    ["Other judges", judges.join(", ")],
-    ["The judge found", chosen ? chosen + which : ""],
+    ["Other judges", others.join(", ")],
+    ["The judge found", foundIn(image)],
     ["Margin", image.margin === null ? "" : short(image.margin)],
     ["Culprit", culpritOf(image) + (image.correct === false && prompt.detail ? ` (${prompt.detail})` : "")],
     ["Type", prompt.type],
     ["Split", prompt.split?.replace("_", " ") ?? ""],
     ["Seed", String(image.seed)],
     ["File", image.file],
-  ];
+  ].filter(([, value]) => value !== "");
+  const terms = facts.flatMap(([name, value]) => [make("dt", { textContent: name }), make("dd", {}, value)]);
   return make(
     "div",
-    { className: "gallery-details" },
+    {},
     make("p", { className: "gallery-prompt" }, ...markedText(prompt, image.marks)),
-    make("dl", {}, ...facts.filter(([, value]) => value !== "").flatMap(([name, value]) => [make("dt", { textContent: name }), make("dd", {}, value)])),
-    prompt.parts.length ? partsOf(image) : null,
-    prompt.foils.length ? make("h4", { textContent: "Foils" }) : null,
-    prompt.foils.length ? make("ul", {}, ...prompt.foils.map(([change, text]) => make("li", {}, text, make("span", { className: "quiet" }, ` (${change.replaceAll("_", " ")})`)))) : null,
+    make("dl", {}, ...terms),
+    partsOf(image),
+    foilsOf(prompt),
     seedsOf(image),
   );
 }
 
-function partsOf(image) {
-  const cells = (name, texts) => texts.map((textContent) => make(name, { textContent, ...(name === "th" && { scope: "col" }) }));
-  const body = image.prompt.parts.map(([slot, value, , , read], place) => {
-    const [sign, word, tone] = MARKS[image.marks[place]];
-    const numbers = read.map((probability) => make("td", { className: "number", textContent: probability === null ? "not read" : probability.toFixed(2) }));
-    return make("tr", {}, make("th", { scope: "row", textContent: slot }), make("td", { textContent: value }), make("td", { className: tone, textContent: `${sign} ${word}` }), ...numbers);
-  });
-  const head = make("tr", {}, ...cells("th", ["Constituent", "Value", "Drawn", ...data.stations.map(sentence)]));
-  return make(
-    "div",
-    { className: "wide", tabIndex: 0, role: "region", ariaLabel: "Constituents" },
-    make("table", {}, make("caption", { textContent: "Constituents, and the probability with which a probe decodes each at each station" }), make("thead", {}, head), make("tbody", {}, ...body)),
+function foundIn({ chosen, prompt }) {
+  if (typeof chosen === "string") return chosen;
+  return chosen < 0 ? `${prompt.text} (the prompt)` : `${prompt.foils[chosen][1]} (a foil)`;
+}
+
+function foilsOf({ foils }) {
+  if (!foils.length) return null;
+  const items = foils.map(([change, text]) =>
+    make("li", {}, text, make("span", { className: "quiet" }, ` (${change.replaceAll("_", " ")})`)),
   );
+  return make("div", {}, make("h4", { textContent: "Foils" }), make("ul", {}, ...items));
+}
+
+function partsOf({ prompt, marks }) {
+  if (!prompt.parts.length) return null;
+  const body = prompt.parts.map(([slot, value, , , read], place) => {
+    const [sign, word, tone] = MARKS[marks[place]];
+    const numbers = read.map((probability) => (probability === null ? "not read" : probability.toFixed(2)));
+    return make(
+      "tr",
+      {},
+      make("th", { scope: "row", textContent: slot }),
+      make("td", { textContent: value }),
+      make("td", { className: tone, textContent: `${sign} ${word}` }),
+      ...numbers.map((textContent) => make("td", { className: "number", textContent })),
+    );
+  });
+  const names = ["Constituent", "Value", "Drawn", ...data.stations.map(sentence)];
+  const head = make("tr", {}, ...names.map((textContent) => make("th", { scope: "col", textContent })));
+  const caption = make("caption", {
+    textContent: "Constituents, and the probability with which a probe decodes each at each station",
+  });
+  const table = make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...body));
+  return make("div", { className: "wide", tabIndex: 0, role: "region", ariaLabel: "Constituents" }, table);
 }
 
 function seedsOf(image) {
@@ -350,11 +398,13 @@ function seedsOf(image) {
   if (!others.length) return null;
   const buttons = others.map((other) => {
     const [mark, word] = VERDICTS.get(other.correct);
-    const button = make("button", { type: "button", className: "gallery-seed" }, pictureOf(other), make("span", {}, `seed ${other.seed} ${mark} ${word}`));
+    const text = make("span", {}, `seed ${other.seed} ${mark} ${word}`);
+    const button = make("button", { type: "button", className: "gallery-seed" }, pictureOf(other), text);
     button.addEventListener("click", () => open(other));
     return button;
   });
-  return make("div", {}, make("h4", { textContent: "The same prompt with other seeds" }), make("div", { className: "gallery-seeds" }, ...buttons));
+  const heading = make("h4", { textContent: "The same prompt with other seeds" });
+  return make("div", {}, heading, make("div", { className: "gallery-seeds" }, ...buttons));
 }
 
 view.addEventListener("keydown", (event) => {
@@ -368,7 +418,10 @@ view.addEventListener("click", (event) => {
   if (by) step(Number(by));
   if (close !== undefined || event.target === view) view.close();
 });
-view.addEventListener("close", () => focusOn(opened.place, shown[opened.place].indexOf(opened)));
+view.addEventListener("close", () => {
+  const image = order[at];
+  focusOn(image.place, shown[image.place].indexOf(image));
+});
 
 function show(prompt) {
   promptShown = prompt;
