@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from html import escape
+from itertools import accumulate, chain, zip_longest
 from pathlib import Path
 
 from t2i_audit.images.packing import ImageFile, pack
@@ -13,6 +15,8 @@ from t2i_audit.report.html.page import Section
 from t2i_audit.results.comparison import Comparison, FlippedImage
 
 AT_ONCE = 24  # pairs that are shown before the reader asks for more
+# Bytes of a pair's markup beside its prompt, which is there three times, and of a small thumbnail.
+MARKUP, SMALL = 800, 1500
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ def flipped_section(comparison: Comparison, *, most_bytes: int) -> Section | Non
 def _pairs(comparison: Comparison, most_bytes: int) -> tuple[list[Pair], int]:
     """The pairs that fit and can be read, in the comparison's order, and how many do not fit."""
     flips = list(_in_turn(comparison.flipped))
+    taken = [MARKUP + 3 * len(escape(flip.prompt).encode()) for flip in flips]
+    n_tried = bisect_right(list(accumulate(size + 2 * SMALL for size in taken)), most_bytes)
+    n_left_out, flips = len(flips) - n_tried, flips[:n_tried]
+    if not flips:
+        return [], n_left_out
     files = [
         ImageFile(Path(run) / name)
         for flip in flips
@@ -61,17 +70,17 @@ def _pairs(comparison: Comparison, most_bytes: int) -> tuple[list[Pair], int]:
             (comparison.candidate, flip.candidate_image),
         )
     ]
-    packed = pack(files, most_bytes)
+    packed = pack(files, most_bytes - sum(taken[:n_tried]))
     found: dict[FlippedImage, Pair] = {}
-    n_tried = (len(files) - packed.n_left_out) // 2
-    for number, flip in enumerate(flips[:n_tried]):
+    n_packed = (len(files) - packed.n_left_out) // 2
+    for number, flip in enumerate(flips[:n_packed]):
         sides = [packed.pictures.get(2 * number + side) for side in (0, 1)]
         base, candidate = sides
         if base is not None and candidate is not None:
             place = f"prompt {printable(flip.prompt_id)}, seed {flip.seed}"
             found[flip] = Pair(printable(flip.prompt), place, flip.became_right, base, candidate)
     pairs = [found[flip] for flip in comparison.flipped if flip in found]
-    return pairs, len(flips) - n_tried
+    return pairs, n_left_out + len(flips) - n_packed
 
 
 def _in_turn(flipped: Sequence[FlippedImage]) -> Iterator[FlippedImage]:
