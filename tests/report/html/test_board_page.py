@@ -87,7 +87,7 @@ def test_a_board_of_any_size_is_drawn(browser: Any, tmp_path: Path, n: int) -> N
         assert tab.locator("table.sortable tbody tr").count() == n
 
 
-def test_a_board_of_a_thousand_runs_stays_small_and_leaves_its_pairs_out(tmp_path: Path) -> None:
+def test_a_board_of_a_thousand_runs_stays_small_and_says_which_are_drawn(tmp_path: Path) -> None:
     few = made_board([place / 60 for place in range(60)])
     rows = tuple(replace(few.rows[i % 60], run=f"run-{i}", identity=str(i)) for i in range(1000))
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import accumulate, chain, zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from t2i_audit.images.packing import ImageFile, pack
@@ -15,8 +14,7 @@ from t2i_audit.report.html.page import Section
 from t2i_audit.results.comparison import Comparison, FlippedImage
 
 AT_ONCE = 24  # pairs that are shown before the reader asks for more
-# Bytes of a pair's markup beside its prompt, which is there three times, and of a small thumbnail.
-MARKUP, SMALL = 800, 1500
+MARKUP = 1000  # bytes of a pair beside its images and its prompt, which is there three times
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,7 @@ def flipped_section(comparison: Comparison, *, most_bytes: int) -> Section | Non
 def _pairs(comparison: Comparison, most_bytes: int) -> tuple[list[Pair], int]:
     """The pairs that fit and can be read, in the comparison's order, and how many do not fit."""
     flips = list(_in_turn(comparison.flipped))
-    taken = [MARKUP + 3 * len(escape(flip.prompt).encode()) for flip in flips]
-    n_tried = bisect_right(list(accumulate(size + 2 * SMALL for size in taken)), most_bytes)
-    n_left_out, flips = len(flips) - n_tried, flips[:n_tried]
-    if not flips:
-        return [], n_left_out
+    markup = [MARKUP + 3 * len(escape(flip.prompt).encode()) for flip in flips]
     files = [
         ImageFile(Path(run) / name)
         for flip in flips
@@ -70,17 +64,21 @@ def _pairs(comparison: Comparison, most_bytes: int) -> tuple[list[Pair], int]:
             (comparison.candidate, flip.candidate_image),
         )
     ]
-    packed = pack(files, most_bytes - sum(taken[:n_tried]))
+    # Where the markup of all pairs would leave little for images, not all pairs can be shown.
+    packed = pack(files, max(most_bytes - sum(markup), most_bytes // 2))
     found: dict[FlippedImage, Pair] = {}
-    n_packed = (len(files) - packed.n_left_out) // 2
-    for number, flip in enumerate(flips[:n_packed]):
-        sides = [packed.pictures.get(2 * number + side) for side in (0, 1)]
-        base, candidate = sides
+    n_tried, left = 0, most_bytes
+    for flip, size in zip(flips[: (len(files) - packed.n_left_out) // 2], markup, strict=False):
+        base, candidate = (packed.pictures.get(2 * n_tried + side) for side in (0, 1))
+        left -= size + len(base or "") + len(candidate or "")
+        if left < 0:
+            break
+        n_tried += 1
         if base is not None and candidate is not None:
             place = f"prompt {printable(flip.prompt_id)}, seed {flip.seed}"
             found[flip] = Pair(printable(flip.prompt), place, flip.became_right, base, candidate)
     pairs = [found[flip] for flip in comparison.flipped if flip in found]
-    return pairs, n_left_out + len(flips) - n_packed
+    return pairs, len(flips) - n_tried
 
 
 def _in_turn(flipped: Sequence[FlippedImage]) -> Iterator[FlippedImage]:
