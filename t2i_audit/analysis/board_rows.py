@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -60,7 +60,9 @@ def row_of(run: AuditedRun, *, stations: Sequence[str]) -> LeaderboardRow:
         association_verdict={
             name: associations[name].verdict for name in stations if name in associations
         },
-        attribution=_strings({} if attribution is None else attribution.causes),
+        attribution=(
+            {} if attribution is None else {str(k): v for k, v in attribution.causes.items()}
+        ),
         cost=run.cost,
         created=run.created,
         versions=dict(run.versions),
@@ -73,7 +75,7 @@ def by_kind(outcomes: Outcomes) -> dict[str, Interval]:
     _, owner = np.unique(np.array(outcomes.prompts.compositions), return_inverse=True)
     found = {}
     for kind, (right, judged) in sorted(outcomes.by_kind.items()):
-        ones, sizes = np.bincount(owner, right), np.bincount(owner, judged)
+        ones, sizes = (np.bincount(owner, each).astype(np.float64) for each in (right, judged))
         found[kind] = share_of_totals(ones[sizes > 0], sizes[sizes > 0])
     return found
 
@@ -90,10 +92,6 @@ def _controls(station: StationSummary) -> StationControls:
         words_alone=mean(lambda slot: slot.estimates.presence_balanced_accuracy),
         gain_over_random_weights=mean(lambda slot: slot.gain_over_random_weights),
     )
-
-
-def _strings(shares: Mapping[str, Interval]) -> dict[str, Interval]:
-    return {str(name): share for name, share in shares.items()}
 
 
 def _count(asked: object, found: int) -> int:

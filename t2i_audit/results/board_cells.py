@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.results.board_columns import (
+from t2i_audit.results.board_column import BoardColumn
+from t2i_audit.results.board_columns import VERSION
+from t2i_audit.results.board_tables import (
     PAIR_COLUMNS,
     SCHEMA_VERSION,
-    BoardColumn,
     board_columns,
     columns_named,
 )
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 Cell = str | int | float | None
 SEPARATOR = "; "
-VERSION = "schema_version"
 ENDS = ("estimate", "lower", "upper")
 
 
@@ -49,13 +49,13 @@ def rows_of(names: Sequence[str], cells: Sequence[Sequence[str]]) -> tuple[Leade
 
     from t2i_audit.run.manifest import first_fault
 
-    if not names or names[0] != VERSION:
-        raise ValueError(f"its first column is not {VERSION!r}")
+    if not names or names[0] != VERSION.name:
+        raise ValueError(f"its first column is not {VERSION.name!r}")
     for texts in cells:
         if texts[:1] != [str(SCHEMA_VERSION)]:
             raise ValueError(
-                f"its {VERSION} is {(texts or [''])[0]!r}, and this version of t2i-audit reads "
-                f"{SCHEMA_VERSION}"
+                f"its {VERSION.name} is {(texts or [''])[0]!r}, and this version of t2i-audit "
+                f"reads {SCHEMA_VERSION}"
             )
     columns = columns_named(names)
     rows = []
@@ -83,10 +83,10 @@ def _cells(row: object, columns: Iterable[BoardColumn]) -> dict[str, Cell]:
 
 
 def _cell(row: object, column: BoardColumn) -> Cell:
-    if column.name == VERSION:
+    if column is VERSION:
         return SCHEMA_VERSION
     value: Any = row
-    for name in column.path or (column.name,):
+    for name in column.path:
         value = value.get(name) if isinstance(value, Mapping) else getattr(value, name)
         if value is None:
             return None

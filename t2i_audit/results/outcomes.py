@@ -133,7 +133,7 @@ def _outcomes(table: pa.Table, prompts: BoardPrompts, judge: str) -> Outcomes:
     by_kind.pop("", None)
     return Outcomes(
         prompts,
-        right=np.bincount(rows, correct, minlength=n),
+        right=np.bincount(rows, correct, minlength=n).astype(np.float64),
         judged=np.bincount(rows, minlength=n).astype(np.float64),
         by_kind=by_kind,
     )
