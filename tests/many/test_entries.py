@@ -30,7 +30,9 @@ def refusal(tmp_path: Path, text: str | bytes) -> str:
 
 
 def test_a_file_is_a_list_of_names_and_of_settings(tmp_path: Path) -> None:
-    first, second = read(tmp_path, "- builtin:sound\n- {id: org/b, steps: 4, lora: [a.safetensors]}")
+    first, second = read(
+        tmp_path, "- builtin:sound\n- {id: org/b, steps: 4, lora: [a.safetensors]}"
+    )
 
     assert (first.model, first.own) == ("builtin:sound", {})
     assert (second.model, second.own) == ("org/b", {"steps": 4, "lora": ("a.safetensors",)})
@@ -107,7 +109,7 @@ def test_what_cannot_be_used_is_one_sentence(text: str | bytes, said: str, tmp_p
 
 
 def test_a_file_that_is_missing_is_named() -> None:
-    with pytest.raises(AuditError, match="nowhere.yaml cannot be read: No such file"):
+    with pytest.raises(AuditError, match=r"nowhere\.yaml cannot be read: No such file"):
         entries_of(["nowhere.yaml"])
 
 
