@@ -90,6 +90,7 @@ class _Children:
                 process.stdin.flush()
             outcome = _follow(process.stdout, reporter)
             code = process.wait()
+            process.stdout.close()
             with self._lock:
                 self._running.remove(process)
                 _close(process)
