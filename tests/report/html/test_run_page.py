@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prompts.structure import Prompt
 from t2i_audit.report.html.page import render_page
 from t2i_audit.report.html.run.contents import read_contents
 from t2i_audit.report.html.run.decodability import decodability_section
@@ -16,23 +18,40 @@ from t2i_audit.report.html.run.page import run_page
 from t2i_audit.report.html.run.success import success_section
 from t2i_audit.report.html.run.verdicts import verdicts_section
 from t2i_audit.report.verdict import verdict_sentences
+from t2i_audit.results.decoding import StationSummary
+from t2i_audit.results.interval import Interval
 from t2i_audit.results.run import Run, load_run
+from t2i_audit.results.success import SuccessRates
 from t2i_audit.results.summary import read_summary
 from t2i_audit.run.manifest import new_manifest
+from t2i_audit.run.tables import table_from_rows, table_path, write_table
 from tests.browser import browsing, quiet_tab, serious_violations
 from tests.report.html.made_run import made_run, world_prompts
 
 SUMMARIES = Path(__file__).parents[1] / "summaries"
 HOSTILE = "</script><script>alert(1)</script><img src=https://example.org/x onerror=alert(2)>\u2028"
 LARGE = 20_000_000
-DRAWN = """[...document.querySelectorAll('[data-chart]')]
-    .filter((place) => !place.closest('details:not([open])')).every((place) => place.dataset.drawn)"""
+DRAWN = """[...document.querySelectorAll('[data-chart]')].every(
+    (place) => place.dataset.drawn || place.closest('details:not([open])'))"""
 
 
 def written(run: Run, folder: Path) -> str:
     path = folder / "report.html"
     path.write_text(run_page(run, most_bytes=LARGE), encoding="utf-8")
     return path.as_uri()
+
+
+def full_run(folder: Path, prompts: Sequence[Prompt], **options: Any) -> Run:
+    """A made run with a rate and a station, of which no layer was read."""
+    run = made_run(folder, prompts, **options)
+    write_table(table_path(folder, "probes"), "probes", table_from_rows("probes", ()))
+    half = Interval(0.5, 0.4, 0.6, len(prompts))
+    summary = replace(
+        run.summary,
+        success=SuccessRates(half, {}, {"relation": half}, {}),
+        stations={"text_encoder": StationSummary(half, {})},
+    )
+    return replace(run, summary=summary)
 
 
 def opened(tab: Any, address: str) -> None:
@@ -97,7 +116,7 @@ def test_hostile_text_is_only_text(browser: Any, tmp_path: Path, n: int) -> None
     prompts = [
         replace(prompt, text=prompt.text + HOSTILE + "x" * 10_000) for prompt in world_prompts(n)
     ]
-    run = made_run(tmp_path / "run", prompts, judges=(HOSTILE,))
+    run = full_run(tmp_path / "run", prompts, judges=(HOSTILE,))
     summary = replace(run.summary, model=HOSTILE, suite="\u202egnp.exe", notes=(HOSTILE,))
     with quiet_tab(browser) as tab:
         opened(tab, written(replace(run, summary=summary), tmp_path))
@@ -110,7 +129,7 @@ def test_hostile_text_is_only_text(browser: Any, tmp_path: Path, n: int) -> None
 
 @browsing
 def test_thousands_of_points_can_be_chosen(browser: Any, tmp_path: Path) -> None:
-    run = made_run(tmp_path / "run", world_prompts(2_000), seeds=1, files=1)
+    run = full_run(tmp_path / "run", world_prompts(2_000), seeds=1, files=1)
     with quiet_tab(browser, viewport={"width": 1280, "height": 900}) as tab:
         tab.goto(rendered(tmp_path, decodability_section(read_contents(run))))
         place = tab.locator("[data-chart=decodability-text-encoder][data-drawn]")
@@ -119,8 +138,9 @@ def test_thousands_of_points_can_be_chosen(browser: Any, tmp_path: Path) -> None
             "document.addEventListener('show-prompt', (event) => { window.chosen = event.detail; })"
         )
         box = place.locator("canvas").bounding_box()
-        for across in range(60, int(box["width"]), 4):
-            place.click(position={"x": across, "y": 30})
+        # All points lie above 0.5, on both sides of the middle.
+        for across in range(int(box["width"] / 2) - 40, int(box["width"] / 2) + 80, 3):
+            place.click(position={"x": across, "y": 155})
             if tab.evaluate("window.chosen !== undefined"):
                 break
 
@@ -167,8 +187,9 @@ def test_tenths_of_decodability_hold_every_prompt_and_image(patchy: Path) -> Non
     for chart in decodability_section(read_contents(load_run(patchy))).charts:
         prompts, images = (sum(int(row[at]) for row in chart.table.rows) for at in (1, 2))
 
-        assert len(chart.spec["data"]["values"]) == prompts == 48
-        assert images == 96
+        # A prompt whose value no training fold had has no decodability.
+        assert 40 < len(chart.spec["data"]["values"]) == prompts <= 48
+        assert images == 2 * prompts
 
 
 def test_what_is_not_known_is_said(patchy: Path) -> None:
