@@ -16,6 +16,8 @@ BOARD = ".csv"
 ENDINGS = (".html", ".htm")
 LEAST_MEGABYTES = 2.0
 """Hardly more than what draws the charts."""
+MOST_MEGABYTES = 2_000.0
+"""Far more than a browser opens."""
 WHAT = "a run, the CSV file of a leaderboard, or two runs to compare"
 
 
@@ -40,8 +42,9 @@ def write_report(
         RunDirectoryError: a folder holds no finished run, or its results were changed since.
         AuditError: `of` names something else, or `out` is no place for a page.
     """
-    if max_mb < LEAST_MEGABYTES:
-        raise AuditError(f"--max-mb should be at least {LEAST_MEGABYTES:g}, not {max_mb:g}")
+    if not LEAST_MEGABYTES <= max_mb <= MOST_MEGABYTES:
+        limits = f"from {LEAST_MEGABYTES:g} to {MOST_MEGABYTES:g}"
+        raise AuditError(f"--max-mb should be {limits}, not {max_mb:g}")
     target = default_out(of) if out is None else out
     _check(target)
     most_bytes = int(max_mb * MEGABYTE)
