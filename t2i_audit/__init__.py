@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         plan,
         plan_labels,
         probe,
+        report,
     )
     from t2i_audit.errors import AuditError
     from t2i_audit.exporting import Exported
@@ -89,6 +90,7 @@ __all__ = [
     "plan",
     "plan_labels",
     "probe",
+    "report",
 ]
 
 # Public name -> the module that holds it.
@@ -128,6 +130,7 @@ _HOMES = {
     "plan": "t2i_audit.api",
     "plan_labels": "t2i_audit.api",
     "probe": "t2i_audit.api",
+    "report": "t2i_audit.api",
 }
 
 

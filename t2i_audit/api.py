@@ -478,6 +478,32 @@ def leaderboard(
     )
 
 
+def report(*of: str | Path | Run, out: str | Path | None = None, max_mb: float = 20.0) -> Path:
+    """Write the page of a run, of a leaderboard's CSV file, or of two runs compared.
+
+    >>> import t2i_audit as t2i
+    >>> t2i.report("runs/demo").name
+    'report.html'
+
+    Args:
+        of: one run, one CSV file of `leaderboard`, or a base and a candidate.
+        out: the file; None for ``report.html`` in the run, the CSV file's name with ``.html``, or
+            ``comparison.html``.
+        max_mb: the largest size of the page, in millions of bytes; images are left out before it
+            grows larger.
+
+    Returns:
+        The file.
+
+    Raises:
+        AuditError: there is no finished run or leaderboard, or `out` cannot be written.
+    """
+    from t2i_audit.reporting import write_report
+
+    paths = [each.path if isinstance(each, Run) else Path(each) for each in of]
+    return write_report(paths, None if out is None else Path(out), max_mb=max_mb)
+
+
 def associate(runs: Sequence[str | Path | Run], *, out: str | Path | None = None) -> Associations:
     """Relate decodability to success over prompts, values and prompt types, and over models.
 

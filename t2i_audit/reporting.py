@@ -16,6 +16,8 @@ BOARD = ".csv"
 ENDINGS = (".html", ".htm")
 LEAST_MEGABYTES = 2.0
 """Hardly more than what draws the charts."""
+MOST_MEGABYTES = 2_000.0
+"""Far more than a browser opens."""
 WHAT = "a run, the CSV file of a leaderboard, or two runs to compare"
 
 
@@ -40,8 +42,9 @@ def write_report(
         RunDirectoryError: a folder holds no finished run, or its results were changed since.
         AuditError: `of` names something else, or `out` is no place for a page.
     """
-    if max_mb < LEAST_MEGABYTES:
-        raise AuditError(f"--max-mb should be at least {LEAST_MEGABYTES:g}, not {max_mb:g}")
+    if not LEAST_MEGABYTES <= max_mb <= MOST_MEGABYTES:
+        limits = f"from {LEAST_MEGABYTES:g} to {MOST_MEGABYTES:g}"
+        raise AuditError(f"--max-mb should be {limits}, not {max_mb:g}")
     target = default_out(of) if out is None else out
     _check(target)
     most_bytes = int(max_mb * MEGABYTE)
@@ -82,9 +85,9 @@ def _page(of: Sequence[Path], out: Path, most_bytes: int, reporter: Reporter) ->
         if not path.exists():
             raise AuditError(f"{path} does not exist; give {WHAT}")
     if len(of) == 2:
-        return _page_of_two(*of, out, most_bytes)
+        return _page_of_two(of[0], of[1], out, most_bytes)
     if _is_board(of[0]):
-        from t2i_audit.report.html.board.page import board_page
+        from t2i_audit.report.html.board import board_page
 
         return board_page(read_board(of[0]), root=out.parent)
     return page_of(load_run(of[0]), most_bytes=most_bytes, reporter=reporter)
@@ -92,7 +95,7 @@ def _page(of: Sequence[Path], out: Path, most_bytes: int, reporter: Reporter) ->
 
 def _page_of_two(base: Path, candidate: Path, out: Path, most_bytes: int) -> str:
     from t2i_audit.comparison import compare_runs
-    from t2i_audit.report.html.comparison.page import comparison_page
+    from t2i_audit.report.html.comparison import comparison_page
 
     found = compare_runs(base, candidate)
     return comparison_page(found, root=out.parent, most_bytes=most_bytes)

@@ -60,9 +60,9 @@ def execute_audits(plan: AuditsPlan, reporter: Reporter = SILENT) -> Audits:
     )
     for name, failure in outcomes:
         if failure is None:
-            reporter.note(f"{name}: done")
+            reporter.note(f"{name} is done")
         else:
-            reporter.note(f"{name}: failed, as {failure}")
+            reporter.note(f"{name} failed: {failure}")
             failures[name] = failure
     finished = [each for each in plan.audits if each.name not in failures]
     runs = {each.name: load_run(each.settings.out) for each in finished}
@@ -94,7 +94,7 @@ def _devices(plan: AuditsPlan) -> tuple[str | None, ...]:
 
     count = torch.cuda.device_count()
     on_gpus = any(each.settings.device in ("auto", "cuda") for each in plan.audits)
-    listed = os.environ.get(VISIBLE, "").split(",")
-    gpus = (listed if len(listed) == count else [str(number) for number in range(count)]) * on_gpus
+    named = [name for name in os.environ.get(VISIBLE, "").split(",") if name]
+    gpus = (named or [str(number) for number in range(count)])[: count if on_gpus else 0]
     processes = min(plan.processes or max(1, len(gpus)), len(plan.audits))
     return tuple(gpus[number % len(gpus)] if gpus else None for number in range(processes))

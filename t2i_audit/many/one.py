@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from t2i_audit.audit import execute, plan_audit
@@ -20,9 +19,17 @@ def audit_one(settings: AuditSettings, reporter: Reporter) -> str | None:
     A fault that no sentence is known for leaves its traceback in a file beside the run directory,
     as the audits of the other models go on.
     """
+    from accelerate.utils.memory import clear_device_cache
+
+    failure = _failure_of(settings, reporter)
+    # Only here, with the exception gone, does nothing hold on to what the next model needs.
+    clear_device_cache(garbage_collection=True)
+    return failure
+
+
+def _failure_of(settings: AuditSettings, reporter: Reporter) -> str | None:
     try:
-        with _memory_given_back():
-            execute(plan_audit(settings, reporter), reporter)
+        execute(plan_audit(settings, reporter), reporter)
     except Exception as err:
         return sentence_of(err) or keep_traceback(
             settings.out, f"a fault of the program, {type(err).__name__}", traceback.format_exc()
@@ -45,14 +52,3 @@ def keep_traceback(run: Path, what: str, text: str) -> str:
     except OSError:
         return f"{what}: {' '.join(text.split())}"
     return f"{what}; see {path}"
-
-
-@contextmanager
-def _memory_given_back() -> Iterator[None]:
-    """Free what the block had on the device, whose next model needs it."""
-    try:
-        yield
-    finally:
-        from accelerate.utils.memory import clear_device_cache
-
-        clear_device_cache(garbage_collection=True)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, suppress
@@ -89,6 +90,7 @@ class _Children:
                 process.stdin.flush()
             outcome = _follow(process.stdout, reporter)
             code = process.wait()
+            process.stdout.close()
             with self._lock:
                 self._running.remove(process)
                 _close(process)
@@ -109,9 +111,11 @@ class _Children:
             running = list(self._running)
             for process in running:
                 _close(process)
+        end = time.monotonic() + PATIENCE
         try:
-            for process in running:
-                process.wait(PATIENCE)
+            with suppress(subprocess.TimeoutExpired):
+                for process in running:
+                    process.wait(max(0.0, end - time.monotonic()))
         finally:  # too slow, or interrupted once more
             for process in running:
                 process.kill()

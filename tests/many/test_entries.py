@@ -109,7 +109,7 @@ def test_what_cannot_be_used_is_one_sentence(text: str | bytes, said: str, tmp_p
 
 
 def test_a_file_that_is_missing_is_named() -> None:
-    with pytest.raises(AuditError, match="nowhere.yaml cannot be read: No such file"):
+    with pytest.raises(AuditError, match=r"nowhere\.yaml cannot be read: No such file"):
         entries_of(["nowhere.yaml"])
 
 

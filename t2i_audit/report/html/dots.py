@@ -12,6 +12,7 @@ from t2i_audit.report.html.tooltips import text_fields, text_tooltip
 from t2i_audit.results.interval import Interval
 
 LINE = 24  # pixels of a line
+TICKS = 6  # about as many labels as a phone has room for
 # Pixels of the longest label, which leave room for the dots on a phone.
 LABEL_LIMIT = "windowSize()[0] < 600 ? 130 : 300"
 
@@ -61,7 +62,7 @@ def dots_spec(
     )
 
     def x(field: str) -> alt.X:
-        return alt.X(f"{field}:Q", title=title, scale=scale)
+        return alt.X(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=TICKS))
 
     rows = [_row(dot, factor) for dot in dots if dot.interval.is_defined]
     base = alt.Chart().encode(y=y, tooltip=text_tooltip(dots))
@@ -76,7 +77,7 @@ def dots_spec(
             "side:N",
             title=None,
             scale=alt.Scale(domain=list(SHAPES), range=list(SHAPES.values())),
-            legend=alt.Legend(orient="top"),
+            legend=None,
         )
         marks = marks.encode(shape=shape)
         zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(strokeDash=[4, 3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from t2i_audit.printable import counted
+from t2i_audit.printable import counted, printable
 from t2i_audit.report.html.board.costs import (
     components,
     cost_of,
@@ -31,8 +31,8 @@ def success_chart(group: Group) -> Chart:
             f"{each.row.rank}: {each.name}" if each.row.rank else each.name,
             each.row.success,
             {
-                "run": each.row.run,
-                "model": each.row.model,
+                "run": each.run,
+                "model": each.model,
                 "success": str(each.row.success),
                 "rank": "" if each.row.rank is None else str(each.row.rank),
             },
@@ -54,8 +54,8 @@ def success_chart(group: Group) -> Chart:
         ("model", "run", "rank", "success", "images"),
         tuple(
             (
-                each.row.model,
-                each.row.run,
+                each.model,
+                each.run,
                 "" if each.row.rank is None else str(each.row.rank),
                 str(each.row.success),
                 f"{each.row.success.n:,}",
@@ -84,9 +84,9 @@ def decodability_chart(
         is_alone: whether it is the only group, so that the caption need not name it.
     """
     name = plain_words(correlation.station)
-    finding = correlation.sentence
+    finding = printable(correlation.sentence)
     if is_alone:
-        finding = finding.removeprefix(f"{group.group.name}: ")
+        finding = finding.removeprefix(f"{group.name}: ")
         finding = finding[:1].upper() + finding[1:]
     caption = (
         f"Success against decodability at the {name}, both with 95% intervals. A point is a run; "
@@ -114,7 +114,7 @@ def time_chart(group: Group) -> Chart | None:
         lambda each: _exact(cost_of(each.row).seconds_per_image),
         lambda found: f"{found.estimate:.3g}",
         more=(
-            ("device", lambda each: cost_of(each.row).device),
+            ("device", lambda each: printable(cost_of(each.row).device)),
             ("images timed", lambda each: f"{cost_of(each.row).images:,}"),
             ("peak memory", lambda each: peak_memory(cost_of(each.row))),
         ),
@@ -128,7 +128,7 @@ def size_chart(group: Group) -> Chart | None:
         f"parameters-{group.group.number}",
         "Success against millions of parameters of all components of the pipeline.",
         "millions of parameters",
-        lambda each: _exact(millions_of_parameters(cost_of(each.row))),
+        lambda each: _exact(millions_of_parameters(each.row)),
         lambda found: f"{found.estimate:,.3g}",
         more=(("by component", lambda each: components(cost_of(each.row))),),
     )
@@ -152,7 +152,7 @@ def _against_success(
             each.name,
             of(each),
             each.row.success,
-            {"run": each.row.run, "model": each.row.model, title: text(of(each))}
+            {"run": each.run, "model": each.model, title: text(of(each))}
             | {"success": str(each.row.success)}
             | {heading: cell(each) for heading, cell in more},
             each.link,
@@ -169,7 +169,7 @@ def _against_success(
         ("model", "run", title, "success", *(heading for heading, _ in more)),
         tuple(
             (
-                *(each.row.model, each.row.run, text(of(each)), str(each.row.success)),
+                *(each.model, each.run, text(of(each)), str(each.row.success)),
                 *(cell(each) for _, cell in more),
             )
             for each in rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from t2i_audit.printable import printable
 from t2i_audit.report.styles import plain_words
 from t2i_audit.results.cost import Cost
 from t2i_audit.results.leaderboard import LeaderboardRow
@@ -17,14 +18,16 @@ def cost_of(row: LeaderboardRow) -> Cost:
     return row.cost or Cost()
 
 
-def millions_of_parameters(cost: Cost) -> float:
+def millions_of_parameters(row: LeaderboardRow) -> float:
     """Of all components together; NaN where they are not known."""
-    return sum(cost.parameters.values()) / MILLION if cost.parameters else math.nan
+    return math.nan if row.parameters is None else row.parameters / MILLION
 
 
 def components(cost: Cost) -> str:
     """The parameters of each component."""
-    return ", ".join(f"{plain_words(name)} {count:,}" for name, count in cost.parameters.items())
+    return ", ".join(
+        printable(f"{plain_words(name)} {count:,}") for name, count in cost.parameters.items()
+    )
 
 
 def peak_memory(cost: Cost) -> str:

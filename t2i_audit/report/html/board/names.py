@@ -7,16 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from t2i_audit.printable import printable
 from t2i_audit.report.html.links import report_link
 from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow, RunGroup
 
 
 @dataclass(frozen=True)
 class NamedRow:
-    """A row of the board with its name in its group and its link."""
+    """A row of the board with its names in its group, which can be shown, and its link."""
 
     name: str
     """The model, and the run as well where the group has several of that model."""
+    model: str
+    run: str
     row: LeaderboardRow
     link: str
     """To the run's page; empty where it has none."""
@@ -28,6 +31,16 @@ class Group:
 
     group: RunGroup
     rows: tuple[NamedRow, ...]
+
+    @property
+    def name(self) -> str:
+        """As the group is called on the page."""
+        return printable(self.group.name)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Its notes, as the page shows them."""
+        return tuple(map(printable, self.group.notes))
 
     @property
     def ranked(self) -> tuple[NamedRow, ...]:
@@ -49,9 +62,10 @@ def groups_of(board: Leaderboard, root: Path) -> tuple[Group, ...]:
 
 def _named(rows: Sequence[LeaderboardRow], links: Mapping[str, str]) -> tuple[NamedRow, ...]:
     times = Counter(row.model for row in rows)
-    return tuple(
-        NamedRow(
-            row.model if times[row.model] == 1 else f"{row.model} ({row.run})", row, links[row.run]
-        )
-        for row in rows
-    )
+
+    def named(row: LeaderboardRow) -> NamedRow:
+        model, run = printable(row.model), printable(row.run)
+        name = model if times[row.model] == 1 else f"{model} ({run})"
+        return NamedRow(name, model, run, row, links[row.run])
+
+    return tuple(map(named, rows))

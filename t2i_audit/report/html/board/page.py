@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from t2i_audit.printable import counted
+from t2i_audit.printable import counted, printable
 from t2i_audit.report.html.board.charts import (
     decodability_chart,
     size_chart,
@@ -50,7 +50,7 @@ def _best(board: Leaderboard, groups: tuple[Group, ...]) -> Section:
     context = {
         "verdict": verdict(first[0]) if first else "There is no run on this board.",
         "counts": f"{counted(len(board.rows), 'run')} in {counted(len(groups), 'group')}",
-        "first": first[0].group.name if first else "",
+        "first": first[0].name if first else "",
         "apart": counted(sum(len(each.rows) for each in others), "run") if others else "",
     }
     heading = "Which models are best"
@@ -74,7 +74,7 @@ def _ranks(groups: tuple[Group, ...]) -> Section | None:
 
 def _pairs(board: Leaderboard, groups: tuple[Group, ...]) -> Section | None:
     found = [(each, pairs_matrix(each, board.pairs)) for each in groups]
-    matrices = [(each.group.name, matrix) for each, matrix in found if matrix is not None]
+    matrices = [(each.name, matrix) for each, matrix in found if matrix is not None]
     if not matrices:
         return None
     context = {
@@ -113,10 +113,10 @@ def _notes(board: Leaderboard, groups: tuple[Group, ...]) -> Section:
     gone = sum(not row.found for row in board.rows)
     context = {
         "rankings": [
-            (each.group.name, each.group.ranking) for each in groups if each.group.ranking
+            (each.name, printable(each.group.ranking)) for each in groups if each.group.ranking
         ],
-        "allowed": list(allowed),
+        "allowed": [printable(name) for name in allowed],
         "gone": counted(gone, "run") if gone else "",
-        "notes": board.notes,
+        "notes": [printable(note) for note in board.notes],
     }
     return Section("notes", "How this board was made", "board/notes.html", context)

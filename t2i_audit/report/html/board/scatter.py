@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from t2i_audit.report.html.dots import TICKS
 from t2i_audit.report.html.intervals import specification
 from t2i_audit.report.html.tooltips import text_fields, text_tooltip
 from t2i_audit.results.interval import Interval
@@ -69,7 +70,7 @@ def scatter_spec(points: Sequence[Point], x: Axis, y: Axis) -> dict[str, Any]:
     import altair as alt
 
     base = alt.Chart().encode(
-        x=alt.X("x:Q", title=x.title, scale=_scale(x)),
+        x=alt.X("x:Q", title=x.title, scale=_scale(x), axis=alt.Axis(tickCount=TICKS)),
         y=alt.Y("y:Q", title=y.title, scale=_scale(y)),
         tooltip=text_tooltip(points),
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from t2i_audit.printable import printable
 from t2i_audit.report.html.board.costs import cost_of, millions_of_parameters
 from t2i_audit.report.html.board.names import Group, NamedRow
 from t2i_audit.report.leaderboard import DIFFERING
@@ -61,13 +62,13 @@ def _columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
         Column("rank", lambda each: _rank(each.row), least_first=True),
         Column(
             "model",
-            lambda each: Cell(each.row.model, each.row.model),
+            lambda each: Cell(each.model, each.model),
             numeric=False,
             least_first=True,
         ),
         Column(
             "run",
-            lambda each: Cell(each.row.run, each.row.run, each.link),
+            lambda each: Cell(each.run, each.run, each.link),
             numeric=False,
             least_first=True,
         ),
@@ -82,12 +83,12 @@ def _columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
         Column("culprit", lambda each: _scalar(each.row.culprit), numeric=False, least_first=True),
         *(_setting(name) for name in differing),
         _number("seconds per image", lambda row: cost_of(row).seconds_per_image),
-        _number("million parameters", lambda row: millions_of_parameters(cost_of(row))),
+        _number("million parameters", millions_of_parameters),
         Column("prompts", lambda each: Cell(f"{each.row.n_prompts:,}", each.row.n_prompts)),
         Column("images", lambda each: Cell(f"{each.row.n_images:,}", each.row.n_images)),
         Column(
             "begun",
-            lambda each: Cell(each.row.created[:10], each.row.created),
+            lambda each: Cell(printable(each.row.created[:10]), printable(each.row.created)),
             numeric=False,
             least_first=True,
         ),
@@ -140,4 +141,4 @@ def _setting(name: str) -> Column:
 def _scalar(value: Scalar) -> Cell:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return Cell("", None)
-    return Cell(str(value), value)
+    return Cell(printable(str(value)), value if not isinstance(value, str) else printable(value))

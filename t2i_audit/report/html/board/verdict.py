@@ -28,7 +28,7 @@ def verdict(group: Group) -> str:
         )
     if len(ranked) == 1:
         return (
-            f"All {len(rows)} runs are the same audit of {ranked[0].row.model}, with a success of "
+            f"All {len(rows)} runs are the same audit of {ranked[0].model}, with a success of "
             f"{ranked[0].row.success}. Nothing is ranked."
         )
     best = [each for each in ranked if each.row.rank is not None and each.row.rank.best == 1]

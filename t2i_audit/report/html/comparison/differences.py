@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from t2i_audit.printable import printable
 from t2i_audit.report.html.chart import Chart, Table
 from t2i_audit.report.html.dots import HIGHER, LOWER, NOT_SURE, Dot, dots_spec
 from t2i_audit.report.styles import plain_words
@@ -12,11 +13,11 @@ from t2i_audit.results.comparison import Comparison, Flips, PairedRate
 from t2i_audit.results.interval import Interval
 
 POINTS = 100  # percentage points in a share
-AXIS = "percentage points; right of 0 the candidate is higher"
+AXIS = "difference in points"
 READING = (
-    "Each mark is the candidate less the base, with its 95% interval. A triangle is a difference "
-    "that is sure by Holm's correction over all parts, and points to the higher side; a circle is "
-    "one that may be chance."
+    "Each mark is the candidate less the base in percentage points, with its 95% interval. A "
+    "triangle is a difference that is sure by Holm's correction over all parts, and points to the "
+    "higher side; a circle is one that may be chance."
 )
 NUMERIC = frozenset({1, 2, 3, 4})
 
@@ -115,4 +116,4 @@ def _side(rate: PairedRate) -> str:
 
 
 def _named(part: str, rates: Mapping[str, PairedRate]) -> list[tuple[str, PairedRate]]:
-    return [(f"{part} {name}", rate) for name, rate in rates.items()]
+    return [(printable(f"{part} {name}"), rate) for name, rate in rates.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import chain, zip_longest
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from t2i_audit.report.html.page import Section
 from t2i_audit.results.comparison import Comparison, FlippedImage
 
 AT_ONCE = 24  # pairs that are shown before the reader asks for more
+MARKUP = 1000  # bytes of a pair beside its images and its prompt, which is there three times
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def flipped_section(comparison: Comparison, *, most_bytes: int) -> Section | Non
 def _pairs(comparison: Comparison, most_bytes: int) -> tuple[list[Pair], int]:
     """The pairs that fit and can be read, in the comparison's order, and how many do not fit."""
     flips = list(_in_turn(comparison.flipped))
+    markup = [MARKUP + 3 * len(escape(flip.prompt).encode()) for flip in flips]
     files = [
         ImageFile(Path(run) / name)
         for flip in flips
@@ -61,12 +64,16 @@ def _pairs(comparison: Comparison, most_bytes: int) -> tuple[list[Pair], int]:
             (comparison.candidate, flip.candidate_image),
         )
     ]
-    packed = pack(files, most_bytes)
+    # Where the markup of all pairs would leave little for images, not all pairs can be shown.
+    packed = pack(files, max(most_bytes - sum(markup), most_bytes // 2))
     found: dict[FlippedImage, Pair] = {}
-    n_tried = (len(files) - packed.n_left_out) // 2
-    for number, flip in enumerate(flips[:n_tried]):
-        sides = [packed.pictures.get(2 * number + side) for side in (0, 1)]
-        base, candidate = sides
+    n_tried, left = 0, most_bytes
+    for flip, size in zip(flips[: (len(files) - packed.n_left_out) // 2], markup, strict=False):
+        base, candidate = (packed.pictures.get(2 * n_tried + side) for side in (0, 1))
+        left -= size + len(base or "") + len(candidate or "")
+        if left < 0:
+            break
+        n_tried += 1
         if base is not None and candidate is not None:
             place = f"prompt {printable(flip.prompt_id)}, seed {flip.seed}"
             found[flip] = Pair(printable(flip.prompt), place, flip.became_right, base, candidate)

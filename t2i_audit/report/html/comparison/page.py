@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from t2i_audit.printable import counted, printable
@@ -35,28 +36,28 @@ def comparison_page(comparison: Comparison, *, root: Path, most_bytes: int) -> s
         comparison: of two runs, whose directories hold the images.
         root: the folder in which the page will lie; it links to the pages of the two runs that
             have one.
-        most_bytes: how large the images in it may be, all together.
+        most_bytes: how large the page may grow by its images.
 
     Raises:
         RunDirectoryError: a run's manifest cannot be read.
     """
-    title = f"{comparison.candidate_model} against {comparison.base_model}"
-    sections = [
-        _verdict(comparison, root),
-        _differences(comparison),
-        flipped_section(comparison, most_bytes=most_bytes),
-        _decodability(comparison),
-        power_section(comparison),
-        _how(comparison),
-    ]
-    return render_page(printable(title), [each for each in sections if each is not None])
+    title = printable(f"{comparison.candidate_model} against {comparison.base_model}")
+    before = [_verdict(comparison, root), _differences(comparison)]
+    after = [_decodability(comparison), power_section(comparison), _how(comparison)]
+    left = most_bytes - len(_page(title, [*before, *after]).encode())
+    flipped = flipped_section(comparison, most_bytes=left)
+    return _page(title, [*before, flipped, *after])
+
+
+def _page(title: str, sections: Sequence[Section | None]) -> str:
+    return render_page(title, [each for each in sections if each is not None])
 
 
 def _verdict(comparison: Comparison, root: Path) -> Section:
     sign, style = SIGNS[comparison.outcome]
-    overall = comparison.overall
+    overall, general = comparison.overall, comparison.in_general
     runs = [
-        (name, model, run, report_link(run, root), str(rate))
+        (name, printable(model), printable(run), report_link(run, root), str(rate))
         for name, model, run, rate in (
             ("base", comparison.base_model, comparison.base, overall.base),
             ("candidate", comparison.candidate_model, comparison.candidate, overall.candidate),
@@ -66,14 +67,17 @@ def _verdict(comparison: Comparison, root: Path) -> Section:
         "sign": sign,
         "style": style,
         "outcome": comparison.outcome,
-        "sentence": comparison.sentence,
+        "sentence": printable(comparison.sentence),
         "flips": _flips_sentence(comparison.flips),
         "runs": runs,
         "difference": points(overall.difference),
-        "in_general": points(comparison.in_general) if comparison.in_general.is_defined else "",
-        "measured": f"{comparison.suite}, {counted(comparison.n_prompts, 'prompt')} x "
-        f"{counted(comparison.n_seeds, 'seed')}, judged by {comparison.judge}",
-        "notes": comparison.notes,
+        "in_general": points(general) if general.is_defined else "",
+        "measured": printable(
+            f"{comparison.suite}, {counted(comparison.n_prompts, 'prompt')} x "
+            f"{counted(comparison.n_seeds, 'seed')} ({counted(overall.difference.n, 'image')} of "
+            f"each run), judged by {comparison.judge}"
+        ),
+        "notes": [printable(note) for note in comparison.notes],
     }
     return Section("verdict", "The verdict", "comparison/verdict.html", context)
 

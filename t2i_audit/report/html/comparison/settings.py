@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from t2i_audit.printable import printable
 from t2i_audit.report.html.chart import Table
 from t2i_audit.run.directory import read_manifest
 
@@ -25,7 +26,9 @@ def settings_table(base: Path, candidate: Path) -> Table | None:
     names = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
     if not names:
         return None
-    rows = tuple((name, one.get(name, "not set"), other.get(name, "not set")) for name in names)
+    rows = tuple(
+        (printable(name), one.get(name, "not set"), other.get(name, "not set")) for name in names
+    )
     caption = f"What differs; a hash is cut to {SHOWN} digits."
     return Table(caption, ("setting", "base", "candidate"), rows)
 
@@ -42,5 +45,5 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
             flat |= _flat(value, f"{prefix}{name}.")
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            flat[prefix + name] = HASH.sub(lambda match: match[0][:SHOWN], text)
+            flat[prefix + name] = HASH.sub(lambda match: match[0][:SHOWN], printable(text))
     return flat
