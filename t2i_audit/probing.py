@@ -85,6 +85,7 @@ def execute_probe(plan: ProbePlan, reporter: Reporter = SILENT) -> Run:
 
 
 def _make(run: RunDirectory, plan: ProbePlan) -> None:
+    from t2i_audit.run.command import keep_command
     from t2i_audit.stages.finished import seal
     from t2i_audit.stages.results import text_only_summary
     from t2i_audit.stages.tables import write_tables
@@ -110,5 +111,6 @@ def _make(run: RunDirectory, plan: ProbePlan) -> None:
         )
         summary = replace(summary, notes=(*inputs.notes, *summary.notes))
         write_tables(run.path, text, {"text_encoder": text.probes}, summary)
+        keep_command(run.path, plan.settings)
         seal(run)
         advance()

@@ -82,7 +82,7 @@ def _page(of: Sequence[Path], out: Path, most_bytes: int, reporter: Reporter) ->
         if not path.exists():
             raise AuditError(f"{path} does not exist; give {WHAT}")
     if len(of) == 2:
-        return _page_of_two(*of, out, most_bytes)
+        return _page_of_two(of[0], of[1], out, most_bytes)
     if _is_board(of[0]):
         from t2i_audit.report.html.board.page import board_page
 

@@ -50,8 +50,8 @@ def undecided_slots(stations: Mapping[str, StationSummary]) -> Iterator[Undecide
         for slot, decoding in station.slots.items():
             if decoding.reason and not is_presence(slot):
                 reasons.setdefault((decoding.verdict, decoding.reason), []).append(slot)
-        for (verdict, reason), slots in reasons.items():
-            where.setdefault((verdict, reason, tuple(slots)), []).append(plain_words(name))
+        for (verdict, reason), found in reasons.items():
+            where.setdefault((verdict, reason, tuple(found)), []).append(plain_words(name))
     for (verdict, reason, slots), places in where.items():
         everywhere = len(places) == len(stations)
         yield Undecided(verdict, reason, slots, tuple(places), everywhere)

@@ -25,6 +25,13 @@ KINDS: dict[str, tuple[type[AuditSettings | JudgeSettings | ProbeSettings], str]
 S = TypeVar("S")
 
 
+def keep_command(run: Path, settings: ProbeSettings) -> None:
+    """Keep the settings of a probe, for `command_of`."""
+    kept = to_json(settings)
+    del kept["out"], kept["report"]
+    write_json(run / SETTINGS, kept)
+
+
 def write_settings(run: Path, settings: AuditSettings, reporter: Reporter = SILENT) -> None:
     """Write `settings` to the run directory `run`, once; all shards of a run share them.
 

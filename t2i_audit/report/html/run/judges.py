@@ -73,7 +73,7 @@ def _card(card: JudgeCard) -> dict[str, Any]:
     return {
         "table": table,
         "sentence": _errors(card.overall, printable(card.judge)),
-        "notes": [printable(note) for note in (*card.notes, *card.corrected.notes)],
+        "notes": [printable(note) for note in card.notes],
     }
 
 
@@ -81,8 +81,8 @@ def _errors(found: Agreement, judge: str) -> str:
     if not (found.sensitivity.is_defined and found.specificity.is_defined):
         return f"How often {judge} is wrong is undefined here: {found.reason}."
     return (
-        f"{judge} calls {share_text(found.sensitivity)} of what is truly right right, and "
-        f"{share_text(found.specificity)} of what is truly wrong wrong."
+        f"Of what is truly right, {judge} calls {share_text(found.sensitivity)} right; of what is "
+        f"truly wrong, it calls {share_text(found.specificity)} wrong."
     )
 
 
@@ -115,14 +115,12 @@ def _agreements(summary: RunSummary) -> Iterator[str]:
 
 def _blind(summary: RunSummary) -> Iterator[Chart]:
     rows: list[Dot] = []
-    several = len(summary.judge_facts) > 1
     success = {each.name: each.success for each in summary.judges}
     if summary.judge is not None and summary.success is not None:
         success.setdefault(summary.judge, summary.success.overall)
     for name, facts in summary.judge_facts.items():
         if facts.blind is None or name not in success:
             continue
-        prefix = f"{printable(name)}: " if several else ""
         found = {
             OWN: success[name],
             "images of other prompts": facts.blind.shuffled.overall,
@@ -131,23 +129,23 @@ def _blind(summary: RunSummary) -> Iterator[Chart]:
         if facts.blind.text_only is not None:
             found["captions by themselves"] = facts.blind.text_only.overall
         rows += [
-            Dot(f"{prefix}{what}", rate, "called right", f"{rate.n:,} images")
+            Dot(what, rate, f"called right by {printable(name)}", f"{rate.n:,} images")
             for what, rate in found.items()
         ]
     if not rows:
         return
-    said = "; ".join(f"{row.name} {share_text(row.interval)}" for row in rows)
+    said = "; ".join(f"{row.name} {row.what}: {share_text(row.interval)}" for row in rows)
     yield Chart(
         "blind-baselines",
         "What the judge calls right when it cannot know better: prompts beside the images of other "
         "prompts, and beside grey ones. A judge that looks at images calls few of these right.",
-        f"Shares that the judge calls right: {said}.",
+        f"Shares of images: {said}.",
         dots(rows, title="share called right"),
         Table(
             "What the judge calls right, with and without the right image",
-            ("shown", "called right, with 95% interval", "n"),
-            tuple((row.name, share_text(row.interval), row.n) for row in rows),
-            frozenset({1, 2}),
+            ("shown", "verdict", "share, with 95% interval", "n"),
+            tuple((row.name, row.what, share_text(row.interval), row.n) for row in rows),
+            frozenset({2, 3}),
         ),
     )
 

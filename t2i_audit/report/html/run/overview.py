@@ -60,13 +60,13 @@ def _facts(summary: RunSummary) -> Iterator[tuple[str, str, str]]:
             printable(f"{between}; {labels} ({summary.corrected.labels})"),
         )
     for name, station in summary.stations.items():
-        figure = station.decodability
-        if figure.is_defined:
-            ends = f"95% interval {figure.lower:.2f} to {figure.upper:.2f}; "
+        found = station.decodability
+        if found.is_defined:
+            ends = f"95% interval {found.lower:.2f} to {found.upper:.2f}; "
             yield (
                 f"Decodability at the {plain_words(name)}",
-                f"{figure.estimate:.2f}",
-                f"{ends if figure.lower == figure.lower else ''}{counted(figure.n, 'prompt')}; "
+                f"{found.estimate:.2f}",
+                f"{ends if found.lower == found.lower else ''}{counted(found.n, 'prompt')}; "
                 "mean probability that a probe gives the true value of a prompt's weakest slot",
             )
 

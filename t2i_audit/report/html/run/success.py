@@ -94,6 +94,6 @@ def _pairs(pairs: PairRates | None) -> str:
         return ""
     return (
         f"For pairs of values in general, of which the suite has {pairs.pairs:,}, success is "
-        f"{share_text(pairs.overall)}: what makes a pair hard makes all of its prompts hard, so "
-        "this interval is the wider one."
+        f"{share_text(pairs.overall)}: what makes a pair hard makes all of its prompts hard, "
+        "so this interval may be wider."
     )

@@ -141,7 +141,6 @@ def _specification(
     starts = [{"at": at - 0.5} for at in _starts(way)[1:]]
     marks = [{"at": at - 0.4, "part": printable(_part(way[at]))} for at in _starts(way)]
     layers = [
-        alt.Chart(alt.Data(values=starts)).mark_rule(opacity=0.35, strokeWidth=1).encode(x=x),
         band,
         drawn_lines,
         points,
@@ -149,6 +148,10 @@ def _specification(
         .mark_text(align="left", baseline="bottom", fontSize=11, limit=90)
         .encode(x=x, y=alt.value(-4), text="part:N"),
     ]
+    if starts:  # a chart's empty layer would be a picture without a name
+        layers.append(
+            alt.Chart(alt.Data(values=starts)).mark_rule(opacity=0.35, strokeWidth=1).encode(x=x)
+        )
     if drawn is not None and drawn.is_defined:
         layers += _image(drawn, end, x)
     return specification(alt.layer(*layers).properties(height=HEIGHT))
