@@ -84,7 +84,7 @@ def _page(of: Sequence[Path], out: Path, most_bytes: int, reporter: Reporter) ->
     if len(of) == 2:
         return _page_of_two(of[0], of[1], out, most_bytes)
     if _is_board(of[0]):
-        from t2i_audit.report.html.board.page import board_page
+        from t2i_audit.report.html.board import board_page
 
         return board_page(read_board(of[0]), root=out.parent)
     return page_of(load_run(of[0]), most_bytes=most_bytes, reporter=reporter)
@@ -92,7 +92,7 @@ def _page(of: Sequence[Path], out: Path, most_bytes: int, reporter: Reporter) ->
 
 def _page_of_two(base: Path, candidate: Path, out: Path, most_bytes: int) -> str:
     from t2i_audit.comparison import compare_runs
-    from t2i_audit.report.html.comparison.page import comparison_page
+    from t2i_audit.report.html.comparison import comparison_page
 
     found = compare_runs(base, candidate)
     return comparison_page(found, root=out.parent, most_bytes=most_bytes)
