@@ -62,6 +62,15 @@ def test_without_ranks_the_page_does_not_say_who_is_best(tmp_path: Path) -> None
     assert "is not known" in verdict_of(replace(board, rows=rows), tmp_path)
 
 
+def test_a_run_that_could_not_be_ranked_is_counted(tmp_path: Path) -> None:
+    board = made_board([0.9, 0.5, 0.3])
+    rows = (*board.rows[:2], replace(board.rows[2], rank=None))
+
+    found = verdict_of(replace(board, rows=rows), tmp_path)
+
+    assert found.endswith("1 more run could not be ranked.")
+
+
 @browsing
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_a_board_is_drawn_without_a_request_or_a_complaint(
@@ -159,6 +168,13 @@ def test_pairs_say_by_a_sign_who_is_surely_better(browser: Any, tmp_path: Path) 
 
         assert rows.nth(0).locator("td").all_text_contents() == ["", "▲ +40.0", "▲ +41.0"]
         assert rows.nth(2).locator("td").all_text_contents() == ["▼ -41.0", "≈ -1.0", ""]
+
+
+def test_a_board_without_its_pairs_says_where_they_are(tmp_path: Path) -> None:
+    page = board_page(replace(made_board([0.9, 0.5]), pairs=()), root=tmp_path)
+
+    assert "Who is surely better than whom" not in page
+    assert "t2i-audit leaderboard --pairs" in page
 
 
 @browsing

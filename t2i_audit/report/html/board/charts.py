@@ -108,8 +108,8 @@ def time_chart(group: Group) -> Chart | None:
     return _against_success(
         group,
         f"seconds-{group.group.number}",
-        "Success against seconds per image, decoding included and judging left out. Times of "
-        "different devices cannot be compared; the table names them.",
+        "Success against seconds per image. Sampling and decoding are included, judging is left "
+        "out. Times of different devices cannot be compared; the table names them.",
         "seconds per image",
         lambda each: _exact(cost_of(each.row).seconds_per_image),
         lambda found: f"{found.estimate:.3g}",

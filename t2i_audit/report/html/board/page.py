@@ -115,6 +115,7 @@ def _notes(board: Leaderboard, groups: tuple[Group, ...]) -> Section:
         "rankings": [
             (each.name, printable(each.group.ranking)) for each in groups if each.group.ranking
         ],
+        "lacks_pairs": not board.pairs and any(len(each.ranked) > 1 for each in groups),
         "allowed": [printable(name) for name in allowed],
         "gone": counted(gone, "run") if gone else "",
         "notes": [printable(note) for note in board.notes],
