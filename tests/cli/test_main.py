@@ -126,7 +126,13 @@ def test_the_module_is_the_program() -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["audit"], "Missing argument 'MODEL'"),
+        (["audit"], "Missing argument 'MODEL...'"),
+        (["audit", "builtin:sound", "--processes", "2"], "--processes is for several models"),
+        (["audit", "builtin:sound", "builtin:patchy"], "give --out DIR"),
+        (["audit", "models.yaml", "-o", "a"], "models.yaml cannot be read: No such file"),
+        (["audit", "a", "b", "-o", "c", "--processes", "0"], "--processes should be at least 1"),
+        (["audit", "builtin:sound", "builtin:pachy", "-o", "a"], "Nearest: builtin:patchy"),
+        (["audit", "builtin:sound", " ", "-o", "a"], "MODEL should not be empty"),
         (["audit", "builtin:sound", "--seeds", "0"], "--seeds should be at least 1, not 0"),
         (["audit", "builtin:sound", "--seeds", "few"], "'--seeds'"),
         (["audit", "builtin:sound", "--batch-size", "0"], "--batch-size should be at least 1"),
