@@ -18,7 +18,10 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from t2i_audit.run.columns import Column
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -86,13 +89,15 @@ def columns() -> str:
 
     lines: list[str] = []
     for name, table in COLUMNS.items():
-        rows = [
-            (f"`{each.name}`", each.type, each.unit, "yes" if each.optional else "", each.meaning)
-            for each in table
-        ]
-        lines += [f"### `{name}.parquet`", ""]
-        lines += _table(("column", "type", "unit", "null", "meaning"), rows)
+        lines += [f"### `{name}.parquet`", "", *_column_table(table, empty="null")]
     return "\n".join(lines)
+
+
+def export_columns() -> str:
+    """The columns of the table that `t2i-audit export --to csv` writes."""
+    from t2i_audit.export.table import COLUMNS
+
+    return "\n".join(_column_table(COLUMNS, empty="empty"))
 
 
 def checkpoints() -> str:
@@ -125,9 +130,18 @@ def python_api() -> str:
     return "\n".join(lines)
 
 
+def _column_table(columns: Iterable[Column], *, empty: str) -> list[str]:
+    rows = [
+        (f"`{each.name}`", each.type, each.unit, "yes" if each.optional else "", each.meaning)
+        for each in columns
+    ]
+    return _table(("column", "type", "unit", empty, "meaning"), rows)
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
     "command-line": command_line,
     "columns": columns,
+    "export-columns": export_columns,
     "checkpoints": checkpoints,
     "python-api": python_api,
 }

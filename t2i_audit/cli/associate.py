@@ -8,13 +8,17 @@ from typing import Annotated
 
 import typer
 
-from t2i_audit.cli import options
+from t2i_audit.cli import completion, options
 
 
 def associate(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Run directories of finished audits."),
+        typer.Argument(
+            metavar="RUN...",
+            help="Run directories of finished audits.",
+            autocompletion=completion.runs,
+        ),
     ],
     out: Annotated[
         Path | None,

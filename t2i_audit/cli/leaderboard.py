@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from t2i_audit.cli import options
+from t2i_audit.cli import completion, options
 from t2i_audit.errors import AuditError
 from t2i_audit.reporter import TerminalReporter
 
@@ -18,7 +18,11 @@ STREAM = Path("-")
 def leaderboard(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Run directories of finished audits."),
+        typer.Argument(
+            metavar="RUN...",
+            help="Run directories of finished audits.",
+            autocompletion=completion.runs,
+        ),
     ],
     out: Annotated[
         Path | None,

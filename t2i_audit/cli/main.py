@@ -17,6 +17,7 @@ from t2i_audit import __version__
 from t2i_audit.cli import (
     associate,
     audit,
+    bash,
     calibrate,
     doctor,
     export,
@@ -76,9 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program on `argv` (the process's own if None); returns the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     bound_spinning()
+
+    def run() -> object:
+        return app(arguments or ["--help"], prog_name="t2i-audit", standalone_mode=False)
+
     try:
         with printable_messages():
-            code = app(arguments or ["--help"], prog_name="t2i-audit", standalone_mode=False)
+            code = bash.complete(run) if bash.is_asked() else run()
     except (KeyboardInterrupt, Abort):
         return _fail(INTERRUPTED_TEXT, INTERRUPTED)
     except TyperException as err:
@@ -95,15 +100,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _version(asked: bool) -> None:
-    if asked:
-        print_line(f"t2i-audit {__version__}")
-        raise typer.Exit()
+    if not asked:
+        return
+    import platform
+
+    from t2i_audit.run.manifest import library_versions
+
+    print_line(f"t2i-audit {__version__}")
+    print_line(f"{platform.python_implementation()} {platform.python_version()}")
+    print_line(platform.platform())
+    # Read from the libraries' metadata: none is imported.
+    for name, version in library_versions().items():
+        if name not in ("python", "t2i-audit"):
+            print_line(f"{name} {version}")
+    raise typer.Exit()
 
 
 @app.callback()
 def _program(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        False,
+        "--version",
+        callback=_version,
+        is_eager=True,
+        help="Show the versions of the program and of the libraries, and exit.",
     ),
 ) -> None:
     """Options of the program itself."""

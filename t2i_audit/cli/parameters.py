@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import MISSING
 from functools import wraps
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from t2i_audit.cli.completion import VALUES
 from t2i_audit.settings.build import settings_from
 from t2i_audit.settings.option import (
     OptionField,
@@ -143,7 +144,7 @@ def _argument(each: OptionField) -> Any:
         metavar=option.metavar or option.name,
         help=option.help,
         show_default=False,
-        autocompletion=_completion(each),
+        autocompletion=VALUES.get(each.name),
     )
 
 
@@ -157,38 +158,5 @@ def _option(each: OptionField) -> Any:
         metavar=option.metavar,
         help=option.help + default,
         rich_help_panel=option.group,
-        autocompletion=_completion(each),
+        autocompletion=VALUES.get(each.name),
     )
-
-
-def _completion(each: OptionField) -> Callable[[str], list[str]] | None:
-    """The words that a shell offers for an option's value."""
-    words = {"model": _models, "models": _models, "suite": _suites, "judge": _judges}.get(each.name)
-    if words is None:
-        return None
-
-    def complete(incomplete: str) -> list[str]:
-        # Of judges separated by commas the last one is completed.
-        first, comma, last = incomplete.rpartition(",") if each.name == "judge" else ("", "", "")
-        wanted = last if comma else incomplete
-        return [f"{first}{comma}{word}" for word in words() if word.startswith(wanted)]
-
-    return complete
-
-
-def _models() -> Iterator[str]:
-    from t2i_audit.models.builtin import list_models
-
-    return (info.name for info in list_models())
-
-
-def _suites() -> Iterator[str]:
-    from prompts.suite import list_suites
-
-    return iter(list_suites())
-
-
-def _judges() -> Iterator[str]:
-    from t2i_audit.judges.load import KINDS
-
-    return iter(KINDS)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import AuditError
 from t2i_audit.export.model_index import is_ours
+from t2i_audit.printable import UNPRINTABLE
 
 if TYPE_CHECKING:
     import yaml
@@ -53,10 +55,33 @@ def index_yaml(index: Sequence[Mapping[str, Any]], *, newline: str = "\n") -> st
     """`index` as the YAML of a card's metadata; text from outside cannot add lines to it."""
     import yaml
 
-    text: str = yaml.safe_dump(
-        {KEY: list(index)}, sort_keys=False, allow_unicode=True, line_break=newline
+    text: str = yaml.dump(
+        {KEY: list(index)},
+        Dumper=_dumper(),
+        sort_keys=False,
+        allow_unicode=True,
+        line_break=newline,
     )
     return text
+
+
+@cache
+def _dumper() -> type[yaml.SafeDumper]:
+    """Writes text with line breaks or control characters with escapes alone.
+
+    PyYAML itself reads a next-line character (U+0085) that it wrote as another one.
+    """
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def text_of(dumper: Dumper, text: str) -> yaml.Node:
+        style = '"' if UNPRINTABLE.search(text) else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, text_of)
+    return Dumper
 
 
 def with_results(card: str, index: Sequence[Mapping[str, Any]], *, source: str) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+import t2i_audit
 from t2i_audit.cli.main import main
+from t2i_audit.run.manifest import LIBRARIES
 
 COMMANDS = [
     ("audit",),
     ("doctor",),
+    ("export",),
     ("judge",),
     ("merge",),
     ("plan",),
@@ -121,6 +126,24 @@ def test_the_module_is_the_program() -> None:
     )
 
     assert (done.returncode, done.stdout.split()[0]) == (0, "t2i-audit")
+
+
+SHOW_VERSION = SHOW_HELP.replace("--help", "--version")
+
+
+def test_the_version_names_the_libraries_and_imports_none() -> None:
+    done = python(SHOW_VERSION)
+
+    first, *rest, heavy = done.stdout.splitlines()
+    assert first == f"t2i-audit {t2i_audit.__version__}"
+    assert rest[:2] == [
+        f"{platform.python_implementation()} {platform.python_version()}",
+        platform.platform(),
+    ]
+    found = dict(line.split() for line in rest[2:])
+    assert found.keys() == set(LIBRARIES)
+    assert found["torch"] == metadata.version("torch")
+    assert heavy == "heavy:"
 
 
 @pytest.mark.parametrize(

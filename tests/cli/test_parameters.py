@@ -191,38 +191,6 @@ def test_help_appears_within_half_a_second_of_work() -> None:
     assert seconds < 0.5
 
 
-def complete(words: str, count: int) -> list[str]:
-    """What bash is offered for the last of `words`."""
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys; from t2i_audit.cli.main import main; sys.exit(main())"],
-        env={
-            **os.environ,
-            "_T2I_AUDIT_COMPLETE": "complete_bash",
-            "COMP_WORDS": words,
-            "COMP_CWORD": str(count),
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("t2i-audit ju", ["judge"]),
-        ("t2i-audit audit --neg", ["--negative-prompt"]),
-        ("t2i-audit audit --offload seq", ["sequential"]),
-        ("t2i-audit audit builtin:pat", ["builtin:patchy"]),
-        ("t2i-audit audit --suite world-sm", ["world-smoke"]),
-        ("t2i-audit audit --judge orac", ["oracle"]),
-    ],
-)
-def test_the_shell_completes(words: str, expected: list[str]) -> None:
-    assert complete(words, len(words.split()) - 1) == expected
-
-
 def test_the_completion_script_is_shown() -> None:
     # The shell is the one that the program is started from; two commands keep bash from leaving.
     program = f"{shlex.quote(sys.executable)} -m t2i_audit --show-completion; exit $?"

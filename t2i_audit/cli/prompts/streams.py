@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from t2i_audit.cli import completion
 from t2i_audit.errors import SuiteError
 from t2i_audit.printable import print_line
 
@@ -28,7 +29,9 @@ PROGRESS_FROM = 20_000  # prompts; fewer need no progress bar
 File = Annotated[
     str,
     typer.Argument(
-        metavar="FILE", help="The name of a suite, a .jsonl file, or - for standard input."
+        metavar="FILE",
+        help="The name of a suite, a .jsonl file, or - for standard input.",
+        autocompletion=completion.suites,
     ),
 ]
 Output = Annotated[
