@@ -145,6 +145,7 @@ def test_a_checkpoint_brings_its_own_defaults(tiny: LoadedModel) -> None:
 
 
 def test_other_checkpoints_have_their_pipelines_defaults(tiny: LoadedModel) -> None:
+    assert tiny.path is not None
     defaults = sampling_defaults(replace(tiny, path=tiny.path / "unet"))
 
     assert (defaults.steps, defaults.guidance_scale) == (50, 7.5)

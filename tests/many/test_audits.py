@@ -32,7 +32,9 @@ def all_results(board: Path) -> dict[str, dict[str, bytes]]:
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
     """A checkpoint that seems complete, and whose weights are cut short."""
-    folder = shutil.copytree(t2i.load_model(SOUND).path, tmp_path / "broken")
+    whole = t2i.load_model(SOUND).path
+    assert whole is not None
+    folder = shutil.copytree(whole, tmp_path / "broken")
     (weights,) = (folder / "unet").glob("*.safetensors")
     os.truncate(weights, 5_000)
     return folder

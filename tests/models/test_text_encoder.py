@@ -115,6 +115,7 @@ def test_an_open_clip_tower_is_read_as_open_clip_runs_it(open_clip_folder: Path)
 
 def test_the_encoder_of_a_pipeline_has_the_pipelines_figures() -> None:
     whole = load_model("builtin:sound", device="cpu")
+    assert whole.path is not None
     alone = load_text_encoder(str(whole.path / "text_encoder"), device="cpu")
     with (
         random_text_encoders(whole, seed=1) as random_model,
