@@ -140,7 +140,8 @@ class _BarsReporter:
     progress: Progress
 
     def note(self, sentence: str) -> None:
-        self.progress.console.print(printable(f"t2i-audit: {sentence}"), soft_wrap=True)
+        line = printable(f"t2i-audit: {sentence}")
+        self.progress.console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     @contextmanager
     def stage(self, name: str, total: int, *, done: int = 0) -> Iterator[Advance]:
@@ -148,6 +149,7 @@ class _BarsReporter:
         try:
             yield lambda n=1: self.progress.advance(task, n)
         finally:
+            self.progress.refresh()
             self.progress.remove_task(task)
 
 

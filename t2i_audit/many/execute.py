@@ -89,12 +89,28 @@ def _one_by_one(
 
 
 def _devices(plan: AuditsPlan) -> tuple[str | None, ...]:
-    """For each process the GPU that it sees, as CUDA_VISIBLE_DEVICES names it; None for all."""
     import torch
 
-    count = torch.cuda.device_count()
     on_gpus = any(each.settings.device in ("auto", "cuda") for each in plan.audits)
-    named = [name for name in os.environ.get(VISIBLE, "").split(",") if name]
-    gpus = (named or [str(number) for number in range(count)])[: count if on_gpus else 0]
-    processes = min(plan.processes or max(1, len(gpus)), len(plan.audits))
-    return tuple(gpus[number % len(gpus)] if gpus else None for number in range(processes))
+    gpus = visible_gpus(torch.cuda.device_count() if on_gpus else 0, os.environ)
+    return device_of_each_process(plan.processes, len(plan.audits), gpus)
+
+
+def visible_gpus(count: int, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The `count` GPUs that this process sees, as CUDA_VISIBLE_DEVICES names them."""
+    named = [name.strip() for name in environment.get(VISIBLE, "").split(",") if name.strip()]
+    return tuple((named or [str(number) for number in range(count)])[:count])
+
+
+def device_of_each_process(
+    processes: int | None, audits: int, gpus: Sequence[str]
+) -> tuple[str | None, ...]:
+    """The GPU that each process sees; None for all that there are.
+
+    Args:
+        processes: how many are asked for; None for one on each GPU.
+        audits: the number of models; more processes would have nothing to do.
+        gpus: those that there are; processes take turns where they are fewer.
+    """
+    count = min(processes or max(1, len(gpus)), audits)
+    return tuple(gpus[number % len(gpus)] if gpus else None for number in range(count))

@@ -27,7 +27,7 @@ def processor_name() -> str:
     try:
         if platform.system() == "Darwin":
             command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-            name = subprocess.run(command, capture_output=True, text=True, timeout=5).stdout
+            name = subprocess.check_output(command, text=True, timeout=5)
         else:
             lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
             name = next((line for line in lines if line.startswith("model name")), "")

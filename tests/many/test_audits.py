@@ -16,6 +16,7 @@ import pytest
 import t2i_audit as t2i
 from t2i_audit.cli.main import main
 from t2i_audit.many import worker
+from t2i_audit.many.execute import device_of_each_process, visible_gpus
 from tests.audit.small import results
 from tests.many.small import IMAGES, PATCHY, SOUND, arguments
 
@@ -108,6 +109,41 @@ def test_two_processes_make_the_runs_of_one(
     assert f"patchy: images: {IMAGES}/{IMAGES}" in err and "sound: results: 1/1" in err
     assert "Note: broken is missing: " in out and "does not load" in out
     assert all_results(tmp_path / "two") == all_results(board)
+
+
+@pytest.mark.parametrize(
+    ("count", "set_to", "expected"),
+    [
+        (0, None, ()),
+        (2, None, ("0", "1")),
+        (1, "", ("0",)),
+        (2, "3, GPU-8932f937", ("3", "GPU-8932f937")),
+        (1, "3,-1,4", ("3",)),  # CUDA sees none after one that does not exist
+    ],
+)
+def test_gpus_go_by_the_names_that_this_process_was_given(
+    count: int, set_to: str | None, expected: tuple[str, ...]
+) -> None:
+    environment = {} if set_to is None else {"CUDA_VISIBLE_DEVICES": set_to}
+
+    assert visible_gpus(count, environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("processes", "audits", "gpus", "expected"),
+    [
+        (None, 5, (), (None,)),
+        (None, 5, ("0", "1"), ("0", "1")),
+        (None, 1, ("0", "1"), ("0",)),
+        (3, 5, ("0", "1"), ("0", "1", "0")),
+        (3, 2, (), (None, None)),
+        (1, 5, ("0", "1"), ("0",)),
+    ],
+)
+def test_each_process_has_a_gpu(
+    processes: int | None, audits: int, gpus: tuple[str, ...], expected: tuple[str | None, ...]
+) -> None:
+    assert device_of_each_process(processes, audits, gpus) == expected
 
 
 # So many that the command can be ended while images are made.

@@ -11,10 +11,12 @@ import pytest
 from t2i_audit.reporter import (
     SILENT,
     CollectingReporter,
+    NamedReporter,
     NotesReporter,
     Reporter,
     TerminalReporter,
     plain_line,
+    side_by_side,
 )
 
 
@@ -85,6 +87,34 @@ def test_a_terminal_gets_a_bar_with_its_count() -> None:
     assert "2/2" in stream.getvalue()
 
 
+def test_stages_at_the_same_time_have_a_line_each_with_their_names() -> None:
+    stream = Terminal()
+
+    with side_by_side(TerminalReporter(stream)) as shared:
+        first, second = NamedReporter(shared, "sound"), NamedReporter(shared, "patchy")
+        with first.stage("images", 3) as one, second.stage("images", 5) as two:
+            one(3)
+            two(4)
+        first.note("a \x1b[2Jnote [/b]")
+
+    shown = stream.getvalue()
+    assert "sound: images" in shown and "patchy: images" in shown
+    assert "3/3" in shown and "4/5" in shown
+    assert "t2i-audit: sound: a \\x1b[2Jnote [/b]" in shown
+
+
+def test_without_a_terminal_they_have_lines_as_ever() -> None:
+    stream = io.StringIO()
+
+    with (
+        side_by_side(TerminalReporter(stream)) as shared,
+        NamedReporter(shared, "sound").stage("images", 3) as advance,
+    ):
+        advance(3)
+
+    assert stream.getvalue().startswith("sound: images: 3/3")
+
+
 def test_a_note_is_one_line_that_names_the_program() -> None:
     stream = io.StringIO()
 
@@ -133,7 +163,8 @@ def printing_lines(path: Path) -> list[int]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Name) and node.id in ("print", "print_line"):
             found.append(node.lineno)
-        if isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr"):
+        # The streams of a child process are not ours.
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("sys.stdout", "sys.stderr"):
             found.append(node.lineno)
     return found
 
