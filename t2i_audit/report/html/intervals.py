@@ -90,7 +90,7 @@ def dots(rows: Sequence[Dot], *, title: str) -> dict[str, Any]:
         encodings["color"] = alt.Color("what:N", scale=scale, legend=legend)
         own = alt.Scale(domain=kinds, range=list(SHAPES[: len(kinds)]))
         shapes["shape"] = alt.Shape("what:N", scale=own, legend=legend)
-    line = base.mark_rule(strokeWidth=2, color="var(--accent)").encode(
+    line = base.mark_rule(strokeWidth=2, color=page_colour("accent")).encode(
         x="lower:Q", x2="upper:Q", **encodings
     )
     point = base.mark_point(filled=True, size=70, opacity=1).encode(
@@ -117,6 +117,11 @@ def specification(chart: alt.LayerChart | alt.Chart) -> dict[str, Any]:
     found: Mapping[str, Any] = fitted.to_dict(validate=False)
     # Altair's own sizes are for charts that have none, and its address would only be data.
     return {name: part for name, part in found.items() if name not in ("config", "$schema")}
+
+
+def page_colour(name: str) -> str:
+    """A colour of the page for a chart that is drawn as SVG; `page.css` has their names."""
+    return f"var(--{name})"
 
 
 def number(value: float) -> float | None:

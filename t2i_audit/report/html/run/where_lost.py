@@ -9,7 +9,7 @@ from typing import Any
 
 from t2i_audit.printable import printable
 from t2i_audit.report.html.chart import Chart, Table
-from t2i_audit.report.html.intervals import number, share_text, specification
+from t2i_audit.report.html.intervals import number, page_colour, share_text, specification
 from t2i_audit.report.html.page import Section
 from t2i_audit.report.html.run.contents import Contents
 from t2i_audit.report.styles import plain_words
@@ -19,7 +19,7 @@ from t2i_audit.results.interval import Interval
 from t2i_audit.results.readings import ProbeReading
 
 LINES = ("decoded", "random weights", "words alone", "chance")
-COLOURS = [f"var(--category-{number})" for number in (1, 2, 3, 6)]
+COLOURS = [page_colour(f"category-{place}") for place in (1, 2, 3, 6)]
 DASHES = [[1, 0], [2, 3], [8, 4], [1, 0]]
 IMAGE = "drawn right"
 FIRST = 8  # charts beside each other before the others are folded away
