@@ -64,6 +64,10 @@ API_TYPES = (
     "t2i_audit.results.forecast.Trust",
     "t2i_audit.results.forecast.ReliabilityPoint",
     "t2i_audit.results.leaderboard.LeaderboardRow",
+    "t2i_audit.results.leaderboard.Rank",
+    "t2i_audit.results.leaderboard.RunPair",
+    "t2i_audit.results.leaderboard.RunGroup",
+    "t2i_audit.results.leaderboard.StationControls",
     "t2i_audit.run.manifest.Manifest",
     "t2i_audit.models.loaded.LoadedModel",
     "t2i_audit.pipelines.adapter.PipelineAdapter",
@@ -91,6 +95,22 @@ def columns() -> str:
         ]
         lines += [f"### `{name}.parquet`", ""]
         lines += _table(("column", "type", "unit", "null", "meaning"), rows)
+    return "\n".join(lines)
+
+
+def board_columns() -> str:
+    """Every column that all leaderboards have, and those of the pairs."""
+    from t2i_audit.results.board_columns import COLUMNS
+    from t2i_audit.results.board_tables import PAIR_COLUMNS
+
+    lines: list[str] = []
+    for name, table in (("FILE.csv", COLUMNS), ("--pairs FILE.csv", PAIR_COLUMNS)):
+        rows = [
+            (f"`{each.name}`", each.type, each.unit, "yes" if each.optional else "", each.meaning)
+            for each in table
+        ]
+        lines += [f"### `{name}`", ""]
+        lines += _table(("column", "type", "unit", "may be empty", "meaning"), rows)
     return "\n".join(lines)
 
 
@@ -127,6 +147,7 @@ def python_api() -> str:
 GENERATORS: dict[str, Callable[[], str]] = {
     "command-line": command_line,
     "columns": columns,
+    "board-columns": board_columns,
     "checkpoints": checkpoints,
     "python-api": python_api,
 }
