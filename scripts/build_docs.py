@@ -59,6 +59,7 @@ API_TYPES = (
     "t2i_audit.results.plan.ExpectedRate",
     "t2i_audit.results.plan.AssociationPlan",
     "t2i_audit.results.plan.SlotPlan",
+    "t2i_audit.results.cost.Cost",
     "t2i_audit.results.forecast.PromptForecast",
     "t2i_audit.results.forecast.SlotRisk",
     "t2i_audit.results.forecast.Trust",

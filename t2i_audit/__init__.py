@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from t2i_audit.api import (
         associate,
         audit,
+        audit_many,
         calibrate,
         compare_raters,
         forecast,
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
         plan,
         plan_labels,
         probe,
+        report,
     )
     from t2i_audit.errors import AuditError
+    from t2i_audit.many.execute import Audits
     from t2i_audit.probes.fitted import FittedProbe, fit_ridge
     from t2i_audit.probes.of_run import fit_probe
     from t2i_audit.results.associations import Associations
@@ -51,6 +54,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Associations",
     "AuditError",
+    "Audits",
     "FittedProbe",
     "Forecast",
     "Interval",
@@ -65,6 +69,7 @@ __all__ = [
     "SuitePlan",
     "associate",
     "audit",
+    "audit_many",
     "calibrate",
     "compare_raters",
     "fit_probe",
@@ -79,12 +84,14 @@ __all__ = [
     "plan",
     "plan_labels",
     "probe",
+    "report",
 ]
 
 # Public name -> the module that holds it.
 _HOMES = {
     "Associations": "t2i_audit.results.associations",
     "AuditError": "t2i_audit.errors",
+    "Audits": "t2i_audit.many",
     "FittedProbe": "t2i_audit.probes.fitted",
     "Forecast": "t2i_audit.results.forecast",
     "Interval": "t2i_audit.results.interval",
@@ -99,6 +106,7 @@ _HOMES = {
     "SuitePlan": "t2i_audit.results.plan",
     "associate": "t2i_audit.api",
     "audit": "t2i_audit.api",
+    "audit_many": "t2i_audit.api",
     "calibrate": "t2i_audit.api",
     "compare_raters": "t2i_audit.api",
     "fit_probe": "t2i_audit.probes.of_run",
@@ -113,6 +121,7 @@ _HOMES = {
     "plan": "t2i_audit.api",
     "plan_labels": "t2i_audit.api",
     "probe": "t2i_audit.api",
+    "report": "t2i_audit.api",
 }
 
 

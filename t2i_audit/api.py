@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +22,17 @@ from t2i_audit.settings import (
     CalibrateSettings,
     ForecastSettings,
     JudgeSettings,
+    ManySettings,
     MergeSettings,
     PlanSettings,
     ProbeSettings,
     checked_settings,
+    checked_values,
 )
 
 if TYPE_CHECKING:
     from prompts.suite import Suite
+    from t2i_audit.many import Audits
     from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.results.associations import Associations
@@ -98,6 +101,55 @@ def audit(
         asked = checked_settings(AuditSettings, given, function="audit")
         run = execute(plan_audit(asked, reporter), reporter)
     return _finished(run)
+
+
+def audit_many(
+    models: Sequence[str | Mapping[str, Any]],
+    *,
+    out: str | Path,
+    processes: int | None = None,
+    progress: bool = False,
+    **settings: Any,
+) -> Audits:
+    """Audit several checkpoints, and set the finished audits side by side.
+
+    The same call resumes what was interrupted. An audit that fails does not stop the others.
+
+    >>> import t2i_audit as t2i
+    >>> audits = t2i.audit_many(
+    ...     ["builtin:sound", {"model": "builtin:sound", "steps": 3}],
+    ...     out="runs/board", suite="world-smoke", limit=4, seeds=1, steps=2,
+    ...     denoiser_station=False,
+    ... )
+    >>> list(audits.runs), audits.failures
+    (['sound', 'sound-steps-3'], {})
+    >>> [row.model for row in audits.board.rows]
+    ['builtin:sound', 'builtin:sound']
+
+    Args:
+        models: of each its name as in `audit`, a ``.yaml`` file of models, or a mapping with
+            ``model``, settings of its own, and ``name`` for its folder.
+        out: the folder of the run directories and of ``leaderboard.csv``.
+        processes: how many to audit at the same time; None for one on each GPU.
+        progress: whether to show progress and messages on stderr.
+        settings: of all models, as in `audit`; a model's own come before them.
+
+    Raises:
+        TypeError: there is no setting of that name.
+        AuditError: a value or a model cannot be used, which is said before the first audit begins.
+    """
+    from t2i_audit.many import execute_audits, plan_audits
+
+    if settings.get("judge") is not None:
+        settings["judge"] = _judges(settings["judge"])
+    with _suite_file(settings.get("suite", DEFAULT_SUITE)) as source:
+        if "suite" in settings:
+            settings["suite"] = source
+        given = checked_values(AuditSettings, settings, function="audit_many")
+        own = {"models": (), "out": out, "processes": processes}
+        asked = checked_settings(ManySettings, own, function="audit_many")
+        planned = plan_audits(models, given, out=asked.out, processes=asked.processes)
+        return execute_audits(planned, _reporter(progress))
 
 
 def probe(
@@ -414,6 +466,32 @@ def leaderboard(
         pairs=None if pairs is None else Path(pairs),
         with_pairs=True,
     )
+
+
+def report(*of: str | Path | Run, out: str | Path | None = None, max_mb: float = 20.0) -> Path:
+    """Write the page of a run, of a leaderboard's CSV file, or of two runs compared.
+
+    >>> import t2i_audit as t2i
+    >>> t2i.report("runs/demo").name
+    'report.html'
+
+    Args:
+        of: one run, one CSV file of `leaderboard`, or a base and a candidate.
+        out: the file; None for ``report.html`` in the run, the CSV file's name with ``.html``, or
+            ``comparison.html``.
+        max_mb: the largest size of the page, in millions of bytes; images are left out before it
+            grows larger.
+
+    Returns:
+        The file.
+
+    Raises:
+        AuditError: there is no finished run or leaderboard, or `out` cannot be written.
+    """
+    from t2i_audit.reporting import write_report
+
+    paths = [each.path if isinstance(each, Run) else Path(each) for each in of]
+    return write_report(paths, None if out is None else Path(out), max_mb=max_mb)
 
 
 def associate(runs: Sequence[str | Path | Run], *, out: str | Path | None = None) -> Associations:

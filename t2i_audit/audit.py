@@ -149,6 +149,7 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
     from t2i_audit.results.run import load_run
     from t2i_audit.stages.copying import copy_batches
     from t2i_audit.stages.finished import is_finished, keep_settings
+    from t2i_audit.stages.page import leave_page
 
     if not plan.worker.speaks:
         reporter = NotesReporter(reporter)
@@ -163,11 +164,17 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
         for source in plan.sources:
             copy_batches(source, run, judges=[each.key for each in plan.judging.panel])
         keep_settings(run, plan.settings)
-        if not is_finished(run):
+        there = is_finished(run)
+        if not there:
             for line in plan.lines if plan.worker.speaks else ():
                 reporter.note(line)
             _make(run, _with_layout(plan))
-    return load_run(plan.settings.out) if plan.worker.finishes else None
+    if not plan.worker.finishes:
+        return None
+    finished = load_run(plan.settings.out)
+    if plan.settings.report:
+        leave_page(finished, reporter, anew=not there)
+    return finished
 
 
 def _with_layout(plan: AuditPlan) -> AuditPlan:

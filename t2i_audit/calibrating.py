@@ -124,6 +124,8 @@ def execute_calibration(plan: CalibrationPlan, reporter: Reporter = SILENT) -> J
     Returns:
         The card.
     """
+    from t2i_audit.stages.page import leave_page
+
     if plan.card is None:
         card = _card_from_labels(plan, reporter)
     else:
@@ -136,6 +138,8 @@ def execute_calibration(plan: CalibrationPlan, reporter: Reporter = SILENT) -> J
             fingerprint=plan.fingerprint,
         )
     _write(plan, card)
+    if plan.settings.report:
+        leave_page(load_run(plan.run.path), reporter, anew=True)
     return card
 
 

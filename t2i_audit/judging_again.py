@@ -42,6 +42,7 @@ def plan_judge(settings: JudgeSettings, reporter: Reporter = SILENT) -> AuditPla
             judge=settings.judge,
             judge_batch_size=settings.judge_batch_size,
             strict=settings.strict,
+            report=settings.report,
         ),
         reporter,
         earlier=EarlierRun(settings.run, manifest),

@@ -141,18 +141,23 @@ def execute_images(plan: ImagesPlan, reporter: Reporter = SILENT) -> Run:
     from t2i_audit.judges.panel import panel_lines
     from t2i_audit.results.run import load_run
     from t2i_audit.stages.finished import is_finished
+    from t2i_audit.stages.page import leave_page
 
     if plan.inputs is not None:
         plan = replace(plan, inputs=plan.inputs.reporting_to(reporter))
     out = plan.settings.out
     with open_run(out, plan.identity, stages=plan.stages, reporter=reporter) as run:
-        if not is_finished(run):
+        there = is_finished(run)
+        if not there:
             loaded = () if plan.inputs is None else plan.inputs.notes
             scoped = panel_lines(plan.judging.panel, len(plan.found.prompts))
             for line in (*plan.notes, *loaded, *scoped):
                 reporter.note(line)
             _make(run, plan)
-    return load_run(out)
+    finished = load_run(out)
+    if plan.settings.report:
+        leave_page(finished, reporter, anew=not there)
+    return finished
 
 
 def _make(run: RunDirectory, plan: ImagesPlan) -> None:
@@ -247,7 +252,7 @@ def _kept(plan: ImagesPlan) -> dict[str, Any]:
     named = replace(plan.settings.images, name=plan.name)
     kept: dict[str, Any] = to_json(replace(plan.settings, images=named))
     kept["run"] = str(plan.settings.run.resolve())
-    del kept["out"]
+    del kept["out"], kept["report"]
     return kept
 
 

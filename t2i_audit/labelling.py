@@ -11,12 +11,12 @@ import numpy as np
 
 from prompts.structure import Prompt
 from t2i_audit.errors import AuditError
+from t2i_audit.images.thumbnails import SMALLEST, embedded
 from t2i_audit.io import sha256_of, write_text
 from t2i_audit.judges.questions import questions_of
 from t2i_audit.labels.own import column_of
 from t2i_audit.labels.page import PageItem, PageQuestion, render_page
 from t2i_audit.labels.sample import Candidate, draw
-from t2i_audit.labels.thumbnails import SMALLEST, embedded
 from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.results.run import Run, load_run
 from t2i_audit.results.run_prompts import prompts_of

@@ -35,7 +35,7 @@ def plan_merge(settings: MergeSettings, reporter: Reporter = SILENT) -> AuditPla
     first = settings.runs[0]
     for run in settings.runs[1:]:
         _require_shards_of_one(manifests[first], first, manifests[run], run)
-    audit = settings_of(first, settings.trust_remote_code)
+    audit = replace(settings_of(first, settings.trust_remote_code), report=settings.report)
     if settings.out is None:
         if len(settings.runs) > 1:
             raise RunDirectoryError("several runs are joined in a new folder; name it with --out")

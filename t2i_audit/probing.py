@@ -67,19 +67,25 @@ def execute_probe(plan: ProbePlan, reporter: Reporter = SILENT) -> Run:
     """
     from t2i_audit.results.run import load_run
     from t2i_audit.stages.finished import is_finished
+    from t2i_audit.stages.page import leave_page
 
     plan = replace(plan, inputs=plan.inputs.reporting_to(reporter))
     with open_run(
         plan.settings.out, plan.identity, stages=(*TEXT_STAGES, "results"), reporter=reporter
     ) as run:
-        if not is_finished(run):
+        there = is_finished(run)
+        if not there:
             for note in plan.inputs.notes:
                 reporter.note(note)
             _make(run, plan)
-    return load_run(plan.settings.out)
+    finished = load_run(plan.settings.out)
+    if plan.settings.report:
+        leave_page(finished, reporter, anew=not there)
+    return finished
 
 
 def _make(run: RunDirectory, plan: ProbePlan) -> None:
+    from t2i_audit.run.command import keep_command
     from t2i_audit.stages.finished import seal
     from t2i_audit.stages.results import text_only_summary
     from t2i_audit.stages.tables import write_tables
@@ -105,5 +111,6 @@ def _make(run: RunDirectory, plan: ProbePlan) -> None:
         )
         summary = replace(summary, notes=(*inputs.notes, *summary.notes))
         write_tables(run.path, text, {"text_encoder": text.probes}, summary)
+        keep_command(run.path, plan.settings)
         seal(run)
         advance()

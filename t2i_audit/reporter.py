@@ -12,10 +12,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from t2i_audit.printable import print_line
+from t2i_audit.printable import print_line, printable
 
 if TYPE_CHECKING:
-    from rich.progress import Task
+    from rich.progress import Progress, Task
     from rich.text import Text
 
 PLAIN_INTERVAL = 5.0  # seconds between plain lines of progress
@@ -58,18 +58,23 @@ class TerminalReporter:
 
     def note(self, sentence: str) -> None:
         """Print `sentence` on a line of its own."""
-        print_line(f"t2i-audit: {sentence}", to=self._stream)
+        print_line(f"t2i-audit: {sentence}", to=self.target)
 
     def stage(self, name: str, total: int, *, done: int = 0) -> AbstractContextManager[Advance]:
         """Show the progress of a stage while the block runs."""
-        stream = self._stream
-        if stream.isatty():
-            return _bar(name, total, done, stream)
-        return _lines(name, total, done, stream, self.interval)
+        if self.is_interactive:
+            return _bar(name, total, done, self.target)
+        return _lines(name, total, done, self.target, self.interval)
 
     @property
-    def _stream(self) -> TextIO:
+    def target(self) -> TextIO:
+        """Where it writes."""
         return sys.stderr if self.stream is None else self.stream
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether it writes to a terminal, on which bars can be drawn."""
+        return self.target.isatty()
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,48 @@ class NotesReporter(SilentReporter):
 
 
 @dataclass(frozen=True)
+class NamedReporter:
+    """Passes all on under a name, where several models report to the same place."""
+
+    inner: Reporter
+    name: str
+
+    def note(self, sentence: str) -> None:
+        """Pass `sentence` on, with the name before it."""
+        self.inner.note(f"{self.name}: {sentence}")
+
+    def stage(self, name: str, total: int, *, done: int = 0) -> AbstractContextManager[Advance]:
+        """Show the progress of a stage, with the name before its own."""
+        return self.inner.stage(f"{self.name}: {name}", total, done=done)
+
+
+@contextmanager
+def side_by_side(reporter: Reporter) -> Iterator[Reporter]:
+    """A reporter for stages that run at the same time, in threads: each has a line of its own."""
+    if not (isinstance(reporter, TerminalReporter) and reporter.is_interactive):
+        yield reporter  # whole lines may come in any order
+        return
+    with _bars(reporter.target) as progress:
+        yield _BarsReporter(progress)
+
+
+@dataclass(frozen=True)
+class _BarsReporter:
+    progress: Progress
+
+    def note(self, sentence: str) -> None:
+        self.progress.console.print(printable(f"t2i-audit: {sentence}"), soft_wrap=True)
+
+    @contextmanager
+    def stage(self, name: str, total: int, *, done: int = 0) -> Iterator[Advance]:
+        task = self.progress.add_task(printable(name), total=total, completed=done)
+        try:
+            yield lambda n=1: self.progress.advance(task, n)
+        finally:
+            self.progress.remove_task(task)
+
+
+@dataclass(frozen=True)
 class CollectingReporter:
     """Keeps what is reported, for tests and for Python callers."""
 
@@ -135,6 +182,16 @@ SILENT = SilentReporter()
 
 @contextmanager
 def _bar(name: str, total: int, done: int, stream: TextIO) -> Iterator[Advance]:
+    with _bars(stream) as progress:
+        task = progress.add_task(name, total=total, completed=done)
+
+        def advance(n: int = 1) -> None:
+            progress.advance(task, n)
+
+        yield advance
+
+
+def _bars(stream: TextIO) -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -158,13 +215,7 @@ def _bar(name: str, total: int, done: int, stream: TextIO) -> Iterator[Advance]:
         RateColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=Console(file=stream)) as progress:
-        task = progress.add_task(name, total=total, completed=done)
-
-        def advance(n: int = 1) -> None:
-            progress.advance(task, n)
-
-        yield advance
+    return Progress(*columns, console=Console(file=stream))
 
 
 @contextmanager

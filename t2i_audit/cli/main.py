@@ -6,7 +6,6 @@ when a command runs, so that the help appears at once.
 
 from __future__ import annotations
 
-import errno
 import sys
 from collections.abc import Callable, Sequence
 
@@ -29,21 +28,17 @@ from t2i_audit.cli import (
     plan,
     probe,
     prompts,
+    report,
 )
 from t2i_audit.cli.help import GroupedCommand
 from t2i_audit.cli.plugins import ProgramCommands
-from t2i_audit.errors import AuditError
-from t2i_audit.models.out_of_memory import is_out_of_memory
+from t2i_audit.failures import sentence_of
 from t2i_audit.printable import print_line, printable_messages
 from t2i_audit.spinning import bound_spinning
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 INTERRUPTED_TEXT = "interrupted; give the same command again to resume where it stopped"
-SHORT_TEXT = (
-    "memory ran short; what is done is kept, so give the same command again while less else runs "
-    "on the machine, or with a smaller --batch-size"
-)
 
 app = typer.Typer(
     name="t2i-audit",
@@ -71,6 +66,7 @@ _add("merge", merge.merge, "Join the shards of an audit.")
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
 _add("leaderboard", leaderboard.leaderboard, "Compare finished audits.")
+_add("report", report.report, "Write a run, a leaderboard or a comparison as an HTML page.")
 _add("associate", associate.associate, "Relate decodability to success, also over models.")
 
 
@@ -81,39 +77,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with printable_messages():
             code = app(arguments or ["--help"], prog_name="t2i-audit", standalone_mode=False)
-    except AuditError as err:
-        return _fail(str(err))
-    except PromptsError as err:
-        return _fail(str(err), detail=err.detail)
     except (KeyboardInterrupt, Abort):
         return _fail(INTERRUPTED_TEXT, INTERRUPTED)
-    except OSError as err:
-        sentence = os_error_sentence(err)
-        if sentence is None:
-            raise
-        return _fail(sentence)
-    except RuntimeError as err:
-        if not is_out_of_memory(err):
-            raise
-        return _fail(SHORT_TEXT)
     except TyperException as err:
         return _fail(_usage_sentence(err), BAD_INPUT)
+    except Exception as err:
+        sentence = sentence_of(err)
+        if sentence is None:
+            raise
+        return _fail(sentence, detail=err.detail if isinstance(err, PromptsError) else "")
     # Typer itself turns an interrupt into this exit code and says nothing.
     if code == INTERRUPTED:
         return _fail(INTERRUPTED_TEXT, INTERRUPTED)
     return code if isinstance(code, int) else 0
-
-
-def os_error_sentence(error: OSError) -> str | None:
-    """What went wrong, for failures that the user can put right; None for any other."""
-    where = f" at {error.filename}" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full{where}; free some space and give the same command again"
-    if error.errno == errno.EFBIG:
-        return f"a file{where} may not grow as large as it must; raise the limit (see `ulimit -f`)"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"permission is missing{where} ({error.strerror}); give a place that can be used"
-    return None
 
 
 def _version(asked: bool) -> None:

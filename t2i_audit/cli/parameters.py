@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import MISSING
 from functools import wraps
 from pathlib import Path
@@ -40,17 +40,60 @@ def with_settings(
             given = {each.name: _value(each, values.pop(each.name)) for each in offered}
             command(settings_from(settings_type, given), **values)
 
-        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-        parameters = [
-            *map(_parameter, offered),
-            *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own),
-        ]
-        # Typer reads the parameters from the signature, and their types from the annotations too.
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {each.name: each.annotation for each in parameters}
-        return run
+        return _with_parameters(run, offered, _own_parameters(command))
 
     return decorate
+
+
+def with_given(
+    *settings_types: type, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of several settings types, the first one's where two are alike.
+
+    Its first parameter receives what was typed, by field; options that were not given are absent.
+
+    Args:
+        settings_types: as `with_settings` takes one.
+        without: fields that the command does not offer.
+    """
+    fields: dict[str, OptionField] = {}
+    for each in (field for kind in settings_types for field in all_option_fields(kind)):
+        if each.name not in without:
+            fields.setdefault(each.name, each)
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(context: typer.Context, **values: Any) -> None:
+            typed = {name: values.pop(name) for name in fields}
+            given = {
+                name: _value(fields[name], value)
+                for name, value in typed.items()
+                if getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"
+            }
+            command(given, **values)
+
+        kind = inspect.Parameter.KEYWORD_ONLY
+        context = inspect.Parameter("context", kind, annotation=typer.Context)
+        return _with_parameters(run, fields.values(), [context, *_own_parameters(command)])
+
+    return decorate
+
+
+def _own_parameters(command: Callable[..., None]) -> list[inspect.Parameter]:
+    """A command's parameters but for the first."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    return [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
+
+
+def _with_parameters(
+    run: Callable[..., None], offered: Iterable[OptionField], own: Iterable[inspect.Parameter]
+) -> Callable[..., None]:
+    """`run` as typer is to see it: with the parameters of the `offered` fields, then its `own`."""
+    parameters = [*map(_parameter, offered), *own]
+    # Typer reads the parameters from the signature, and their types from the annotations too.
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
 
 
 def _value(each: OptionField, typed: Any) -> Any:
@@ -120,7 +163,7 @@ def _option(each: OptionField) -> Any:
 
 def _completion(each: OptionField) -> Callable[[str], list[str]] | None:
     """The words that a shell offers for an option's value."""
-    words = {"model": _models, "suite": _suites, "judge": _judges}.get(each.name)
+    words = {"model": _models, "models": _models, "suite": _suites, "judge": _judges}.get(each.name)
     if words is None:
         return None
 

@@ -30,7 +30,7 @@ def load_judge(spec: str, *, device: str) -> Judge:
     Raises:
         JudgeError: there is no such judge (the nearest are named), or it does not load.
     """
-    return _kind(spec).load(spec, device)
+    return kind_of(spec).load(spec, device)
 
 
 def judge_specs(text: str) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ def load_reader(spec: str) -> Reader:
     Raises:
         JudgeError: as `load_judge`.
     """
-    return _kind(spec).load_reader(spec)
+    return kind_of(spec).load_reader(spec)
 
 
 def _load_oracle(spec: str, device: str) -> Judge:
@@ -154,7 +154,12 @@ KINDS: Mapping[str, Kind] = {
 NAMES = tuple(KINDS)
 
 
-def _kind(spec: str) -> Kind:
+def kind_of(spec: str) -> Kind:
+    """The kind of the judge `spec`; nothing is loaded.
+
+    Raises:
+        JudgeError: there is no such kind (the nearest are named).
+    """
     name, colon, _ = spec.partition(":")
     kind = KINDS.get(name)
     if kind is None or (colon and ":" not in kind.form):

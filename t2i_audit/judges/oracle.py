@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 
@@ -17,20 +18,45 @@ from t2i_audit.world.oracle import ReadObject, SceneReading, read_images, relati
 from t2i_audit.world.scenes import IMAGE_SIZE
 
 VALUES = {"shape": SHAPES, "colour": COLOURS, "relation": RELATIONS}
+UNCLEAR = "unclear"  # stands for the colour of an object that cannot be read
 MOST_OBJECTS = 4  # in a prompt; the number of ways to match them with what was read is factorial
+
+_DESCRIBED = re.compile(
+    rf"(?P<colour>{'|'.join((*COLOURS, UNCLEAR))}) (?P<shape>{'|'.join(SHAPES)}) "
+    r"at (?P<x>\d+),(?P<y>\d+)"
+)
 
 
 def judge_reading(reading: SceneReading, prompt: Prompt) -> Judgement:
-    """Compare what was read from an image with `prompt`.
+    """Compare what was read from an image with `prompt`, by `match_objects`.
+
+    Extra or missing objects make the image wrong.
+    """
+    objects, slots = match_objects(reading, prompt)
+    correct = all(slots.values()) and len(reading.objects) == len(objects) and reading.readable
+    return Judgement(
+        correct=correct,
+        margin=min((item.overlap for item in reading.objects), default=0.0),
+        chosen=describe(reading),
+        readable=reading.readable,
+        slots=slots,
+    )
+
+
+def match_objects(
+    reading: SceneReading, prompt: Prompt
+) -> tuple[dict[str, ReadObject | None], dict[str, bool]]:
+    """What was read for each entity of `prompt`, None where it is missing; and the slots' verdicts.
 
     Objects are matched with the prompt's so that the most slots are right, with shapes preferred to
     colours and colours to the relation: if colours are swapped, the colours are wrong and not the
-    shapes. Extra or missing objects make the image wrong.
+    shapes.
     """
     entities = sorted({e for part in prompt.constituents for e in part.entities})
     wanted = [part for part in prompt.constituents if part.kind in ("shape", "colour")]
     placed = list(reading.objects) + [None] * max(0, len(entities) - len(reading.objects))
     best: dict[str, bool] = {}
+    matched: dict[str, ReadObject | None] = {}
     best_rank = (-1.0, False)
     for chosen in permutations(placed, len(entities)):
         objects = dict(zip(entities, chosen, strict=True))
@@ -47,15 +73,8 @@ def judge_reading(reading: SceneReading, prompt: Prompt) -> Judgement:
         score = sum(weight[part.kind] * slots[part.slot] for part in wanted)
         rank = (score, slots.get("relation", False))
         if rank > best_rank:
-            best, best_rank = slots, rank
-    correct = all(best.values()) and len(reading.objects) == len(entities) and reading.readable
-    return Judgement(
-        correct=correct,
-        margin=min((item.overlap for item in reading.objects), default=0.0),
-        chosen=describe(reading),
-        readable=reading.readable,
-        slots=best,
-    )
+            best, best_rank, matched = slots, rank, objects
+    return matched, best
 
 
 def _is_right(item: ReadObject | None, part: object) -> bool:
@@ -68,9 +87,27 @@ def _is_right(item: ReadObject | None, part: object) -> bool:
 def describe(reading: SceneReading) -> str:
     """Describe a reading in words, e.g. ``red circle at 16,30; blue star at 47,33``."""
     return "; ".join(
-        f"{item.colour if item.readable else 'unclear'} {item.shape} at {item.x:.0f},{item.y:.0f}"
+        f"{item.colour if item.readable else UNCLEAR} {item.shape} at {item.x:.0f},{item.y:.0f}"
         for item in reading.objects
     )
+
+
+def read_description(text: str) -> SceneReading | None:
+    """The reading that `describe` put in words; None if it did not make `text`."""
+    found = [_DESCRIBED.fullmatch(part) for part in text.split("; ")]
+    objects = [
+        ReadObject(
+            colour=each["colour"],
+            shape=each["shape"],
+            x=float(each["x"]),
+            y=float(each["y"]),
+            overlap=0.0 if each["colour"] == UNCLEAR else 1.0,
+            colour_distance=0.0,
+        )
+        for each in found
+        if each is not None
+    ]
+    return SceneReading(tuple(objects)) if len(objects) == len(found) else None
 
 
 class OracleJudge:

@@ -9,6 +9,7 @@ from t2i_audit.analysis.culprit import CAUSES
 from t2i_audit.printable import counted, listed, printable
 from t2i_audit.report.styles import print_legend, styled
 from t2i_audit.report.tables import make_table
+from t2i_audit.report.verdict import CAUSE_NAMES
 from t2i_audit.results.attribution import AttributionShares, Cause, Detail
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ DETAILS: dict[Detail, str] = {
     "unclear": "unclear",
 }
 EARLIER = "shares are of failing prompts, by the rules of the earlier version that made this run"
+
+
+def cause_name(cause: Cause) -> str:
+    """In plain words, e.g. ``denoiser or chance``."""
+    return CAUSE_NAMES[cause].removeprefix("the ")
 
 
 def print_causes(screen: Console, attribution: AttributionShares) -> None:
@@ -57,16 +63,21 @@ def print_causes(screen: Console, attribution: AttributionShares) -> None:
     screen.print(make_table(("cause", share), rows))
     legend = (f"{NAMES.get(cause, cause)}: {LEGEND[cause]}" for cause in given)
     print_legend(screen, *(legend if by_image else [EARLIER]))
-    for line in _lines(attribution):
+    for line in (*power_lines(attribution), *repeat_lines(attribution)):
         screen.print(printable(line))
 
 
-def _lines(attribution: AttributionShares) -> Iterator[str]:
+def power_lines(attribution: AttributionShares) -> Iterator[str]:
+    """Where the probe of the denoiser cannot say what was lost; at most one line."""
     if attribution.underpowered:
         parts = [f"{what} in only {read}" for what, read in attribution.underpowered.items()]
         yield (
             f"The probe of the denoiser reads {listed(parts)} of the images that are drawn right, "
             "so it cannot say where the wrong ones lost it."
         )
+
+
+def repeat_lines(attribution: AttributionShares) -> Iterator[str]:
+    """Whether failures repeat where the denoiser has all it needs; at most one line."""
     if attribution.repeats.is_defined:
         yield f"Repeatability where the text encoder holds the prompt: ICC {attribution.repeats}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from t2i_audit.printable import counted
@@ -11,7 +12,7 @@ from t2i_audit.report.styles import plain_words, print_legend, styled
 from t2i_audit.report.tables import make_table
 from t2i_audit.results.corrected import Corrected, CorrectedRate
 from t2i_audit.results.interval import Interval
-from t2i_audit.results.success import PairRates, SuccessRates
+from t2i_audit.results.success import PairRates, Repeatability, SuccessRates
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
     from t2i_audit.results.judge_facts import GuessRates
 
 GAP = "seen less held out"
+# An interval this wide, of a correlation from 0 to 1, says next to nothing.
+TELLS_NOTHING = 0.6
+
+
+@dataclass(frozen=True)
+class SuccessTable:
+    """The rates of a run beside what they should be compared with."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    legend: tuple[str, ...]
+    """A sentence for each column."""
 
 
 def print_success(
@@ -28,17 +41,25 @@ def print_success(
     guessing: GuessRates | None,
     corrected: Corrected | None,
 ) -> None:
-    """Print the share of right images, of all and by part.
+    """Print the share of right images, of all and by part; see `success_table`."""
+    table = success_table(success, guessing=guessing, corrected=corrected)
+    screen.print()
+    screen.print(styled("What is drawn right", "bold"))
+    screen.print(make_table(table.headings, table.rows))
+    print_legend(screen, *table.legend)
+
+
+def success_table(
+    success: SuccessRates, *, guessing: GuessRates | None, corrected: Corrected | None
+) -> SuccessTable:
+    """The share of right images, of all and by part.
 
     Args:
-        screen: where to print.
         success: of the run.
         guessing: what guesses would score, if that is known.
         corrected: the rates corrected for the judge's errors, if there are labels.
     """
-    screen.print()
-    screen.print(styled("What is drawn right", "bold"))
-    rates = _named(success)
+    rates = named_rates(success)
     rows = [[name, str(rate)] for name, rate in rates.items()]
     by_slot = "; a slot is right or wrong by itself" if success.by_slot else ""
     headings = ["images", "right"]
@@ -66,11 +87,19 @@ def print_success(
         guesses = [*guess_cells(success, guessing), *([""] if GAP in rates else [])]
         rows = [[*row, guess] for row, guess in zip(rows, guesses, strict=True)]
         legend.append("by guessing: share that a guess among the judge's answers would call right")
-    screen.print(make_table(headings, rows))
-    print_legend(screen, *legend)
+    return SuccessTable(tuple(headings), tuple(map(tuple, rows)), tuple(legend))
 
 
-def _named(success: SuccessRates) -> dict[str, Interval]:
+def repeatability_sentence(repeats: Repeatability) -> str:
+    """Whether the same prompts fail again, and what the figure means."""
+    reason = f" ({repeats.reason.rstrip('.')})" if repeats.reason else ""
+    meaning = "" if reason else " (1: a prompt always or never fails; 0: failures are random)"
+    if repeats.overall.upper - repeats.overall.lower > TELLS_NOTHING:
+        meaning += "; these images cannot tell: more prompts, seeds or failures would"
+    return f"Repeatability of failures over seeds: ICC {repeats.overall}{reason}{meaning}"
+
+
+def named_rates(success: SuccessRates) -> dict[str, Interval]:
     """Every rate under the name of its row; a slot and a prompt type may share a name, `relation`
     for one, hence the kind."""
     rows = {"all": success.overall}

@@ -16,9 +16,11 @@ from t2i_audit.report.judges import print_judges
 from t2i_audit.report.measures import print_measures
 from t2i_audit.report.recalls import value_lines
 from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_cell
-from t2i_audit.report.success import print_success
+from t2i_audit.report.success import print_success, repeatability_sentence
 from t2i_audit.report.tables import console, make_table
+from t2i_audit.report.undecided import undecided_slots
 from t2i_audit.report.verdict import is_presence, verdict_sentences
+from t2i_audit.results.cost import Cost
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
 from t2i_audit.results.summary import RunSummary
 
@@ -27,9 +29,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from t2i_audit.results.run import Run
-
-# An interval this wide, of a correlation from 0 to 1, says next to nothing.
-TELLS_NOTHING = 0.6
 
 
 def print_run(run: Run, *, as_json: bool = False, verbose: bool = False) -> None:
@@ -43,17 +42,23 @@ def print_run(run: Run, *, as_json: bool = False, verbose: bool = False) -> None
     if as_json:
         sys.stdout.write(dump_json(run.summary))
     else:
-        print_summary(run.summary, run.path, verbose=verbose)
+        print_summary(run.summary, run.path, cost=run.cost, verbose=verbose)
 
 
 def print_summary(
-    summary: RunSummary, run_path: Path, *, to: Console | None = None, verbose: bool = False
+    summary: RunSummary,
+    run_path: Path,
+    *,
+    cost: Cost | None = None,
+    to: Console | None = None,
+    verbose: bool = False,
 ) -> None:
     """Print a run's summary.
 
     Args:
         summary: of the run.
         run_path: the run directory.
+        cost: what the images took, if that is known.
         to: where to print; stdout if None.
         verbose: print the wide tables too.
     """
@@ -80,6 +85,8 @@ def print_summary(
     screen.print()
     for line in _findings(summary, verbose=verbose):
         screen.print(printable(line))
+    if cost is not None:
+        screen.print(printable(cost.sentence))
     of_correction = () if summary.corrected is None else summary.corrected.notes
     for note in (*summary.notes, *of_correction):
         screen.print(printable(f"Note: {note}"))
@@ -134,8 +141,8 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
         f"{where}: balanced accuracy of a probe for the slot's value, with 95% interval",
         VERDICTS,
     )
-    for line in _undecided(read):
-        screen.print(line)
+    for each in undecided_slots(read):
+        screen.print(each.line)
     for line in value_lines(read):
         screen.print(line)
 
@@ -143,21 +150,6 @@ def _print_stations(screen: Console, stations: Mapping[str, StationSummary]) -> 
 def _decoded_cells(decoding: SlotDecoding) -> list[str | Text]:
     figure = str(decoding.estimates.balanced_accuracy)
     return [figure, verdict_cell(decoding)]
-
-
-def _undecided(stations: Mapping[str, StationSummary]) -> Iterator[str]:
-    """Which slots are undefined or unclear, where and why; a line for each reason."""
-    where: dict[tuple[str, str, str], list[str]] = {}
-    for name, station in stations.items():
-        reasons: dict[tuple[str, str], list[str]] = {}
-        for slot, decoding in station.slots.items():
-            if decoding.reason and not is_presence(slot):
-                reasons.setdefault((decoding.verdict, decoding.reason), []).append(slot)
-        for (verdict, reason), slots in reasons.items():
-            where.setdefault((verdict, reason, ", ".join(slots)), []).append(plain_words(name))
-    for (verdict, reason, names), places in where.items():
-        at = "" if len(places) == len(stations) else f" at the {places[0]}"
-        yield printable(f"{verdict.capitalize()}: {names}{at} ({reason})")
 
 
 def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
@@ -169,13 +161,8 @@ def _findings(summary: RunSummary, *, verbose: bool) -> Iterator[str]:
                 f"{association.spearman}, p = {_p_value(association.p_value)}, over pairs p = "
                 f"{_p_value(association.p_pairs)}, odds ratio {association.odds_ratio.adjusted}"
             )
-    repeats = summary.repeatability
-    if repeats is not None:
-        reason = f" ({repeats.reason.rstrip('.')})" if repeats.reason else ""
-        meaning = "" if reason else " (1: a prompt always or never fails; 0: failures are random)"
-        if repeats.overall.upper - repeats.overall.lower > TELLS_NOTHING:
-            meaning += "; these images cannot tell: more prompts, seeds or failures would"
-        yield f"Repeatability of failures over seeds: ICC {repeats.overall}{reason}{meaning}"
+    if summary.repeatability is not None:
+        yield repeatability_sentence(summary.repeatability)
 
 
 def _p_value(value: float) -> str:

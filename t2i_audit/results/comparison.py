@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from t2i_audit.results.interval import Interval
+from t2i_audit.results.interval import Interval, Number
 
 Outcome = Literal["better", "worse", "not told apart"]
 
@@ -18,6 +19,16 @@ class PairedRate:
     candidate: Interval
     difference: Interval
     """Candidate less base, paired over prompts, so that it is narrower than the two suggest."""
+    p_value: Number = math.nan
+    """Two-sided, of no difference, by the test whose interval `difference` has."""
+    p_holm: Number = math.nan
+    """The same by Holm's correction over all slots, types and splits, or over all slots and
+    stations of decodability; NaN for a figure of all prompts."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether there is a difference although so many were looked for."""
+        return self.p_holm <= 0.05
 
 
 @dataclass(frozen=True)
@@ -28,9 +39,9 @@ class Flips:
     """More images are right in the candidate."""
     worse: int
     same: int
-    p_value: float
-    """Exact, two-sided, of as many flips in one direction by chance: McNemar's test with one seed
-    per prompt, else the sign test. NaN without a flip."""
+    p_value: Number
+    """Exact, two-sided, of flips as uneven by chance: McNemar's test with one seed per prompt, else
+    the sign test. NaN without a flip."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +60,37 @@ class FlippedImage:
 
 @dataclass(frozen=True)
 class SmallestDifference:
-    """What it takes to see a difference of a given size."""
+    """What it takes to see a difference of a given size: that its interval leaves out 0."""
 
     points: float
     """Percentage points between the two success rates."""
     power: float
     """Probability that runs as large as these see it."""
     prompts: int | None
-    """Prompts that see it in 80 of 100 cases, with as many seeds; None where none suffice."""
+    """Prompts that see it in 80 of 100 cases, with as many seeds; None where none suffice, which is
+    with prompts of a single composition."""
     seeds: int | None
-    """The same of seeds with as many prompts."""
+    """The same of seeds with as many prompts; None where none suffice, or where that cannot be
+    known from one seed."""
+
+
+@dataclass(frozen=True)
+class ComparisonPlan:
+    """What a comparison with a run will show, said before there is a candidate."""
+
+    base: str
+    """Its run directory."""
+    model: str
+    suite: str
+    judge: str
+    n_prompts: int
+    n_seeds: int
+    success: Interval
+    correlation: Number
+    """Assumed between the success rates of a prompt in the two models."""
+    seen: tuple[SmallestDifference, ...]
+    """For differences of 1, 2 and 5 points."""
+    notes: tuple[str, ...] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
@@ -75,13 +107,18 @@ class Comparison:
     n_prompts: int
     """Prompts that both runs judged."""
     n_seeds: int
-    """Images per prompt that are compared."""
+    """Images per prompt and run that are compared."""
+    same_audit: bool
+    """Whether both are one audit, made twice or given twice."""
     same_noise: bool
     """Whether both runs began each image from the same noise."""
     outcome: Outcome
     sentence: str
     """The outcome in words, with its figures."""
     overall: PairedRate
+    in_general: Interval
+    """The difference with an interval for pairs of values in general; NaN where a prompt has no
+    pairs."""
     by_slot: dict[str, PairedRate]
     by_type: dict[str, PairedRate]
     by_split: dict[str, PairedRate]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import read_json, write_json
+from t2i_audit.printable import counted, listed
 
 COST = "cost.json"
+GIBIBYTE = 2**30
 
 
 @dataclass(frozen=True)
@@ -18,15 +20,43 @@ class Cost:
     beside the results and is no part of their checksums."""
 
     device: str = ""
-    """Its name, e.g. ``NVIDIA H100 80GB HBM3``; empty where that is not known."""
+    """Its name, e.g. ``NVIDIA H100 80GB HBM3``; several where the images were divided among unlike
+    ones; empty where that is not known."""
     seconds_per_image: float = math.nan
-    """Wall-clock time of sampling, decoding included and judging left out, over `images`."""
+    """Wall-clock time that one process took for an image, mean over `images`: sampling, decoding
+    and recording the denoiser. Judging, hashing and writing are left out."""
     images: int = 0
-    """Images that were timed; those of an earlier execution are counted."""
+    """Images that were timed; those of earlier executions and of other processes are counted."""
     peak_memory_bytes: int | None = None
-    """The most that sampling took on the device; None where that cannot be measured."""
+    """The most that a process had on its device while it sampled, the judge's network included;
+    None on a CPU, where it cannot be told from what else the process has."""
     parameters: dict[str, int] = field(default_factory=dict)
-    """By component of the pipeline."""
+    """Component of the pipeline -> the number of its parameters."""
+
+    @property
+    def sentence(self) -> str:
+        """E.g. ``Sampling took 0.0812 s per image on NVIDIA H100 (480 images)``."""
+        text = (
+            f"Sampling took {self.seconds_per_image:.3g} s per image on "
+            f"{self.device or 'an unknown device'} ({counted(self.images, 'image')})"
+        )
+        if self.peak_memory_bytes is not None:
+            text += f", with at most {self.peak_memory_bytes / GIBIBYTE:.3g} GiB of its memory"
+        return text
+
+
+def joined_cost(costs: Sequence[Cost]) -> Cost:
+    """The cost of all images of `costs`, of which there is at least one."""
+    images = sum(each.images for each in costs)
+    seconds = sum(each.seconds_per_image * each.images for each in costs)
+    peaks = [each.peak_memory_bytes for each in costs if each.peak_memory_bytes is not None]
+    return Cost(
+        device=listed(sorted({each.device for each in costs})),
+        seconds_per_image=seconds / images,
+        images=images,
+        peak_memory_bytes=max(peaks, default=None),
+        parameters=costs[-1].parameters,
+    )
 
 
 def write_cost(run: Path, cost: Cost) -> None:
@@ -37,15 +67,17 @@ def write_cost(run: Path, cost: Cost) -> None:
 def read_cost(run: Path) -> Cost | None:
     """What the run in `run` took; None for a run that did not record it.
 
-    Raises:
-        RunDirectoryError: the file is there and cannot be read as a cost.
+    A file that cannot be read as a cost counts as none, as no figure rests on it.
     """
-    from pydantic import TypeAdapter, ValidationError
+    return cost_in(run / COST)
 
-    path = run / COST
+
+def cost_in(path: Path) -> Cost | None:
+    """The cost in a file; None where there is none that can be read."""
+    from pydantic import TypeAdapter
+
     try:
-        return TypeAdapter(Cost).validate_python(read_json(path))
-    except FileNotFoundError:
+        cost = TypeAdapter(Cost).validate_python(read_json(path))
+    except (OSError, ValueError):
         return None
-    except (OSError, ValueError, ValidationError) as err:
-        raise RunDirectoryError(f"{path} is damaged; delete it, as no figure rests on it") from err
+    return cost if cost.images > 0 and math.isfinite(cost.seconds_per_image) else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t2i_audit.errors import AuditError, RunDirectoryError
+from t2i_audit.results.cost import Cost, read_cost
 from t2i_audit.results.place import Place
 from t2i_audit.results.readings import ProbeReading
 from t2i_audit.results.summary import AGAIN, RunSummary, read_summary
@@ -46,6 +47,18 @@ class Run:
     """What was asked for, and with which versions of the libraries."""
     summary: RunSummary
     """Every estimate with its interval."""
+
+    @property
+    def cost(self) -> Cost | None:
+        """What sampling the images took; None where that was not recorded, as of images made
+        elsewhere.
+
+        >>> import t2i_audit as t2i
+        >>> run = t2i.load_run("runs/demo")
+        >>> run.cost.images, sorted(run.cost.parameters)
+        (8, ['text_encoder', 'unet', 'vae'])
+        """
+        return read_cost(self.path)
 
     def table(self, name: TableName) -> pd.DataFrame:
         """A table of the run as a pandas DataFrame.

@@ -1,14 +1,7 @@
 """What the user asked for: the settings of each command, checked before any work starts."""
 
-from t2i_audit.settings.audit import (
-    AuditSettings,
-    DoctorSettings,
-    ImageOptions,
-    JudgeSettings,
-    MergeSettings,
-    check_count,
-)
-from t2i_audit.settings.build import checked_settings, settings_from
+from t2i_audit.settings.audit import AuditSettings, MergeSettings, check_count
+from t2i_audit.settings.build import checked_settings, checked_values, settings_from
 from t2i_audit.settings.calibrate import CalibrateSettings
 from t2i_audit.settings.defaults import (
     AUTO_JUDGE,
@@ -21,9 +14,12 @@ from t2i_audit.settings.defaults import (
     LARGEST_AUTO_BATCH,
     default_out,
 )
+from t2i_audit.settings.doctor import DoctorSettings
 from t2i_audit.settings.forecast import ForecastSettings
 from t2i_audit.settings.images import ImagesOptions, Layout
+from t2i_audit.settings.judge import JudgeSettings
 from t2i_audit.settings.label import LabelSettings
+from t2i_audit.settings.many import ManySettings, is_models_file
 from t2i_audit.settings.model import SAFE, Device, DType, ModelOptions, Offload, Placement
 from t2i_audit.settings.option import (
     Option,
@@ -35,6 +31,7 @@ from t2i_audit.settings.option import (
 )
 from t2i_audit.settings.plan import PlanSettings
 from t2i_audit.settings.run import ProbeSettings, RunSettings
+from t2i_audit.settings.sampling import ImageOptions
 
 __all__ = [
     "AUTO_JUDGE",
@@ -57,6 +54,7 @@ __all__ = [
     "JudgeSettings",
     "LabelSettings",
     "Layout",
+    "ManySettings",
     "MergeSettings",
     "ModelOptions",
     "Offload",
@@ -69,7 +67,9 @@ __all__ = [
     "all_option_fields",
     "check_count",
     "checked_settings",
+    "checked_values",
     "default_out",
+    "is_models_file",
     "may_be_none",
     "nested_settings",
     "option_fields",

@@ -38,21 +38,33 @@ def settings_from(settings_type: type[S], values: Mapping[str, Any]) -> S:
 
 
 def checked_settings(settings_type: type[S], values: Mapping[str, Any], *, function: str) -> S:
-    """As `settings_from`, of values whose types are checked, and converted where that is safe.
-
-    Args:
-        settings_type: e.g. `AuditSettings`.
-        values: by field, as a Python caller gave them.
-        function: the name of the function that was called, for messages.
+    """As `settings_from`, of values that `checked_values` checks.
 
     Raises:
         TypeError: there is no field of that name.
         AuditError: a value is of a wrong type or out of its range.
     """
+    return settings_from(settings_type, checked_values(settings_type, values, function=function))
+
+
+def checked_values(
+    settings_type: type, values: Mapping[str, Any], *, function: str
+) -> dict[str, Any]:
+    """`values` whose types are checked, and converted where that is safe.
+
+    Args:
+        settings_type: e.g. `AuditSettings`.
+        values: by field, as a Python caller gave them. None is left out where it stands for a
+            default that is computed.
+        function: the name of the function that was called, for messages.
+
+    Raises:
+        TypeError: there is no field of that name.
+        AuditError: a value is of a wrong type.
+    """
     from pydantic import TypeAdapter, ValidationError
 
-    kind: Any = settings_type
-    known = {each.name: each for each in all_option_fields(kind)}
+    known = {each.name: each for each in all_option_fields(settings_type)}
     checked: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
@@ -67,4 +79,4 @@ def checked_settings(settings_type: type[S], values: Mapping[str, Any], *, funct
         except ValidationError as err:
             fault = err.errors()[0]["msg"]
             raise AuditError(f"a setting cannot be used: {name}: {fault}") from err
-    return settings_from(settings_type, checked)
+    return checked

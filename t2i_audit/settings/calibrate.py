@@ -9,7 +9,7 @@ from typing import Annotated
 from t2i_audit.errors import AuditError
 from t2i_audit.settings.model import DeviceOption
 from t2i_audit.settings.option import Option, check_options
-from t2i_audit.settings.run import LARGEST_SEED
+from t2i_audit.settings.run import LARGEST_SEED, WriteReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,7 @@ class CalibrateSettings:
         ),
     ] = 3.0
     device: DeviceOption = "auto"
+    report: WriteReport = True
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -22,12 +22,16 @@ def default_out(model: str, suite: str, *, ending: str = "") -> Path:
 
     Of a local folder or of the file of a suite, only the last part of the path is used.
     """
-    name = model.removeprefix(BUILTIN_PREFIX).removeprefix("local-dir:")
-    if Path(name).is_dir():
-        name = Path(name).resolve().name
     suite_name = Path(suite).stem if suite.endswith(".jsonl") else Path(suite).name
-    return RUNS_FOLDER / (_slug(f"{name}-{suite_name}") + ending)
+    return RUNS_FOLDER / (file_name(f"{short_name(model)}-{suite_name}") + ending)
 
 
-def _slug(text: str) -> str:
+def short_name(model: str) -> str:
+    """A model's name without what says where it comes from; of a local folder the last part."""
+    name = model.removeprefix(BUILTIN_PREFIX).removeprefix("local-dir:")
+    return Path(name).resolve().name if Path(name).is_dir() else name
+
+
+def file_name(text: str) -> str:
+    """`text` in characters that every file system accepts; ``run`` where none is left."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "run"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from t2i_audit.settings.audit import Seeds
 from t2i_audit.settings.defaults import DEFAULT_SEEDS
 from t2i_audit.settings.option import Option, check_options
 from t2i_audit.settings.run import LARGEST_SEED, Limit, SampleSize, check_part
+from t2i_audit.settings.sampling import Seeds
 
 # Measured on built-in checkpoints: 0.05 to 0.45.
 REPEATABILITY = 0.3

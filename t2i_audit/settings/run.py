@@ -65,6 +65,15 @@ SampleSize = Annotated[
     ),
 ]
 
+WriteReport = Annotated[
+    bool,
+    Option(
+        "--report",
+        "Write report.html, the page of the run, into the run directory at the end.",
+        off="--no-report",
+    ),
+]
+
 
 def check_part(limit: int | None, sample: int | None) -> None:
     """Refuse two ways to take a part of a suite.
@@ -147,6 +156,7 @@ class RunSettings:
     ] = DEFAULT_BATCH_SIZE
     """None finds the largest that fits into memory, by halving."""
     placement: Placement = field(default_factory=Placement)
+    report: WriteReport = True
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from t2i_audit.io import atomic_file
 from t2i_audit.run.directory import RunDirectory
+from t2i_audit.stages.cost import copy_costs
 from t2i_audit.stages.files import (
     IMAGES,
     JUDGEMENTS,
@@ -20,7 +21,9 @@ from t2i_audit.stages.files import (
 
 
 def copy_batches(source: Path, run: RunDirectory, *, judges: Sequence[str]) -> None:
-    """Copy the batches of the run `source` that `run` lacks; damaged ones are left out.
+    """Copy the batches of the run `source` that `run` lacks, and what they took.
+
+    Damaged ones are left out.
 
     Args:
         source: the run directory that holds them.
@@ -41,6 +44,7 @@ def copy_batches(source: Path, run: RunDirectory, *, judges: Sequence[str]) -> N
             _copy(record, run.path / IMAGES / record.name)
         for key in judges:
             _copy_verdicts(source, record.stem, run, key)
+    copy_costs(source, run.path)
 
 
 def _copy_verdicts(source: Path, batch: str, run: RunDirectory, key: str) -> None:

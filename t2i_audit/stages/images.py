@@ -20,6 +20,7 @@ from t2i_audit.io import sha256_of, write_bytes
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.reporter import Advance
+from t2i_audit.results.cost import Cost
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.features import (
     Features,
@@ -28,6 +29,7 @@ from t2i_audit.run.features import (
     write_part,
 )
 from t2i_audit.run.shards import Shards
+from t2i_audit.stages.cost import CostMeter
 from t2i_audit.stages.files import (
     DENOISER,
     IMAGES,
@@ -81,7 +83,8 @@ def make_images(
     batches = cut_batches(prompts, seeds=sampling.seeds, batch_size=sampling.batch_size)
     shards = image_shards(run.path, len(batches))
     recorder = recorder_of(loaded, sampling, steps=sampling.steps)
-    sample = sampler_of(loaded, sampling, recorder, steps=sampling.steps)
+    meter = CostMeter(run.path, loaded)
+    sample = meter.measuring(sampler_of(loaded, sampling, recorder, steps=sampling.steps))
     parts = Parts(loaded, run.path, sampling.batch_size, sampling.shrinks)
     row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
     (run.path / IMAGES).mkdir(exist_ok=True)
@@ -96,7 +99,7 @@ def make_images(
 
     write = partial(_write, run.path, shards, row_of=row_of, judge=judge)
     with run.stage("images", total, done=total - left) as advance, ThreadPoolExecutor(1) as pool:
-        writer = _Writer(lambda batch: parts.sample(batch, sample), write, pool, advance)
+        writer = _Writer(lambda batch: parts.sample(batch, sample), write, meter, pool, advance)
         for batch in missing:
             # Checked again: the finishing process may have taken over what began late.
             if run.worker.owns(batch.index) and not shards.path(batch.index).exists():
@@ -126,24 +129,32 @@ class _Writer:
         self,
         sample: Callable[[Batch], Made],
         write: Callable[[Batch, Made], None],
+        meter: CostMeter,
         pool: Executor,
         advance: Advance,
     ) -> None:
         """`pool` has one worker, which writes."""
-        self._sample, self._write, self._pool, self._advance = sample, write, pool, advance
+        self._sample, self._write, self._meter = sample, write, meter
+        self._pool, self._advance = pool, advance
         self._writing: Future[None] | None = None
 
     def make(self, batch: Batch) -> None:
         """Sample a batch, and begin to write it once the one before is written."""
         made = self._sample(batch)
+        cost = self._meter.cost
         self.settle()
-        self._writing = self._pool.submit(self._write, batch, made)
+        self._writing = self._pool.submit(self._keep, batch, made, cost)
         self._advance(len(batch.items))
 
     def settle(self) -> None:
         """Wait until all is written; raises what the writing raised."""
         if self._writing is not None:
             self._writing.result()
+
+    def _keep(self, batch: Batch, made: Made, cost: Cost) -> None:
+        # Before the batch counts as made, as the finishing process then joins what all took.
+        self._meter.keep(cost)
+        self._write(batch, made)
 
 
 def left_by_others(

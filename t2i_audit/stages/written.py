@@ -10,6 +10,7 @@ from prompts.structure import Prompt
 from t2i_audit.judges.scope import scope_notes
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.stages.comparison import compare_judges
+from t2i_audit.stages.cost import join_costs
 from t2i_audit.stages.finished import seal
 from t2i_audit.stages.judge_facts import facts_notes, panel_facts
 from t2i_audit.stages.judging import Judging
@@ -86,5 +87,6 @@ def write_results(
         summary = compare_judges(summary, panel, prompts, rows)
         summary = replace(summary, judge_facts=facts)
         write_tables(run.path, text, probed, summary, attributed)
+        join_costs(run.path)
         seal(run, rows[primary])
         advance()

@@ -36,6 +36,55 @@ class PairShare:
     """Pairs that its items have."""
 
 
+@dataclass(frozen=True, eq=False)
+class PairWeights:
+    """How many of `n` items each pair has; of items of no pair or of size 0, none."""
+
+    times: NDArray[np.int64]
+    """``(n,)`` how many pairs each item has."""
+    weights: FloatArray
+    """``(pairs,)`` the share of the items, by their sizes, that have the pair."""
+
+    @classmethod
+    def of(cls, sizes: FloatArray, pairs: Groups) -> PairWeights:
+        """Of items of these sizes, ``(n,)``."""
+        everywhere = np.concatenate([*pairs.members, np.zeros(0, dtype=np.int64)])
+        times = np.bincount(everywhere, minlength=pairs.count)
+        total = sizes[times > 0].sum()
+        weights = np.array([sizes[rows].sum() for rows in pairs.members], dtype=np.float64)
+        return cls(times, weights / total if total else weights)
+
+    @property
+    def even(self) -> float:
+        """How many pairs of equal weight would count as much."""
+        return float(self.weights.sum() ** 2 / (self.weights @ self.weights))
+
+    @property
+    def are_few(self) -> bool:
+        """Whether a figure for pairs in general is refused."""
+        # Weights that are equal but for rounding count as equal.
+        return not self.weights.any() or self.even < FEWEST_PAIRS - 1e-6
+
+    @property
+    def degrees(self) -> float:
+        """Satterthwaite's degrees of freedom, fewer where the pairs weigh unequally."""
+        squares = self.weights**2
+        return float(squares.sum() ** 2 / (squares @ squares)) - 1
+
+    def variance(self, residuals: FloatArray, pairs: Groups) -> float:
+        """Of a mean, from its items' residuals over their number, ``(n,)``, which sum to 0.
+
+        Without a pair of weight w the mean changes by its residuals' sum over 1 - w.
+        """
+        sums = np.array([residuals[rows].sum() for rows in pairs.members])
+        others = 1 - self.weights
+        changes = np.divide(sums, others, out=np.zeros_like(sums), where=others > 1e-12)
+        count = int((self.weights > 0).sum())
+        jackknifed = (count - 1) / count * float(changes @ changes)
+        repeated = float(((self.times - 1).clip(0) * residuals**2).sum())
+        return max(jackknifed - repeated, 0.0)
+
+
 def share_over_pairs(
     ones: ArrayLike,
     sizes: ArrayLike,
@@ -57,54 +106,30 @@ def share_over_pairs(
         where some pairs have more items than others, and below two clusters.
     """
     right, judged = np.asarray(ones, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
-    times = np.bincount(
-        np.concatenate([*pairs.members, np.zeros(0, dtype=np.int64)]), minlength=pairs.count
-    )
-    used = (times > 0) & (judged > 0)
+    weighed = PairWeights.of(judged, pairs)
+    used = (weighed.times > 0) & (judged > 0)
     right, judged = np.where(used, right, 0), np.where(used, judged, 0)
     n = int(judged.sum())
     if n == 0:
         return PairShare(undefined(), 0)
     share = float(right.sum() / n)
-    weights = np.array([judged[rows].sum() for rows in pairs.members]) / n
-    count = int((weights > 0).sum())
-    alike = weights.sum() ** 2 / (weights @ weights)
+    count = int((weighed.weights > 0).sum())
     _, owner = np.unique(np.asarray(clusters)[used], return_inverse=True)
     of_cluster = tuple(
         np.bincount(owner, part[used]).astype(np.float64) for part in (right, judged)
     )
     distinct = len(of_cluster[0])
-    # Weights that are equal but for rounding count as equal.
-    if alike < FEWEST_PAIRS - 1e-6 or distinct < 2:
+    if weighed.are_few or distinct < 2:
         return PairShare(Interval(share, math.nan, math.nan, n), count)
     if share in (0.0, 1.0):
-        trials = min(alike, distinct)
+        trials = min(weighed.even, distinct)
         return PairShare(all_alike(share, n=n, trials=trials, level=level), count)
     residuals = (right - share * judged) / n
     different = smaller_side(pairs, judged - right, right)
-    least = share * (1 - share) / alike if different < FEWEST else 0.0
-    # The pairs weigh unequally, so that Satterthwaite's degrees of freedom are fewer.
-    squares = weights**2
-    degrees = squares.sum() ** 2 / (squares @ squares) - 1
+    least = share * (1 - share) / weighed.even if different < FEWEST else 0.0
     reach = max(
-        reach_of(_over_pairs(residuals, weights, times, pairs), degrees, level=level),
+        reach_of(weighed.variance(residuals, pairs), weighed.degrees, level=level),
         reach_of(least, math.inf, level=level),
         reach_over_clusters(*of_cluster, level=level),
     )
     return PairShare(logit_interval(share, reach, n=n), count)
-
-
-def _over_pairs(
-    residuals: FloatArray, weights: FloatArray, times: NDArray[np.int64], pairs: Groups
-) -> float:
-    """The variance of a share from its items' residuals, which sum to 0; at least 0.
-
-    Without a pair of weight w the share changes by its residuals' sum over 1 - w.
-    """
-    sums = np.array([residuals[rows].sum() for rows in pairs.members])
-    others = 1 - weights
-    changes = np.divide(sums, others, out=np.zeros_like(sums), where=others > 1e-12)
-    count = int((weights > 0).sum())
-    jackknifed = (count - 1) / count * float(changes @ changes)
-    repeated = float(((times - 1).clip(0) * residuals**2).sum())
-    return max(jackknifed - repeated, 0.0)

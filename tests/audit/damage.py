@@ -62,9 +62,15 @@ def edit_a_flaw(run: Path) -> None:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """All that a run has made, but for the manifest's date and the locks."""
-    files = [path for path in out.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    """All that a run has made, but for the manifest's date, locks, what it took and the page."""
+    files = [
+        path
+        for path in out.rglob("*")
+        if path.is_file() and not path.name.startswith(".") and "cost" not in path.parts[-2:]
+    ]
     made = {str(file.relative_to(out)): file.read_bytes() for file in sorted(files)}
+    made.pop("cost.json", None)
+    made.pop("report.html", None)
     manifest = json.loads(made.pop("manifest.json"))
     return made | {"checksums": dump_json([manifest["files"], manifest["flaws"]]).encode()}
 

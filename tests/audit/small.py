@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PARTS = [(colour, shape) for colour in ("red", "blue") for shape in ("circle", "star")]
-OPTIONS = ["--judge", "oracle", "--device", "cpu", "--seeds", "2", "--steps", "2"]
+OPTIONS = ["--judge", "oracle", "--device", "cpu", "--seeds", "2", "--steps", "2", "--no-report"]
 BATCH = ("--batch-size", "2")  # so 4 batches
 
 

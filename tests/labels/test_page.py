@@ -14,9 +14,9 @@ from PIL import Image
 
 import t2i_audit as t2i
 from t2i_audit.cli.main import main
+from t2i_audit.images.thumbnails import embedded
 from t2i_audit.labels.page import PageItem, PageQuestion, render_page
 from t2i_audit.labels.read import image_keys, read_labels
-from t2i_audit.labels.thumbnails import embedded
 
 CHROMIUM = shutil.which("chromium")
 browsing = pytest.mark.skipif(

@@ -1,28 +1,33 @@
-// Draws the page's charts in its own colours, and again when light turns to dark. A click on a mark
-// is sent as the event "chart-click" with the chart's id and the mark's data.
+// Draws the page's charts in its own colours. A chart inside closed details is drawn when they open.
+// A click on a mark is sent as the event "chart-click" with the chart's id and the mark's data.
 const specifications = JSON.parse(document.getElementById("charts").textContent);
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const printing = matchMedia("print");
 
-function theme() {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(name).trim();
+// SVG takes the page's variables as they are, and so follows the theme and the printer by itself.
+// A canvas needs colours, and is drawn again when they change.
+const variable = (name) => `var(${name})`;
+const current = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function theme(colour) {
   const text = colour("--text");
-  const grid = colour("--line");
-  const axis = { labelColor: text, titleColor: text, domainColor: grid, tickColor: grid, gridColor: grid };
+  const line = colour("--line");
+  const axis = { labelColor: text, titleColor: text, domainColor: line, tickColor: line, gridColor: line };
   return {
     background: "transparent",
-    font: style.fontFamily,
-    axis: { ...axis, labelFontSize: 12, titleFontSize: 12 },
-    legend: { labelColor: text, titleColor: text },
+    font: getComputedStyle(document.documentElement).fontFamily,
+    axis: { ...axis, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
+    legend: { labelColor: text, titleColor: text, labelFontSize: 12, titleFontSize: 12 },
     header: { labelColor: text, titleColor: text },
     title: { color: text },
+    mark: { color: colour("--accent") },
     text: { color: text },
     rule: { color: text },
-    mark: { color: colour("--accent") },
     view: { stroke: null },
     range: { category: [1, 2, 3, 4, 5, 6].map((number) => colour(`--category-${number}`)) },
   };
+}
+
+function isCanvas(place) {
+  return specifications[place.dataset.chart].usermeta?.embedOptions?.renderer === "canvas";
 }
 
 async function draw(place) {
@@ -31,7 +36,7 @@ async function draw(place) {
     ast: true, // Vega would otherwise compile expressions, which the page's policy forbids.
     actions: false,
     renderer: "svg",
-    config: theme(),
+    config: theme(isCanvas(place) ? current : variable),
     defaultStyle: false,
     tooltip: { disableDefaultStyle: true },
   });
@@ -43,10 +48,12 @@ async function draw(place) {
   place.dataset.drawn = "yes";
 }
 
-function drawAll() {
-  for (const place of document.querySelectorAll("[data-chart]")) draw(place);
+const places = [...document.querySelectorAll("[data-chart]")];
+for (const place of places) {
+  const closed = place.closest("details:not([open])");
+  if (closed) closed.addEventListener("toggle", () => draw(place), { once: true });
+  else draw(place);
 }
-
-dark.addEventListener("change", drawAll);
-printing.addEventListener("change", drawAll);
-drawAll();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const place of places.filter(isCanvas)) if (place.dataset.drawn) draw(place);
+});

@@ -1,0 +1,1 @@
+"""The page of a run: a module for each section, and `page`, which joins them."""

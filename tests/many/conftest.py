@@ -1,0 +1,28 @@
+"""A small suite, and a board of two built-in checkpoints that the tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prompts.suite import dump_prompts
+from prompts.world import Content, write
+from t2i_audit.cli.main import main
+from tests.audit.small import PARTS
+from tests.many.small import PATCHY, SOUND, arguments
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("suite") / "suite.jsonl"
+    path.write_text(dump_prompts(tuple(write(Content((part,))) for part in PARTS)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def board(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of two finished audits and their board; not to be changed."""
+    out = tmp_path_factory.mktemp("board") / "board"
+    assert main(arguments(suite, out, SOUND, PATCHY)) == 0
+    return out
