@@ -18,6 +18,7 @@ from rich.table import Table
 from scripts.benchmarks import (
     audit,
     beside,
+    board,
     encoding,
     judges_geneval,
     judging,
@@ -37,6 +38,7 @@ BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
     "judging": judging.judging,
     "help": audit.help_text,
     "beside": beside.beside,
+    "board": board.board,
     "prompts": prompts.generation,
     "synthetic": synthetic.synthetic,
     "geneval": judges_geneval.geneval,

@@ -68,6 +68,10 @@ API_TYPES = (
     "t2i_audit.results.forecast.Trust",
     "t2i_audit.results.forecast.ReliabilityPoint",
     "t2i_audit.results.leaderboard.LeaderboardRow",
+    "t2i_audit.results.leaderboard.Rank",
+    "t2i_audit.results.leaderboard.RunPair",
+    "t2i_audit.results.leaderboard.RunGroup",
+    "t2i_audit.results.leaderboard.StationControls",
     "t2i_audit.run.manifest.Manifest",
     "t2i_audit.models.loaded.LoadedModel",
     "t2i_audit.pipelines.adapter.PipelineAdapter",
@@ -98,6 +102,22 @@ def export_columns() -> str:
     from t2i_audit.export.table import COLUMNS
 
     return "\n".join(_column_table(COLUMNS, empty="empty"))
+
+
+def board_columns() -> str:
+    """Every column that all leaderboards have, and those of the pairs."""
+    from t2i_audit.results.board_columns import COLUMNS
+    from t2i_audit.results.board_tables import PAIR_COLUMNS
+
+    lines: list[str] = []
+    for name, table in (("FILE.csv", COLUMNS), ("--pairs FILE.csv", PAIR_COLUMNS)):
+        rows = [
+            (f"`{each.name}`", each.type, each.unit, "yes" if each.optional else "", each.meaning)
+            for each in table
+        ]
+        lines += [f"### `{name}`", ""]
+        lines += _table(("column", "type", "unit", "may be empty", "meaning"), rows)
+    return "\n".join(lines)
 
 
 def checkpoints() -> str:
@@ -142,6 +162,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "command-line": command_line,
     "columns": columns,
     "export-columns": export_columns,
+    "board-columns": board_columns,
     "checkpoints": checkpoints,
     "python-api": python_api,
 }

@@ -20,6 +20,7 @@ TITLES = {
     "1e": "Shares of the causes",
     "1f": "Decodability",
     "1g": "Correlations over runs",
+    "1h": "Ranks of models",
     "2": "Association where there is none",
     "3": "The probe and its verdicts",
     "4": "Culprits",

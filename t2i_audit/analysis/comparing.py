@@ -141,7 +141,7 @@ def ignored(measures: Sequence[Measure], allow: Sequence[Allowed]) -> tuple[str,
         "seeds": [str(each.seeds) for each in measures],
     }
     return tuple(
-        f"These runs differ in {WHAT[name]} ({'; '.join(dict.fromkeys(values[name]))}), which "
+        f"These runs differ in {WHAT[name]} ({'; '.join(_in_order(values[name]))}), which "
         f"--allow {name} ignores."
         for name in allow
         if len(set(values[name])) > 1
@@ -304,6 +304,11 @@ def repeats(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
 def _unequal(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     names = [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
     return {name: (one.get(name), other.get(name)) for name in names}
+
+
+def _in_order(values: Iterable[str]) -> list[str]:
+    """Different values, numbers by their size."""
+    return sorted(set(values), key=lambda value: (len(value) if value.isdecimal() else 0, value))
 
 
 def _counted(values: Iterable[Scalar], noun: str) -> str:

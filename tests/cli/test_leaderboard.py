@@ -17,6 +17,9 @@ from prompts.suite import dump_prompts
 from prompts.world import Content, write
 from t2i_audit.cli.main import main
 from t2i_audit.io import sha256_of
+from t2i_audit.leaderboard import board_csv, read_board, write_leaderboard
+from t2i_audit.results.board_columns import COLUMNS
+from t2i_audit.run.tables import read_rows, table_from_rows, write_table
 
 Capture = pytest.CaptureFixture[str]
 Change = Callable[[dict[str, Any]], Any]
@@ -82,7 +85,7 @@ def board(*runs: Path, output: Path, more: tuple[str, ...] = ()) -> int:
 
 
 def table(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 
@@ -429,3 +432,156 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     assert board(run, output=tmp_path / "closed" / "board.csv") == 2
 
     refused(capsys, "cannot be written")
+
+
+def test_appending_reads_rows_anew_keeps_those_whose_runs_are_gone_and_replaces_a_run_given_again(
+    make: Callable[..., Path], tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "board.csv"
+    low = make("low", rates(0.2, 0.3), {"weights_sha256": "1" * 64})
+    gone = make("gone", rates(0.8, 0.9), {"weights_sha256": "2" * 64})
+    assert board(low, gone, output=out) == 0
+    before = {row["run"]: row for row in table(out)}
+    shutil.rmtree(gone)
+    shutil.rmtree(low)
+    make("low", rates(0.4, 0.3), {"weights_sha256": "1" * 64})
+    new = make("new", rates(0.5, 0.5), {"weights_sha256": "3" * 64})
+    capsys.readouterr()
+
+    assert board(low, new, output=out, more=("--append",)) == 0
+
+    after = {row["run"]: row for row in table(out)}
+    assert list(after) == [str(gone), str(new), str(low)]
+    assert after[str(low)]["success_estimate"] == "0.4"
+    assert (after[str(gone)]["found"], after[str(gone)]["rank_best"]) == ("FALSE", "")
+    assert after[str(low)]["rank_of"] == "2" and after[str(low)]["found"] == "TRUE"
+    moved = {"rank_best", "rank_worst", "rank_of", "found", "ranking"}
+    for name, cell in before[str(gone)].items():
+        assert name in moved or after[str(gone)][name] == cell, name
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "stand as they were, because their runs are gone" in shown
+
+
+def test_a_table_is_read_back_as_it_was_written(make: Callable[..., Path], tmp_path: Path) -> None:
+    name = "=x\t'\"é赤,;"
+    run = make("a", put("model", value=name), {"sampler": {"negative_prompt": "'=1", "steps": 3}})
+    (run / "cost.json").write_text(
+        json.dumps({"device": "-GPU", "seconds_per_image": 0.25, "images": 4,
+                    "peak_memory_bytes": 6_000_000_000, "parameters": {"unet": 5, "vae": 7}})
+    )  # fmt: skip
+    out = tmp_path / "board.csv"
+
+    written = write_leaderboard([run, make("b", settings={"seeds": 9})], out)
+    found = read_board(out)
+
+    (tmp_path / "again.csv").write_text("\ufeff" + board_csv(found), encoding="utf-8")
+    assert (tmp_path / "again.csv").read_bytes() == out.read_bytes()
+    row = next(each for each in found.rows if each.run == str(run))
+    assert row.model == name and row.setup.negative_prompt == "'=1" and row.parameters == 12
+    assert [group.name for group in found.groups] == [group.name for group in written.groups]
+    assert "its number of seeds differs" in found.groups[1].notes[0]
+
+
+def test_pandas_reads_each_column_as_the_type_that_is_documented(
+    make: Callable[..., Path], tmp_path: Path
+) -> None:
+    import pandas as pd
+
+    assert board(make("a"), make("b"), output=tmp_path / "board.csv") == 0
+    frame = pd.read_csv(tmp_path / "board.csv")
+
+    for column in COLUMNS:
+        kind = frame[column.name].dtype.kind
+        if frame[column.name].isna().all():
+            assert column.optional or column.type == "float64", column.name
+        elif column.type == "int64" and frame[column.name].isna().any():
+            assert kind == "f"
+        else:
+            assert (
+                kind in {"string": "OUT", "int64": "i", "float64": "f", "bool": "b"}[column.type]
+            ), column.name
+    assert list(frame)[: len(COLUMNS)] == [column.name for column in COLUMNS]
+    assert "kind_colour_success_estimate" in frame
+
+
+def test_what_is_allowed_to_differ_is_ranked_together_and_the_table_says_so(
+    make: Callable[..., Path], tmp_path: Path, capsys: Capture
+) -> None:
+    runs = [make("a"), make("b", settings={"seeds": 3, "weights_sha256": "3" * 64})]
+    out = tmp_path / "board.csv"
+    capsys.readouterr()
+
+    assert board(*runs, output=out, more=("--allow", "seeds", "--allow", "judge")) == 0
+
+    rows = table(out)
+    assert [row["group"] for row in rows] == ["1", "1"]
+    assert {row["allowed"] for row in rows} == {"judge; seeds"}
+    assert {row["rank_best"] + row["rank_worst"] for row in rows} == {"12"}
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "differ in number of seeds (1; 3), which --allow seeds ignores" in shown
+    assert board(*runs, output=out, more=("--allow", "size")) == 2
+    refused(capsys, "give one of suite, judge, prompts, seeds")
+
+
+def test_pairs_are_written_beside_the_table(make: Callable[..., Path], tmp_path: Path) -> None:
+    runs = [make("a"), make("b", settings={"weights_sha256": "3" * 64}), make("c")]
+    pairs = tmp_path / "pairs.csv"
+
+    assert board(*runs, output=tmp_path / "board.csv", more=("--pairs", str(pairs))) == 0
+
+    # Of a and c, which are the same audit, one is compared.
+    (row,) = table(pairs)
+    assert float(row["difference_estimate"]) == 0 and row["told_apart"] == "FALSE"
+    assert float(row["difference_lower"]) < 0 < float(row["difference_upper"])
+    assert (row["better"], row["worse"], row["same"]) == ("0", "0", "4")
+    assert {each["rank_of"] for each in table(tmp_path / "board.csv")} == {"2"}
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda text: text.replace("\n1,", "\n7,"), "its schema_version is '7'"),
+        (lambda text: text.replace("schema_version,group", "group"), "first column"),
+        (lambda text: text.replace("rank_best", "best"), "column 'rank_best' should stand"),
+        (lambda text: text.replace(",success_n", ""), "should stand where"),
+        (lambda text: text.rsplit(",", 3)[0] + "\n", "line 2 has"),
+        (lambda text: text.replace("\n1,1,", "\n1,first,"), "group is 'first', which is no int64"),
+        (lambda text: "", "first column"),
+    ],
+)  # fmt: skip
+def test_another_table_is_not_appended_to(
+    damage: Callable[[str], str], said: str, make: Callable[..., Path], tmp_path: Path,
+    capsys: Capture,
+) -> None:  # fmt: skip
+    run, out = make("a"), tmp_path / "board.csv"
+    assert board(run, output=out) == 0
+    out.write_text(damage(out.read_text(encoding="utf-8")), encoding="utf-8")
+    before = out.read_bytes()
+    capsys.readouterr()
+
+    assert board(run, output=out, more=("--append",)) == 2
+
+    refused(capsys, said)
+    assert out.read_bytes() == before
+
+
+def test_a_kind_of_constituent_may_have_any_name(make: Callable[..., Path], tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    run, kind = make("a"), "<script>é\n="
+    path = run / "prompts.parquet"
+    rows = read_rows(path, "prompts")
+    for row in rows:
+        row["constituents"] = [{**part, "kind": kind} for part in row["constituents"]]
+    held: pa.Table = table_from_rows("prompts", rows)
+    write_table(path, "prompts", held)
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["files"]["prompts.parquet"] = sha256_of(path)
+    (run / "manifest.json").write_text(json.dumps(manifest))
+
+    assert board(run, output=tmp_path / "board.csv") == 0
+
+    (row,) = table(tmp_path / "board.csv")
+    assert row["kind_<script>é\\n=_success_n"] == "8"
+    (again,) = read_board(tmp_path / "board.csv").rows
+    assert list(again.success_by_kind) == ["<script>é\\n="]

@@ -22,6 +22,7 @@ CELLS = {
     "1b world-relations, rate 0.5, pair effects of sd 1.0": 60,
     "1c 60 compositions, rate 0.016, 2 seeds": 60,
     "1g 4 runs, correlation 0.95": 100,
+    "1h 5 equal models, 40 compositions x 4": 200,
     "2 world-relations, pair effects of sd 1": 40,
     "2 2 blurred and 2 failing colours of 6": 40,
     "3 two of six colours merged, 240 prompts": 3,

@@ -31,6 +31,8 @@ RESAMPLES = 1000
 # how often one may; so many then count as having come out otherwise.
 FEWEST = 3
 ROUNDING = 1e-9
+# Verdicts are whole numbers, so scores are often equal; single precision must not part them.
+TIE = 1e-5
 # Values in one block of resampled differences; larger ones leave the processor's cache.
 BLOCK = 1 << 20
 
@@ -94,12 +96,14 @@ def all_differences(
     # One more for the data themselves, which keeps the level exact (Davison and Hinkley 1997,
     # section 4.2.5).
     order = min(math.ceil(level * (resamples + 1)), resamples) - 1
+    # Runs that hardly differ have hardly any resampled difference; one pair needs as much as this.
+    least_reach = float(stats.t.isf((1 - level) / 2, c - 1))
     return Differences(
         difference=difference,
         error=error,
         p_value=np.asarray(2 * stats.t.sf(_student(np.abs(score), c), c - 1)),
         adjusted=adjusted,
-        reach=float(_student(np.sort(largest)[order], c)),
+        reach=max(float(_student(np.sort(largest)[order], c)), least_reach),
         compositions=c,
     )
 
@@ -158,7 +162,7 @@ def _step_down(
         np.maximum(scores[0], largest, out=scores[0])
         np.maximum.accumulate(scores, axis=0, out=scores)
         largest = scores[-1].copy()
-        reached[part] = (scores >= own[part, None]).sum(axis=1)
+        reached[part] = (scores >= own[part, None] - TIE).sum(axis=1)
     p = (1 + reached) / (1 + resamples)
     adjusted = np.ones((k, k))
     # No hypothesis is rejected before one with a larger score.
