@@ -43,6 +43,15 @@ def test_a_page_keeps_to_its_bytes(run: Run, most: int) -> None:
     assert section.context["n_left_out"] == int((~kept(section)).sum())
 
 
+def test_pictures_that_are_left_out_take_room_as_well(tmp_path: Path) -> None:
+    run = made_run(tmp_path / "run", world_prompts(3000), sides=(90,), files=3)
+
+    section = gallery_section(run, most_bytes=2_500_000)
+
+    assert section.context["n_left_out"] > 4000
+    assert length(section) <= 2_500_000
+
+
 def test_wrong_images_are_kept_first_and_then_the_prompts_in_turn(run: Run) -> None:
     section = gallery_section(run, most_bytes=SCARCE)
 

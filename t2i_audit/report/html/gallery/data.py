@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from t2i_audit.images.packing import ImageFile, Packed, pack
+from t2i_audit.images.packing import SIDES, ImageFile, Packed, pack
 from t2i_audit.report.html.gallery.entries import (
     STATIONS,
     Entries,
@@ -50,17 +50,16 @@ def gallery_data(
     order = by_use(entries.images)
     listed = _listed(entries, order, int(most_bytes * TEXT_SHARE))
     shown = sorted(listed)
-    json = _json(entries, shown)
+    pictures: list[str | None] = [None] * len(shown)
+    json = {**_json(entries, shown), "side": SIDES[0], "pictures": pictures}
     files = [ImageFile(run.path / entries.images[i].file, entries.sha256[i]) for i in listed]
     packed = pack(files, most_bytes - length_in_page(json), reporter=reporter)
     row_of = {place: row for row, place in enumerate(shown)}
-    pictures: list[str | None] = [None] * len(shown)
     for place, picture in packed.pictures.items():
         pictures[row_of[listed[place]]] = picture
     for place in packed.faults:
         pictures[row_of[listed[place]]] = ""
-    json |= {"side": packed.side, "pictures": pictures}
-    return GalleryData(json, len(order) - len(listed), packed)
+    return GalleryData({**json, "side": packed.side}, len(order) - len(listed), packed)
 
 
 def length_in_page(value: Any) -> int:

@@ -90,7 +90,7 @@ function fillOptions() {
     form.elements[name].parentElement.hidden = options.length < FEWEST[name];
   }
   form.elements.sort.append(...Object.entries(SORTS).map(([name, [text]]) => optionOf([name, text])));
-  form.elements.view.append(...[["images", "one by one"], ["seeds", "seeds side by side"]].map(optionOf));
+  form.elements.view.append(...[["images", "one by one"], ["seeds", "side by side"]].map(optionOf));
 }
 
 const optionOf = ([value, textContent]) => make("option", { value, textContent });
