@@ -181,6 +181,15 @@ def test_the_same_command_again_changes_nothing(
         assert b"\n" not in once.replace(b"\r\n", b"")
 
 
+def test_a_model_without_results_gets_ours(audit: t2i.Run) -> None:
+    index = model_index(audit)
+
+    card = with_results("---\nmodel-index:\n- name: Mine\n---\n", index, source="it")
+
+    (model,) = yaml.safe_load(card.split("---\n")[1])["model-index"]
+    assert model == {"name": "Mine", "results": index[0]["results"]}
+
+
 def test_results_of_another_judge_stand_beside(audit: t2i.Run) -> None:
     ours = model_index(audit)
     theirs = model_index(audit)
