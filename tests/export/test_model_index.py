@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from huggingface_hub import EvalResult, ModelCard
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.repocard_data import model_index_to_eval_results
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -231,6 +231,7 @@ def test_hostile_names_come_back_as_they_were(name: str, suite: str) -> None:
 
     assert yaml.safe_load(index_yaml(index))["model-index"] == index
     found = ModelCard(alone)
+    assert isinstance(found.data, ModelCardData)
     assert found.data.eval_results is not None
     assert (found.data.model_name, found.data.eval_results[0].dataset_type) == (name, suite)
     assert found.text == "# Text\n"
