@@ -67,9 +67,9 @@ def index_yaml(index: Sequence[Mapping[str, Any]], *, newline: str = "\n") -> st
 
 @cache
 def _dumper() -> type[yaml.SafeDumper]:
-    """Writes text with line breaks or control characters with escapes alone.
+    """Writes line breaks and control characters in a text as escapes.
 
-    PyYAML itself reads a next-line character (U+0085) that it wrote as another one.
+    Without that, PyYAML reads a next-line character (U+0085) that it wrote as another one.
     """
     import yaml
 
@@ -123,7 +123,7 @@ def with_results(card: str, index: Sequence[Mapping[str, Any]], *, source: str) 
     if not _holds(changed, {**metadata, KEY: merged}):
         raise AuditError(
             f"the metadata of {source} are written in a way that the results cannot be added to; "
-            f"give --out FILE in place of --card, and paste the file's text"
+            "give --out FILE in place of --card, and paste the file's text"
         )
     rest = card[found.end() :] if found else card
     return f"{opening}{changed}{closing}{rest}"
@@ -138,10 +138,10 @@ def _merged(there: Any, index: Sequence[Mapping[str, Any]], source: str) -> list
             "the same command again"
         )
     ours = [result for model in index for result in model["results"]]
-    kept = [
-        {**model, "results": [each for each in model["results"] or [] if not _replaced(each, ours)]}
-        for model in there
-    ]
+    kept: list[dict[str, Any]] = []
+    for model in there:
+        others = [each for each in model.get("results") or [] if not _replaced(each, ours)]
+        kept.append({**model, "results": others})
     if not kept:
         return [{**model} for model in index]
     kept[0]["results"] = [*kept[0]["results"], *ours]

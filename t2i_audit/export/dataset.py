@@ -14,7 +14,7 @@ from prompts.formats.new_folder import new_folder
 from prompts.formats.write_dataset import CARD, cell, line, size_category
 from t2i_audit.export.images import image_bytes, primary_rows
 from t2i_audit.export.model_index import model_name
-from t2i_audit.printable import counted
+from t2i_audit.printable import counted, printable
 from t2i_audit.reporter import Reporter
 from t2i_audit.results.dataset import dataset_features, dataset_rows
 from t2i_audit.results.interval import Interval
@@ -99,8 +99,11 @@ def dataset_card(run: Run, count: int) -> str:
     """A dataset card: what the rows are, and the success that they amount to."""
     from huggingface_hub import DatasetCardData
 
-    summary, model = run.summary, model_name(run.summary.model)
-    name = line(f"{summary.suite} images of {model}")
+    summary = run.summary
+    texts = model_name(summary.model), summary.suite, summary.judge or ""
+    model, suite, judge = (line(printable(text)) for text in texts)
+    version = line(run.manifest.versions.get("t2i-audit", ""))
+    name = f"{suite} images of {model}"
     # The library quotes what YAML would misread, so that a name cannot add fields to the card.
     data = DatasetCardData(
         pretty_name=name,
@@ -121,12 +124,11 @@ def dataset_card(run: Run, count: int) -> str:
 ---
 # {name}
 
-{counted(count, "image")} of the model `{line(model)}` for the prompts of the suite
-`{line(summary.suite)}`, with the verdicts of the judge `{line(summary.judge or "")}`. Written by
-t2i-audit {line(run.manifest.versions.get("t2i-audit", ""))}.
+{counted(count, "image")} of the model `{model}` for the prompts of the suite `{suite}`, with the
+verdicts of the judge `{judge}`. Written by t2i-audit {version}.
 
-| right | share of images | 95% interval | images |
-|---|---|---|---|
+| what is right | share of images, with its 95% interval | images |
+|---|---|---|
 {_rates(rates)}
 
 | column | content |
@@ -145,9 +147,4 @@ t2i-audit {line(run.manifest.versions.get("t2i-audit", ""))}.
 
 
 def _rates(rates: dict[str, Interval]) -> str:
-    return "\n".join(
-        f"| {cell(name)} | {rate.estimate:.3f} | {rate.lower:.3f} to {rate.upper:.3f} "
-        f"| {rate.n:,} |"
-        for name, rate in rates.items()
-        if rate.is_defined
-    )
+    return "\n".join(f"| {cell(name)} | {rate} | {rate.n:,} |" for name, rate in rates.items())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from huggingface_hub import EvalResult, ModelCard
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.repocard_data import model_index_to_eval_results
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -181,6 +181,15 @@ def test_the_same_command_again_changes_nothing(
         assert b"\n" not in once.replace(b"\r\n", b"")
 
 
+def test_a_model_without_results_gets_ours(audit: t2i.Run) -> None:
+    index = model_index(audit)
+
+    card = with_results("---\nmodel-index:\n- name: Mine\n---\n", index, source="it")
+
+    (model,) = yaml.safe_load(card.split("---\n")[1])["model-index"]
+    assert model == {"name": "Mine", "results": index[0]["results"]}
+
+
 def test_results_of_another_judge_stand_beside(audit: t2i.Run) -> None:
     ours = model_index(audit)
     theirs = model_index(audit)
@@ -222,6 +231,7 @@ def test_hostile_names_come_back_as_they_were(name: str, suite: str) -> None:
 
     assert yaml.safe_load(index_yaml(index))["model-index"] == index
     found = ModelCard(alone)
+    assert isinstance(found.data, ModelCardData)
     assert found.data.eval_results is not None
     assert (found.data.model_name, found.data.eval_results[0].dataset_type) == (name, suite)
     assert found.text == "# Text\n"
