@@ -90,7 +90,7 @@ def dots(rows: Sequence[Dot], *, title: str) -> dict[str, Any]:
         encodings["color"] = alt.Color("what:N", scale=scale, legend=legend)
         own = alt.Scale(domain=kinds, range=list(SHAPES[: len(kinds)]))
         shapes["shape"] = alt.Shape("what:N", scale=own, legend=legend)
-    line = base.mark_rule(strokeWidth=2, color=page_colour("accent")).encode(
+    lines = base.mark_rule(strokeWidth=2, color=page_colour("accent")).encode(
         x="lower:Q", x2="upper:Q", **encodings
     )
     point = base.mark_point(filled=True, size=70, opacity=1).encode(
@@ -103,7 +103,10 @@ def dots(rows: Sequence[Dot], *, title: str) -> dict[str, Any]:
         **encodings,
         **shapes,
     )
-    return specification((line + point).properties(height=ROW * len({row.name for row in shown})))
+    # A layer without a mark would be a picture without a name.
+    reaching = any(not math.isnan(row.interval.lower) for row in shown)
+    layers = alt.layer(lines, point) if reaching else alt.layer(point)
+    return specification(layers.properties(height=ROW * len({row.name for row in shown})))
 
 
 def specification(chart: alt.LayerChart | alt.Chart) -> dict[str, Any]:

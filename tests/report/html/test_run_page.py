@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from prompts.structure import Prompt
-from t2i_audit.report.html.page import render_page
+from t2i_audit.report.html.page import Section, render_page
 from t2i_audit.report.html.run.contents import read_contents
 from t2i_audit.report.html.run.decodability import decodability_section
 from t2i_audit.report.html.run.overview import overview_section
@@ -19,10 +19,10 @@ from t2i_audit.report.html.run.success import success_section
 from t2i_audit.report.html.run.verdicts import verdicts_section
 from t2i_audit.report.verdict import verdict_sentences
 from t2i_audit.results.decoding import StationSummary
-from t2i_audit.results.interval import Interval
+from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.run import Run, load_run
 from t2i_audit.results.success import SuccessRates
-from t2i_audit.results.summary import read_summary
+from t2i_audit.results.summary import RunSummary, read_summary
 from t2i_audit.run.manifest import new_manifest
 from t2i_audit.run.tables import table_from_rows, table_path, write_table
 from tests.browser import browsing, quiet_tab, serious_violations
@@ -147,21 +147,41 @@ def test_thousands_of_points_can_be_chosen(browser: Any, tmp_path: Path) -> None
         assert tab.evaluate("window.chosen.prompt_id").startswith("prompt-")
 
 
-def rendered(folder: Path, *sections: Any) -> str:
+def rendered(folder: Path, *sections: Section) -> str:
     path = folder / "page.html"
     path.write_text(render_page("page", sections), encoding="utf-8")
     return path.as_uri()
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(SUMMARIES.glob("*.json"))])
-def test_summaries_of_every_kind_have_a_page(name: str, tmp_path: Path) -> None:
-    summary = read_summary(SUMMARIES / f"{name}.json")
-    run = Run(tmp_path, new_manifest({}, created=""), summary)
-    sections = [overview_section(run), success_section(summary), verdicts_section(summary)]
-    page = render_page(name, sections)
+def of_summary(summary: RunSummary, folder: Path) -> list[Section]:
+    """The sections that rest on the summary alone."""
+    run = Run(folder, new_manifest({}, created=""), summary)
+    return [overview_section(run), success_section(summary), verdicts_section(summary)]
 
-    assert all(section.context for section in sections)
-    assert "undefined%" not in page and "nan" not in page.lower().replace("finance", "")[:20_000]
+
+@browsing
+@pytest.mark.parametrize("name", [path.stem for path in sorted(SUMMARIES.glob("*.json"))])
+def test_summaries_of_every_kind_and_age_are_shown(browser: Any, tmp_path: Path, name: str) -> None:
+    sections = of_summary(read_summary(SUMMARIES / f"{name}.json"), tmp_path)
+    with quiet_tab(browser, viewport={"width": 390, "height": 800}) as tab:
+        opened(tab, rendered(tmp_path, *sections))
+
+        assert serious_violations(tab) == []
+        assert "nan" not in tab.locator("main").inner_text().split()
+
+
+@browsing
+def test_a_run_of_which_no_image_could_be_judged_is_shown(browser: Any, tmp_path: Path) -> None:
+    none = undefined()
+    summary = replace(
+        read_summary(SUMMARIES / "one_prompt.json"),
+        success=SuccessRates(none, {"relation": none}, {"relation": none}, {}),
+    )
+    with quiet_tab(browser) as tab:
+        opened(tab, rendered(tmp_path, *of_summary(summary, tmp_path)))
+
+        assert serious_violations(tab) == []
+        assert "No image could be judged" in tab.locator("#success").inner_text()
 
 
 def test_a_probe_says_why_it_shows_no_images(probed: Run) -> None:

@@ -46,12 +46,13 @@ def success_section(summary: RunSummary) -> Section:
         "Success",
         "run/success.html",
         {
+            "table": table,
             "gap": _gap(success),
             "pairs": _pairs(success.pairs),
             "repeats": "" if repeats is None else printable(repeatability_sentence(repeats)),
             "legend": [printable(line) for line in found.legend],
         },
-        charts=(_chart(summary, success, table),),
+        charts=(_chart(summary, success, table),) if success.overall.is_defined else (),
     )
 
 
