@@ -19,7 +19,6 @@ from t2i_audit.results.cost import read_cost
 from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow
 from t2i_audit.results.outcomes import OutcomeReader
 from t2i_audit.results.run import load_run
-from t2i_audit.run.directory import read_manifest
 
 # Excel takes a CSV file for UTF-8 only if it begins so; LibreOffice and pandas take it either way.
 BYTE_ORDER_MARK = "\ufeff"
@@ -205,13 +204,12 @@ def check_table_path(
 
 
 def _read(run: Path, reader: OutcomeReader) -> AuditedRun:
-    manifest = read_manifest(run)
-    if manifest.settings.get("command") not in ("audit", "images"):
+    found = load_run(run)
+    if found.manifest.settings.get("command") not in ("audit", "images"):
         raise RunDirectoryError(
             f"{run} is not the run of an audit and has no success to rank; give runs of "
             "t2i-audit audit, or of t2i-audit judge"
         )
-    found = load_run(run)
     return AuditedRun(
         str(run),
         found.summary,
