@@ -442,6 +442,7 @@ def leaderboard(
     append: bool = False,
     allow: Sequence[str] = (),
     pairs: str | Path | None = None,
+    html: str | Path | None = None,
 ) -> Leaderboard:
     """Rank finished audits, and correlate success with decodability over them.
 
@@ -457,6 +458,7 @@ def leaderboard(
         allow: what runs may differ in and be ranked together: ``suite``, ``judge``, ``prompts`` or
             ``seeds``.
         pairs: a CSV file to write with every pair of runs that are ranked together.
+        html: a page of the board to write.
 
     Returns:
         The rows with their ranks, and every pair.
@@ -474,6 +476,7 @@ def leaderboard(
         append=append,
         allow=allow,
         pairs=None if pairs is None else Path(pairs),
+        html=None if html is None else Path(html),
         with_pairs=True,
     )
 

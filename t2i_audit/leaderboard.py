@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from t2i_audit.results.cost import read_cost
 from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow
 from t2i_audit.results.outcomes import OutcomeReader
 from t2i_audit.results.run import load_run
-from t2i_audit.run.directory import read_manifest
 
 # Excel takes a CSV file for UTF-8 only if it begins so; LibreOffice and pandas take it either way.
 BYTE_ORDER_MARK = "\ufeff"
@@ -92,6 +91,7 @@ def write_leaderboard(
     append: bool = False,
     allow: Sequence[str] = (),
     pairs: Path | None = None,
+    html: Path | None = None,
     with_pairs: bool = False,
 ) -> Leaderboard:
     """Write one row per run to `output` and return the rows with their correlations.
@@ -103,19 +103,16 @@ def write_leaderboard(
             anew; the others stand as they were, without a rank.
         allow: as `rank_runs`.
         pairs: a second table, of every pair of runs that are ranked together.
+        html: a page of the board.
         with_pairs: whether to list the pairs without that table.
 
     Raises:
-        AuditError: `output` or `pairs` is no place for a table, or `output` holds another table.
+        AuditError: a file is at no place for one, or `output` holds another table.
         RunDirectoryError: as `rank_runs`.
     """
     allowed = check_allowed(allow)
-    if output is not None:
-        check_table_path(output, runs)
-    if pairs is not None:
-        check_table_path(pairs, runs, example="pairs.csv", option="--pairs")
-        if output is not None and pairs.resolve() == output.resolve():
-            raise AuditError(f"-o and --pairs both name {output}; give another --pairs")
+    files = {"-o": output, "--pairs": pairs, "--html": html}
+    _check_files({option: path for option, path in files.items() if path is not None}, runs)
     kept: list[LeaderboardRow] = []
     if append and output is not None and output.exists():
         there = read_board(output).rows
@@ -124,17 +121,33 @@ def write_leaderboard(
         found = (Path(row.run) for row in there if Path(row.run).exists())
         # A run that is given is called as it is called now, and its row is replaced.
         runs = [*runs, *(run for run in found if run.resolve() not in known)]
-    board = rank_runs(runs, kept=kept, allow=allowed, with_pairs=with_pairs or pairs is not None)
+    listed = with_pairs or pairs is not None or html is not None
+    board = rank_runs(runs, kept=kept, allow=allowed, with_pairs=listed)
     if output is not None:
-        _write(output, board_csv(board), "-o")
+        _write(output, BYTE_ORDER_MARK + board_csv(board), "-o")
     if pairs is not None:
-        _write(pairs, pairs_csv(board), "--pairs")
+        _write(pairs, BYTE_ORDER_MARK + pairs_csv(board), "--pairs")
+    if html is not None:
+        from t2i_audit.report.html.board import board_page
+
+        _write(html, board_page(board, root=html.parent), "--html")
     return board
+
+
+def _check_files(files: Mapping[str, Path], runs: Sequence[Path]) -> None:
+    """Refuse files of which one is at no place for one, or two are the same."""
+    examples = {"--pairs": "pairs.csv", "--html": "leaderboard.html"}
+    option_of: dict[Path, str] = {}
+    for option, path in files.items():
+        check_table_path(path, runs, example=examples.get(option, "leaderboard.csv"), option=option)
+        other = option_of.setdefault(path.resolve(), option)
+        if other != option:
+            raise AuditError(f"{other} and {option} both name {path}; give another {option}")
 
 
 def _write(path: Path, text: str, option: str) -> None:
     try:
-        write_text(path, BYTE_ORDER_MARK + text)
+        write_text(path, text)
     except OSError as err:
         raise AuditError(
             f"{path} cannot be written: {err.strerror}; give another {option}"
@@ -191,13 +204,12 @@ def check_table_path(
 
 
 def _read(run: Path, reader: OutcomeReader) -> AuditedRun:
-    manifest = read_manifest(run)
-    if manifest.settings.get("command") not in ("audit", "images"):
+    found = load_run(run)
+    if found.manifest.settings.get("command") not in ("audit", "images"):
         raise RunDirectoryError(
             f"{run} is not the run of an audit and has no success to rank; give runs of "
             "t2i-audit audit, or of t2i-audit judge"
         )
-    found = load_run(run)
     return AuditedRun(
         str(run),
         found.summary,

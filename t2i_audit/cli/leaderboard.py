@@ -61,6 +61,12 @@ def leaderboard(
             "p-values, and how many prompts each does better.",
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE.html", help="Also write a page of the board, for a browser."
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Rank finished audits, and correlate success with decodability over them.
@@ -88,6 +94,7 @@ def leaderboard(
         append=append,
         allow=allow or (),
         pairs=pairs,
+        html=html,
         with_pairs=as_json,
     )
     if to_stream:

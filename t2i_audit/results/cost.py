@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from t2i_audit.io import read_json, write_json
 from t2i_audit.printable import counted, listed
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 COST = "cost.json"
 GIBIBYTE = 2**30
@@ -74,10 +79,15 @@ def read_cost(run: Path) -> Cost | None:
 
 def cost_in(path: Path) -> Cost | None:
     """The cost in a file; None where there is none that can be read."""
-    from pydantic import TypeAdapter
-
     try:
-        cost = TypeAdapter(Cost).validate_python(read_json(path))
+        cost = _adapter().validate_python(read_json(path))
     except (OSError, ValueError):
         return None
     return cost if cost.images > 0 and math.isfinite(cost.seconds_per_image) else None
+
+
+@cache
+def _adapter() -> TypeAdapter[Cost]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Cost)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import metadata
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from t2i_audit import __version__
@@ -13,7 +13,7 @@ from t2i_audit.io import to_json
 from t2i_audit.run.changes import file_differences, without_files
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
 SCHEMA_VERSION = 1
 IN_MEMORY = "in_memory"
@@ -105,7 +105,7 @@ def manifest_from_json(value: Any) -> Manifest:
     Raises:
         ValueError: `value` is no manifest, or one of another schema.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     if not isinstance(value, dict) or "settings" not in value or "stages" not in value:
         raise ValueError("it is not a manifest of t2i-audit")
@@ -115,7 +115,7 @@ def manifest_from_json(value: Any) -> Manifest:
             "audit again into a new folder"
         )
     try:
-        manifest = TypeAdapter(Manifest).validate_python(value)
+        manifest = _adapter().validate_python(value)
     except ValidationError as err:
         raise ValueError(f"it is not a manifest of t2i-audit ({first_fault(err)})") from err
     outside = [name for name in manifest.files if not _is_inside(name)]
@@ -124,13 +124,21 @@ def manifest_from_json(value: Any) -> Manifest:
     return manifest
 
 
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Manifest)
+
+
 def _is_inside(name: str) -> bool:
     """Whether `name`, from a file, is a plain path below the run directory."""
-    path = PurePosixPath(name)
+    # A run has many files and a leaderboard many runs, for which pathlib would be too slow.
+    parts = [part for part in name.split("/") if part not in ("", ".")]
     return (
-        bool(path.parts)
-        and not path.is_absolute()
-        and ".." not in path.parts
+        bool(parts)
+        and not name.startswith("/")
+        and ".." not in parts
         and not set(name) & set("\\:\0")
     )
 

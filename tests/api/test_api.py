@@ -151,7 +151,7 @@ def test_the_leaderboard_takes_runs_and_directories(run: t2i.Run, tmp_path: Path
     board = t2i.leaderboard([run, str(run.path)], out=tmp_path / "board.csv")
 
     assert len(board.rows) == 1 and "was given 2 times" in board.notes[0]
-    assert (tmp_path / "board.csv").read_text().startswith("group,run,model")
+    assert (tmp_path / "board.csv").read_text().startswith("\ufeffschema_version,group")
 
 
 def test_a_probe_is_fitted_to_the_recorded_states_of_the_run(run: t2i.Run) -> None:

@@ -74,7 +74,7 @@ def test_corrected_rates_stand_beside_the_judges_in_report_and_leaderboard(
     corrected = t2i.load_run(calibrated).summary.corrected
     assert corrected is not None
     assert float(cells["corrected_success_estimate"]) == corrected.overall.rate.estimate
-    assert cells["labels"] == str(corrected.n_labels)
+    assert cells["corrected_success_n"] == str(corrected.n_labels)
 
     command = ["audit", "builtin:misbinding", "--judge", "clip", "--steps", "6"]
     assert main([*command, *OPTIONS, "--out", str(calibrated)]) == 0

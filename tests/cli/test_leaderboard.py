@@ -537,6 +537,21 @@ def test_pairs_are_written_beside_the_table(make: Callable[..., Path], tmp_path:
     assert {each["rank_of"] for each in table(tmp_path / "board.csv")} == {"2"}
 
 
+def test_a_page_is_written_beside_the_table(
+    make: Callable[..., Path], tmp_path: Path, capsys: Capture
+) -> None:
+    run, out, page = make("a", put("model", value="<script>alert(1)</script>")), "b.csv", "b.html"
+    html = ("--html", str(tmp_path / page))
+
+    assert board(run, make("b"), output=tmp_path / out, more=html) == 0
+
+    text = (tmp_path / page).read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>") and "<script>alert(1)" not in text
+    capsys.readouterr()
+    assert board(run, output=tmp_path / page, more=html) == 2
+    refused(capsys, "-o and --html both name")
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
