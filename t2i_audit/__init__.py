@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         associate,
         audit,
         calibrate,
+        compare,
         compare_raters,
         forecast,
         judge,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         load_suite,
         merge,
         plan,
+        plan_comparison,
         plan_labels,
         probe,
     )
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from t2i_audit.probes.fitted import FittedProbe, fit_ridge
     from t2i_audit.probes.of_run import fit_probe
     from t2i_audit.results.associations import Associations
+    from t2i_audit.results.comparison import Comparison, ComparisonPlan
     from t2i_audit.results.features import PlaceFeatures
     from t2i_audit.results.forecast import Forecast
     from t2i_audit.results.interval import Interval
@@ -51,6 +54,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Associations",
     "AuditError",
+    "Comparison",
+    "ComparisonPlan",
     "FittedProbe",
     "Forecast",
     "Interval",
@@ -66,6 +71,7 @@ __all__ = [
     "associate",
     "audit",
     "calibrate",
+    "compare",
     "compare_raters",
     "fit_probe",
     "fit_ridge",
@@ -77,6 +83,7 @@ __all__ = [
     "load_suite",
     "merge",
     "plan",
+    "plan_comparison",
     "plan_labels",
     "probe",
 ]
@@ -85,6 +92,8 @@ __all__ = [
 _HOMES = {
     "Associations": "t2i_audit.results.associations",
     "AuditError": "t2i_audit.errors",
+    "Comparison": "t2i_audit.results.comparison",
+    "ComparisonPlan": "t2i_audit.results.comparison",
     "FittedProbe": "t2i_audit.probes.fitted",
     "Forecast": "t2i_audit.results.forecast",
     "Interval": "t2i_audit.results.interval",
@@ -100,6 +109,7 @@ _HOMES = {
     "associate": "t2i_audit.api",
     "audit": "t2i_audit.api",
     "calibrate": "t2i_audit.api",
+    "compare": "t2i_audit.api",
     "compare_raters": "t2i_audit.api",
     "fit_probe": "t2i_audit.probes.of_run",
     "fit_ridge": "t2i_audit.probes.fitted",
@@ -111,6 +121,7 @@ _HOMES = {
     "load_suite": "t2i_audit.api",
     "merge": "t2i_audit.api",
     "plan": "t2i_audit.api",
+    "plan_comparison": "t2i_audit.api",
     "plan_labels": "t2i_audit.api",
     "probe": "t2i_audit.api",
 }

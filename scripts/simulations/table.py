@@ -24,6 +24,7 @@ TITLES = {
     "3": "The probe and its verdicts",
     "4": "Culprits",
     "5": "Repeatability",
+    "6": "Comparing two runs",
 }
 
 

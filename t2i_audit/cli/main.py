@@ -19,6 +19,7 @@ from t2i_audit.cli import (
     associate,
     audit,
     calibrate,
+    compare,
     doctor,
     forecast,
     judge,
@@ -70,6 +71,7 @@ _add("forecast", forecast.forecast, "Forecast which new prompts fail; no images.
 _add("merge", merge.merge, "Join the shards of an audit.")
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
+_add("compare", compare.compare, "Say whether a candidate is better than its base.")
 _add("leaderboard", leaderboard.leaderboard, "Compare finished audits.")
 _add("associate", associate.associate, "Relate decodability to success, also over models.")
 
