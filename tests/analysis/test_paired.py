@@ -116,6 +116,8 @@ def test_a_plan_of_models_that_share_more_needs_fewer_prompts() -> None:
 
 def test_runs_without_a_change_are_not_said_to_see_everything() -> None:
     right = np.ones((100, 1))
-    found = seen_differences(noise_found(PairedImages(right, right, np.arange(100).astype(str))))
+    noise = noise_found(PairedImages(right, right, np.arange(100).astype(str)))
 
-    assert found[0].power < 0.5
+    # One more change each way, of 102 images: the variance of a mean of -1, 0 and 1.
+    assert noise.variance == pytest.approx(2 / 102 / 102)
+    assert seen_differences(noise)[0].power < 0.5

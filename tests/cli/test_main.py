@@ -15,6 +15,7 @@ from t2i_audit.cli.main import main
 
 COMMANDS = [
     ("audit",),
+    ("compare",),
     ("doctor",),
     ("judge",),
     ("merge",),

@@ -42,6 +42,18 @@ def test_images_of_one_composition_count_as_one_trial_where_they_are_alike() -> 
     assert repeated.p_value() == pytest.approx(PairedCounts.of(first, second, owners).p_value())
 
 
+def test_a_single_composition_that_differs_counts_as_one_trial_in_as_many_as_there_are() -> None:
+    # 50 compositions of 4 images; all of one became right: 1 of 50, not 4 of 200.
+    first = np.zeros(200)
+    second = np.repeat(np.arange(50) == 0, 4).astype(float)
+    counts = PairedCounts.of(first, second, np.repeat(np.arange(50), 4))
+    lower, upper = tango_ends(1, 0, 50)
+    found = counts.interval()
+
+    assert found.lower <= lower + 1e-9 and found.upper >= upper - 1e-9
+    assert counts.p_value() >= 0.3173  # of one change in one direction: z = 1
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 8)), min_size=2, max_size=60)
