@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         audit,
         audit_many,
         calibrate,
+        compare,
         compare_raters,
         export,
         forecast,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         load_suite,
         merge,
         plan,
+        plan_comparison,
         plan_labels,
         probe,
         report,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from t2i_audit.probes.fitted import FittedProbe, fit_ridge
     from t2i_audit.probes.of_run import fit_probe
     from t2i_audit.results.associations import Associations
+    from t2i_audit.results.comparison import Comparison, ComparisonPlan
     from t2i_audit.results.features import PlaceFeatures
     from t2i_audit.results.forecast import Forecast
     from t2i_audit.results.interval import Interval
@@ -59,6 +62,8 @@ __all__ = [
     "AuditDuringTraining",
     "AuditError",
     "Audits",
+    "Comparison",
+    "ComparisonPlan",
     "Exported",
     "FittedProbe",
     "Forecast",
@@ -76,6 +81,7 @@ __all__ = [
     "audit",
     "audit_many",
     "calibrate",
+    "compare",
     "compare_raters",
     "export",
     "fit_probe",
@@ -88,6 +94,7 @@ __all__ = [
     "load_suite",
     "merge",
     "plan",
+    "plan_comparison",
     "plan_labels",
     "probe",
     "report",
@@ -100,6 +107,8 @@ _HOMES = {
     "AuditError": "t2i_audit.errors",
     "Audits": "t2i_audit.many",
     "Exported": "t2i_audit.exporting",
+    "Comparison": "t2i_audit.results.comparison",
+    "ComparisonPlan": "t2i_audit.results.comparison",
     "FittedProbe": "t2i_audit.probes.fitted",
     "Forecast": "t2i_audit.results.forecast",
     "Interval": "t2i_audit.results.interval",
@@ -116,6 +125,7 @@ _HOMES = {
     "audit": "t2i_audit.api",
     "audit_many": "t2i_audit.api",
     "calibrate": "t2i_audit.api",
+    "compare": "t2i_audit.api",
     "compare_raters": "t2i_audit.api",
     "export": "t2i_audit.api",
     "fit_probe": "t2i_audit.probes.of_run",
@@ -128,6 +138,7 @@ _HOMES = {
     "load_suite": "t2i_audit.api",
     "merge": "t2i_audit.api",
     "plan": "t2i_audit.api",
+    "plan_comparison": "t2i_audit.api",
     "plan_labels": "t2i_audit.api",
     "probe": "t2i_audit.api",
     "report": "t2i_audit.api",

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from t2i_audit.models.devices import DeviceName, DtypeName
     from t2i_audit.models.loaded import LoadedModel
     from t2i_audit.results.associations import Associations
+    from t2i_audit.results.comparison import Comparison, ComparisonPlan
     from t2i_audit.results.forecast import Forecast
     from t2i_audit.results.judge_card import JudgeCard, Raters
     from t2i_audit.results.label_plan import LabelPlan
@@ -433,6 +434,49 @@ def compare_raters(labels: str, *, suite: str | Path | Suite) -> Raters:
 
     with suite_file(suite) as source:
         return compare(CalibrateSettings(labels=labels, suite=source))
+
+
+def compare(base: str | Path | Run, candidate: str | Path | Run) -> Comparison:
+    """Say whether a candidate is better than its base, over the images that both runs judged.
+
+    >>> import t2i_audit as t2i
+    >>> again = t2i.audit("builtin:sound", seeds=1, limit=8, steps=1, out="runs/one-step")
+    >>> found = t2i.compare("runs/demo", again)
+    >>> found.n_prompts, found.overall.difference.n, found.same_noise
+    (8, 8, True)
+
+    Args:
+        base: a finished audit, or its directory.
+        candidate: one of the same suite, by the same judge.
+
+    Raises:
+        AuditError: a directory holds no finished audit, or the two cannot be compared.
+    """
+    from t2i_audit.comparison import compare_runs
+
+    return compare_runs(
+        *(run.path if isinstance(run, Run) else Path(run) for run in (base, candidate))
+    )
+
+
+def plan_comparison(base: str | Path | Run, *, correlation: float = 0.5) -> ComparisonPlan:
+    """Say which differences a comparison with a run will show, before there is a candidate.
+
+    >>> import t2i_audit as t2i
+    >>> plan = t2i.plan_comparison("runs/demo")
+    >>> [each.points for each in plan.seen]
+    [1.0, 2.0, 5.0]
+
+    Args:
+        base: a finished audit, or its directory.
+        correlation: assumed, over prompts, of the success rates of the two models, from 0 to 1.
+
+    Raises:
+        AuditError: the directory holds no finished audit, or `correlation` is out of its range.
+    """
+    from t2i_audit.comparison import plan_comparison as planned
+
+    return planned(base.path if isinstance(base, Run) else Path(base), correlation=correlation)
 
 
 def leaderboard(

@@ -101,8 +101,10 @@ def plan_comparison(base: Path, *, correlation: float = CORRELATION) -> Comparis
 
     Raises:
         RunDirectoryError: as `compare_runs`.
-        AuditError: no image of the run was judged.
+        AuditError: no image of the run was judged, or `correlation` is out of its range.
     """
+    if not 0 <= correlation <= 1:
+        raise AuditError(f"the correlation should be from 0 to 1, not {correlation:g}")
     run = _Side(base)
     success = run.images.success
     if np.isnan(success).all():

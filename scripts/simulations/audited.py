@@ -22,6 +22,13 @@ from t2i_audit.analysis import (
     success_rates,
 )
 from t2i_audit.analysis.leaderboard import correlate_runs
+from t2i_audit.analysis.paired import (
+    PairedImages,
+    noise_expected,
+    noise_found,
+    paired_rate,
+    seen_differences,
+)
 from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.probes.features import FeatureBlock, slot_targets
 from t2i_audit.probes.folds import Folds
@@ -32,6 +39,7 @@ from t2i_audit.probes.selection import Best
 from t2i_audit.probes.station import probe_station
 from t2i_audit.results.association import Association
 from t2i_audit.results.attribution import AttributionShares
+from t2i_audit.results.comparison import PairedRate, SmallestDifference
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.leaderboard import LeaderboardRow, RunCorrelation, Setup
 from t2i_audit.results.success import Repeatability, SuccessRates
@@ -203,3 +211,23 @@ def _row(number: int, success: Interval, decodability: Interval) -> LeaderboardR
         checkpoint=name,
         identity=name,
     )
+
+
+def comparison_of(base: FloatArray, candidate: FloatArray, clusters: Sequence[str]) -> PairedRate:
+    """Success of two runs, ``(n, seeds)`` each, and its difference."""
+    return paired_rate(PairedImages(base, candidate, np.array(clusters)))
+
+
+def power_of_comparison(
+    base: FloatArray, candidate: FloatArray, clusters: Sequence[str]
+) -> tuple[SmallestDifference, ...]:
+    """Which differences these two runs show."""
+    return seen_differences(noise_found(PairedImages(base, candidate, np.array(clusters))))
+
+
+def planned_comparison(
+    base: FloatArray, clusters: Sequence[str], *, correlation: float
+) -> tuple[SmallestDifference, ...]:
+    """Which differences a candidate of such a base will show."""
+    images = PairedImages(base, base, np.array(clusters))
+    return seen_differences(noise_expected(images, correlation=correlation))

@@ -15,7 +15,9 @@ from t2i_audit.io import read_json, write_json
 ROOT = Path(__file__).resolve().parents[2]
 # What is drawn depends on this code; a cell that other code made is made anew. How draws are
 # counted and shown is no part of it.
-SIMULATIONS = ("audited", "faults", "features", "images", "readings", "sections", "worlds")
+SIMULATIONS = (
+    "audited", "faults", "features", "images", "readings", "sections", "sound_seeds", "worlds",
+)  # fmt: skip
 SOURCES = (
     *(f"t2i_audit/{name}" for name in ("analysis", "stats", "probes", "results")),
     "prompts",

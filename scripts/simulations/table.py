@@ -25,6 +25,7 @@ TITLES = {
     "3": "The probe and its verdicts",
     "4": "Culprits",
     "5": "Repeatability",
+    "6": "Comparing two runs",
 }
 
 

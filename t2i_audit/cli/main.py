@@ -19,6 +19,7 @@ from t2i_audit.cli import (
     audit,
     bash,
     calibrate,
+    compare,
     doctor,
     export,
     forecast,
@@ -68,6 +69,7 @@ _add("merge", merge.merge, "Join the shards of an audit.")
 _add("export", export.export, "Write a run for other tools: datasets, GenEval, CSV, a card.")
 app.add_typer(models.app, name="models")
 app.add_typer(prompts.app, name="prompts")
+_add("compare", compare.compare, "Say whether a candidate is better than its base.")
 _add("leaderboard", leaderboard.leaderboard, "Compare finished audits.")
 _add("report", report.report, "Write a run, a leaderboard or a comparison as an HTML page.")
 _add("associate", associate.associate, "Relate decodability to success, also over models.")

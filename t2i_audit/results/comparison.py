@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from t2i_audit.results.interval import Interval, Number
+from t2i_audit.results.interval import Interval, Number, undefined
 
 Outcome = Literal["better", "worse", "not told apart"]
 
@@ -108,17 +108,12 @@ class Comparison:
     """Prompts that both runs judged."""
     n_seeds: int
     """Images per prompt and run that are compared."""
-    same_audit: bool
-    """Whether both are one audit, made twice or given twice."""
     same_noise: bool
     """Whether both runs began each image from the same noise."""
     outcome: Outcome
     sentence: str
     """The outcome in words, with its figures."""
     overall: PairedRate
-    in_general: Interval
-    """The difference with an interval for pairs of values in general; NaN where a prompt has no
-    pairs."""
     by_slot: dict[str, PairedRate]
     by_type: dict[str, PairedRate]
     by_split: dict[str, PairedRate]
@@ -133,3 +128,13 @@ class Comparison:
     """For differences of 1, 2 and 5 points."""
     notes: tuple[str, ...] = field(default_factory=tuple)
     """Sentences on what the runs do not share."""
+    same_audit: bool = False
+    """Whether both are one audit, made twice or given twice."""
+    in_general: Interval = field(default_factory=undefined)
+    """The difference with an interval for pairs of values in general; NaN where a prompt has no
+    pairs."""
+
+    def is_surely_worse(self, *, by: float = 0.0) -> bool:
+        """Whether the candidate is surely worse by more than this share of the images: whether the
+        upper end of the difference lies below ``-by``."""
+        return self.overall.difference.upper < -by

@@ -19,6 +19,7 @@ from t2i_audit.run.manifest import LIBRARIES
 
 COMMANDS = [
     ("audit",),
+    ("compare",),
     ("doctor",),
     ("export",),
     ("judge",),

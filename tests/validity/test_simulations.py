@@ -40,6 +40,12 @@ CELLS = {
     "4 one model at 2 to 8 seeds": 5,
     "5 60 prompts x 2 seeds, rate 0.97, ICC 0.4": 60,
     "5 240 prompts x 2 seeds, rate 0.97, ICC 0.0": 40,
+    "6 60 compositions, 2 seeds, rate 0.5": 200,
+    "6 240 compositions, 1 seed, rate 0.05": 200,
+    "6 60 compositions of 4 prompts, 2 seeds, rate 0.95": 200,
+    "6 240 compositions, 2 seeds, 0.85 to 0.95": 200,
+    "6 240 compositions, 2 seeds, 0.5 to 0.55, power": 200,
+    "6 two sets of seeds of builtin:sound": 200,
 }
 
 

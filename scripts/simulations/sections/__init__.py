@@ -12,6 +12,7 @@ from scripts.simulations.sections import (
     calibration,
     causes,
     chains,
+    comparing,
     nulls,
     pairs,
     probes,
@@ -39,5 +40,6 @@ def all_cells() -> dict[str, Cell]:
         causes,
         chains,
         repeats,
+        comparing,
     )
     return {cell.key: cell for module in modules for cell in module.cells()}

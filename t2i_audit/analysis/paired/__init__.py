@@ -10,7 +10,7 @@ from t2i_audit.analysis.paired.rates import (
     paired_rate,
     rates_by,
 )
-from t2i_audit.analysis.paired.sentence import Kind, outcome_of, sentence_of
+from t2i_audit.analysis.paired.sentence import Kind, outcome_of, points, sentence_of
 from t2i_audit.analysis.paired.shared import notes_on, require_comparable, same_noise
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "outcome_of",
     "paired_mean",
     "paired_rate",
+    "points",
     "rates_by",
     "require_comparable",
     "same_noise",
