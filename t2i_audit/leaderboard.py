@@ -93,6 +93,7 @@ def write_leaderboard(
     pairs: Path | None = None,
     html: Path | None = None,
     with_pairs: bool = False,
+    notes: Sequence[str] = (),
 ) -> Leaderboard:
     """Write one row per run to `output` and return the rows with their correlations.
 
@@ -105,6 +106,7 @@ def write_leaderboard(
         pairs: a second table, of every pair of runs that are ranked together.
         html: a page of the board.
         with_pairs: whether to list the pairs without that table.
+        notes: sentences that are to stand with those of the board.
 
     Raises:
         AuditError: a file is at no place for one, or `output` holds another table.
@@ -123,6 +125,7 @@ def write_leaderboard(
         runs = [*runs, *(run for run in found if run.resolve() not in known)]
     listed = with_pairs or pairs is not None or html is not None
     board = rank_runs(runs, kept=kept, allow=allowed, with_pairs=listed)
+    board = replace(board, notes=(*board.notes, *notes))
     if output is not None:
         _write(output, BYTE_ORDER_MARK + board_csv(board), "-o")
     if pairs is not None:

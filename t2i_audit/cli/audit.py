@@ -69,7 +69,7 @@ def _audit_several(
         if as_json:
             sys.stdout.write(dump_json(audits.board))
         else:
-            print_leaderboard(audits.board, audits.table)
+            print_leaderboard(audits.board, audits.table, audits.page)
     if audits.failures:
         raise AuditError(
             f"{len(audits.failures)} of {len(plan.audits)} audits failed "

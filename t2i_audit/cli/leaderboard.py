@@ -102,4 +102,4 @@ def leaderboard(
     elif as_json:
         sys.stdout.write(dump_json(board))
     else:
-        print_leaderboard(board, target)
+        print_leaderboard(board, target, html)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t2i_audit.many.one import audit_one
-from t2i_audit.many.plan import BOARD, AuditsPlan, PlannedAudit
+from t2i_audit.many.plan import BOARD, PAGE, AuditsPlan, PlannedAudit
 from t2i_audit.many.processes import VISIBLE, audit_side_by_side
 from t2i_audit.reporter import SILENT, NamedReporter, Reporter
 from t2i_audit.results.leaderboard import Leaderboard
@@ -35,6 +35,11 @@ class Audits:
     def table(self) -> Path:
         """The file of the board."""
         return self.out / BOARD
+
+    @property
+    def page(self) -> Path:
+        """The board's page."""
+        return self.out / PAGE
 
 
 def execute_audits(plan: AuditsPlan, reporter: Reporter = SILENT) -> Audits:
@@ -71,14 +76,17 @@ def execute_audits(plan: AuditsPlan, reporter: Reporter = SILENT) -> Audits:
 
 
 def _write_board(out: Path, runs: Sequence[Run], failures: Mapping[str, str]) -> Leaderboard | None:
-    """Write the board of the finished `runs` into `out`; it says which are missing."""
+    """Write the board of the finished `runs` and its page into `out`; both say which are missing."""
     from t2i_audit.leaderboard import write_leaderboard
 
     if not runs:
         return None
-    board = write_leaderboard([run.path for run in runs], out / BOARD)
-    missing = (f"{name} is missing: {failure.rstrip('.')}." for name, failure in failures.items())
-    return replace(board, notes=(*board.notes, *missing))
+    return write_leaderboard(
+        [run.path for run in runs],
+        out / BOARD,
+        html=out / PAGE,
+        notes=[f"{name} is missing: {why.rstrip('.')}." for name, why in failures.items()],
+    )
 
 
 def _one_by_one(

@@ -32,7 +32,7 @@ DIFFERING = {
 }
 
 
-def print_leaderboard(board: Leaderboard, output: Path) -> None:
+def print_leaderboard(board: Leaderboard, output: Path, page: Path | None = None) -> None:
     """Print the groups of `board`, each with its rows and how success goes with decodability."""
     screen = console()
     for group in board.groups:
@@ -63,6 +63,8 @@ def print_leaderboard(board: Leaderboard, output: Path) -> None:
     for note in board.notes:
         screen.print(f"Note: {note}")
     screen.print(f"Table: {output}", soft_wrap=True)
+    if page is not None:
+        screen.print(f"Page: {page}", soft_wrap=True)
 
 
 def write_to_stdout(board: Leaderboard, text: str, reporter: Reporter) -> None:
