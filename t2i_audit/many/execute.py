@@ -76,7 +76,7 @@ def execute_audits(plan: AuditsPlan, reporter: Reporter = SILENT) -> Audits:
 
 
 def _write_board(out: Path, runs: Sequence[Run], failures: Mapping[str, str]) -> Leaderboard | None:
-    """Write the board of the finished `runs` and its page into `out`; both say which are missing."""
+    """Write the board of the finished `runs`, and its page; both say which are missing."""
     from t2i_audit.leaderboard import write_leaderboard
 
     if not runs:
