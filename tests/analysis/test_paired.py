@@ -25,8 +25,8 @@ RNG = np.random.default_rng(4)
 
 
 def images(n: int, seeds: int, base: float, candidate: float) -> PairedImages:
-    draws = [(RNG.random((n, seeds)) < rate).astype(float) for rate in (base, candidate)]
-    return PairedImages(*draws, np.arange(n).astype(str))
+    first, second = ((RNG.random((n, seeds)) < rate).astype(float) for rate in (base, candidate))
+    return PairedImages(first, second, np.arange(n).astype(str))
 
 
 def prompts_of(*seen: SmallestDifference) -> list[int]:
