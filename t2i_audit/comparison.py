@@ -39,7 +39,6 @@ from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.stages.results import JudgedImages
 
 FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 # Assumed of a base and its fine-tune before there is one; see docs/comparing.md.
 CORRELATION = 0.5

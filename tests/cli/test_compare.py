@@ -88,6 +88,7 @@ def test_the_figures_are_those_of_the_runs_and_swap_with_them(runs: Path) -> Non
     sound, misbinding = (t2i.load_run(runs / name) for name in ("sound", "misbinding"))
     one, other = t2i.compare(sound, misbinding), t2i.compare(misbinding, sound)
 
+    assert sound.summary.success is not None and misbinding.summary.success is not None
     assert one.overall.base == sound.summary.success.overall
     assert one.overall.candidate == misbinding.summary.success.overall
     assert one.overall.difference.lower == pytest.approx(-other.overall.difference.upper, abs=1e-6)
