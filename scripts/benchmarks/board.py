@@ -77,9 +77,9 @@ def make_runs(folder: Path, count: int) -> list[Path]:
     for number in range(count):
         run = folder / f"run_{number:04}"
         run.mkdir()
-        for name in ("summary.json", *names):
-            if name != "judgements.parquet":
-                os.link(large / name, run / name)
+        for file in ("summary.json", *names):
+            if file != "judgements.parquet":
+                os.link(large / file, run / file)
         verdicts = run / "judgements.parquet"
         if number < DIFFERENT:
             _draw_verdicts(large, verdicts, rates[number], rng)

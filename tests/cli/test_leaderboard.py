@@ -585,7 +585,7 @@ def test_a_kind_of_constituent_may_have_any_name(make: Callable[..., Path], tmp_
 
     run, kind = make("a"), "<script>é\n="
     path = run / "prompts.parquet"
-    rows = read_rows(path, "prompts")
+    rows: list[dict[str, Any]] = read_rows(path, "prompts")
     for row in rows:
         row["constituents"] = [{**part, "kind": kind} for part in row["constituents"]]
     held: pa.Table = table_from_rows("prompts", rows)
@@ -596,7 +596,7 @@ def test_a_kind_of_constituent_may_have_any_name(make: Callable[..., Path], tmp_
 
     assert board(run, output=tmp_path / "board.csv") == 0
 
-    (row,) = table(tmp_path / "board.csv")
-    assert row["kind_<script>é\\n=_success_n"] == "8"
+    (cells,) = table(tmp_path / "board.csv")
+    assert cells["kind_<script>é\\n=_success_n"] == "8"
     (again,) = read_board(tmp_path / "board.csv").rows
     assert list(again.success_by_kind) == ["<script>é\\n="]
