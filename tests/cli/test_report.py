@@ -10,6 +10,9 @@ import pytest
 import t2i_audit as t2i
 from t2i_audit.cli.main import main
 from t2i_audit.results.run import load_run
+from t2i_audit.results.summary import RunSummary, read_summary
+from t2i_audit.run.directory import read_manifest
+from t2i_audit.run.manifest import Manifest
 from t2i_audit.stages.page import leave_page
 from tests.audit.small import OPTIONS
 
@@ -69,10 +72,7 @@ def test_a_page_that_cannot_be_written_is_a_note_and_no_failure(
     assert "report.html could not be written" in said and "probes.parquet is missing" in said
 
 
-def read(run: Path) -> tuple[object, object]:
-    from t2i_audit.results.summary import read_summary
-    from t2i_audit.run.directory import read_manifest
-
+def read(run: Path) -> tuple[Manifest, RunSummary]:
     return read_manifest(run), read_summary(run / "summary.json")
 
 
