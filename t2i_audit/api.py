@@ -14,6 +14,7 @@ from t2i_audit.errors import AuditError, SuiteError
 from t2i_audit.reporter import SILENT, Reporter, TerminalReporter
 from t2i_audit.results.run import Run
 from t2i_audit.settings import (
+    DEFAULT_MEGABYTES,
     DEFAULT_SEEDS,
     DEFAULT_SUITE,
     AuditSettings,
@@ -525,7 +526,9 @@ def leaderboard(
     )
 
 
-def report(*of: str | Path | Run, out: str | Path | None = None, max_mb: float = 20.0) -> Path:
+def report(
+    *of: str | Path | Run, out: str | Path | None = None, max_mb: float = DEFAULT_MEGABYTES
+) -> Path:
     """Write the page of a run, of a leaderboard's CSV file, or of two runs compared.
 
     >>> import t2i_audit as t2i

@@ -9,8 +9,7 @@ import typer
 
 from t2i_audit.printable import print_line
 from t2i_audit.reporter import TerminalReporter
-
-MEGABYTES = 20.0
+from t2i_audit.settings.defaults import DEFAULT_MEGABYTES
 
 
 def report(
@@ -40,7 +39,7 @@ def report(
             help="Largest size of the page, in millions of bytes; images are left out before it "
             "grows larger, and the page says how many.",
         ),
-    ] = MEGABYTES,
+    ] = DEFAULT_MEGABYTES,
 ) -> None:
     """Write a run, a leaderboard or a comparison as one HTML page.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 BUILTIN_PREFIX = "builtin:"
 DEFAULT_SUITE = "world-relations"
+DEFAULT_MEGABYTES = 20.0  # of a page
 DEFAULT_SEEDS = 4  # images per prompt
 DEFAULT_RANDOM_WEIGHTS = 3  # draws; their spread belongs into the interval of what beats them
 DEFAULT_BATCH_SIZE = 32  # prompts or images per forward pass

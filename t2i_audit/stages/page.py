@@ -6,10 +6,10 @@ from t2i_audit.io import write_text
 from t2i_audit.printable import printable
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.results.run import Run
+from t2i_audit.settings.defaults import DEFAULT_MEGABYTES
 
 PAGE = "report.html"
 MEGABYTE = 1_000_000
-DEFAULT_MEGABYTES = 20.0
 
 
 def page_of(

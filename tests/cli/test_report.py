@@ -9,10 +9,10 @@ import pytest
 
 import t2i_audit as t2i
 from t2i_audit.cli.main import main
-from t2i_audit.reporter import TerminalReporter
 from t2i_audit.results.run import load_run
-from t2i_audit.results.summary import read_summary
+from t2i_audit.results.summary import RunSummary, read_summary
 from t2i_audit.run.directory import read_manifest
+from t2i_audit.run.manifest import Manifest
 from t2i_audit.stages.page import leave_page
 from tests.audit.small import OPTIONS
 
@@ -62,13 +62,18 @@ def test_no_report_leaves_none(run: Path) -> None:
 def test_a_page_that_cannot_be_written_is_a_note_and_no_failure(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from t2i_audit.reporter import TerminalReporter
+
     (run / "probes.parquet").unlink()
     (run / "report.html").unlink()
-    whole = t2i.Run(run, read_manifest(run), read_summary(run / "summary.json"))
-    leave_page(whole, TerminalReporter(), anew=True)
+    leave_page(t2i.Run(run, *read(run)), TerminalReporter(), anew=True)
     said = " ".join(capsys.readouterr().err.split())
 
     assert "report.html could not be written" in said and "probes.parquet is missing" in said
+
+
+def read(run: Path) -> tuple[Manifest, RunSummary]:
+    return read_manifest(run), read_summary(run / "summary.json")
 
 
 def test_a_calibration_writes_the_page_again(run: Path) -> None:
