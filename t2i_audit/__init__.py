@@ -16,26 +16,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from t2i_audit.api import (
+    from t2i_audit.api.auditing import audit, audit_many, merge, plan, probe
+    from t2i_audit.api.finished import (
         associate,
-        audit,
-        audit_many,
-        calibrate,
         compare,
-        compare_raters,
         export,
         forecast,
-        judge,
         leaderboard,
-        load_model,
-        load_suite,
-        merge,
-        plan,
         plan_comparison,
-        plan_labels,
-        probe,
         report,
     )
+    from t2i_audit.api.judging import calibrate, compare_raters, judge, plan_labels
+    from t2i_audit.api.loading import load_model, load_suite
     from t2i_audit.errors import AuditError
     from t2i_audit.exporting import Exported
     from t2i_audit.many.execute import Audits
@@ -121,27 +113,27 @@ _HOMES = {
     "Run": "t2i_audit.results.run",
     "RunSummary": "t2i_audit.results.summary",
     "SuitePlan": "t2i_audit.results.plan",
-    "associate": "t2i_audit.api",
-    "audit": "t2i_audit.api",
-    "audit_many": "t2i_audit.api",
-    "calibrate": "t2i_audit.api",
-    "compare": "t2i_audit.api",
-    "compare_raters": "t2i_audit.api",
-    "export": "t2i_audit.api",
+    "associate": "t2i_audit.api.finished",
+    "audit": "t2i_audit.api.auditing",
+    "audit_many": "t2i_audit.api.auditing",
+    "calibrate": "t2i_audit.api.judging",
+    "compare": "t2i_audit.api.finished",
+    "compare_raters": "t2i_audit.api.judging",
+    "export": "t2i_audit.api.finished",
     "fit_probe": "t2i_audit.probes.of_run",
     "fit_ridge": "t2i_audit.probes.fitted",
-    "forecast": "t2i_audit.api",
-    "judge": "t2i_audit.api",
-    "leaderboard": "t2i_audit.api",
-    "load_model": "t2i_audit.api",
+    "forecast": "t2i_audit.api.finished",
+    "judge": "t2i_audit.api.judging",
+    "leaderboard": "t2i_audit.api.finished",
+    "load_model": "t2i_audit.api.loading",
     "load_run": "t2i_audit.results.run",
-    "load_suite": "t2i_audit.api",
-    "merge": "t2i_audit.api",
-    "plan": "t2i_audit.api",
-    "plan_comparison": "t2i_audit.api",
-    "plan_labels": "t2i_audit.api",
-    "probe": "t2i_audit.api",
-    "report": "t2i_audit.api",
+    "load_suite": "t2i_audit.api.loading",
+    "merge": "t2i_audit.api.auditing",
+    "plan": "t2i_audit.api.auditing",
+    "plan_comparison": "t2i_audit.api.finished",
+    "plan_labels": "t2i_audit.api.judging",
+    "probe": "t2i_audit.api.auditing",
+    "report": "t2i_audit.api.finished",
 }
 
 
