@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from t2i_audit.analysis.comparing import as_key
 from t2i_audit.analysis.judge_card import judge_card
 from t2i_audit.analysis.labelled import Image, Item, judged_items, opinions, slot_kinds, whole
 from t2i_audit.analysis.labels_needed import draw_images, label_plan
+from t2i_audit.analysis.measure import as_key
 from t2i_audit.analysis.raters import rater_agreements
 from t2i_audit.analysis.transfer import corrected_by_card
 from t2i_audit.errors import AuditError, JudgeError, RunDirectoryError

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from prompts.structure import Prompt
 from t2i_audit.analysis import weakest_slot
-from t2i_audit.analysis.comparing import AuditedRun
+from t2i_audit.analysis.audited_run import AuditedRun
 from t2i_audit.analysis.paired import (
     Kind,
     PairedImages,

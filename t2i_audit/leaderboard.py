@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from t2i_audit.analysis.comparing import AuditedRun, check_allowed
+from t2i_audit.analysis.audited_run import AuditedRun
+from t2i_audit.analysis.comparing import check_allowed
 from t2i_audit.analysis.leaderboard import board_of_rows, leaderboard
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.io import write_text

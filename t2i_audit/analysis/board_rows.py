@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from t2i_audit.analysis.comparing import AuditedRun
+from t2i_audit.analysis.audited_run import AuditedRun
 from t2i_audit.analysis.over_models import mean_interval
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
 from t2i_audit.results.interval import Interval, undefined

@@ -1,24 +1,14 @@
-"""What two runs must share to be compared, what they are made with, and where they differ."""
+"""Where runs differ that stand side by side, and what may be ignored."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any
 
+from t2i_audit.analysis.measure import ALLOWED, SHORT, Allowed, Measure, scalar
 from t2i_audit.errors import AuditError
-from t2i_audit.io import to_json
-from t2i_audit.results.cost import Cost
-from t2i_audit.results.leaderboard import LeaderboardRow, Scalar, Setup
-from t2i_audit.results.outcomes import Outcomes
-from t2i_audit.results.summary import RunSummary
+from t2i_audit.results.leaderboard import LeaderboardRow, Scalar
 
-Allowed = Literal["suite", "judge", "prompts", "seeds"]
-"""What parts runs into groups, and a user may choose to ignore."""
-ALLOWED: tuple[Allowed, ...] = get_args(Allowed)
 WHAT: dict[Allowed, str] = {
     "suite": "suite",
     "judge": "judge",
@@ -26,34 +16,7 @@ WHAT: dict[Allowed, str] = {
     "seeds": "number of seeds",
 }
 
-SHORT = 8  # digits of a hash that are shown
-# Names only: the same checkpoint or suite may go by another one.
-NAMES = ("model", "suite", "variant", "commit", "revision")
-# What success is measured with, not what is measured.
-MEASURING = (
-    "command",
-    "suite_sha256",
-    "prompts",
-    "sample",
-    "seeds",
-    "judge",
-    "more_judges",
-    "denoiser_station",
-    "denoiser_layout",
-)
-# How images are made of a checkpoint. Each setting is in the leaderboard's columns or changes
-# images by rounding alone.
-SAMPLING = (
-    "seed",
-    "sampler",
-    "dtype",
-    "device",
-    "batch_size",
-    "attention_slicing",
-    "vae_tiling",
-    "device_map",
-    "images",
-)
+
 # Said of the runs of one group where they differ, with what they are called.
 NOTED = {
     "size": "image size",
@@ -63,48 +26,6 @@ NOTED = {
     "negative_prompt": "negative prompt",
     "t2i_audit": "version of t2i-audit",
 }
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What success is measured with; runs of unequal measures are not compared."""
-
-    suite: str
-    judge: str
-    suite_sha256: str
-    judge_sha256: str
-    """Of the judge's fingerprint."""
-    prompts: Scalar
-    seeds: Scalar
-    fingerprint: Mapping[str, Any] = field(default_factory=dict)
-    """Of the judge; empty for a row whose run is gone."""
-
-    @classmethod
-    def of_row(cls, row: LeaderboardRow) -> Measure:
-        """As far as a row of a board says."""
-        return cls(
-            row.suite,
-            row.judge,
-            row.suite_sha256,
-            row.judge_sha256,
-            row.prompts_asked,
-            row.n_seeds,
-        )
-
-    @property
-    def contents(self) -> str:
-        """What distinguishes suites: the same one may go by several names."""
-        return self.suite_sha256 or self.suite
-
-    def key(self, allow: Sequence[Allowed] = ()) -> str:
-        """Equal where two measures are, or differ only in what is in `allow`."""
-        parts: dict[Allowed, Any] = {
-            "suite": self.contents,
-            "judge": [self.judge, self.judge_sha256],
-            "prompts": self.prompts,
-            "seeds": self.seeds,
-        }
-        return as_key([value for name, value in parts.items() if name not in allow])
 
 
 def check_allowed(names: Sequence[str]) -> tuple[Allowed, ...]:
@@ -146,92 +67,6 @@ def ignored(measures: Sequence[Measure], allow: Sequence[Allowed]) -> tuple[str,
         for name in allow
         if len(set(values[name])) > 1
     )
-
-
-@dataclass(frozen=True)
-class AuditedRun:
-    """A finished audit, as read from its directory."""
-
-    directory: str
-    summary: RunSummary
-    settings: Mapping[str, Any]
-    """Of its manifest; any may be absent in a run of an earlier version."""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    created: str = ""
-    """When it was begun, ISO 8601 in UTC."""
-    outcomes: Outcomes | None = None
-    """Its verdicts, prompt by prompt; without them it has no rank."""
-    cost: Cost | None = None
-
-    @cached_property
-    def measure(self) -> Measure:
-        """What its success is measured with."""
-        settings, judge = self.settings, self.settings.get("judge")
-        return Measure(
-            suite=self.summary.suite,
-            judge=self.summary.judge or "",
-            suite_sha256=str(settings.get("suite_sha256") or ""),
-            judge_sha256=as_key(judge),
-            fingerprint=judge if isinstance(judge, Mapping) else {"judge": judge},
-            prompts=_scalar(settings.get("prompts", self.summary.n_prompts)),
-            seeds=_scalar(settings.get("seeds", self.summary.n_seeds)),
-        )
-
-    @cached_property
-    def setup(self) -> Setup:
-        """What it was made with."""
-        settings, sampler = self.settings, self.settings.get("sampler")
-        sampler = sampler if isinstance(sampler, Mapping) else {}
-        return Setup(
-            steps=_scalar(sampler.get("steps")),
-            guidance_scale=_scalar(sampler.get("guidance_scale")),
-            scheduler=_scalar(sampler.get("scheduler")),
-            height=_scalar(sampler.get("height")),
-            width=_scalar(sampler.get("width")),
-            dtype=_scalar(settings.get("dtype")),
-            device=_scalar(settings.get("device")),
-            lora=_additions(settings.get("lora")),
-            embedding=_additions(settings.get("embedding") or settings.get("embeddings")),
-            base_seed=_scalar(settings.get("seed")),
-            negative_prompt=_scalar(sampler.get("negative_prompt")),
-            commit=_scalar(settings.get("commit")),
-            t2i_audit=_scalar(self.versions.get("t2i-audit")),
-        )
-
-    @cached_property
-    def checkpoint(self) -> str:
-        """What runs of one checkpoint share, whatever is sampled from it and by which name."""
-        return self._key_without((*NAMES, *MEASURING, *SAMPLING), ("scheduler",))
-
-    @cached_property
-    def identity(self) -> str:
-        """What runs share whose results should be equal."""
-        return self._key_without((*NAMES, "more_judges"))
-
-    def _key_without(self, names: Sequence[str], components: Sequence[str] = ()) -> str:
-        kept = {name: value for name, value in self.settings.items() if name not in names}
-        if not self.settings.get("weights_sha256"):
-            kept["model"] = self.summary.model
-        files = self.settings.get("checkpoint")
-        if isinstance(files, Mapping):
-            # A checkpoint in one file may have been renamed; only what is in it counts.
-            kept["checkpoint"] = {
-                name: sorted(map(str, each.values())) if isinstance(each, Mapping) else each
-                for name, each in files.items()
-                if name not in components
-            }
-        loras = self.settings.get("lora")
-        if isinstance(loras, list):
-            kept["lora"] = [
-                {**each, "file": None} if isinstance(each, Mapping) else each for each in loras
-            ]
-        return as_key(kept)
-
-
-def as_key(value: object) -> str:
-    """A SHA-256 of `value` as JSON: equal for equal values."""
-    text = json.dumps(to_json(value), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def stands_apart(
@@ -318,7 +153,7 @@ def _counted(values: Iterable[Scalar], noun: str) -> str:
 
 def _short(one: Any, other: Any) -> tuple[str, str]:
     """Two values as text, hashes cut to what distinguishes them at a glance."""
-    texts = (_shown(_scalar(value)) for value in (one, other))
+    texts = (_shown(scalar(value)) for value in (one, other))
     first, second = (text[:SHORT] if len(text) == 64 else text for text in texts)
     return first, second
 
@@ -329,26 +164,3 @@ def _shown(value: Scalar) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
-
-
-def _scalar(value: Any) -> Scalar:
-    """`value` for one cell of a table; what is no scalar becomes JSON."""
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return json.dumps(to_json(value), sort_keys=True, ensure_ascii=False)
-
-
-def _additions(entries: Any) -> Scalar:
-    """The LoRAs or embeddings of a manifest, each as ``style.safetensors:0.8 (3f2a9c01)``."""
-    if not isinstance(entries, list):
-        return _scalar(entries)
-    return "; ".join(map(_addition, entries)) or None
-
-
-def _addition(entry: Any) -> str:
-    if not isinstance(entry, Mapping):
-        return str(_scalar(entry))
-    name = next((str(entry[key]) for key in ("name", "file", "path") if entry.get(key)), "")
-    weight = "" if entry.get("weight") is None else f":{_scalar(entry['weight'])}"
-    digest = f" ({str(entry['sha256'])[:SHORT]})" if entry.get("sha256") else ""
-    return f"{name}{weight}{digest}".strip(": ")

@@ -13,17 +13,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from t2i_audit.analysis.audited_run import AuditedRun
 from t2i_audit.analysis.board_rows import row_of
 from t2i_audit.analysis.comparing import (
-    Allowed,
-    AuditedRun,
-    Measure,
     check_allowed,
     ignored,
     name_of,
     repeats,
     stands_apart,
 )
+from t2i_audit.analysis.measure import Allowed, Measure
 from t2i_audit.analysis.ranking import Ranking, rank_runs
 from t2i_audit.results.decoding import STATIONS
 from t2i_audit.results.interval import Interval, undefined

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from t2i_audit.analysis.comparing import as_key
 from t2i_audit.analysis.labelled import slot_kinds
+from t2i_audit.analysis.measure import as_key
 from t2i_audit.export.images import primary_rows
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.run import Run

@@ -11,7 +11,7 @@ where values were dealt into folds several times, the scatter between these deal
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -19,6 +19,7 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
+from t2i_audit.probes.counts import PredictionCounts
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.stats.proportions import share_interval
 
@@ -30,47 +31,6 @@ PARTS = 4
 DEALS = 6
 # Figures that never differ in the jackknife are not taken for one and the same.
 LARGEST_CORRELATION = 0.95
-
-
-@dataclass(frozen=True, eq=False)
-class PredictionCounts:
-    """How often each prompt was read right, over the folds that test it."""
-
-    right: FloatArray
-    """``(n,)``."""
-    right_without: FloatArray
-    """``(parts, n)`` the same by probes that were fitted without each part of the prompts."""
-    tests: IntArray
-    """``(n,)`` by how many folds the prompt was tested."""
-    right_by_deal: FloatArray
-    """``(d, n)`` as `right`, in each deal of values into folds."""
-    tests_by_deal: IntArray
-    """``(d, n)`` as `tests`."""
-    labels: IntArray
-    """``(n,)``."""
-    classes: int
-
-    @classmethod
-    def of(
-        cls,
-        labels: IntArray,
-        classes: int,
-        folds: Iterable[tuple[int, IntArray, BoolArray, BoolArray]],
-        *,
-        parts: int,
-    ) -> PredictionCounts:
-        """Of each fold its deal, the prompts it tests, ``(m,)``, which were read right, and which
-        without each of `parts` parts, ``(parts, m)``, or ``(1, m)`` where probes were not fitted
-        anew."""
-        folds, n = list(folds), len(labels)
-        deals = max((deal for deal, *_ in folds), default=0) + 1
-        right, tests = np.zeros((deals, n)), np.zeros((deals, n), dtype=int)
-        without = np.zeros((parts, n))
-        for deal, tested, correct, correct_without in folds:
-            right[deal, tested] += correct
-            without[:, tested] += correct_without
-            tests[deal, tested] += 1
-        return cls(right.sum(axis=0), without, tests.sum(axis=0), right, tests, labels, classes)
 
 
 @dataclass(frozen=True)
@@ -165,15 +125,6 @@ class BalancedAccuracy:
 NO_SPREAD = Spread(0.0, math.inf)
 
 
-def _recalls_by_deal(tally: PredictionCounts) -> FloatArray:
-    """Shares of right readings by deal and class, ``(d, k)``; NaN where no prompt is tested."""
-    hot = np.eye(tally.classes)[tally.labels * (tally.labels >= 0)] * (tally.labels >= 0)[:, None]
-    tests = tally.tests_by_deal
-    count = (tests > 0) @ hot
-    right = (tally.right_by_deal / np.maximum(tests, 1)) @ hot
-    return np.where(count > 0, right / np.maximum(count, 1), np.nan)
-
-
 def _mean_of_known(recalls: FloatArray) -> FloatArray:
     """The mean over classes of ``(..., k)``, those without tests left out."""
     with np.errstate(invalid="ignore"):
@@ -241,13 +192,13 @@ class Jackknife:
             len(rows),
             self._compositions(rows),
             float(np.sum(own * (1 - own) / trials[tested])) / max(1, tested.sum()) ** 2,
-            _of_deals(_mean_of_known(_recalls_by_deal(tally))),
+            _of_deals(_mean_of_known(tally.recalls_by_deal())),
         )
 
     def recalls(self, tally: PredictionCounts) -> list[Interval]:
         """For each class the share of its prompts that are read right."""
         recalls, trials = self._recalls(tally)
-        by_deal, intervals = _recalls_by_deal(tally), []
+        by_deal, intervals = tally.recalls_by_deal(), []
         for index in range(tally.classes):
             rows = (tally.tests > 0) & (tally.labels == index)
             own = float(recalls[0, index])

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from t2i_audit.probes.counts import PredictionCounts
 from t2i_audit.probes.features import FeatureBlock, Target
 from t2i_audit.probes.plan import Task
 from t2i_audit.probes.reading import FoldReading, TargetReading
 from t2i_audit.probes.refitting import Refit, RefittedFold, refit
-from t2i_audit.probes.scoring import Jackknife, PredictionCounts
+from t2i_audit.probes.scoring import Jackknife
 from t2i_audit.results.place import Place
 
 FloatArray = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from t2i_audit.analysis.comparing import AuditedRun
+from t2i_audit.analysis.audited_run import AuditedRun
 from t2i_audit.analysis.leaderboard import leaderboard
 from t2i_audit.results import (
     AttributionShares,

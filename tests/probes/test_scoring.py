@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
-from t2i_audit.probes.scoring import BalancedAccuracy, Jackknife, PredictionCounts
+from t2i_audit.probes.counts import PredictionCounts
+from t2i_audit.probes.scoring import BalancedAccuracy, Jackknife
 
 
 def names(n: int) -> list[str]:

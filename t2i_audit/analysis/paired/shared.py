@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from t2i_audit.analysis.comparing import SHORT, AuditedRun, Measure, as_key
+from t2i_audit.analysis.audited_run import AuditedRun
+from t2i_audit.analysis.measure import SHORT, Measure, as_key
 from t2i_audit.analysis.paired.rates import PairedImages
 from t2i_audit.errors import AuditError
 from t2i_audit.printable import counted, listed
