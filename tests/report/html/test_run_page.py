@@ -224,3 +224,12 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     out = tmp_path_factory.mktemp("probe") / "run"
     return t2i.probe("builtin:sound", suite="world-smoke", limit=12, device="cpu", out=out)
+
+
+@pytest.mark.parametrize("most_bytes", [1_300_000, 1_500_000, 1_700_000])
+def test_a_page_is_no_larger_than_it_may_be(tmp_path: Path, most_bytes: int) -> None:
+    run = full_run(tmp_path, world_prompts(400), seeds=2)
+
+    page = run_page(run, most_bytes=most_bytes).encode()
+
+    assert 0.85 * most_bytes < len(page) <= most_bytes
