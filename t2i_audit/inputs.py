@@ -70,6 +70,8 @@ class Inputs:
 
     def identity(self, settings: RunSettings) -> dict[str, Any]:
         """What the results of every run depend on, for the manifest."""
+        from t2i_audit.probes.folds import VERSION
+
         return {
             "model": settings.name,
             "pipeline": self.loaded.adapter.class_name,
@@ -82,6 +84,7 @@ class Inputs:
             "prompts": len(self.suite.prompts),
             "seed": settings.seed,
             "random_weights": settings.random_weights,
+            "probe_version": VERSION,
             "dtype": self.loaded.dtype_name,
             "device": self.loaded.device.type,
             **settings.placement.rounding(),

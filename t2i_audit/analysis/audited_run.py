@@ -28,6 +28,7 @@ MEASURING = (
     "more_judges",
     "denoiser_station",
     "denoiser_layout",
+    "probe_version",
 )
 
 
@@ -94,6 +95,7 @@ class AuditedRun:
             negative_prompt=scalar(sampler.get("negative_prompt")),
             commit=scalar(settings.get("commit")),
             t2i_audit=scalar(self.versions.get("t2i-audit")),
+            probe_version=scalar(settings.get("probe_version")),
         )
 
     @cached_property

@@ -7,6 +7,7 @@ from typing import Any
 
 from t2i_audit.analysis.measure import ALLOWED, SHORT, Allowed, Measure, scalar
 from t2i_audit.errors import AuditError
+from t2i_audit.printable import listed
 from t2i_audit.results.leaderboard import LeaderboardRow, Scalar
 
 WHAT: dict[Allowed, str] = {
@@ -17,6 +18,7 @@ WHAT: dict[Allowed, str] = {
 }
 
 
+PROBES = "probe_version"
 # Said of the runs of one group where they differ, with what they are called.
 NOTED = {
     "size": "image size",
@@ -25,6 +27,7 @@ NOTED = {
     "base_seed": "base seed",
     "negative_prompt": "negative prompt",
     "t2i_audit": "version of t2i-audit",
+    PROBES: "version of the probes, so that decodability is not comparable",
 }
 
 
@@ -50,7 +53,7 @@ def name_of(measures: Sequence[Measure]) -> str:
     judges = dict.fromkeys(each.judge for each in measures)
     prompts = _counted((each.prompts for each in measures), "prompt")
     seeds = _counted((each.seeds for each in measures), "seed")
-    return f"{_listed([*suites])}, {prompts} x {seeds}, judged by {_listed([*judges])}"
+    return f"{listed([*suites])}, {prompts} x {seeds}, judged by {listed([*judges])}"
 
 
 def ignored(measures: Sequence[Measure], allow: Sequence[Allowed]) -> tuple[str, ...]:
@@ -113,7 +116,7 @@ def repeats(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     notes = []
     for checkpoint in dict.fromkeys(row.checkpoint for row in rows):
         own = [row for row in rows if row.checkpoint == checkpoint]
-        runs = _listed([row.run for row in own])
+        runs = listed([row.run for row in own])
         if len(own) > 1 and len({row.identity for row in own}) == 1:
             notes.append(
                 f"{runs} are the same audit of one checkpoint ({own[0].model}); in the ranks and "
@@ -124,8 +127,10 @@ def repeats(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
                 f"{runs} are of one checkpoint ({own[0].model}); each different audit has a rank "
                 "of its own, and in a correlation their mean counts once."
             )
+    probed = [row for row in rows if any(d.is_defined for d in row.decodability.values())]
     for name, what in NOTED.items():
-        values = dict.fromkeys(_shown(getattr(row.setup, name)) for row in rows)
+        concerned = probed if name == PROBES else rows
+        values = dict.fromkeys(_shown(getattr(row.setup, name)) for row in concerned)
         if len(values) > 1:
             notes.append(f"These runs differ in {what}: {'; '.join(values)}.")
     counts = {row.n_prompts for row in rows}
@@ -160,7 +165,3 @@ def _short(one: Any, other: Any) -> tuple[str, str]:
 
 def _shown(value: Scalar) -> str:
     return "none" if value is None or value == "" else str(value)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

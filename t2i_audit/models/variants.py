@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from t2i_audit.errors import ModelError
+from t2i_audit.printable import listed
 
 STEM, SHARD, END = "(?:diffusion_pytorch_)?model", r"(?:-\d{5}-of-\d{5})?", r"\.safetensors"
 # E.g. model.safetensors and model-00001-of-00002.safetensors
@@ -44,12 +45,12 @@ def check_variant(files: Mapping[str, Collection[str]], model: str, variant: str
     if common:
         only = min(common)
         raise ModelError(
-            f"{model!r} has the weights of {_listed(bound)} only as the variant {only}; give "
+            f"{model!r} has the weights of {listed([*bound])} only as the variant {only}; give "
             f"--variant {only}."
         )
     apart = [f"{name} only as {'/'.join(sorted(each))}" for name, each in bound.items()]
     raise ModelError(
-        f"{model!r} has the weights of {_listed(apart)}, which cannot be loaded together; give a "
+        f"{model!r} has the weights of {listed([*apart])}, which cannot be loaded together; give a "
         "checkpoint that has all of them plain or in one variant."
     )
 
@@ -78,8 +79,3 @@ def _variants(names: Iterable[str]) -> set[str]:
 
 def _has_plain(names: Iterable[str]) -> bool:
     return any(map(PLAIN.fullmatch, names))
-
-
-def _listed(names: Iterable[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

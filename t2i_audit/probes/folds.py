@@ -22,6 +22,9 @@ from t2i_audit.probes.features import Target
 
 BoolArray = NDArray[np.bool_]
 
+# Raised when the same features would be decoded with another accuracy: figures of two versions are
+# not compared without a word.
+VERSION = 2
 # Groups of partner values, and of pairs where values will not do.
 VALUE_GROUPS = 6
 PAIR_GROUPS = 5

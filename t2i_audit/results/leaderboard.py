@@ -33,6 +33,7 @@ class Setup:
     negative_prompt: Scalar = None
     commit: Scalar = None
     t2i_audit: Scalar = None
+    probe_version: Scalar = None
 
     @property
     def size(self) -> Scalar:

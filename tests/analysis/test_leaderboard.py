@@ -233,6 +233,16 @@ def test_a_group_says_in_what_its_runs_differ() -> None:
     )
 
 
+def test_a_group_says_that_probes_of_two_versions_are_not_comparable() -> None:
+    old, new = run("a", 0.5, 0.5), run("b", 0.4, 0.5, probe_version=2)
+
+    assert board([old, new]).groups[0].notes == (
+        "These runs differ in version of the probes, so that decodability is not comparable: "
+        "none; 2.",
+    )
+    assert board([new, run("c", 0.3, 0.5, probe_version=2)]).groups[0].notes == ()
+
+
 def test_runs_on_one_line_have_no_interval() -> None:
     """Four runs of two kinds gave -1.00 [-1.00, -1.00] by a bootstrap over runs."""
     two = [run(f"m{i}", 0.2 + 0.6 * (i % 2), 0.9 - 0.4 * (i % 2)) for i in range(6)]
