@@ -1,4 +1,5 @@
-# `make demo` audits a built-in checkpoint; `make test` lints, type-checks and tests; `make docs`
+# `make demo` audits a built-in checkpoint; `make test` lints, type-checks and tests; `make test-slow`
+# runs the tests that take a minute or more; `make docs`
 # builds the manual into `site/`. All need only Python 3.11 or newer and make.
 
 VENV ?= .venv
@@ -15,7 +16,7 @@ TORCH ?= torch==2.14.1 torchvision==0.29.1
 TEST_PROCESSES ?= 2
 
 .DELETE_ON_ERROR:
-.PHONY: demo test docs clean
+.PHONY: demo test test-slow docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/t2i-audit audit builtin:patchy --suite world-relations --seeds 2 --out runs/demo
@@ -25,7 +26,10 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses $(TEST_PROCESSES) --dist loadfile
+
+test-slow: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m scripts.build_docs

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Audits:
-    """What became of several audits."""
+    """What became of several audits.
+
+    >>> import t2i_audit as t2i
+    >>> audits = t2i.audit_many(
+    ...     ["builtin:sound"], out="runs/board", suite="world-smoke", limit=4, seeds=1, steps=2,
+    ...     denoiser_station=False,
+    ... )
+    >>> audits.table.name, audits.page.name
+    ('leaderboard.csv', 'leaderboard.html')
+    """
 
     out: Path
     """The folder of their run directories."""

@@ -76,7 +76,12 @@ class SmallestDifference:
 
 @dataclass(frozen=True)
 class ComparisonPlan:
-    """What a comparison with a run will show, said before there is a candidate."""
+    """What a comparison with a run will show, said before there is a candidate.
+
+    >>> import t2i_audit as t2i
+    >>> t2i.plan_comparison("runs/demo").n_prompts
+    8
+    """
 
     base: str
     """Its run directory."""
@@ -95,7 +100,13 @@ class ComparisonPlan:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `t2i-audit compare BASE CANDIDATE` finds."""
+    """What `t2i-audit compare BASE CANDIDATE` finds.
+
+    >>> import t2i_audit as t2i
+    >>> found = t2i.compare("runs/demo", "runs/demo")
+    >>> found.outcome, found.same_audit
+    ('not told apart', True)
+    """
 
     base: str
     """Its run directory."""

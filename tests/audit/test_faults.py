@@ -31,6 +31,7 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
+@pytest.mark.slow
 def test_an_audit_broken_at_any_stage_ends_the_same(tmp_path: Path) -> None:
     # Eight stages, each killed once and once out of disk.
     harness = [sys.executable, "-m", "scripts.faults", "--points", "16", "--seed", "3"]

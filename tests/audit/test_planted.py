@@ -68,7 +68,7 @@ def test_sound_has_few_failures_for_its_size(audited: Audited) -> None:
     assert summary(audited("sound"))["success"]["overall"]["estimate"] >= 0.85
 
 
-@pytest.mark.parametrize("name", ["misbinding", "early"])
+@pytest.mark.parametrize("name", ["misbinding", pytest.param("early", marks=pytest.mark.slow)])
 def test_failures_of_a_faulty_denoiser_do_not_blame_the_encoder(
     audited: Audited, name: str
 ) -> None:
@@ -79,7 +79,9 @@ def test_failures_of_a_faulty_denoiser_do_not_blame_the_encoder(
     assert shares["causes"]["encoder"]["upper"] < 0.2
 
 
-@pytest.mark.parametrize("name", ["misbinding", "early", "sound"])
+@pytest.mark.parametrize(
+    "name", ["misbinding", pytest.param("early", marks=pytest.mark.slow), "sound"]
+)
 def test_what_the_denoiser_draws_right_is_not_said_to_be_lost_on_the_way_in(
     audited: Audited, name: str
 ) -> None:
@@ -88,6 +90,7 @@ def test_what_the_denoiser_draws_right_is_not_said_to_be_lost_on_the_way_in(
     assert details["lost_on_the_way_in"]["estimate"] < 0.05
 
 
+@pytest.mark.slow
 def test_an_encoder_without_order_is_named_as_the_culprit(audited: Audited) -> None:
     shares = summary(audited("bag-of-words"))["attribution"]
 
@@ -95,6 +98,7 @@ def test_an_encoder_without_order_is_named_as_the_culprit(audited: Audited) -> N
     assert shares["causes"]["encoder"]["lower"] > 0.5
 
 
+@pytest.mark.slow
 def test_a_bag_of_words_keeps_the_words_and_loses_their_binding(audited: Audited) -> None:
     slots = summary(audited("bag-of-words"))["stations"]["text_encoder"]["slots"]
 

@@ -108,7 +108,13 @@ def test_both_stations_are_read_beside_their_controls(finished: Path) -> None:
     assert all(np.isfinite(row["random_weights_balanced_accuracy"]) for row in text)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(signal.SIGKILL, id="kill -9"),
+        pytest.param(signal.SIGINT, id="Ctrl-C", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_goes_on_and_ends_the_same(
     how: signal.Signals, finished: Path, tmp_path: Path
 ) -> None:

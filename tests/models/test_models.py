@@ -167,8 +167,6 @@ def test_the_progress_bar_is_off_while_sampling(checkpoint: Path) -> None:
     assert loaded.pipeline.progress_bar(total=1).disable
 
 
-# Slow because the hub's client tries several times before it gives up.
-@pytest.mark.slow
 def test_a_hub_id_without_network_is_one_sentence(tmp_path: Path) -> None:
     program = (
         "from t2i_audit.errors import ModelError\n"
