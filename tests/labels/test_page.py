@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,8 @@ from t2i_audit.cli.main import main
 from t2i_audit.images.thumbnails import embedded
 from t2i_audit.labels.page import PageItem, PageQuestion, render_page
 from t2i_audit.labels.read import image_keys, read_labels
+from tests.browser import browsing, launched, quiet_tab
 
-CHROMIUM = shutil.which("chromium")
-browsing = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no chromium; install Debian's package of this name"
-)
 HOSTILE = "</script><script>alert(1)</script><b>\u2028"
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"
@@ -31,31 +27,15 @@ PIXEL = (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # A container's root has no sandbox.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Any]:
     """A browser tab that must ask for nothing and complain of nothing."""
-    context = browser.new_context(accept_downloads=True)
-    tab = context.new_page()
-    complaints: list[str] = []
-    requests: list[str] = []
-    tab.on("console", lambda message: complaints.append(message.text))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("dialog", lambda dialog: complaints.append(dialog.message))
-    tab.on("request", lambda request: requests.append(request.url))
-    yield tab
-    context.close()
-    assert complaints == []
-    assert {url.split(":")[0] for url in requests} <= {"file", "data", "blob"}
-    assert sum(url.startswith("file:") for url in requests) <= 2  # the page, and once more
+    with quiet_tab(browser, files=2, accept_downloads=True) as tab:
+        yield tab
 
 
 def press(tab: Any, keys: str) -> None:
