@@ -21,15 +21,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from t2i_audit.analysis.labelled import slot_kinds
+from t2i_audit.analysis.board_rows import by_kind
 from t2i_audit.analysis.measure import as_key
-from t2i_audit.export.images import primary_rows
 from t2i_audit.results.interval import Interval
+from t2i_audit.results.outcomes import OutcomeReader
 from t2i_audit.results.run import Run
-from t2i_audit.results.run_prompts import prompts_of
-from t2i_audit.stats.shares import clustered_share
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -159,18 +155,5 @@ def slot_kind_rates(run: Run) -> dict[str, Interval]:
 
     The intervals are over compositions, as those of the single slots are.
     """
-    prompts = {prompt.id: prompt for prompt in prompts_of(run.path)}
-    kinds = {name: slot_kinds(prompt) for name, prompt in prompts.items()}
-    found: dict[str, list[tuple[bool, str]]] = {}
-    for row in primary_rows(run):
-        if row["correct"] is None:
-            continue
-        composition = prompts[row["prompt_id"]].composition
-        for slot, right in row["slots"].items():
-            if right is not None:
-                kind = kinds[row["prompt_id"]].get(slot, slot)
-                found.setdefault(kind, []).append((right, composition))
-    return {
-        kind: clustered_share(*map(np.array, zip(*verdicts, strict=True)))
-        for kind, verdicts in sorted(found.items())
-    }
+    outcomes = OutcomeReader().read(run)
+    return {} if outcomes is None else by_kind(outcomes)

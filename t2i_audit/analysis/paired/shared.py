@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from t2i_audit.analysis.audited_run import AuditedRun
+from t2i_audit.analysis.comparing import NOTED
 from t2i_audit.analysis.measure import SHORT, Measure, as_key
 from t2i_audit.analysis.paired.rates import PairedImages
 from t2i_audit.errors import AuditError
@@ -16,12 +17,7 @@ DIFFERING = {
     "steps": "steps",
     "guidance_scale": "guidance scale",
     "scheduler": "scheduler",
-    "size": "image size",
-    "dtype": "dtype",
-    "device": "device",
-    "base_seed": "base seed",
-    "negative_prompt": "negative prompt",
-    "t2i_audit": "version of t2i-audit",
+    **NOTED,
 }
 
 
