@@ -247,7 +247,7 @@ COLUMNS: tuple[BoardColumn, ...] = (
     setting("commit", "Revision of the checkpoint on its hub."),
     text("date", "When the run was begun, ISO 8601 in UTC.", "created", optional=True),
     setting("t2i_audit", "Version that made the run."),
-    setting("probe_version", "Version of the probes; figures of two decode differently."),
+    setting("probe_version", "Of the probes; two versions decode differently.", "int64"),
     *(
         text(name, f"Version of {name.capitalize()}.", "versions", name, optional=True)
         for name in LIBRARIES

@@ -16,19 +16,13 @@ from t2i_audit.cli.main import main
 from t2i_audit.images.thumbnails import embedded
 from t2i_audit.labels.page import PageItem, PageQuestion, render_page
 from t2i_audit.labels.read import image_keys, read_labels
-from tests.browser import browsing, launched, quiet_tab
+from tests.browser import browsing, quiet_tab
 
 HOSTILE = "</script><script>alert(1)</script><b>\u2028"
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"
     "WjR9awAAAABJRU5ErkJggg=="
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -1,21 +1,12 @@
-"""One browser for all pages."""
+"""A run whose pages are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import t2i_audit as t2i
-from tests.browser import launched
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")
