@@ -31,6 +31,7 @@ from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow
 from t2i_audit.results.run import Run, load_run
 from t2i_audit.results.run_prompts import prompts_of
 from t2i_audit.results.success import Repeatability
+from t2i_audit.results.verdict_rows import primary_rows
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.stages.results import JudgedImages
 
@@ -79,12 +80,7 @@ class _Tables:
     def __init__(self, run: Run) -> None:
         self.prompts = prompts_of(run.path)
         self.rows = read_rows(table_path(run.path, "prompts"), "prompts")
-        judged = [
-            row
-            for row in read_rows(table_path(run.path, "judgements"), "judgements")
-            if row["judge"] == run.summary.judge
-        ]
-        self.images = JudgedImages.of(self.prompts, judged, run.summary.n_seeds)
+        self.images = JudgedImages.of(self.prompts, primary_rows(run), run.summary.n_seeds)
         self.read, self.words = _decodability(run, self.prompts)
         unknown = Repeatability(undefined(), undefined(), "the run does not tell")
         self.repeatability = run.summary.repeatability or unknown

@@ -34,7 +34,7 @@ from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.results.comparison import Comparison, ComparisonPlan, FlippedImage, PairedRate
 from t2i_audit.results.run import load_run
 from t2i_audit.results.run_prompts import prompts_of
-from t2i_audit.run.directory import read_manifest
+from t2i_audit.results.verdict_rows import primary_rows
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.stages.results import JudgedImages
 
@@ -133,21 +133,19 @@ class _Side:
     """One of the two runs."""
 
     def __init__(self, path: Path) -> None:
-        manifest = read_manifest(path)
-        if manifest.settings.get("command") not in AUDITS:
+        run = load_run(path)
+        if run.manifest.settings.get("command") not in AUDITS:
             raise RunDirectoryError(
                 f"{path} is not the run of an audit and has no success to compare; give runs of "
                 "t2i-audit audit, or of t2i-audit judge"
             )
         self.path = path
-        run = load_run(path)
         self.summary = run.summary
         self.audited = AuditedRun(
             str(path), self.summary, run.manifest.settings, run.manifest.versions
         )
         self.prompts = prompts_of(path)
-        rows = read_rows(table_path(path, "judgements"), "judgements")
-        self.judged = [row for row in rows if row["judge"] == self.summary.judge]
+        self.judged = primary_rows(run)
         self.images = JudgedImages.of(self.prompts, self.judged, self.summary.n_seeds)
 
     @cached_property

@@ -8,10 +8,11 @@ from pathlib import Path
 from t2i_audit.errors import AuditError
 from t2i_audit.io import write_text
 from t2i_audit.leaderboard import check_table_path, read_board
+from t2i_audit.report.html.links import PAGE
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.results.run import load_run
 from t2i_audit.settings.defaults import DEFAULT_MEGABYTES
-from t2i_audit.stages.page import MEGABYTE, PAGE, page_of
+from t2i_audit.stages.page import MEGABYTE, page_of
 
 BOARD = ".csv"
 ENDINGS = (".html", ".htm")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t2i_audit.api.given import reporter_for
+from t2i_audit.api.given import path_of, reporter_for
 from t2i_audit.results.run import Run
 from t2i_audit.settings import (
     DEFAULT_MEGABYTES,
@@ -44,9 +44,7 @@ def compare(base: str | Path | Run, candidate: str | Path | Run) -> Comparison:
     """
     from t2i_audit.comparison import compare_runs
 
-    return compare_runs(
-        *(run.path if isinstance(run, Run) else Path(run) for run in (base, candidate))
-    )
+    return compare_runs(path_of(base), path_of(candidate))
 
 
 def plan_comparison(base: str | Path | Run, *, correlation: float = 0.5) -> ComparisonPlan:
@@ -66,7 +64,7 @@ def plan_comparison(base: str | Path | Run, *, correlation: float = 0.5) -> Comp
     """
     from t2i_audit.comparison import plan_comparison as planned
 
-    return planned(base.path if isinstance(base, Run) else Path(base), correlation=correlation)
+    return planned(path_of(base), correlation=correlation)
 
 
 def leaderboard(
@@ -103,7 +101,7 @@ def leaderboard(
     """
     from t2i_audit.leaderboard import write_leaderboard
 
-    paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
+    paths = list(map(path_of, runs))
     return write_leaderboard(
         paths,
         None if out is None else Path(out),
@@ -162,7 +160,7 @@ def associate(runs: Sequence[str | Path | Run], *, out: str | Path | None = None
     """
     from t2i_audit.associating import associate_runs, check_output, write_associations
 
-    paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
+    paths = list(map(path_of, runs))
     if out is not None:
         check_output(Path(out), paths)
     found = associate_runs(paths)
@@ -201,7 +199,7 @@ def export(
     from t2i_audit.exporting import export as export_run
 
     asked = ExportSettings(
-        run=run.path if isinstance(run, Run) else Path(run),
+        run=path_of(run),
         to=to,
         out=None if out is None else Path(out),
         card=None if card is None else Path(card),
@@ -247,7 +245,7 @@ def forecast(
 
     with suite_file(prompts) as source:
         asked = ForecastSettings(
-            run=run.path if isinstance(run, Run) else Path(run),
+            run=path_of(run),
             prompts=source,
             out=None if out is None else Path(out),
             words_alone=words_alone,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t2i_audit.errors import AuditError
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 def judges_text(judge: str | Sequence[str]) -> str:
     """The judges as the command line has them."""
     return judge if isinstance(judge, str) else ",".join(judge)
+
+
+def path_of(run: str | Path | Run) -> Path:
+    """The directory of a run that is given as such, or by its directory."""
+    return run.path if isinstance(run, Run) else Path(run)
 
 
 def reporter_for(progress: bool) -> Reporter:

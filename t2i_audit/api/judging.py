@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit.api.given import judges_text, reporter_for
+from t2i_audit.api.given import judges_text, path_of, reporter_for
 from t2i_audit.results.run import Run
 from t2i_audit.settings import (
     CalibrateSettings,
@@ -115,7 +115,7 @@ def calibrate(
     from t2i_audit.calibrating import execute_calibration, plan_calibration
 
     asked = CalibrateSettings(
-        run=run.path if isinstance(run, Run) else Path(run),
+        run=path_of(run),
         labels=labels,
         judge=judge,
         n_labels=n_labels,
@@ -154,7 +154,7 @@ def plan_labels(
     from t2i_audit.calibrating import labels_to_make, plan_calibration
 
     asked = CalibrateSettings(
-        run=run.path if isinstance(run, Run) else Path(run),
+        run=path_of(run),
         labels=labels,
         judge=judge,
         plan=True,

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from prompts.formats.new_folder import new_folder
 from prompts.formats.write_dataset import CARD, cell, line, size_category
-from t2i_audit.export.images import image_bytes, primary_rows
+from t2i_audit.export.images import image_bytes
 from t2i_audit.export.model_index import model_name
 from t2i_audit.printable import counted, printable
 from t2i_audit.reporter import Reporter
 from t2i_audit.results.dataset import dataset_features, dataset_rows
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.run import Run
+from t2i_audit.results.verdict_rows import primary_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

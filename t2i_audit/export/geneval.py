@@ -17,13 +17,14 @@ from typing import Any
 from prompts.formats.geneval import facts_of
 from prompts.formats.new_folder import new_folder
 from t2i_audit.errors import AuditError
-from t2i_audit.export.images import Row, image_bytes, primary_rows
+from t2i_audit.export.images import image_bytes
 from t2i_audit.images.decode import decode, quiet_pillow
 from t2i_audit.images.geneval import METADATA, SAMPLES
 from t2i_audit.printable import counted
 from t2i_audit.reporter import Reporter
 from t2i_audit.results.run import Run
 from t2i_audit.results.run_prompts import prompts_of
+from t2i_audit.results.verdict_rows import Row, primary_rows
 
 RESULTS = "results.jsonl"
 PNG = ".png"

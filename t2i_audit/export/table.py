@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from t2i_audit.errors import AuditError
-from t2i_audit.export.images import all_rows
 from t2i_audit.report.spreadsheet import Cell, csv_text
 from t2i_audit.results.run import Run
+from t2i_audit.results.verdict_rows import all_rows
 from t2i_audit.run.columns import Column
 from t2i_audit.run.tables import read_rows, table_path
 

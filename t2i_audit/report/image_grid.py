@@ -10,6 +10,7 @@ import numpy as np
 
 from t2i_audit.printable import printable
 from t2i_audit.results.run import Run
+from t2i_audit.results.verdict_rows import primary_rows
 from t2i_audit.run.tables import read_rows, table_path
 
 COLUMNS = 4
@@ -32,18 +33,15 @@ def image_grids(run: Run, count: int) -> dict[str, np.ndarray]:
     Returns:
         By ``failing`` and ``right``, a picture ``(h, w, 3)`` uint8.
     """
-    texts = {row["prompt_id"]: row["text"] for row in _rows(run, "prompts")}
-    own = [row for row in _rows(run, "judgements") if row["judge"] == run.summary.judge]
+    prompts = read_rows(table_path(run.path, "prompts"), "prompts")
+    texts = {str(row["prompt_id"]): str(row["text"]) for row in prompts}
+    own = primary_rows(run)
     kinds = {"failing": False, "right": True}
     chosen = {
         name: _spread([row for row in own if row["correct"] is correct], count)
         for name, correct in kinds.items()
     }
     return {name: _drawn(run, rows, texts) for name, rows in chosen.items() if rows}
-
-
-def _rows(run: Run, table: Any) -> list[dict[str, Any]]:
-    return read_rows(table_path(run.path, table), table)
 
 
 def _spread(rows: Sequence[Any], count: int) -> list[Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from t2i_audit.io import write_text
 from t2i_audit.printable import printable
+from t2i_audit.report.html.links import PAGE
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.results.run import Run
 from t2i_audit.settings.defaults import DEFAULT_MEGABYTES
 
-PAGE = "report.html"
 MEGABYTE = 1_000_000
 
 

@@ -6,13 +6,14 @@ that are embedded. No request leaves it.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 
+from t2i_audit.web import page_asset, page_environment, policy_hash
+
+TEMPLATES = ("t2i_audit.labels", "page")
 DIGITS = 16  # of the hash by which a browser finds the answers of a page again
 
 
@@ -49,36 +50,19 @@ def render_page(items: Sequence[PageItem], *, title: str, columns: Sequence[str]
         title: what the page is called.
         columns: the columns of the table that it saves, in their order.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     known = json.dumps([[each.image, each.image_sha256, each.weight] for each in items])
     data = {
         "key": hashlib.sha256(known.encode()).hexdigest()[:DIGITS],
         "columns": list(columns),
         "items": [asdict(item) for item in items],
     }
-    style, script = (_asset(name) for name in ("page.css", "page.js"))
-    environment = Environment(
-        loader=PackageLoader("t2i_audit.labels", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    style, script = (page_asset(*TEMPLATES, name) for name in ("page.css", "page.js"))
+    environment = page_environment(*TEMPLATES)
     return environment.get_template("page.html").render(
         title=title,
         data=data,
         style=style,
         script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=policy_hash(style),
+        script_hash=policy_hash(script),
     )
-
-
-def _asset(name: str) -> str:
-    return (files("t2i_audit.labels") / "page" / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """As a content security policy names a style or script."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

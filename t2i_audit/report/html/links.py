@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
-REPORT = "report.html"
+PAGE = "report.html"  # in a run directory
 
 
 def report_link(run: str, root: Path) -> str | None:
@@ -15,7 +15,7 @@ def report_link(run: str, root: Path) -> str | None:
     None where the run has no page. A browser follows ``..`` by name, so links in the paths are
     left as they are.
     """
-    page = os.path.join(os.path.abspath(run), REPORT)
+    page = os.path.join(os.path.abspath(run), PAGE)
     if "\0" in run or not os.path.isfile(page):
         return None
     return quote(os.path.relpath(page, os.path.abspath(root)).replace(os.sep, "/"))

@@ -7,14 +7,12 @@ Jinja2's escaping, and all data lies in JSON that no browser runs.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
 
 from t2i_audit.report.html.chart import Chart, chart_data, vega_script
+from t2i_audit.web import page_asset, page_environment, policy_hash
 
 PACKAGE = "t2i_audit.report.html"
 TEMPLATES = "templates"
@@ -41,15 +39,7 @@ class Section:
 
 def render_page(title: str, sections: Sequence[Section]) -> str:
     """The page with its `sections`, in their order."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader(PACKAGE, TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment(PACKAGE, TEMPLATES)
     charts = {chart.id: chart for section in sections for chart in section.charts}
     own = dict.fromkeys(section.script for section in sections if section.script)
     scripts = [_asset(name) for name in own]
@@ -62,15 +52,10 @@ def render_page(title: str, sections: Sequence[Section]) -> str:
         chart_data=chart_data(charts),
         style=style,
         scripts=scripts,
-        style_hash=_hash(style),
-        script_hashes=" ".join(map(_hash, scripts)) or "'none'",
+        style_hash=policy_hash(style),
+        script_hashes=" ".join(map(policy_hash, scripts)) or "'none'",
     )
 
 
 def _asset(name: str) -> str:
-    return (files(PACKAGE) / TEMPLATES / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """As a content security policy names a style or script."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return page_asset(PACKAGE, TEMPLATES, name)
