@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -49,6 +50,18 @@ def quiet_tab(browser: Any, *, files: int = 1, **options: Any) -> Iterator[Any]:
     assert complaints == []
     assert {url.split(":")[0] for url in requests} <= {"file", "data", "blob"}
     assert sum(url.startswith("file:") for url in requests) <= files
+
+
+def wait_until(tab: Any, expression: str, arg: Any = None, *, seconds: float = 30) -> None:
+    """Wait until a JavaScript expression, or a function of `arg`, is true in the open page.
+
+    Playwright's own `wait_for_function` evaluates a string within the page when it is not true at
+    once, which the pages' content security policy forbids.
+    """
+    last = time.monotonic() + seconds
+    while not tab.evaluate(expression, arg):
+        assert time.monotonic() < last, f"not true within {seconds:g} s: {expression}"
+        tab.wait_for_timeout(50)
 
 
 def serious_violations(tab: Any) -> list[str]:

@@ -16,7 +16,7 @@ from t2i_audit.cli.main import main
 from t2i_audit.images.thumbnails import embedded
 from t2i_audit.labels.page import PageItem, PageQuestion, render_page
 from t2i_audit.labels.read import image_keys, read_labels
-from tests.browser import browsing, quiet_tab
+from tests.browser import browsing, quiet_tab, wait_until
 
 HOSTILE = "</script><script>alert(1)</script><b>\u2028"
 PIXEL = (
@@ -41,7 +41,7 @@ def begin(tab: Any, rater: str) -> None:
     """Type the rater's name and go on to the first image; a browser takes its time over either."""
     tab.locator("#rater:focus").wait_for()
     tab.keyboard.type(rater)
-    tab.wait_for_function("name => document.getElementById('rater').value === name", arg=rater)
+    wait_until(tab, "name => document.getElementById('rater').value === name", arg=rater)
     tab.keyboard.press("Enter")
     tab.locator("#work").wait_for()
 

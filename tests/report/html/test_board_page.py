@@ -13,7 +13,7 @@ from t2i_audit.report.html.board.names import groups_of
 from t2i_audit.report.html.board.verdict import verdict
 from t2i_audit.results.interval import undefined
 from t2i_audit.results.leaderboard import Leaderboard
-from tests.browser import browsing, quiet_tab, serious_violations
+from tests.browser import browsing, quiet_tab, serious_violations, wait_until
 from tests.report.html.made_board import HOSTILE, made_board
 
 DRAWN = "document.querySelectorAll('[data-chart]:not([data-drawn])').length === 0"
@@ -79,7 +79,7 @@ def test_a_board_is_drawn_without_a_request_or_a_complaint(
     options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
     with quiet_tab(browser, **options) as tab:
         tab.goto(written(made_board([0.9, 0.5, 0.52, 0.2, 0.1, 0.7]), tmp_path))
-        tab.wait_for_function(DRAWN)
+        wait_until(tab, DRAWN)
 
         assert serious_violations(tab) == []
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -91,7 +91,7 @@ def test_a_board_of_any_size_is_drawn(browser: Any, tmp_path: Path, n: int) -> N
     board = made_board([place / n for place in range(1, n + 1)])
     with quiet_tab(browser) as tab:
         tab.goto(written(board, tmp_path))
-        tab.wait_for_function(DRAWN)
+        wait_until(tab, DRAWN)
 
         assert tab.locator("table.sortable tbody tr").count() == n
 
@@ -155,7 +155,7 @@ def test_a_run_with_a_page_is_reached_from_the_table_and_from_its_mark(
         assert tab.locator("h1").text_content() == "Its page"
 
         tab.goto(page)
-        tab.wait_for_function(DRAWN)
+        wait_until(tab, DRAWN)
         tab.locator("[data-chart=success-1] .mark-symbol path").first.click()
         tab.get_by_text("Its page").wait_for()
 
@@ -182,7 +182,7 @@ def test_hostile_names_are_only_text(browser: Any, tmp_path: Path) -> None:
     board = made_board([0.9, 0.5], name=HOSTILE)
     with quiet_tab(browser) as tab:
         tab.goto(written(replace(board, notes=(HOSTILE,)), tmp_path))
-        tab.wait_for_function(DRAWN)
+        wait_until(tab, DRAWN)
 
         assert tab.locator("main img").count() == 0
         assert "<script>alert(1)</script>" in tab.locator("table.sortable").text_content()

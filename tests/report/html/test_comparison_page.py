@@ -10,7 +10,7 @@ import pytest
 
 from t2i_audit.report.html.comparison import comparison_page
 from t2i_audit.results.comparison import Comparison, Flips
-from tests.browser import browsing, quiet_tab, serious_violations
+from tests.browser import browsing, quiet_tab, serious_violations, wait_until
 from tests.report.html.made_board import HOSTILE, made_comparison
 
 DRAWN = "document.querySelectorAll('[data-chart]:not([data-drawn])').length === 0"
@@ -36,7 +36,7 @@ def test_a_comparison_is_drawn_without_a_request_or_a_complaint(
     options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
     with quiet_tab(browser, **options) as tab:
         tab.goto(written(made_comparison(tmp_path, prompts(6)), tmp_path))
-        tab.wait_for_function(DRAWN)
+        wait_until(tab, DRAWN)
 
         assert serious_violations(tab) == []
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -147,7 +147,7 @@ def test_hostile_names_and_prompts_are_only_text(browser: Any, tmp_path: Path) -
     comparison = made_comparison(tmp_path, [HOSTILE, "=cmd()"], name=HOSTILE)
     with quiet_tab(browser) as tab:
         tab.goto(written(comparison, tmp_path))
-        tab.wait_for_function(DRAWN)
+        wait_until(tab, DRAWN)
 
         shown = tab.locator(".flips .prompt").all_text_contents()
         assert shown == [HOSTILE.replace("\u2028", "\\u2028"), "=cmd()"]

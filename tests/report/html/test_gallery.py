@@ -13,7 +13,7 @@ from prompts.structure import Constituent, Foil, Prompt
 from t2i_audit.report.html.gallery import gallery_section
 from t2i_audit.report.html.page import render_page
 from t2i_audit.results.run import Run
-from tests.browser import browsing, quiet_tab, serious_violations
+from tests.browser import browsing, quiet_tab, serious_violations, wait_until
 from tests.report.html.made_run import made_run, world_prompts
 
 HOSTILE = "</script><script>alert(1)</script><img src=https://example.org/x onerror=alert(2)>\u2028"
@@ -151,7 +151,7 @@ def test_images_are_sorted(tab: Any, run: Run) -> None:
     for name, (columns, ascending) in orders.items():
         choose(tab, sort=name)
         # Cards are made as they come near the screen.
-        tab.wait_for_function("document.querySelectorAll('#gallery-list [data-image]').length > 23")
+        wait_until(tab, "document.querySelectorAll('#gallery-list [data-image]').length > 23")
         places = seen(tab)
 
         expected = table.sort_values(columns, ascending=ascending, kind="stable").place
@@ -242,9 +242,7 @@ def test_an_image_is_looked_at_by_keyboard(tab: Any, run: Run) -> None:
         assert all(foil["text"] in text for foil in row.foils)
     tab.keyboard.press("Escape")
     assert not view.is_visible()
-    tab.wait_for_function(
-        "place => document.activeElement.dataset.image === place", arg=str(places[0])
-    )
+    wait_until(tab, "place => document.activeElement.dataset.image === place", arg=str(places[0]))
 
 
 def test_another_seed_is_looked_at_and_left_again(tab: Any, run: Run) -> None:
@@ -262,7 +260,7 @@ def test_another_seed_is_looked_at_and_left_again(tab: Any, run: Run) -> None:
     heading = tab.locator("#gallery-view-heading").text_content()
     assert heading == f"Another seed of image {shown.index(place) + 1} of {wrong.sum()}"
     tab.keyboard.press("Escape")
-    tab.wait_for_function("place => document.activeElement.dataset.image === place", arg=str(place))
+    wait_until(tab, "place => document.activeElement.dataset.image === place", arg=str(place))
 
 
 def test_the_larger_view_tells_how_well_each_slot_is_decoded(tab: Any, run: Run) -> None:
@@ -397,11 +395,12 @@ def test_of_ten_thousand_images_only_those_near_the_screen_are_in_the_page(
                 share,
             )
             # What is on the screen is drawn, wherever one jumps to.
-            tab.wait_for_function(
+            wait_until(
+                tab,
                 "() => { const { x, y, width, height } ="
                 " document.getElementById('gallery-list').getBoundingClientRect();"
                 " const at = document.elementFromPoint(x + width / 12, Math.min(y + height / 2,"
-                " innerHeight - 9)); return at.closest('.gallery-card'); }"
+                " innerHeight - 9)); return at.closest('.gallery-card'); }",
             )
             most = max(most, tab.locator(".gallery-card").count())
         assert 0 < most <= 200

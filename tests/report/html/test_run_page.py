@@ -25,7 +25,7 @@ from t2i_audit.results.success import SuccessRates
 from t2i_audit.results.summary import RunSummary, read_summary
 from t2i_audit.run.manifest import new_manifest
 from t2i_audit.run.tables import table_from_rows, table_path, write_table
-from tests.browser import browsing, quiet_tab, serious_violations
+from tests.browser import browsing, quiet_tab, serious_violations, wait_until
 from tests.report.html.made_run import made_run, world_prompts
 
 SUMMARIES = Path(__file__).parents[1] / "summaries"
@@ -56,7 +56,7 @@ def full_run(folder: Path, prompts: Sequence[Prompt], **options: Any) -> Run:
 
 def opened(tab: Any, address: str) -> None:
     tab.goto(address)
-    tab.wait_for_function(DRAWN)
+    wait_until(tab, DRAWN)
 
 
 @browsing
