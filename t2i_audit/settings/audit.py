@@ -88,7 +88,9 @@ class AuditSettings(RunSettings):
                 "give t2i-audit use with the joined run"
             )
         if not self.use and self.use_options != UseOptions():
-            raise AuditError("options that begin with --use- need --use; give it, or leave them out")
+            raise AuditError(
+                "options that begin with --use- need --use; give it, or leave them out"
+            )
 
     @classmethod
     def of(cls, **values: Any) -> Self:

@@ -48,17 +48,14 @@ class Design:
     """All that is drawn anew."""
 
     parts: tuple[Part, ...]
+    wanted: Wanted
+    """What was asked for; a change of `parts` may have fewer prompts."""
     notes: tuple[str, ...] = ()
     """Sentences on what is left out, and why."""
 
     @property
-    def wanted(self) -> dict[Intervention, int]:
-        """Each change with its number of prompts."""
-        return {part.intervention: len(part.prompts) for part in self.parts}
-
-    @property
     def record(self) -> list[dict[str, Any]]:
-        """The same for the manifest."""
+        """What was asked for, for the manifest."""
         return [
             {"kind": each.kind, "slot": each.slot, "site": each.site, "prompts": count}
             for each, count in self.wanted.items()
@@ -97,10 +94,11 @@ def design_of(
     place = {name: row for row, name in enumerate([TEXT, *blocks])}
     known = list(values)
     parts, notes = [], list(left_out)
-    for each in sorted(wanted, key=lambda one: _rank(one, place, known)):
-        having = [
-            prompt for prompt in ordered if not each.slot or prompt.constituent(each.slot)
-        ][: wanted[each]]
+    wanted = dict(sorted(wanted.items(), key=lambda item: _rank(item[0], place, known)))
+    for each in wanted:
+        having = [prompt for prompt in ordered if not each.slot or prompt.constituent(each.slot)][
+            : wanted[each]
+        ]
         pairs = [(prompt, prompt) for prompt in having]
         if each.kind == "steer":
             pairs = [
@@ -116,7 +114,7 @@ def design_of(
         if pairs:
             own, judged = zip(*pairs, strict=True)
             parts.append(Part(each, own, judged))
-    return Design(tuple(parts), tuple(dict.fromkeys(notes)))
+    return Design(tuple(parts), wanted, tuple(dict.fromkeys(notes)))
 
 
 def wanted_in(record: Iterable[Mapping[str, Any]]) -> dict[Intervention, int]:
