@@ -113,11 +113,11 @@ def _require_audit(run: Run) -> None:
 
 def _subject(plan: UsingPlan, reporter: Reporter) -> Subject:
     from prompts.suite import Suite
+    from t2i_audit.io import to_json
     from t2i_audit.judges.load import judge_specs
     from t2i_audit.judges.panel import load_panel
     from t2i_audit.stages.use.prepare import sampling_of
     from t2i_audit.stages.use.subject import Subject
-    from t2i_audit.io import to_json
 
     run, audit = plan.run, plan.audit
     suite = Suite(run.summary.suite, prompts_of(run.path))

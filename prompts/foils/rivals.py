@@ -184,7 +184,7 @@ def _written(original: Original, change: _Change) -> str | None:
 
 
 def can_be_written(original: Original, changed: Sequence[int]) -> bool:
-    """Whether a text with the choices `changed` is sound, and false of every image of the prompt."""
+    """Whether a text with the choices `changed` is sound, and false of all images of the prompt."""
     template, digits = original.template, original.digits
     if template.echoes and _repeats_a_value(template, changed):
         return False  # "the cat" would not tell which

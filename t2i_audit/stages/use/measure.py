@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from t2i_audit.analysis.use import use_of
@@ -60,8 +61,8 @@ def measure_use(run: Run, subject: Subject, design: Design, reporter: Reporter) 
             summary=run.summary,
             decodability=read_rows(table_path(run.path, "decodability"), "decodability"),
             seed=subject.sampling.base_seed,
-            notes=[*notes, *design.notes],
         )
+        use = replace(use, notes=(*use.notes, *design.notes, *notes))
         write_use(run.path, use)
         files = [run.path / USE, table_path(run.path, "use")]
         directory.keep_use(design.record, files)

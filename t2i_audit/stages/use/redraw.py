@@ -1,4 +1,4 @@
-"""Whether a model still makes a run's own images, before any are drawn anew to stand beside them."""
+"""Whether a model still makes a run's own images, which those drawn anew stand beside."""
 
 from __future__ import annotations
 
