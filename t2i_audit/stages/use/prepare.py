@@ -9,6 +9,7 @@ from prompts.structure import Prompt
 from t2i_audit.errors import JudgeError
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.io import sha256_of_all
+from t2i_audit.judges.base import Judge
 from t2i_audit.results.run import Run
 from t2i_audit.results.use_plan import PlannedImages, UsePlan
 from t2i_audit.run.results import USE_RESULTS, unlike_sealed
@@ -33,11 +34,7 @@ def design_for(run: Run, prompts: Sequence[Prompt], options: UseOptions) -> Desi
         AuditError: there is no slot or block of a name, or the prompts are too few.
     """
     settings = run.manifest.settings
-    if settings["judge"].get("judge") == HUMAN:
-        raise JudgeError(
-            f"people judged the images of {run.path}, and nobody has seen those that would be "
-            "drawn anew; judge the run with another judge by t2i-audit judge"
-        )
+    _require_seeing(settings["judge"])
     judged = own_images(own_rows(run))
     located = _located(run)
     return design_of(
@@ -48,6 +45,23 @@ def design_for(run: Run, prompts: Sequence[Prompt], options: UseOptions) -> Desi
         seed=settings["seed"],
         before=wanted_in(run.manifest.use),
     )
+
+
+def require_judge(judge: Judge) -> None:
+    """Refuse a judge that cannot judge images that are drawn anew.
+
+    Raises:
+        JudgeError: it knows only the images that people were shown.
+    """
+    _require_seeing(judge.fingerprint)
+
+
+def _require_seeing(identity: Mapping[str, Any]) -> None:
+    if identity.get("judge") == HUMAN:
+        raise JudgeError(
+            "people judge the images of the run, and nobody has seen those that would be drawn "
+            "anew to measure use; judge the run with another judge by t2i-audit judge"
+        )
 
 
 def own_rows(run: Run) -> list[dict[str, Any]]:
