@@ -1,4 +1,4 @@
-"""The denoiser's calls and the sampling steps of a pipeline's own call, seen and changed by hooks."""
+"""The denoiser's calls and the sampling steps of a pipeline's call, seen and changed by hooks."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ CONTEXT = "context"
 
 @dataclass(frozen=True, eq=False)
 class TextInterventions:
-    """What can be changed in the text input of one model's denoiser, fitted to a suite's prompts."""
+    """What can be changed in the text that a denoiser is given, fitted to a suite's prompts."""
 
     loaded: LoadedModel
     sampling: Sampling
@@ -124,7 +124,7 @@ class TextInterventions:
     def applied(
         self, intervention: Intervention, batch: Batch, targets: Mapping[str, str]
     ) -> Iterator[None]:
-        """Within the block, draw the images of `batch` with the change, by one call of the pipeline.
+        """Within the block, one call of the pipeline draws the images of `batch` with the change.
 
         Prompts that do not have the slot stay as they are.
 
