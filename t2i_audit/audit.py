@@ -143,13 +143,13 @@ def plan_from(
 
 def _drawn_anew(plan: AuditPlan) -> int:
     """How many images measuring use takes; what cannot be measured is refused."""
-    from t2i_audit.interventions.refusal import require_changeable
+    from t2i_audit.interventions.locating import find_text_input
     from t2i_audit.stages.use.design import design_of
     from t2i_audit.stages.use.prepare import require_judge
 
     primary = plan.judging.primary
     require_judge(primary.judge)
-    require_changeable(plan.inputs.loaded)
+    find_text_input(plan.inputs.loaded, plan.inputs.prompts_to_try, plan.sampling.sampling)
     layout = plan.sampling.layout or {}
     design = design_of(
         plan.prompts,

@@ -14,7 +14,12 @@ GB = 1e9
 
 
 def require_space(
-    out: Path, images: int, height: int, width: int, *, fewer: str = "--seeds, or give another --out"
+    out: Path,
+    images: int,
+    height: int,
+    width: int,
+    *,
+    fewer: str = "--seeds, or give another --out",
 ) -> None:
     """Refuse to make images in `out` for which the disk certainly has no room.
 

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 from prompts.foils.exchange import with_value
 from prompts.structure import Prompt
 from t2i_audit.errors import AuditError
+from t2i_audit.interventions.folds import CompositionFolds
 from t2i_audit.interventions.intervention import Intervention
-from t2i_audit.probes.enough import too_small
 from t2i_audit.results.use import TEXT, Kind
 from t2i_audit.settings import UseOptions
+from t2i_audit.stages.use.limits import Limits
 
 T = TypeVar("T")
 Wanted = Mapping[Intervention, int]
@@ -53,6 +54,13 @@ class Design:
     notes: tuple[str, ...] = ()
     """Sentences on what is left out, and why."""
 
+    def within(self, limits: Limits) -> Design:
+        """This design without what `limits` say is impossible."""
+        reasons = {part: limits.reason(part.intervention) for part in self.parts}
+        parts = tuple(part for part, reason in reasons.items() if reason is None)
+        lines = [f"{reason.rstrip('.')}." for reason in reasons.values() if reason is not None]
+        return Design(parts, self.wanted, tuple(dict.fromkeys([*self.notes, *lines])))
+
     @property
     def record(self) -> list[dict[str, Any]]:
         """What was asked for, for the manifest."""
@@ -70,6 +78,7 @@ def design_of(
     blocks: Sequence[str],
     seed: int,
     before: Wanted | None = None,
+    limits: Limits = Limits(),  # noqa: B008, it is frozen
 ) -> Design:
     """What is drawn anew for `options`, and what was `before`.
 
@@ -80,12 +89,13 @@ def design_of(
         blocks: the names of the denoiser's blocks.
         seed: decides the order of the prompts and the values that slots are exchanged for.
         before: what has been drawn anew already, which stays.
+        limits: what is known to be impossible.
 
     Raises:
         AuditError: there is no slot or block of a name, or the prompts are too few.
     """
     sites = _sites(options, blocks)
-    slots, left_out = _slots(prompts, options)
+    slots, left_out = _slots(prompts, options, seed)
     wanted = dict(before or {})
     for intervention in _asked(options.kinds, slots, sites):
         wanted[intervention] = max(options.use_prompts, wanted.get(intervention, 0))
@@ -114,7 +124,7 @@ def design_of(
         if pairs:
             own, judged = zip(*pairs, strict=True)
             parts.append(Part(each, own, judged))
-    return Design(tuple(parts), wanted, tuple(dict.fromkeys(notes)))
+    return Design(tuple(parts), wanted, tuple(dict.fromkeys(notes))).within(limits)
 
 
 def wanted_in(record: Iterable[Mapping[str, Any]]) -> dict[Intervention, int]:
@@ -188,7 +198,7 @@ def _sites(options: UseOptions, blocks: Sequence[str]) -> tuple[str, ...]:
 
 
 def _slots(
-    prompts: Sequence[Prompt], options: UseOptions
+    prompts: Sequence[Prompt], options: UseOptions, seed: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The slots that are measured, and sentences on those that cannot be."""
     values = _values(prompts)
@@ -203,28 +213,17 @@ def _slots(
                 f"--use-slots names {name!r}, which is no slot of the run's prompts; they have "
                 f"{', '.join(values)}"
             )
-    faults = {name: _fault(prompts, name, own) for name, own in values.items()}
-    if options.slots is not None:
-        fault = next(((name, faults[name]) for name in options.slots if faults[name]), None)
-        if fault:
-            raise AuditError(f"the use of {fault[0]} cannot be measured: {fault[1]}")
-        return options.slots, ()
-    kept = tuple(name for name in values if not faults[name])
+    folds = CompositionFolds(tuple(prompts), seed)
+    faults = {name: fault for name in values if (fault := folds.refusal(name)) is not None}
+    for name in options.slots or ():
+        if name in faults:
+            raise AuditError(faults[name])
+    kept = tuple(name for name in options.slots or values if name not in faults)
     if not kept:
-        name, reason = next(iter(faults.items()))
         raise AuditError(
-            f"the run has too few prompts to measure the use of any slot (of {name}: {reason}); "
-            "audit more prompts"
+            f"the run has too few prompts to measure use: {next(iter(faults.values()))}"
         )
-    return kept, tuple(
-        f"The use of {name} is not measured: {reason}." for name, reason in faults.items() if reason
-    )
-
-
-def _fault(prompts: Sequence[Prompt], slot: str, values: Sequence[str]) -> str:
-    if len(values) < 2:
-        return "all prompts have the same value"
-    return too_small(prompts, slot) or ""
+    return kept, tuple(f"{fault}." for fault in faults.values())
 
 
 def _values(prompts: Sequence[Prompt]) -> dict[str, tuple[str, ...]]:

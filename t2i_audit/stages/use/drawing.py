@@ -18,12 +18,13 @@ from t2i_audit.stages.files import ImageFile, Record, drop_damaged, write_record
 from t2i_audit.stages.images import write_images
 from t2i_audit.stages.use.design import Part
 from t2i_audit.stages.use.files import USE, batches_of, image_folder, record_shards
+from t2i_audit.stages.use.limits import Fitted, read_limits, write_limits
 from t2i_audit.stages.use.subject import Subject
 
 FITTING = "fit erasers"
 
 
-class Changes(Protocol):
+class Changes(Fitted, Protocol):
     """What carries out changes, at the text or at blocks."""
 
     def applied(
@@ -52,11 +53,13 @@ class Drawing:
             folder.mkdir(exist_ok=True)
             self._room = Parts(subject.loaded, folder, sampling.batch_size, sampling.shrinks)
             self._sample = sampler_of(subject.loaded, sampling, None, steps=sampling.steps)
+        self.limits = read_limits(run.path)
+        """What cannot be drawn."""
         if TEXT in sites:
-            self._changes[True] = self._fit_text()
+            self._changes[True] = self._known(TEXT, self._fit_text())
         blocks = tuple(dict.fromkeys(site for site in sites if site != TEXT))
         if blocks:
-            self._changes[False] = self._fit_blocks(blocks)
+            self._changes[False] = self._known(blocks[0], self._fit_blocks(blocks))
 
     def images(self, part: Part, batch: Batch) -> tuple[tuple[ImageFile, ...], Sampled]:
         """Draw and keep one batch of `part`; its record comes last."""
@@ -71,6 +74,11 @@ class Drawing:
         images = write_images(self._run.path, image_folder(one), batch, sampled, row_of=row_of)
         write_record(self._record(part, batch), Record(images, None))
         return images, sampled
+
+    def _known(self, site: str, fitted: Changes) -> Changes:
+        self.limits = self.limits.and_of(site, fitted)
+        write_limits(self._run.path, self.limits)
+        return fitted
 
     def _missing(self, part: Part) -> frozenset[int]:
         batches = batches_of(part, self._subject.sampling.batch_size)

@@ -52,7 +52,10 @@ def measure_use(run: Run, subject: Subject, design: Design, reporter: Reporter) 
     ) as directory:
         judged = own_rows(run)
         images = own_images(judged)
-        rows, notes = _rows(directory, subject, design, images)
+        own_noise = require_same_images(directory, subject)
+        drawing = Drawing(directory, subject, design.parts)
+        drawn = design.within(drawing.limits)
+        rows = _rows(directory, subject, drawn, drawing, images)
         write_table(table_path(run.path, "use"), "use", table_from_rows("use", rows))
         use = use_of(
             subject.prompts,
@@ -62,7 +65,7 @@ def measure_use(run: Run, subject: Subject, design: Design, reporter: Reporter) 
             decodability=read_rows(table_path(run.path, "decodability"), "decodability"),
             seed=subject.sampling.base_seed,
         )
-        use = replace(use, notes=(*use.notes, *design.notes, *notes))
+        use = replace(use, notes=(*use.notes, *drawn.notes, *drawing.limits.sentences, *own_noise))
         write_use(run.path, use)
         files = [run.path / USE, table_path(run.path, "use")]
         directory.keep_use(design.record, files)
@@ -70,12 +73,14 @@ def measure_use(run: Run, subject: Subject, design: Design, reporter: Reporter) 
 
 
 def _rows(
-    run: RunDirectory, subject: Subject, design: Design, own: Mapping[str, ImageFile]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows of the table ``use``, and notes on how they were made."""
+    run: RunDirectory,
+    subject: Subject,
+    design: Design,
+    drawing: Drawing,
+    own: Mapping[str, ImageFile],
+) -> list[dict[str, Any]]:
+    """Rows of the table ``use``, for which the missing images are drawn."""
     size = subject.sampling.batch_size
-    notes = require_same_images(run, subject)
-    drawing = Drawing(run, subject, design.parts)
     total = sum(len(part.prompts) for part in design.parts)
     missing = sum(
         len(batch.items)
@@ -100,4 +105,4 @@ def _rows(
                     changed += judging.changed(batch, images, judging.from_file)
                 if part.intervention.kind == "steer":
                     unchanged += judging.unchanged(batch, own)
-    return [*changed, *unchanged], notes
+    return [*changed, *unchanged]

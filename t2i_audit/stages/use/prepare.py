@@ -18,6 +18,7 @@ from t2i_audit.settings import AuditSettings, UseOptions
 from t2i_audit.stages.files import ImageFile
 from t2i_audit.stages.use.design import Design, design_of, wanted_in
 from t2i_audit.stages.use.files import batches_of, record_shards
+from t2i_audit.stages.use.limits import read_limits
 
 HUMAN = "human"
 """The kind of judge that knows only the images that people were shown."""
@@ -44,6 +45,7 @@ def design_for(run: Run, prompts: Sequence[Prompt], options: UseOptions) -> Desi
         blocks=blocks_of(run),
         seed=settings["seed"],
         before=wanted_in(run.manifest.use),
+        limits=read_limits(run.path),
     )
 
 
