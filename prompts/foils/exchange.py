@@ -44,8 +44,9 @@ def with_value(prompt: Prompt, slot: str, value: str) -> Prompt | None:
     offsets = {
         start: template.piece(pieces[start], changed)[1] for start, _, _ in edits if start in pieces
     }
+    values = {part.slot: part.value for part in prompt.constituents} | {slot: value}
     parts = tuple(
-        replace(_moved(part, edits, offsets), **({"value": value} if part is own else {}))
+        replace(_moved(part, edits, offsets), value=values[part.slot])
         for part in prompt.constituents
     )
     return replace(prompt, text=edited(prompt.text, edits), constituents=parts, foils=())

@@ -13,14 +13,10 @@ LEAST_PER_PIXEL = 0.1  # bytes
 GB = 1e9
 
 
-def require_space(
-    out: Path,
-    images: int,
-    height: int,
-    width: int,
-    *,
-    fewer: str = "--seeds, or give another --out",
-) -> None:
+FEWER = "--seeds, or give another --out"
+
+
+def require_space(out: Path, images: int, height: int, width: int, *, fewer: str = FEWER) -> None:
     """Refuse to make images in `out` for which the disk certainly has no room.
 
     Args:

@@ -220,9 +220,8 @@ def _slots(
             raise AuditError(faults[name])
     kept = tuple(name for name in options.slots or values if name not in faults)
     if not kept:
-        raise AuditError(
-            f"the run has too few prompts to measure use: {next(iter(faults.values()))}"
-        )
+        first = next(iter(faults.values()))
+        raise AuditError(f"the run has too few prompts to measure use: {first}")
     return kept, tuple(f"{fault}." for fault in faults.values())
 
 

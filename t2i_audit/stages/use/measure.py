@@ -11,13 +11,14 @@ from t2i_audit.reporter import Reporter
 from t2i_audit.results.run import Run
 from t2i_audit.results.use import USE, Use, write_use
 from t2i_audit.run.directory import RunDirectory, open_run
+from t2i_audit.run.space import require_space
 from t2i_audit.run.tables import read_rows, table_from_rows, table_path, write_table
 from t2i_audit.stages.files import ImageFile, read_record
 from t2i_audit.stages.use.design import Design
 from t2i_audit.stages.use.drawing import Drawing
 from t2i_audit.stages.use.files import batches_of, record_shards
 from t2i_audit.stages.use.judging import Judging
-from t2i_audit.stages.use.prepare import own_images, own_rows
+from t2i_audit.stages.use.prepare import own_images, own_rows, planned
 from t2i_audit.stages.use.redraw import require_same_images
 from t2i_audit.stages.use.subject import Subject
 
@@ -52,6 +53,14 @@ def measure_use(run: Run, subject: Subject, design: Design, reporter: Reporter) 
     ) as directory:
         judged = own_rows(run)
         images = own_images(judged)
+        sampler = manifest.settings["sampler"]
+        require_space(
+            run.path,
+            planned(run, design).missing,
+            sampler["height"],
+            sampler["width"],
+            fewer="--use-prompts",
+        )
         own_noise = require_same_images(directory, subject)
         drawing = Drawing(directory, subject, design.parts)
         drawn = design.within(drawing.limits)

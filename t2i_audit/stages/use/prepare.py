@@ -156,9 +156,9 @@ def is_measured(run: Run, design: Design) -> bool:
     if unlike_sealed(run.path, run.manifest, USE_RESULTS):
         return False
     rows = read_rows(table_path(run.path, "use"), "use")
-    sums = {str(row["image"]): row["image_sha256"] for row in rows}
+    sums = {str(row["image"]): str(row["image_sha256"]) for row in rows}
     found = sha256_of_all([run.path / name for name in sums])
-    return found == list(sums.values())
+    return list(found) == list(sums.values())
 
 
 def _located(run: Run) -> set[str]:
