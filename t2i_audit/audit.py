@@ -232,17 +232,24 @@ def _measure_use(plan: AuditPlan, reporter: Reporter) -> bool:
     from t2i_audit.report.use_plan import cost_sentences
     from t2i_audit.results.run import load_audited
     from t2i_audit.stages.use.measure import measure_use
-    from t2i_audit.stages.use.prepare import design_for, is_measured, planned, sampling_of
+    from t2i_audit.stages.use.prepare import (
+        design_for,
+        is_measured,
+        planned,
+        readable,
+        sampling_of,
+    )
     from t2i_audit.stages.use.subject import Subject
 
     run, judging = load_audited(plan.settings.out), plan.judging
     design = design_for(run, plan.prompts, plan.settings.use_options)
     if is_measured(run, design):
         return False
-    reporter.note(f"use: {' '.join(cost_sentences(planned(run, design)))}")
+    reporter.note(f"use: {' '.join(cost_sentences(planned(run, plan.prompts, design)))}")
     subject = Subject(
         plan.inputs.loaded,
         plan.prompts,
+        readable(run, plan.prompts),
         sampling_of(run, plan.settings),
         judging.primary,
         judging.at_once,

@@ -61,7 +61,7 @@ def plan_use(settings: UseSettings) -> UsingPlan:
         run,
         replace(audit, device=settings.device, dtype=run.manifest.settings["dtype"]),
         design,
-        planned(run, design),
+        planned(run, prompts, design),
         is_measured(run, design),
     )
 
@@ -116,7 +116,7 @@ def _subject(plan: UsingPlan, reporter: Reporter) -> Subject:
     from t2i_audit.io import to_json
     from t2i_audit.judges.load import judge_specs
     from t2i_audit.judges.panel import load_panel
-    from t2i_audit.stages.use.prepare import sampling_of
+    from t2i_audit.stages.use.prepare import readable, sampling_of
     from t2i_audit.stages.use.subject import Subject
 
     run, audit = plan.run, plan.audit
@@ -131,4 +131,5 @@ def _subject(plan: UsingPlan, reporter: Reporter) -> Subject:
             "judge the run again"
         )
     sampling = sampling_of(run, audit)
-    return Subject(inputs.loaded, inputs.prompts, sampling, panel[0], audit.judge_batch_size)
+    own = readable(run, inputs.prompts)
+    return Subject(inputs.loaded, inputs.prompts, own, sampling, panel[0], audit.judge_batch_size)

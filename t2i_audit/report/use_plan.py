@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -49,14 +50,19 @@ def cost_sentences(plan: UsePlan) -> Iterator[str]:
         f"{counted(plan.missing, 'image')} to make, {plan.missing / plan.own_images:.1f} times "
         f"those of the run{beside}."
     )
-    if plan.missing:
+    if not plan.missing:
+        return
+    if plan.prompts_read:
         yield (
-            f"On the disk about {max(plan.bytes / MEGABYTE, 0.1):,.1f} MB, and "
-            f"{duration(plan.seconds)} as the run measured it on {plan.device}."
-            if plan.seconds is not None
-            else f"On the disk about {max(plan.bytes / MEGABYTE, 0.1):,.1f} MB; the run did not "
-            "record how long an image takes."
+            f"What the blocks hold of {counted(plan.prompts_read, 'prompt')} is read first, which "
+            "takes at most as long as as many images."
         )
+    taken = "the run did not record how long an image takes"
+    if plan.seconds is not None:
+        taken = f"{duration(plan.seconds)} without judging, as the run measured it on {plan.device}"
+    yield f"They take about {max(plan.bytes / MEGABYTE, 0.1):,.1f} MB on the disk; {taken}."
+    if not math.isnan(plan.half_width):
+        yield f"95% intervals of use will reach at most {plan.half_width:.2f} to either side."
 
 
 def duration(seconds: float) -> str:

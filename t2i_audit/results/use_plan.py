@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from t2i_audit.results.interval import Number
 from t2i_audit.results.use import Kind
 
 
@@ -31,12 +32,17 @@ class UsePlan:
     parts: tuple[PlannedImages, ...]
     own_images: int
     """Images that the run itself has made."""
-    seconds_per_image: float | None
+    seconds_per_image: Number | None
     """As the run measured it, without judging; None where it did not."""
     device: str
     """On which it measured that; empty where it did not."""
     bytes_per_image: int
     """Mean of the run's own images."""
+    half_width: Number
+    """Half the width of the widest 95% interval of a use, at most; NaN for a single prompt."""
+    prompts_read: int
+    """Prompts that are sampled once more to read what the denoiser's blocks hold of them; 0 where
+    nothing is changed there."""
     notes: tuple[str, ...] = ()
     """What is left out, and why."""
 
@@ -52,8 +58,10 @@ class UsePlan:
 
     @property
     def seconds(self) -> float | None:
-        """What the missing images take; None where that is not known."""
-        return None if self.seconds_per_image is None else self.missing * self.seconds_per_image
+        """What the missing images take, and reading the blocks; None where that is not known."""
+        if self.seconds_per_image is None:
+            return None
+        return (self.missing + self.prompts_read) * self.seconds_per_image
 
     @property
     def bytes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,13 +19,13 @@ from t2i_audit.stages.files import ImageFile, Record, drop_damaged, write_record
 from t2i_audit.stages.images import write_images
 from t2i_audit.stages.use.design import Part
 from t2i_audit.stages.use.files import USE, batches_of, image_folder, record_shards
-from t2i_audit.stages.use.limits import Fitted, read_limits, write_limits
+from t2i_audit.stages.use.limits import read_limits, write_limits
 from t2i_audit.stages.use.subject import Subject
 
 FITTING = "fit erasers"
 
 
-class Changes(Fitted, Protocol):
+class Changes(Protocol):
     """What carries out changes, at the text or at blocks."""
 
     def applied(
@@ -56,10 +57,12 @@ class Drawing:
         self.limits = read_limits(run.path)
         """What cannot be drawn."""
         if TEXT in sites:
-            self._changes[True] = self._known(TEXT, self._fit_text())
+            self._changes[True] = self._fit_text()
         blocks = tuple(dict.fromkeys(site for site in sites if site != TEXT))
         if blocks:
-            self._changes[False] = self._known(blocks[0], self._fit_blocks(blocks))
+            self._changes[False] = self._fit_blocks(blocks)
+        if sites:
+            write_limits(run.path, self.limits)
 
     def images(self, part: Part, batch: Batch) -> tuple[tuple[ImageFile, ...], Sampled]:
         """Draw and keep one batch of `part`; its record comes last."""
@@ -75,11 +78,6 @@ class Drawing:
         write_record(self._record(part, batch), Record(images, None))
         return images, sampled
 
-    def _known(self, site: str, fitted: Changes) -> Changes:
-        self.limits = self.limits.and_of(site, fitted)
-        write_limits(self._run.path, self.limits)
-        return fitted
-
     def _missing(self, part: Part) -> frozenset[int]:
         batches = batches_of(part, self._subject.sampling.batch_size)
         shards = record_shards(self._run.path, part, len(batches))
@@ -93,24 +91,33 @@ class Drawing:
         from t2i_audit.interventions.text import TextInterventions
 
         subject = self._subject
-        with self._run.reporter.stage(FITTING, len(subject.prompts)) as advance:
-            return TextInterventions.fit(
+        with self._run.reporter.stage(FITTING, len(subject.readable)) as advance:
+            fitted = TextInterventions.fit(
                 subject.loaded,
-                subject.prompts,
+                subject.readable,
                 subject.sampling,
                 seed=subject.sampling.base_seed,
                 on_batch=advance,
             )
+        self.limits = self.limits.and_of(TEXT, fitted.refused, fitted.notes)
+        return fitted
 
-    def _fit_blocks(self, blocks: tuple[str, ...]) -> Changes:
+    def _fit_blocks(self, blocks: Sequence[str]) -> Changes:
         from t2i_audit.interventions.blocks import BlockInterventions
 
         subject = self._subject
-        with self._run.reporter.stage(f"{FITTING} in blocks", len(subject.prompts)) as advance:
-            return BlockInterventions.fit(
+        with self._run.reporter.stage(f"{FITTING} in blocks", len(subject.readable)) as advance:
+            fitted = BlockInterventions.fit(
                 subject.loaded,
-                subject.prompts,
-                subject.sampling,
+                subject.readable,
+                replace(subject.sampling, record_denoiser=True),
                 seed=subject.sampling.base_seed,
                 on_batch=advance,
             )
+        slots = dict.fromkeys(part.slot for each in subject.readable for part in each.constituents)
+        few = {slot: why for slot in slots if (why := fitted.refusal(slot)) is not None}
+        for block in blocks:
+            absent = f"Nothing can be erased in {block}, in which the image was not found"
+            refused = few if block in fitted.sites else dict.fromkeys(slots, absent)
+            self.limits = self.limits.and_of(block, refused)
+        return fitted

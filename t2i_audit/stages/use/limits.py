@@ -5,62 +5,40 @@ So a resumed run, which may have nothing left to fit, says the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from t2i_audit.interventions.intervention import Intervention
 from t2i_audit.io import read_json, write_json
-from t2i_audit.results.use import TEXT
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 LIMITS = "use/limits.json"
-BLOCKS = "blocks"
 CONTEXT = "context"
-
-
-class Fitted(Protocol):
-    """Changes as they were fitted to a model."""
-
-    @property
-    def refused(self) -> Mapping[str, str]:
-        """Slot, or ``context``, to why it cannot be changed, in a sentence."""
-        ...
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of the results must know."""
-        ...
 
 
 @dataclass(frozen=True)
 class Limits:
-    """By ``text`` and ``blocks``, what was found when their changes were fitted."""
+    """What was found when changes were fitted."""
 
     refused: dict[str, dict[str, str]] = field(default_factory=dict)
-    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By site, each slot, or ``context``, that cannot be changed, and why, in a sentence."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the results must know, in sentences."""
 
-    def and_of(self, site: str, fitted: Fitted) -> Limits:
-        """These, and those of the changes `fitted` for `site`."""
-        place = TEXT if site == TEXT else BLOCKS
-        return Limits(
-            {**self.refused, place: dict(fitted.refused)}, {**self.notes, place: fitted.notes}
-        )
+    def and_of(self, site: str, refused: Mapping[str, str], notes: Sequence[str] = ()) -> Limits:
+        """These, and what was found at `site`."""
+        every = dict.fromkeys([*self.notes, *notes])
+        return Limits({**self.refused, site: dict(refused)}, tuple(every))
 
     def reason(self, one: Intervention) -> str | None:
         """Why `one` cannot be carried out; None where it can, or nothing is known of it."""
-        place = TEXT if one.site == TEXT else BLOCKS
         name = CONTEXT if one.kind == CONTEXT else one.slot
-        return self.refused.get(place, {}).get(name)
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """All notes."""
-        return tuple(dict.fromkeys(note for own in self.notes.values() for note in own))
+        return self.refused.get(one.site, {}).get(name)
 
 
 def read_limits(run: Path) -> Limits:

@@ -56,7 +56,7 @@ def measure_use(run: Run, subject: Subject, design: Design, reporter: Reporter) 
         sampler = manifest.settings["sampler"]
         require_space(
             run.path,
-            planned(run, design).missing,
+            planned(run, subject.prompts, design).missing,
             sampler["height"],
             sampler["width"],
             fewer="--use-prompts",
@@ -74,7 +74,7 @@ def measure_use(run: Run, subject: Subject, design: Design, reporter: Reporter) 
             decodability=read_rows(table_path(run.path, "decodability"), "decodability"),
             seed=subject.sampling.base_seed,
         )
-        use = replace(use, notes=(*use.notes, *drawn.notes, *drawing.limits.sentences, *own_noise))
+        use = replace(use, notes=(*use.notes, *drawn.notes, *drawing.limits.notes, *own_noise))
         write_use(run.path, use)
         files = [run.path / USE, table_path(run.path, "use")]
         directory.keep_use(design.record, files)

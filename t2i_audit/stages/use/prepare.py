@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prompts.structure import Prompt
+from t2i_audit.analysis.use import half_width
 from t2i_audit.errors import JudgeError
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.io import sha256_of_all
 from t2i_audit.judges.base import Judge
 from t2i_audit.results.run import Run
+from t2i_audit.results.use import TEXT
 from t2i_audit.results.use_plan import PlannedImages, UsePlan
 from t2i_audit.run.results import USE_RESULTS, unlike_sealed
 from t2i_audit.run.tables import read_rows, table_path
@@ -36,17 +39,22 @@ def design_for(run: Run, prompts: Sequence[Prompt], options: UseOptions) -> Desi
     """
     settings = run.manifest.settings
     _require_seeing(settings["judge"])
-    judged = own_images(own_rows(run))
-    located = _located(run)
     return design_of(
-        prompts,
+        readable(run, prompts),
         options,
-        judgeable=judged.keys() & located,
+        judgeable=own_images(own_rows(run)).keys(),
         blocks=blocks_of(run),
         seed=settings["seed"],
         before=wanted_in(run.manifest.use),
         limits=read_limits(run.path),
     )
+
+
+def readable(run: Run, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
+    """Those of a run's `prompts` that some text encoder gets to the end as they are."""
+    rows = read_rows(table_path(run.path, "prompts"), "prompts")
+    whole = {row["prompt_id"] for row in rows if "whole" in row["reading"].values()}  # type: ignore[attr-defined]
+    return tuple(prompt for prompt in prompts if prompt.id in whole)
 
 
 def require_judge(judge: Judge) -> None:
@@ -115,7 +123,7 @@ def sampling_of(run: Run, audit: AuditSettings) -> Sampling:
     )
 
 
-def planned(run: Run, design: Design) -> UsePlan:
+def planned(run: Run, prompts: Sequence[Prompt], design: Design) -> UsePlan:
     """What is missing of `design`, by the records of what is there, and what it takes."""
     size = run.manifest.settings["batch_size"]
     own = own_images(own_rows(run))
@@ -135,6 +143,8 @@ def planned(run: Run, design: Design) -> UsePlan:
             )
         )
     cost = run.cost
+    in_blocks = any(part.missing and part.site != TEXT for part in parts)
+    fewest = min((part.prompts for part in parts), default=0)
     return UsePlan(
         model=run.summary.model,
         suite=run.summary.suite,
@@ -144,6 +154,8 @@ def planned(run: Run, design: Design) -> UsePlan:
         seconds_per_image=None if cost is None else cost.seconds_per_image,
         device="" if cost is None else cost.device,
         bytes_per_image=round(sum(there) / max(len(there), 1)),
+        half_width=half_width(fewest) if fewest > 1 else math.nan,
+        prompts_read=len(readable(run, prompts)) if in_blocks else 0,
         notes=design.notes,
     )
 
@@ -159,12 +171,3 @@ def is_measured(run: Run, design: Design) -> bool:
     sums = {str(row["image"]): str(row["image_sha256"]) for row in rows}
     found = sha256_of_all([run.path / name for name in sums])
     return list(found) == list(sums.values())
-
-
-def _located(run: Run) -> set[str]:
-    """Ids of the prompts that some text encoder gets to the end as they are."""
-    return {
-        str(row["prompt_id"])
-        for row in read_rows(table_path(run.path, "prompts"), "prompts")
-        if "whole" in row["reading"].values()  # type: ignore[attr-defined]
-    }

@@ -20,6 +20,8 @@ class Subject:
     loaded: LoadedModel
     prompts: tuple[Prompt, ...]
     """Of the run, in its order."""
+    readable: tuple[Prompt, ...]
+    """Those of them that a text encoder gets as they are: to these changes are fitted."""
     sampling: Sampling
     """As the run's images were sampled, without recording the denoiser."""
     judge: Member
