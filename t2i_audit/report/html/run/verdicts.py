@@ -16,7 +16,7 @@ from t2i_audit.report.use import culprit_name
 from t2i_audit.report.verdict import is_presence, percent
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
 from t2i_audit.results.summary import RunSummary
-from t2i_audit.results.use import Use
+from t2i_audit.results.use import SlotCulprit, Use
 
 
 def verdicts_section(summary: RunSummary, use: Use | None = None) -> Section:
@@ -35,6 +35,7 @@ def verdicts_section(summary: RunSummary, use: Use | None = None) -> Section:
             "reason": reason,
             "legend": [part.strip() for part in VERDICTS.removeprefix("verdict: ").split(";")],
             "culprits": None if use is None or not use.culprits else _culprits(use),
+            "decided": [] if use is None else [_decided(each) for each in use.culprits],
             "threshold": THRESHOLD.removeprefix("threshold: "),
             "stations": [
                 (_table(name, station), _recalls(name, station))
@@ -77,13 +78,12 @@ def _culprits(use: Use) -> Table:
             share_text(each.lost),
             f"{each.failure_rate.n:,}",
             printable(", ".join(each.values)),
-            printable(each.reason),
         )
         for each in use.culprits
     )
     columns = (
         "slot", "by intervention", "without interventions", "agree", "wrong", "of these lost",
-        "images", "values that fail most", "decided by",
+        "images", "values that fail most",
     )  # fmt: skip
     return Table(
         "Who is to blame where a slot is wrong: by intervention, and by the rule without "
@@ -92,6 +92,10 @@ def _culprits(use: Use) -> Table:
         rows,
         frozenset({4, 5, 6}),
     )
+
+
+def _decided(each: SlotCulprit) -> str:
+    return printable(f"{each.slot}: {culprit_name(each.culprit)}, as {each.reason}")
 
 
 def _control(decoding: SlotDecoding) -> str:
