@@ -46,7 +46,7 @@ def _slot_use(images: DrawnImages, slot: str, site: str) -> SlotUse:
         (images.slot(slot), images.slot(slot, erase), images.slot(slot, random)),
     )
     guess = guess_of(images.values(slot)[own.prompts])
-    use = _difference(own, 1, 2)
+    use = difference_of(own, 1, 2)
     shares = [clustered_share(each, own.clusters) for each in own.verdicts]
     steered = unsteered = followed = None
     moved = images.slot(slot, ("steer", slot, site))
@@ -54,7 +54,7 @@ def _slot_use(images: DrawnImages, slot: str, site: str) -> SlotUse:
     pairs = Items.of(images.clusters, (before, moved))
     if len(pairs.prompts):
         unsteered, steered = (clustered_share(each, pairs.clusters) for each in pairs.verdicts)
-        followed = _difference(pairs, 0, 1)
+        followed = difference_of(pairs, 0, 1)
     return SlotUse(
         slot=slot,
         site=site,
@@ -93,7 +93,7 @@ def _drop(
 ) -> Interval:
     """Another slot's drop beyond the control's."""
     own = Items.of(images.clusters, (images.slot(other, erase), images.slot(other, random)))
-    return _difference(own, 0, 1)
+    return difference_of(own, 0, 1)
 
 
 def _context(images: DrawnImages) -> Iterator[ContextNeed]:
@@ -103,11 +103,11 @@ def _context(images: DrawnImages) -> Iterator[ContextNeed]:
         own = Items.of(images.clusters, (images.slot(slot), images.slot(slot, key)))
         if len(own.prompts):
             whole, alone = (clustered_share(each, own.clusters) for each in own.verdicts)
-            yield ContextNeed(slot, whole, alone, _difference(own, 1, 0))
+            yield ContextNeed(slot, whole, alone, difference_of(own, 1, 0))
 
 
-def _difference(items: Items, first: int, second: int) -> Interval:
-    """The share of the `second` verdicts less that of the `first`, paired."""
+def difference_of(items: Items, first: int, second: int) -> Interval:
+    """The share of the `second` verdicts less that of the `first`, paired; both by their place."""
     if not len(items.prompts):
         return undefined()
     verdicts = items.verdicts

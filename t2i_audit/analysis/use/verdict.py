@@ -9,7 +9,7 @@ of a guess, ``Q = 1/4`` and ``M = 1/5``:
 
     used      a witness confirms:  lower(use)      > Q max(room(erase), M)  or
                                    lower(followed) > Q max(room(steer), M)
-    not used  a witness denies, and every other one denies or holds 0:
+    not used  a witness denies, and no other one shows a change (lower > 0.02):
                                    upper(use)      < Q room(erase), and lower(random) > g
                                    upper(followed) < Q room(steer), and steering works
     unclear   else
@@ -36,6 +36,8 @@ from t2i_audit.results.use import UseVerdict
 QUARTER = 0.25
 # Least room that a change is compared with: with less, a few images would be a use.
 LEAST_ROOM = 0.2
+# A change that is surely larger than this is some use, however little.
+NEGLIGIBLE = 0.02
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def use_verdict(erased: Witness, steered: Witness | None) -> tuple[UseVerdict, s
         return "used", " and ".join(confirming)
     denying = [each.said for each in witnesses if each.denies]
     others = [each for each in witnesses if not each.denies]
-    if denying and all(each.change.lower <= 0 for each in others):
+    if denying and not any(each.change.lower > NEGLIGIBLE for each in others):
         return "not used", " and ".join(denying)
     if any(each.could_show for each in witnesses):
         said = " and ".join(each.said for each in witnesses)

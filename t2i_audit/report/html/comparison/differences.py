@@ -53,6 +53,17 @@ def decodability_charts(comparison: Comparison) -> tuple[Chart, ...]:
     return tuple(charts)
 
 
+def use_chart(comparison: Comparison) -> Chart:
+    """The difference of the use of each slot that was measured in both runs."""
+    caption = (
+        "Use of what the denoiser is given: the share of images in which a slot is right with a "
+        "random subspace erased, less that with the slot erased. Each mark is the candidate less "
+        "the base in percentage points, with its 95% interval. A triangle is a difference that is "
+        "sure for that slot alone; a circle is one that may be chance."
+    )
+    return _chart("use-differences", caption, _named("slot", comparison.use), counts="images")
+
+
 def flips_table(flips: Flips) -> Table:
     """How many prompts went which way."""
     return Table(
