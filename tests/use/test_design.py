@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompts.foils.exchange import with_value
 from prompts.structure import Prompt
 from prompts.suite import load_suite
 from t2i_audit.settings import UseOptions
