@@ -43,7 +43,7 @@ def page_with(page: Path, text: str) -> str:
     """
     found = page.read_text(encoding="utf-8")
     if not PART.search(found):
-        raise ValueError(f"{page} has no place for the table: <!-- begin use table -->")
+        raise ValueError(f"{page} has no place for the tables: <!-- begin use table -->")
     return PART.sub(lambda part: f"{part[1]}{text}\n{part[2]}", found)
 
 

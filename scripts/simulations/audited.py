@@ -30,6 +30,7 @@ from t2i_audit.analysis.paired import (
     seen_differences,
 )
 from t2i_audit.analysis.use import estimate_use
+from t2i_audit.analysis.use.comparing import compared_use
 from t2i_audit.analysis.use.culprits import culprit_of
 from t2i_audit.analysis.use.drawn import DrawnImages
 from t2i_audit.probes.decoded import StationProbes
@@ -241,6 +242,11 @@ def use_in(images: DrawnImages, slot: str) -> SlotUse:
     """The use of `slot`."""
     found, _ = estimate_use(images)
     return next(each for each in found if each.slot == slot)
+
+
+def use_difference(base: DrawnImages, candidate: DrawnImages, slot: str) -> Interval:
+    """The use of `slot` in the second less that in the first."""
+    return compared_use(base, candidate)[slot].difference
 
 
 def culprit_by_use(
