@@ -86,7 +86,7 @@ def execute_use(plan: UsingPlan, reporter: Reporter = SILENT) -> Use:
         use = load_run(run.path).use
         assert use is not None
         return use
-    use = measure_use(run, _subject(plan, reporter), plan.design, reporter)
+    use = measure_use(run, load_subject(plan, reporter), plan.design, reporter)
     if plan.settings.report:
         leave_page(load_run(run.path), reporter, anew=True)
     return use
@@ -111,7 +111,14 @@ def _require_audit(run: Run) -> None:
         )
 
 
-def _subject(plan: UsingPlan, reporter: Reporter) -> Subject:
+def load_subject(plan: UsingPlan, reporter: Reporter) -> Subject:
+    """The model and the judge of the run, which must be as the run had them.
+
+    Raises:
+        ModelError: the model is gone or does not load.
+        RunDirectoryError: a file of it has changed.
+        JudgeError: the judge does not load, or has changed.
+    """
     from prompts.suite import Suite
     from t2i_audit.io import to_json
     from t2i_audit.judges.load import judge_specs
