@@ -1,27 +1,26 @@
 """Interventions at a denoiser's blocks: a slot erased from what a block hands on, or exchanged.
 
 A probe of the denoiser reads the image on a 2 x 2 grid, so a slot is erased cell by cell: every
-cell has an eraser, fitted to the cell's means in the recorded steps, which is applied to every
-position of the cell. Then no linear probe of the grid reads the slot. Where a block hands on the
-text's tokens as well, the prompt's words are erased by their role, as in what the denoiser is given
-(`t2i_audit.interventions.text`); what the denoiser is given itself stays, and later blocks with
-cross-attention read it again.
+cell has an eraser, fitted to the cell's means, which is applied to every position of the cell. Then
+no linear probe of the grid reads the slot. Where a block hands on the text's tokens as well, the
+prompt's words are erased by their role, as in what the denoiser is given
+(`t2i_audit.interventions.text`). That itself stays, and later blocks with cross-attention read it
+again: what is not used here may be used in the text.
 
-Every step is changed, with the erasers of the recorded step that is nearest: a denoiser is given
-the text in every step, and draws from the others what is erased in some.
+Every step is changed, as a denoiser is given the text in every step, and draws from the others what
+is erased in some.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prompts.structure import Prompt
-from t2i_audit.activations.denoiser import DenoiserRecorder, default_steps
+from t2i_audit.activations.denoiser import DenoiserRecorder
 from t2i_audit.activations.denoiser.reader import RecordedCall
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.batches import Batch, cut_batches
@@ -29,24 +28,13 @@ from t2i_audit.generation.dry_run import prompts_to_try, try_sampling
 from t2i_audit.generation.memory import with_room
 from t2i_audit.generation.sampler import sample_batch
 from t2i_audit.generation.sampling import Sampling
+from t2i_audit.interventions.block_erasers import BlockErasers, Held, fitted_steps
 from t2i_audit.interventions.block_states import Part, held_states, with_states
 from t2i_audit.interventions.folds import CompositionFolds
 from t2i_audit.interventions.intervention import Intervention
-from t2i_audit.interventions.leace import LinearEraser, Whitening
+from t2i_audit.interventions.leace import LinearEraser
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.arguments import image_size
-from t2i_audit.results.use import Kind
-
-if TYPE_CHECKING:
-    import torch
-
-# Prompts by which a part of a block's output has erasers of its own; a rarer one stays as it is.
-FEWEST_PROMPTS = 30
-
-Held = dict[tuple[str, int], dict[Part, dict[str, "torch.Tensor"]]]
-"""Block and recorded step -> part -> prompt id -> the mean of its vectors ``(c,)``."""
-Erasers = dict[tuple[int, Part, int], LinearEraser]
-"""By recorded step, part and fold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +44,13 @@ class BlockInterventions:
     loaded: LoadedModel
     sampling: Sampling
     """As images are drawn, with the denoiser's layout."""
-    folds: CompositionFolds
-    held: Held
-    seed: int
+    erasers: BlockErasers
     slots: tuple[str, ...]
     """Those that can be erased and exchanged, in the suite's order."""
     refused: Mapping[str, str]
     """Slot -> why it cannot be changed, in a sentence."""
     notes: tuple[str, ...] = ()
     """What a reader of the results must know, in sentences."""
-    _fitted: dict[Intervention, Erasers] = field(default_factory=dict)
 
     @classmethod
     def fit(
@@ -77,7 +62,7 @@ class BlockInterventions:
         seed: int,
         on_batch: Callable[[int], object] | None = None,
     ) -> BlockInterventions:
-        """Sample each prompt once as far as the last recorded step, and keep what the blocks hold.
+        """Sample an image of each prompt, and keep what the blocks hold in the fitted steps.
 
         Args:
             loaded: the model.
@@ -108,13 +93,14 @@ class BlockInterventions:
         every = dict.fromkeys(part.slot for p in prompts for part in p.constituents)
         refused = {slot: why for slot in every if (why := folds.refusal(slot)) is not None}
         slots = tuple(slot for slot in every if slot not in refused)
-        return cls(loaded, sampling, folds, held, seed, slots, refused)
+        erasers = BlockErasers(folds, held, seed, loaded.device)
+        return cls(loaded, sampling, erasers, slots, refused)
 
     @property
     def sites(self) -> tuple[str, ...]:
         """The blocks in which something can be changed, in order of depth."""
         assert self.sampling.layout is not None
-        there = {block for block, _ in self.held}
+        there = {block for block, _ in self.erasers.held}
         return tuple(block for block in self.sampling.layout.blocks if block in there)
 
     def refusal(self, slot: str) -> str | None:
@@ -123,7 +109,7 @@ class BlockInterventions:
 
     def values(self, slot: str) -> tuple[str, ...]:
         """The values that `slot` can be given by ``steer``, sorted."""
-        return self.folds.values(slot)
+        return self.erasers.folds.values(slot)
 
     def changes(self, intervention: Intervention, prompt: Prompt) -> bool:
         """Whether `prompt` is drawn otherwise: it has the slot."""
@@ -151,14 +137,14 @@ class BlockInterventions:
         if not rows:
             yield
             return
-        erasers = self._erasers(intervention)
+        erasers = self.erasers.of(intervention)
         changed: set[int] = set()
 
         def change(call: RecordedCall, path: str, output: Any) -> Any:
             if path != intervention.site:
                 return None
             changed.add(call.step)
-            step = self._nearest(call.step)
+            step = self.erasers.nearest(call.step)
             own = {(part, fold): each for (at, part, fold), each in erasers.items() if at == step}
             return _changed(call, path, output, rows, own)
 
@@ -204,47 +190,8 @@ class BlockInterventions:
                         f"{value!r}; its values are {', '.join(self.values(slot))}."
                     )
                 goal = self.values(slot).index(value)
-            rows[row] = self.folds.of[item.prompt.composition], goal
+            rows[row] = self.erasers.folds.of[item.prompt.composition], goal
         return rows
-
-    def _nearest(self, step: int) -> int:
-        return min(sorted({own for _, own in self.held}), key=lambda own: abs(own - step))
-
-    def _erasers(self, intervention: Intervention) -> Erasers:
-        """Those of ``steer`` are those of ``erase``; of the last slot and site they are kept."""
-        kind: Kind = "random" if intervention.kind == "random" else "erase"
-        key = replace(intervention, kind=kind)
-        if key not in self._fitted:
-            if any((each.slot, each.site) != (key.slot, key.site) for each in self._fitted):
-                self._fitted.clear()
-            self._fitted[key] = self._fit(key)
-        return self._fitted[key]
-
-    def _fit(self, key: Intervention) -> Erasers:
-        import torch
-
-        values = self.values(key.slot)
-        known = {prompt.id: prompt for prompt in self.folds.prompts}
-        fitted: Erasers = {}
-        for (block, step), parts in self.held.items():
-            for part, means in parts.items() if block == key.site else ():
-                own = [
-                    (mean, values.index(slot.value), self.folds.of[known[name].composition])
-                    for name, mean in means.items()
-                    if (slot := known[name].constituent(key.slot)) is not None
-                ]
-                for fold in range(self.folds.count):
-                    train = [(mean, value) for mean, value, held_out in own if held_out != fold]
-                    labels = [value for _, value in train]
-                    if len(train) < FEWEST_PROMPTS or len(set(labels)) < 2:
-                        continue
-                    whitening = Whitening.of(torch.stack([mean for mean, _ in train]))
-                    eraser = whitening.eraser(torch.tensor(labels), len(values))
-                    if key.kind == "random":
-                        rng = _generator(self.seed, key.slot, block, step, part, fold)
-                        eraser = whitening.random(eraser.rank, rng)
-                    fitted[step, part, fold] = eraser.to(self.loaded.device, torch.float32)
-        return fitted
 
 
 def _changed(
@@ -278,7 +225,7 @@ def _changed(
 
 
 def _read(loaded: LoadedModel, batch: Batch, sampling: Sampling, held: Held) -> None:
-    """Add to `held` what the blocks hold of the prompts of `batch` in the recorded steps."""
+    """Add to `held` what the blocks hold of the prompts of `batch` in the fitted steps."""
     prompts = [item.prompt for item in batch.items]
 
     def keep(call: RecordedCall, path: str, output: Any) -> None:
@@ -298,7 +245,7 @@ def _read(loaded: LoadedModel, batch: Batch, sampling: Sampling, held: Held) -> 
         steps=sampling.steps,
         guidance_scale=sampling.guidance_scale,
         base_seed=sampling.base_seed,
-        recorder=_recorder(loaded, sampling, keep, steps=default_steps(sampling.steps)),
+        recorder=_recorder(loaded, sampling, keep, steps=fitted_steps(sampling.steps)),
         options=sampling.options,
     )
 
@@ -313,11 +260,3 @@ def _recorder(
     return DenoiserRecorder(
         loaded.pipeline, steps=steps, layout=sampling.layout, stops=bool(steps), change=change
     )
-
-
-def _generator(*parts: object) -> torch.Generator:
-    """Random numbers that depend on `parts` alone, not on what was drawn before."""
-    import torch
-
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)
