@@ -128,15 +128,16 @@ def causes_of(
     found = attribute(
         images.success,
         {slot: [p.constituent(slot) is not None for p in prompts] for slot in slots},
-        _decoded(encoder),
-        denoiser=None if denoiser is None else _decoded(denoiser),
+        decoded_readings(encoder),
+        denoiser=None if denoiser is None else decoded_readings(denoiser),
         slot_correct=images.slots or None,
         heads={slot: own for slot, own in heads.items() if own},
     )
     return attribution_shares(found, images.clusters, rng=rng, resamples=RESAMPLES)
 
 
-def _decoded(readings: Mapping[str, SlotReading]) -> dict[str, DecodedSlot]:
+def decoded_readings(readings: Mapping[str, SlotReading]) -> dict[str, DecodedSlot]:
+    """Readings as the attribution takes them."""
     return {
         slot: DecodedSlot(
             read.probability,
@@ -258,5 +259,5 @@ def culprit_by_use(
 ) -> str:
     """Who is to blame where `slot` is wrong, by intervention."""
     use = use_in(images, slot)
-    found = culprit_of(slot, images, _decoded(encoder), use, rng=rng, resamples=RESAMPLES)
+    found = culprit_of(slot, images, decoded_readings(encoder), use, rng=rng, resamples=RESAMPLES)
     return found.culprit

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.world import Content, write
-from scripts.simulations.audited import culprit_by_use, use_in
+from scripts.simulations.audited import culprit_by_use, decoded_readings, use_in
 from scripts.simulations.interventions import SLOT, Model, draw_images
 from scripts.simulations.readings import readings_of_slots
 from scripts.simulations.sections.use import NAMED, Fault, plant
 from scripts.simulations.worlds import sample_world
 from t2i_audit.analysis.use import DEFAULT_PROMPTS, estimate_use, half_width
 from t2i_audit.analysis.use.comparing import compared_use
-from t2i_audit.analysis.use.culprits import failing_values
+from t2i_audit.analysis.use.culprits import culprit_of, failing_values
 from t2i_audit.analysis.use.drawn import DrawnImages
 from t2i_audit.analysis.use.verdict import erasing, steering, use_verdict
 from t2i_audit.results.interval import Interval
@@ -90,7 +90,7 @@ def test_context_is_needed_as_far_as_words_alone_are_drawn_worse() -> None:
     (need,) = [each for each in needs if each.slot == COLOUR]
 
     assert uses == ()
-    assert (need.unchanged.estimate, need.alone.estimate) == (1, pytest.approx(0.4))
+    assert need.unchanged.estimate == 1 and need.alone.estimate == pytest.approx(0.4)
     assert need.need.estimate == pytest.approx(0.6)
 
 
@@ -204,7 +204,9 @@ def test_no_value_is_named_where_all_fail_alike() -> None:
     rng = np.random.default_rng(5)
     named = [{"red"}, {"green"}] * 50
 
-    assert failing_values((rng.random((100, 2)) < 0.5) * 1.0, named, np.arange(100)) == {}
+    right = (rng.random((100, 2)) < 0.5).astype(np.float64)
+
+    assert failing_values(right, named, np.arange(100)) == {}
 
 
 def test_two_runs_are_compared_over_the_images_that_both_have() -> None:
@@ -226,3 +228,22 @@ def test_a_run_compared_with_itself_does_not_differ() -> None:
     found = compared_use(images, images)[SLOT].difference
 
     assert found.estimate == 0 and found.lower <= 0 <= found.upper
+
+
+def test_a_vae_that_merges_the_values_that_fail_is_named() -> None:
+    rng = np.random.default_rng(12)
+    world = sample_world(DEFAULT_PROMPTS, rng)
+    gone, right, model = plant("drawn wrong", world, rng)
+    images = draw_images(model, world.prompts, rng, seeds=2, right=right)
+    encoder = decoded_readings(readings_of_slots(world.prompts, {SLOT: gone}, rng))
+    use = use_in(images, SLOT)
+    failing = sorted(set(images.values(SLOT)[right < 0.5]))
+
+    def named(merged: list[str]) -> str:
+        own = np.random.default_rng(1)
+        return culprit_of(SLOT, images, encoder, use, merged=merged, rng=own, resamples=99).culprit
+
+    assert named([]) == "denoiser fails to draw it"
+    assert named(failing) == "VAE loses it"
+    # Values that are drawn right explain nothing.
+    assert named(sorted(set(images.values(SLOT)) - set(failing))) == "denoiser fails to draw it"

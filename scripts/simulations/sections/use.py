@@ -94,8 +94,9 @@ class Differences:
 
     def __call__(self, rng: np.random.Generator) -> dict[str, Kept]:
         prompts = sample_world(self.compositions, rng).prompts
-        images = [draw_images(model, prompts, rng) for model in (self.base, self.candidate)]
-        return {DIFFERENCE: kept(use_difference(*images, SLOT))}
+        base = draw_images(self.base, prompts, rng)
+        candidate = draw_images(self.candidate, prompts, rng)
+        return {DIFFERENCE: kept(use_difference(base, candidate, SLOT))}
 
 
 @dataclass(frozen=True)
