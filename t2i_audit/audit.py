@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from t2i_audit.generation.sampling import Sampling
     from t2i_audit.probes.decoded import StationProbes
     from t2i_audit.results.run import Run
+    from t2i_audit.results.vae import VaeSummary
     from t2i_audit.run.directory import RunDirectory
     from t2i_audit.stages.judging import Judging
     from t2i_audit.stages.readings import Readings
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 TEXT_STAGES = ("encode", "probe text_encoder")
 IMAGE_STAGES = ("images", "judge", "blind")
-DENOISER_STAGES = ("random denoiser", "probe denoiser")
+DENOISER_STAGES = ("random denoiser", "probe denoiser", "probe vae")
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,7 +290,8 @@ def _make(run: RunDirectory, plan: AuditPlan) -> None:
     batches = _make_images(run, plan, text.readings)
     judged = judge_images(run, plan.judging, plan.prompts, batches)
     probed, notes = _probe(run, plan, text, batches)
-    _write_results(run, plan, text, judged, probed, notes)
+    vae, more = _probe_vae(run, plan, text)
+    _write_results(run, plan, text, judged, probed, [*notes, *more], vae)
 
 
 def _make_images(run: RunDirectory, plan: AuditPlan, readings: Readings) -> tuple[Batch, ...]:
@@ -330,6 +332,17 @@ def _probe(
     return probed, notes
 
 
+def _probe_vae(
+    run: RunDirectory, plan: AuditPlan, text: TextSide
+) -> tuple[VaeSummary | None, list[str]]:
+    """What the VAE loses, and notes where it was not read."""
+    from t2i_audit.stages.vae import probe_vae
+
+    if not plan.settings.denoiser_station:
+        return None, []
+    return probe_vae(run, plan.inputs.loaded, text.prompts, seed=plan.settings.seed)
+
+
 def _write_results(
     run: RunDirectory,
     plan: AuditPlan,
@@ -337,6 +350,7 @@ def _write_results(
     judged: list[dict[str, Any]],
     probed: Mapping[str, StationProbes],
     notes: Sequence[str],
+    vae: VaeSummary | None,
 ) -> None:
     from t2i_audit.pipelines.safety import safety_notes
     from t2i_audit.stages.written import write_results
@@ -360,6 +374,7 @@ def _write_results(
         located=text.readings.located,
         read_whole=text.readings.read_whole,
         encoders=adapter.text_encoders,
+        vae=vae,
         notes=[*plan.inputs.notes, *plan.notes, *notes, *plan.sampling.notes, *safety],
         seed=plan.settings.seed,
     )

@@ -30,6 +30,7 @@ from t2i_audit.analysis.paired import (
     seen_differences,
 )
 from t2i_audit.analysis.use import estimate_use
+from t2i_audit.analysis.use.comparing import compared_use
 from t2i_audit.analysis.use.culprits import culprit_of
 from t2i_audit.analysis.use.drawn import DrawnImages
 from t2i_audit.probes.decoded import StationProbes
@@ -127,15 +128,16 @@ def causes_of(
     found = attribute(
         images.success,
         {slot: [p.constituent(slot) is not None for p in prompts] for slot in slots},
-        _decoded(encoder),
-        denoiser=None if denoiser is None else _decoded(denoiser),
+        decoded_readings(encoder),
+        denoiser=None if denoiser is None else decoded_readings(denoiser),
         slot_correct=images.slots or None,
         heads={slot: own for slot, own in heads.items() if own},
     )
     return attribution_shares(found, images.clusters, rng=rng, resamples=RESAMPLES)
 
 
-def _decoded(readings: Mapping[str, SlotReading]) -> dict[str, DecodedSlot]:
+def decoded_readings(readings: Mapping[str, SlotReading]) -> dict[str, DecodedSlot]:
+    """Readings as the attribution takes them."""
     return {
         slot: DecodedSlot(
             read.probability,
@@ -243,6 +245,11 @@ def use_in(images: DrawnImages, slot: str) -> SlotUse:
     return next(each for each in found if each.slot == slot)
 
 
+def use_difference(base: DrawnImages, candidate: DrawnImages, slot: str) -> Interval:
+    """The use of `slot` in the second less that in the first."""
+    return compared_use(base, candidate)[slot].difference
+
+
 def culprit_by_use(
     slot: str,
     images: DrawnImages,
@@ -252,5 +259,5 @@ def culprit_by_use(
 ) -> str:
     """Who is to blame where `slot` is wrong, by intervention."""
     use = use_in(images, slot)
-    found = culprit_of(slot, images, _decoded(encoder), use, rng=rng, resamples=RESAMPLES)
+    found = culprit_of(slot, images, decoded_readings(encoder), use, rng=rng, resamples=RESAMPLES)
     return found.culprit

@@ -32,7 +32,7 @@ REASONS: dict[str, str] = {
     r"6 240 compositions, 2 seeds, 0.9 to 0.95, planned: .*": (
         "A candidate nearer to 0 or 1 than its base varies less than was planned for."
     ),
-    r"7 .*(15|60|200) compositions.*: (use|followed)": (
+    r"7 .*(15|60|200) compositions.*: (use|followed|difference of use)": (
         "Where no image of a slot changes, or few compositions show it, the interval is too wide: "
         "what so few cannot show is taken as possible."
     ),

@@ -34,6 +34,7 @@ NAMES: dict[UseCulprit | Culprit, str] = {
 SAID: dict[UseCulprit, str] = {
     "encoder": "the text encoder has lost {}",
     "denoiser ignores it": "the denoiser ignores {}",
+    "VAE loses it": "the VAE loses {}",
     "denoiser fails to draw it": "the denoiser uses, but fails to draw, {}",
     "chance": "chance spoils {}",
     "unclear": "who spoils {} is unclear",

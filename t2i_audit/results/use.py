@@ -27,7 +27,13 @@ UNCHANGED = "unchanged"
 """In the table of images, the site of images in which nothing was changed."""
 UseVerdict = Literal["used", "not used", "unclear"]
 UseCulprit = Literal[
-    "encoder", "denoiser ignores it", "denoiser fails to draw it", "chance", "unclear", "none"
+    "encoder",
+    "denoiser ignores it",
+    "denoiser fails to draw it",
+    "VAE loses it",
+    "chance",
+    "unclear",
+    "none",
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from scripts.simulations.audited import FloatArray, culprit_by_use, use_in
+from scripts.simulations.audited import FloatArray, culprit_by_use, use_difference, use_in
 from scripts.simulations.cells import COVERAGE, Cell, Figure, Goal, Kept, kept
 from scripts.simulations.interventions import GUESS, SLOT, Model, draw_images
 from scripts.simulations.readings import readings_of_slots
@@ -17,6 +17,7 @@ from t2i_audit.analysis.use import DEFAULT_PROMPTS, half_width
 
 DRAWS, VERDICT_DRAWS, CULPRIT_DRAWS = 1000, 400, 100
 USE, FOLLOWED, HALF_WIDTH = "use", "followed", "half-width of the use"
+DIFFERENCE = "difference of use"
 RIGHT, WRONG = "named rightly", "named wrongly"
 # Somebody must not be named wrongly more often than an interval misses on one side.
 SELDOM, MOSTLY = Goal(0.0, 0.03), Goal(0.9, 1.0)
@@ -29,6 +30,11 @@ EDGES: dict[str, Model] = {
     "right .3, not used": Model(0.3),
     "half right, control noisy": Model(0.5, spoilt=0.9),
     "always wrong": Model(0.0),
+}
+PAIRS: dict[str, tuple[Model, Model]] = {
+    "neither uses it": (Model(1.0), Model(1.0)),
+    "both use it alike": (Model(0.95, used=0.5), Model(0.95, used=0.5)),
+    "one ignores it": (Model(0.95), Model(0.95, used=0.9)),
 }
 # Model -> the verdicts that are right and those that are wrong.
 TRUTHS: dict[str, tuple[Model, str, str]] = {
@@ -76,6 +82,21 @@ class Estimates:
         reached = (found.use.upper - found.use.lower) / 2
         assert found.followed is not None
         return {USE: kept(found.use), FOLLOWED: kept(found.followed), HALF_WIDTH: reached}
+
+
+@dataclass(frozen=True)
+class Differences:
+    """The difference of one slot's use between two models, over the same compositions."""
+
+    base: Model
+    candidate: Model
+    compositions: int
+
+    def __call__(self, rng: np.random.Generator) -> dict[str, Kept]:
+        prompts = sample_world(self.compositions, rng).prompts
+        base = draw_images(self.base, prompts, rng)
+        candidate = draw_images(self.candidate, prompts, rng)
+        return {DIFFERENCE: kept(use_difference(base, candidate, SLOT))}
 
 
 @dataclass(frozen=True)
@@ -153,6 +174,12 @@ def cells() -> Iterator[Cell]:
             yield _estimates(f"{name}, {compositions} compositions", Estimates(model, compositions))
         shaped = Estimates(model, 60, per=4, seeds=2)
         yield _estimates(f"{name}, 60 compositions of 4 prompts x 2 seeds", shaped)
+    for name, (base, candidate) in PAIRS.items():
+        truth = candidate.use - base.use
+        for compositions in COMPOSITIONS:
+            figure = Figure(DIFFERENCE, "coverage", COVERAGE, truth=truth)
+            yield Cell("7", f"two models: {name}, {compositions} compositions", DRAWS,
+                       Differences(base, candidate, compositions), (figure,))  # fmt: skip
     for name, (model, right, wrong) in TRUTHS.items():
         held_to = name not in UNDECIDED
         for prompts in (60, 120, DEFAULT_PROMPTS):

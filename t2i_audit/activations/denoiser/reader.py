@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.denoiser.attention import (
@@ -38,6 +38,8 @@ class RecordedCall:
     """Of the call's batch, those of the prompts."""
     image: tuple[int, int] | None
     """Height and width of the image argument, or of the images where it is packed."""
+    tokens: Mapping[str, Sequence[PromptTokens]] = field(default_factory=dict)
+    """By text encoder where each prompt is in its input."""
 
 
 class BlockReader:

@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 TRACED_CALLS = 4  # of the denoiser in one step: conditional, unconditional, and perturbed ones
 
 Change = Callable[[RecordedCall, str, Any], Any]
-"""Given a call that holds the prompts, a block's path and its output: the output that the block hands
-on instead."""
+"""Given a call that holds the prompts, a block's path and its output: what the block hands on
+instead."""
 
 
 class AllRecordedError(Exception):
@@ -440,7 +440,8 @@ class DenoiserRecorder:
 
     def _read(self, path: str, output: Any, places: CallPlaces) -> Any:
         """What the block hands on instead of its `output`; None where that is not changed."""
-        call = RecordedCall(self._step, places, self._own, self._image)
+        tokens = {name: each.tokens for name, each in self._states.items()}
+        call = RecordedCall(self._step, places, self._own, self._image, tokens)
         if self._change is not None:
             return self._change(call, path, output)
         self._reader.read(call, path, output)

@@ -11,6 +11,8 @@ first rule that fits:
   other, or nothing was read of most of them;
 - ``encoder``: that share surely leads;
 - ``denoiser ignores it``: what is held is ``not used`` (`t2i_audit.analysis.use.verdict`);
+- ``VAE loses it``: surely more than half of the wrong images are of values that the VAE merges with
+  another (`t2i_audit.results.vae`);
 - ``unclear``: whether it is used is unclear or was not measured;
 - ``chance``: of the prompts that hold it, the images that show it are surely more than 3/4, and
   failures surely hardly repeat over seeds: the intraclass correlation lies below 0.2;
@@ -45,7 +47,7 @@ from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.use import SlotCulprit, SlotUse, UseCulprit
 from t2i_audit.stats.beta_binomial import icc_interval
 from t2i_audit.stats.bootstrap import cluster_weights
-from t2i_audit.stats.shares import difference
+from t2i_audit.stats.shares import clustered_share, difference
 
 # An intraclass correlation below this is hardly any repetition.
 HARDLY = 0.2
@@ -55,6 +57,7 @@ ALIKE: dict[UseCulprit, frozenset[Culprit]] = {
     "encoder": frozenset({"encoder"}),
     "denoiser ignores it": frozenset({"denoiser", "not told from chance"}),
     "denoiser fails to draw it": frozenset({"denoiser", "not told from chance"}),
+    "VAE loses it": frozenset(),
     "chance": frozenset({"chance", "not told from chance"}),
     "none": frozenset({"few failures"}),
     "unclear": frozenset(),
@@ -67,6 +70,7 @@ def culprit_of(
     encoder: Mapping[str, DecodedSlot],
     use: SlotUse | None,
     *,
+    merged: Collection[str] = (),
     rng: np.random.Generator,
     resamples: int = RESAMPLES,
 ) -> SlotCulprit:
@@ -77,6 +81,7 @@ def culprit_of(
         images: of the run; all of its unchanged images count.
         encoder: readings at the text encoder by slot; a slot that is missing was not read.
         use: of the slot, in what the denoiser is given; None where it was not measured.
+        merged: values of the slot that the VAE merges with another.
         rng: source of the resamples.
         resamples: bootstrap resamples.
     """
@@ -92,7 +97,8 @@ def culprit_of(
     clusters = images.clusters[asked]
     by_correlation = attribution_shares(attribution, clusters, rng=rng, resamples=resamples)
     shares = _Shares(attribution, clusters, rng=rng, resamples=resamples)
-    named, reason = _named(rate, shares, use)
+    by_vae = _of_values(right[asked], values[asked], clusters, merged)
+    named, reason = _named(rate, shares, use, by_vae)
     if not reason:
         named, reason = _drawn(right[asked], attribution, slot, clusters, use)
     return SlotCulprit(
@@ -201,7 +207,17 @@ def _attribution(
     )
 
 
-def _named(rate: Interval, shares: _Shares, use: SlotUse | None) -> tuple[UseCulprit, str]:
+def _of_values(
+    right: FloatArray, values: np.ndarray, clusters: np.ndarray, merged: Collection[str]
+) -> Interval:
+    """The share of the wrong images whose prompts have one of the `merged` values."""
+    prompt, _ = np.nonzero(right == 0)
+    return clustered_share(np.isin(values[prompt], sorted(merged)), clusters[prompt])
+
+
+def _named(
+    rate: Interval, shares: _Shares, use: SlotUse | None, by_vae: Interval
+) -> tuple[UseCulprit, str]:
     """The culprit up to what is held and used, for which the reason is empty."""
     if rate.upper <= FEW_FAILURES:
         return "none", f"it is wrong in {rate} of the images"
@@ -219,12 +235,14 @@ def _named(rate: Interval, shares: _Shares, use: SlotUse | None) -> tuple[UseCul
         )
     if shares.first == "encoder":
         return "encoder", f"the text encoder has lost it in {shares.encoder} of the wrong images"
+    if use is not None and use.verdict == "not used":
+        return "denoiser ignores it", f"the text encoder holds it; {use.reason}"
+    if by_vae.lower > 0.5:
+        return "VAE loses it", f"{by_vae} of the wrong images are of values that the VAE merges"
     if use is None:
         return "unclear", "the text encoder holds it, and whether it is used was not measured"
     if use.verdict == "unclear":
         return "unclear", f"the text encoder holds it, but its use is unclear: {use.reason}"
-    if use.verdict == "not used":
-        return "denoiser ignores it", f"the text encoder holds it; {use.reason}"
     return "unclear", ""
 
 

@@ -16,6 +16,7 @@ from t2i_audit.printable import counted
 from t2i_audit.results.decoding import TEXT_ENCODER, StationSummary
 from t2i_audit.results.summary import RunSummary
 from t2i_audit.results.use import TEXT, UNCHANGED, Use
+from t2i_audit.results.vae import VaeSummary
 
 Row = Mapping[str, Any]
 
@@ -47,7 +48,15 @@ def use_of(
     rng = np.random.default_rng(seed)
     given = {each.slot: each for each in slots if each.site == TEXT}
     culprits = tuple(
-        culprit_of(slot, images, encoder, given.get(slot), rng=rng, resamples=resamples)
+        culprit_of(
+            slot,
+            images,
+            encoder,
+            given.get(slot),
+            merged=_merged(slot, prompts, summary.vae),
+            rng=rng,
+            resamples=resamples,
+        )
         for slot in images.unchanged
     )
     made = [row for row in rows if row["site"] != UNCHANGED]
@@ -88,6 +97,14 @@ def decoded_slots(
         own = DecodedSlot(probability, error, station.slots[slot].threshold)
         found[slot] = own.without_guesses(values, station.slots[slot].read_as)
     return found
+
+
+def _merged(slot: str, prompts: Sequence[Prompt], vae: VaeSummary | None) -> set[str]:
+    """The values of a slot that the VAE merges with another."""
+    parts = (prompt.constituent(slot) for prompt in prompts)
+    kinds = {part.kind for part in parts if part is not None}
+    lost = () if vae is None else vae.lost
+    return {value for pair in lost if pair.kind in kinds for value in pair.values}
 
 
 def _value(prompt: Prompt, slot: str) -> str:
