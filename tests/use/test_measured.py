@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,9 +152,10 @@ def test_an_audit_of_a_pipeline_in_memory_measures_what_the_command_does_afterwa
     suite: Path, measured: Path, tmp_path: Path
 ) -> None:
     pipeline = t2i.load_model("builtin:sound", device="cpu").pipeline
-    options = {"use": True, "use_prompts": 8, "use_slots": "relation", "guidance_scale": 1.5}
+    options: dict[str, Any] = {"use": True, "use_prompts": 8, "use_slots": "relation"}
+    options |= {**AUDIT, "guidance_scale": 1.5}
 
-    run = t2i.audit(pipeline, name="mine", suite=suite, out=tmp_path / "run", **AUDIT, **options)
+    run = t2i.audit(pipeline, name="mine", suite=suite, out=tmp_path / "run", **options)
 
     assert run.table("use").equals(t2i.load_run(measured).table("use"))
     with pytest.raises(
