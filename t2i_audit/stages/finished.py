@@ -105,6 +105,11 @@ def seal(run: RunDirectory, judged: Sequence[Mapping[str, Any]] = ()) -> None:
     """Keep the checksums of all files of the run, and how many images have each flaw."""
     results = [run.path / name for name in result_names(run.manifest)]
     left = [path for pattern in LEFT for path in sorted(run.path.glob(pattern))]
+    if run.manifest.use:
+        run.reporter.note(
+            f"use was measured before the run changed; t2i-audit use {run.path} measures it anew, "
+            "from the images that are there"
+        )
     flaws = Counter(str(row["flaw"]) for row in judged if row["flaw"])
     run.seal([*results, *left], flaws=flaws)
 

@@ -165,10 +165,12 @@ def test_an_audit_of_a_pipeline_in_memory_measures_what_the_command_does_afterwa
 
 
 def test_a_run_that_grows_measures_use_anew_from_the_same_images(
-    suite: Path, copied_measured: Path
+    suite: Path, copied_measured: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in copied_measured.glob("use/images/*/*.png")}
-    t2i.audit("builtin:sound", suite=suite, out=copied_measured, **{**AUDIT, "seeds": 2})
+    more: dict[str, Any] = {**AUDIT, "seeds": 2, "progress": True}
+    t2i.audit("builtin:sound", suite=suite, out=copied_measured, **more)
+    assert "measures it anew, from the images that are there" in capsys.readouterr().err
     assert t2i.load_run(copied_measured).use is None
 
     t2i.use(copied_measured, **USE)

@@ -22,7 +22,7 @@ from t2i_audit.run.results import USE_RESULTS, unlike_sealed
 from t2i_audit.run.same import other_versions
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import AuditSettings, UseOptions
-from t2i_audit.stages.files import ImageFile
+from t2i_audit.stages.files import IMAGE, ImageFile
 from t2i_audit.stages.use.design import Design, design_of, wanted_in
 from t2i_audit.stages.use.files import batches_of, record_shards
 from t2i_audit.stages.use.limits import read_limits
@@ -125,7 +125,7 @@ def own_images(judged: Sequence[Mapping[str, Any]]) -> dict[str, ImageFile]:
             row["prompt_id"], row["seed"], row["image"], "", row["image_sha256"]
         )
         for row in judged
-        if row["seed"] == 0 and row["correct"] is not None
+        if row["seed"] == 0 and row["correct"] is not None and IMAGE.fullmatch(row["image"])
     }
 
 
@@ -197,5 +197,7 @@ def is_measured(run: Run, design: Design) -> bool:
         return False
     rows = read_rows(table_path(run.path, "use"), "use")
     sums = {str(row["image"]): str(row["image_sha256"]) for row in rows}
-    found = sha256_of_all([run.path / name for name in sums])
-    return list(found) == list(sums.values())
+    # Names in a table may come from outside, and must not lead there.
+    if not all(map(IMAGE.fullmatch, sums)):
+        return False
+    return list(sha256_of_all([run.path / name for name in sums])) == list(sums.values())
