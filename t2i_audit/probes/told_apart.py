@@ -12,6 +12,7 @@ as lost.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -65,7 +66,9 @@ def told_apart(
         )
         first, second = (clustered_share(each, clusters) for each in (before, behind))
         found.append(ToldApart(kind, values, first, second, loss, _is_lost(first, second, loss)))
-    return tuple(sorted(found, key=lambda pair: -pair.loss.lower))
+    found.sort(key=lambda pair: -pair.loss.lower)
+    alike = _consistent([pair for pair in found if pair.lost])
+    return tuple(replace(pair, lost=pair in alike) for pair in found)
 
 
 def _pairs(
@@ -104,6 +107,30 @@ def _right(features: FloatArray, is_first: BoolArray, fold: NDArray[np.integer])
     return right
 
 
+def _consistent(lost: Sequence[ToldApart]) -> list[ToldApart]:
+    """Those of the pairs that can all be alike, the surest first.
+
+    A value that looks like two others makes these look alike. Where these are told apart, it looks
+    like one of them, and only therefore is told from the other as badly as that one is.
+    """
+    candidates = {(pair.kind, frozenset(pair.values)) for pair in lost}
+    alike: list[ToldApart] = []
+    for pair in lost:
+        groups = [{value} for value in pair.values]
+        for value, group in zip(pair.values, groups, strict=True):
+            for other in alike:
+                if other.kind == pair.kind and value in other.values:
+                    group |= set(other.values)
+        if all(
+            one == two or (pair.kind, frozenset((one, two))) in candidates
+            for one in groups[0]
+            for two in groups[1]
+        ):
+            alike.append(pair)
+    return alike
+
+
 def _is_lost(latents: Interval, again: Interval, loss: Interval) -> bool:
-    halved = again.estimate - GUESS < (latents.estimate - GUESS) / 2
-    return loss.lower > 0 and halved
+    # A value that is drawn as a second one is told from a third one as well or badly as that second
+    # one is: a sure loss, and no likeness. So most must be lost for sure.
+    return loss.lower > 0 and again.upper < (GUESS + latents.estimate) / 2

@@ -23,7 +23,8 @@ class ToldApart:
     loss: Interval
     """``latents - again``, paired; all pairs' intervals hold together at 95%."""
     lost: bool
-    """Whether the loss is sure, and more than half of what a guess leaves to know."""
+    """Whether they look alike behind the VAE: the loss is sure, and ``again`` is surely nearer to a
+    guess than to ``latents``."""
 
 
 @dataclass(frozen=True)

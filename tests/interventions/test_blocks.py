@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -40,14 +41,17 @@ def fitted(loaded: LoadedModel) -> BlockInterventions:
 
 
 def draw(
-    fitted: BlockInterventions, intervention: Intervention | None, batch: Batch = BATCH, **to: str
+    fitted: BlockInterventions,
+    intervention: Intervention | None,
+    batch: Batch = BATCH,
+    to: Mapping[str, str] | None = None,
 ) -> np.ndarray:
     def sampled() -> np.ndarray:
         return sample_batch(fitted.loaded, batch, steps=STEPS, guidance_scale=1.5).images
 
     if intervention is None:
         return sampled()
-    with fitted.applied(intervention, batch, to):
+    with fitted.applied(intervention, batch, to or {}):
         return sampled()
 
 
@@ -99,7 +103,7 @@ def test_each_kind_draws_other_images(fitted: BlockInterventions) -> None:
     plain = draw(fitted, None)
     erased = draw(fitted, Intervention("erase", SLOT, SITE))
     random = draw(fitted, Intervention("random", SLOT, SITE))
-    steered = draw(fitted, Intervention("steer", SLOT, SITE), **to)
+    steered = draw(fitted, Intervention("steer", SLOT, SITE), to=to)
 
     for one, other in ((plain, erased), (plain, random), (erased, random), (erased, steered)):
         assert not np.array_equal(one, other)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 from prompts.structure import Prompt
 from prompts.suite import load_suite
 from t2i_audit.probes.codes import bags_of_codes
-from t2i_audit.probes.told_apart import told_apart
+from t2i_audit.probes.told_apart import _consistent, told_apart
+from t2i_audit.results.interval import Interval
+from t2i_audit.results.vae import ToldApart
 
 PROMPTS = load_suite("world-relations").prompts[:240]
 COLOURS = sorted({p.value for prompt in PROMPTS for p in prompt.constituents if p.kind == "colour"})
@@ -18,12 +22,12 @@ MERGED = ("blue", "red")
 
 
 def patches(
-    prompts: tuple[Prompt, ...], rng: np.random.Generator, *, merged: bool = False
+    prompts: tuple[Prompt, ...], rng: np.random.Generator, *, merged: Sequence[str] = ()
 ) -> np.ndarray:
     """Sixteen patches an image, three of each object's colour and the others of the background."""
     place = {colour: np.eye(len(COLOURS))[row] * 4 for row, colour in enumerate(COLOURS)}
     if merged:
-        place |= dict.fromkeys(MERGED, sum(place[each] for each in MERGED) / 2)
+        place |= dict.fromkeys(merged, sum(place[each] for each in merged) / len(merged))
     images = np.zeros((len(prompts), 16, len(COLOURS)))
     for image, prompt in zip(images, prompts, strict=True):
         spots = rng.permutation(16)
@@ -37,7 +41,7 @@ def patches(
 def test_the_two_values_that_are_merged_are_the_only_ones_named(seed: int) -> None:
     rng = np.random.default_rng(seed)
     found = told_apart(
-        PROMPTS, patches(PROMPTS, rng), patches(PROMPTS, rng, merged=True), seed=seed
+        PROMPTS, patches(PROMPTS, rng), patches(PROMPTS, rng, merged=MERGED), seed=seed
     )
     (lost,) = (pair for pair in found if pair.lost)
 
@@ -45,6 +49,32 @@ def test_the_two_values_that_are_merged_are_the_only_ones_named(seed: int) -> No
     assert lost.latents.lower > 0.9
     assert lost.again.lower < 0.5 < lost.again.upper
     assert lost.loss.estimate == pytest.approx(lost.latents.estimate - lost.again.estimate)
+
+
+def test_of_three_values_that_are_merged_all_pairs_are_named() -> None:
+    rng = np.random.default_rng(0)
+    three = ("blue", "purple", "red")
+    found = told_apart(PROMPTS, patches(PROMPTS, rng), patches(PROMPTS, rng, merged=three), seed=0)
+
+    lost = {pair.values for pair in found if pair.lost}
+    assert lost == {("blue", "purple"), ("blue", "red"), ("purple", "red")}
+
+
+def test_a_value_that_looks_like_another_does_not_look_like_that_ones_neighbour() -> None:
+    """Blue is drawn as red, which is hard to tell from orange: blue and orange are not alike."""
+    pairs = [
+        _pair("blue", "red", loss=0.5),
+        _pair("blue", "orange", loss=0.3),
+        _pair("green", "purple", loss=0.2),
+    ]
+
+    assert [pair.values for pair in _consistent(pairs)] == [("blue", "red"), ("green", "purple")]
+
+
+def _pair(first: str, second: str, *, loss: float) -> ToldApart:
+    share = Interval(0.5, 0.4, 0.6, 100)
+    own = Interval(loss, loss - 0.1, loss + 0.1, 100)
+    return ToldApart("colour", (first, second), share, share, own, True)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -61,7 +91,7 @@ def test_what_the_latents_do_not_hold_cannot_be_lost() -> None:
     rng = np.random.default_rng(0)
     order = rng.permutation(len(PROMPTS))
     others = tuple(PROMPTS[row] for row in order)
-    found = told_apart(PROMPTS, patches(others, rng), patches(others, rng, merged=True), seed=0)
+    found = told_apart(PROMPTS, patches(others, rng), patches(others, rng, merged=MERGED), seed=0)
 
     assert not any(pair.lost for pair in found)
 
