@@ -210,7 +210,7 @@ def _changed_rows(value: Any, other: Any) -> tuple[int | None, list[int]] | None
         return (None, rows) if _are_rows(rows, len(value)) else None
     if other is None or value.shape != other.shape:
         return None
-    difference = (value.float() - other.float()).abs().nan_to_num()
+    difference = (value.float().nan_to_num() - other.float().nan_to_num()).abs()
     for dimension in range(min(2, value.ndim - 1)):
         by_row = difference.movedim(dimension, 0).flatten(1).amax(dim=1)
         rows = (by_row > NOISE * by_row.max()).nonzero().flatten().tolist()

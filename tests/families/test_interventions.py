@@ -24,8 +24,8 @@ from t2i_audit.interventions.replacing import replacing
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.offload import is_offloaded
 from t2i_audit.pipelines.components import pipeline_parts
-from t2i_audit.settings import ImageOptions
 from tests.families.checkpoints import FAMILIES
+from tests.families.sampling import sampling_of
 
 COLOURS, SHAPES, RELATIONS = ("red", "blue"), ("star", "circle"), ("above", "left of")
 SLOT = "object_2.colour"
@@ -34,7 +34,8 @@ WITHOUT_WORDS = {"kandinsky-2.2", "bria-fibo", "bria-fibo-2"}
 # One family for each way in which a denoiser is given its text.
 QUICK = (
     "stable-diffusion-1", "stable-diffusion-xl", "stable-diffusion-3", "flux-1", "pixart-alpha",
-    "qwen-image", "kandinsky-2.2", "z-image", "hidream", "stable-diffusion-pag",
+    "qwen-image", "kandinsky-2.2", "z-image", "hidream", "stable-diffusion-pag", "stable-cascade",
+    "latent-consistency",
 )  # fmt: skip
 families = pytest.mark.parametrize(
     "name",
@@ -46,7 +47,7 @@ def prompts_of_two_values() -> tuple[Prompt, ...]:
     """Two objects in every way, with two values a slot; and two prompts of a single object."""
     objects = list(product(COLOURS, SHAPES))
     pairs = [(a, b) for a, b in product(objects, objects) if a != b]
-    two = [write(Content(pair, RELATIONS[i % 2])) for i, pair in enumerate(pairs)]
+    two = [write(Content(pair, relation)) for pair, relation in product(pairs, RELATIONS)]
     one = [write(Content((each,))) for each in objects[:2]]
     return (two[0], *one, *two[1:])
 
@@ -68,15 +69,7 @@ def fitted(model: LoadedModel, name: str) -> TextInterventions:
 
 
 def sampling(model: LoadedModel, name: str) -> Sampling:
-    side = FAMILIES[name].side
-    return Sampling(
-        steps=2,
-        guidance_scale=sampling_defaults(model).guidance_scale,
-        seeds=1,
-        batch_size=7,
-        record_denoiser=False,
-        options=ImageOptions(height=side, width=side),
-    )
+    return sampling_of(name, sampling_defaults(model).guidance_scale, batch_size=13)
 
 
 def draw(
@@ -219,7 +212,7 @@ def test_networks_that_leave_the_device_while_idle_draw_the_same_changed_images(
     np.testing.assert_array_equal(drawn[1], drawn[3])
 
 
-@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize("in_place", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_compiled_denoiser_is_given_the_changed_text(in_place: bool, family_model: Any) -> None:
     from dataclasses import replace
 
