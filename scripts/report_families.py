@@ -56,9 +56,9 @@ COLUMNS = (
 
 
 def row_of(
-    name: str, model: LoadedModel, layout: DenoiserLayout, text: TextInput
+    name: str, model: LoadedModel, layout: DenoiserLayout, given: TextInput
 ) -> tuple[str, ...]:
-    """One line of the table: the family `name` with its denoiser's `layout` and `text` input."""
+    """One line of the table: the family `name`, and how its denoiser is `given` the text."""
     from t2i_audit.activations.denoiser.recorder import cross_attentions
     from t2i_audit.interventions.alone import context_refusal
     from t2i_audit.pipelines.denoiser import denoiser_blocks
@@ -87,15 +87,15 @@ def row_of(
         _listed(sorted(attended)),
         _listed(sorted(text)),
         _listed(absent),
-        ", ".join(_erased_in(text)),
-        "no" if context_refusal(model, text) else "yes",
+        ", ".join(_erased_in(given)),
+        "no" if context_refusal(model, given) else "yes",
     )
 
 
-def _erased_in(text: TextInput) -> list[str]:
-    with_words = {each.argument for each in text.words}
+def _erased_in(given: TextInput) -> list[str]:
+    with_words = {each.argument for each in given.words}
     return [
-        f"`{each.name}` ({_what(each.is_sequence, each in with_words)})" for each in text.arguments
+        f"`{each.name}` ({_what(each.is_sequence, each in with_words)})" for each in given.arguments
     ]
 
 
@@ -131,8 +131,8 @@ def rows_of_all(models: Callable[[str], LoadedModel], names: Iterable[str]) -> l
         model = models(name)
         guidance = sampling_defaults(model).guidance_scale
         layout = layout_of(model, name, prompts, guidance)
-        text = find_text_input(model, prompts, sampling_of(name, guidance))
-        rows.append(row_of(name, model, layout, text))
+        given = find_text_input(model, prompts, sampling_of(name, guidance))
+        rows.append(row_of(name, model, layout, given))
     return rows
 
 
