@@ -64,7 +64,8 @@ class TextInterventions:
 
         Args:
             loaded: the model.
-            prompts: those that will be drawn; their compositions make the folds.
+            prompts: all of a run, not only those that will be drawn: with few prompts other slots go
+                along with the erased one by chance, and are damaged with it.
             sampling: how their images are made.
             seed: of the folds and the random subspaces.
             on_batch: called with the number of prompts after each batch.
