@@ -18,8 +18,9 @@ from t2i_audit.activations.denoiser.layout import StatesPlace
 from t2i_audit.activations.denoiser.prompt_states import PromptStates, reading_prompt_states
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.batches import Batch, BatchItem
-from t2i_audit.interventions.arguments import TextArgument, at, leaves
+from t2i_audit.interventions.arguments import TextArgument, at
 from t2i_audit.interventions.calls import AllReadError, call_pipeline, watching
+from t2i_audit.interventions.differences import TOGETHER, Differences, differences
 from t2i_audit.pipelines.components import FIRST_STAGE
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from t2i_audit.models.loaded import LoadedModel
 
 CALLS = 4  # of the denoiser in one step, at most
-NOISE = 0.01  # of the largest difference; a row that differs by less does so by rounding
-CHANGED, TOGETHER = 1, 2  # the row that gets another text, and the rows
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def find_text_input(
     # The longer text again: a batch is padded to its longest text, and stays as long as it was.
     others, _ = _first_step(loaded, [longest, replace(other, text=longest.text)], sampling)
     for index, (one, two) in enumerate(zip(calls, others, strict=False)):
-        found = _compared(one, two)
+        found = differences(one, two)
         if found.arguments or found.not_told:
             _require_told(loaded, found)
             arguments = tuple(
@@ -132,98 +131,7 @@ def _first_step(
     return calls, states
 
 
-@dataclass(frozen=True)
-class _Compared:
-    part: int
-    arguments: list[TextArgument]
-    numbers: list[str]
-    """Whole numbers that depend on the text, and are more than a mask."""
-    not_told: list[str]
-    """Vectors of which it cannot be told which belong to which prompt."""
-
-
-def _compared(one: Mapping[str, Any], two: Mapping[str, Any]) -> _Compared:
-    """What differs between two calls in which one prompt does."""
-    parts: set[int] = set()
-    arguments, numbers, not_told = [], [], []
-    image = next(iter(one))
-    for path, value in leaves(one):
-        other = at(two, path)
-        if path[0] == image or _is_same(value, other):
-            continue
-        name = ".".join(map(str, path))
-        if not _holds_vectors(value):
-            numbers += [name] if _is_numbers(value) else []
-            continue
-        rows = _changed_rows(value, other)
-        if rows is None:
-            not_told.append(name)
-            continue
-        dimension, own = rows
-        parts |= {row // TOGETHER for row in own}
-        arguments.append(TextArgument(path, dimension, None))
-    return _Compared(min(parts, default=0), arguments, numbers, not_told)
-
-
-def _is_same(value: Any, other: Any) -> bool:
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return isinstance(other, torch.Tensor) and (
-            value.shape == other.shape and torch.equal(value.nan_to_num(), other.nan_to_num())
-            if value.is_floating_point()
-            else torch.equal(value, other)
-        )
-    ours, theirs = _matrices(value), _matrices(other)
-    pairs = zip(ours, theirs, strict=False)
-    return len(ours) == len(theirs) and all(_is_same(a, b) for a, b in pairs)
-
-
-def _matrices(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return [item[0] if isinstance(item, list | tuple) else item for item in value]
-
-
-def _holds_vectors(value: Any) -> bool:
-    """Whether these are vectors; floating numbers of one or two values are a mask."""
-    import torch
-
-    if not isinstance(value, torch.Tensor):
-        return all(each.is_floating_point() for each in _matrices(value))
-    return value.is_floating_point() and value.ndim >= 2 and len(value.unique()) > 2
-
-
-def _is_numbers(value: Any) -> bool:
-    import torch
-
-    return isinstance(value, torch.Tensor) and value.dtype != torch.bool and len(value.unique()) > 2
-
-
-def _changed_rows(value: Any, other: Any) -> tuple[int | None, list[int]] | None:
-    """The dimension of rows, and the rows that differ; None where no dimension can be it."""
-    import torch
-
-    if not isinstance(value, torch.Tensor):
-        pairs = zip(_matrices(value), _matrices(other), strict=False)
-        rows = [index for index, (a, b) in enumerate(pairs) if not _is_same(a, b)]
-        return (None, rows) if _are_rows(rows, len(value)) else None
-    if other is None or value.shape != other.shape:
-        return None
-    difference = (value.float().nan_to_num() - other.float().nan_to_num()).abs()
-    for dimension in range(min(2, value.ndim - 1)):
-        by_row = difference.movedim(dimension, 0).flatten(1).amax(dim=1)
-        rows = (by_row > NOISE * by_row.max()).nonzero().flatten().tolist()
-        if _are_rows(rows, value.shape[dimension]):
-            return dimension, rows
-    return None
-
-
-def _are_rows(rows: Sequence[int], count: int) -> bool:
-    return count % TOGETHER == 0 and bool(rows) and {row % TOGETHER for row in rows} == {CHANGED}
-
-
-def _require_told(loaded: LoadedModel, found: _Compared) -> None:
+def _require_told(loaded: LoadedModel, found: Differences) -> None:
     if found.not_told:
         raise ModelError(
             f"What the denoiser of {loaded.adapter.class_name} is given as "
@@ -248,8 +156,10 @@ def _with_tokens(
         return argument
     if len(shape) == 3:
         return replace(argument, tokens=1)
-    # Layers come before the tokens or behind them. There are mostly more tokens than layers.
-    ways = sorted((1, 2), key=lambda dimension: -shape[dimension])
+    # Layers come before the tokens or behind them. Where no words are found, the tokens are as many
+    # as an encoder's, or else more than the layers.
+    lengths = {len(row) for each in states.values() for row in each.rows}
+    ways = sorted((1, 2), key=lambda way: (shape[way] in lengths, shape[way]), reverse=True)
     for dimension in ways:
         tried = replace(argument, tokens=dimension)
         if _found_in(tried, own, states):

@@ -64,7 +64,7 @@ class TextInterventions:
 
         Args:
             loaded: the model.
-            prompts: all of a run, not only those that will be drawn: with few prompts other slots go
+            prompts: all of a run, not only those that will be drawn: in few prompts other slots go
                 along with the erased one by chance, and are damaged with it.
             sampling: how their images are made.
             seed: of the folds and the random subspaces.
