@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser.inputs import find_states
 from t2i_audit.activations.denoiser.layout import StatesPlace
-from t2i_audit.activations.denoiser.prompt_states import PromptStates, reading_prompt_states
+from t2i_audit.activations.denoiser.prompt_states import (
+    Located,
+    PromptStates,
+    reading_prompt_states,
+)
+from t2i_audit.activations.text.encode import encode_suite
+from t2i_audit.activations.text.tokenizing import tokenize
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.batches import Batch, BatchItem
 from t2i_audit.interventions.arguments import TextArgument, at
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from t2i_audit.models.loaded import LoadedModel
 
 CALLS = 4  # of the denoiser in one step, at most
+TRIED = 64  # texts from which two are taken
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,8 @@ class TextInput:
     """One for each encoder and argument that holds its tokens."""
     notes: tuple[str, ...]
     """What a reader of the results must know, in sentences."""
+    located: Located
+    """Of every prompt."""
 
     @property
     def layers(self) -> dict[str, str]:
@@ -77,14 +86,11 @@ def find_text_input(
     Raises:
         ModelError: what carries the text cannot be replaced, or nothing does.
     """
-    longest = max(prompts, key=lambda prompt: len(prompt.text))
-    other = min(prompts, key=lambda prompt: (len(prompt.text), prompt.text == longest.text))
-    if other.text == longest.text:
-        raise ModelError("All prompts have the same text, so nothing can be told apart in them.")
-    pair = [longest, other]
-    calls, states = _first_step(loaded, pair, sampling)
+    located = _located(loaded, prompts, sampling)
+    longer, shorter = _pair(loaded, prompts, located)
+    calls, states = _first_step(loaded, [longer, shorter], sampling)
     # The longer text again: a batch is padded to its longest text, and stays as long as it was.
-    others, _ = _first_step(loaded, [longest, replace(other, text=longest.text)], sampling)
+    others, _ = _first_step(loaded, [longer, replace(shorter, text=longer.text)], sampling)
     for index, (one, two) in enumerate(zip(calls, others, strict=False)):
         found = differences(one, two)
         if found.arguments or found.not_told:
@@ -94,10 +100,56 @@ def find_text_input(
             )
             words = _held_words(arguments, one, found.part, states)
             notes = _notes(loaded, arguments, words, found.numbers)
-            return TextInput(index, found.part, arguments, words, notes)
+            return TextInput(index, found.part, arguments, words, notes, located)
     raise ModelError(
         f"The denoiser of {loaded.adapter.class_name} is given nothing that depends on the prompt "
         "at its first step, so nothing can be taken out of it."
+    )
+
+
+def _located(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Located:
+    """Which encoders get all constituents of each prompt."""
+    if sampling.located is not None:
+        return {prompt.id: sampling.located.get(prompt.id, frozenset()) for prompt in prompts}
+    located: dict[str, frozenset[str]] = {}
+    for start in range(0, len(prompts), sampling.batch_size):
+        batch = prompts[start : start + sampling.batch_size]
+        held = encode_suite(loaded, batch, batch_size=sampling.batch_size).held
+        for row, prompt in enumerate(batch):
+            located[prompt.id] = frozenset(name for name, own in held.items() if own[row])
+    return located
+
+
+def _pair(
+    loaded: LoadedModel, prompts: Sequence[Prompt], located: Located
+) -> tuple[Prompt, Prompt]:
+    """Two prompts of different texts that the encoders read; the first has no fewer tokens.
+
+    Raises:
+        ModelError: there are none.
+    """
+    most = max((len(each) for each in located.values()), default=0)
+    if not most:
+        raise nothing_held(loaded)
+    read = {p.text: p for p in prompts if len(located[p.id]) == most}
+    texts = list(read)[:TRIED]
+    tokens = [tokenize(each.tokenizer, texts) for each in loaded.adapter.text_encoders]
+    lengths = {text: tuple(len(own[row].ids) for own in tokens) for row, text in enumerate(texts)}
+    ordered = sorted(texts, key=lambda text: sum(lengths[text]))
+    for text in reversed(ordered[1:]):
+        pairs = zip(lengths[text], lengths[ordered[0]], strict=True)
+        if all(long >= short for long, short in pairs):
+            return read[text], read[ordered[0]]
+    raise ModelError(
+        "All prompts whose words are read have the same text, so nothing can be told apart in them."
+    )
+
+
+def nothing_held(loaded: LoadedModel) -> ModelError:
+    """The error that no prompt can be read."""
+    return ModelError(
+        f"No text encoder of {loaded.adapter.class_name} holds all the words of a prompt in finite "
+        "numbers, so nothing can be taken out of what its denoiser is given."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -209,7 +209,7 @@ def test_prompts_in_numbers_that_are_not_finite_are_left_out_and_drawn_as_they_a
     assert f"{len(damaged)} of {len(PROMPTS)} prompts are left out" in interventions.notes[-1]
     assert not any(interventions.changes(ERASE, each) for each in damaged)
     table.token_embedding.weight.data[:] = torch.nan
-    with pytest.raises(ModelError, match="is given nothing that depends on the prompt"):
+    with pytest.raises(ModelError, match="holds all the words of a prompt in finite numbers"):
         TextInterventions.fit(own_model, PROMPTS, SAMPLING, seed=0)
 
 
@@ -221,6 +221,12 @@ def test_prompts_that_are_cut_off_are_left_out(model: LoadedModel) -> None:
 
     assert interventions.held == {p.id for p in PROMPTS[9:]}
     assert f"9 of {len(PROMPTS)} prompts are left out" in interventions.notes[-1]
+    both = batch_of([PROMPTS[10], long[0]])
+    made = []
+    for change in (nullcontext(), interventions.applied(ERASE, both, {})):
+        with change:
+            made.append(sample_batch(model, both, steps=STEPS, guidance_scale=3.0).images)
+    assert [bool((one != two).any()) for one, two in zip(*made, strict=True)] == [True, False]
 
 
 def moved(prompt: Prompt, by: int) -> Any:
