@@ -72,24 +72,25 @@ def words_alone(
         for encoder in loaded.adapter.text_encoders
         if encoder.name in plain.states
     }
-    count = 1 + max((word for own in words.values() for each in own for word in each.values()),
-                    default=NO_WORD)  # fmt: skip
+    last = max((word for own in words.values() for each in own for word in each.values()),
+               default=NO_WORD)  # fmt: skip
     assembled: dict[TextArgument, dict[int, torch.Tensor]] = {}
-    for word in (NO_WORD, *range(count)):
+    for word in range(NO_WORD, last + 1):
         with _only(loaded, plain.states, words, word):
             read = read_vectors(loaded, batch, sampling, text)
         for argument, sequences in read.items():
-            own = assembled.setdefault(argument, {})
+            if word == NO_WORD:
+                assembled[argument] = {row: sequences[row].clone() for row in rows}
+                continue
             for row in rows:
-                if word == NO_WORD:
-                    own[row] = sequences[row].clone()
-                    continue
-                for place, origin in enumerate(plain.origins[argument][row]):
-                    if (
-                        origin
-                        and words.get(origin.encoder, {row: {}})[row].get(origin.index) == word
-                    ):
-                        own[row][place] = sequences[row][place]
+                places = [
+                    place
+                    for place, origin in enumerate(plain.origins[argument][row])
+                    if origin is not None
+                    and origin.encoder
+                    and words[origin.encoder][row].get(origin.index) == word
+                ]
+                assembled[argument][row][places] = sequences[row][places]
 
     def change(given: Given) -> dict[TextArgument, list[torch.Tensor]]:
         return {

@@ -99,7 +99,9 @@ def encoders_read(
     """What the encoders compute for `batch` while the block runs, as far as it is looked for."""
     prompts = [item.prompt for item in batch.items]
     encoders, rows = loaded.adapter.text_encoders, range(len(prompts))
-    with reading_prompt_states(encoders, prompts, rows, len(prompts), layers=text.layers) as states:
+    with reading_prompt_states(
+        encoders, prompts, rows, len(prompts), text.located, text.layers
+    ) as states:
         yield states
 
 
@@ -129,18 +131,16 @@ def given_in(
     }
     origins: dict[TextArgument, tuple[tuple[Origin | None, ...], ...]] = {}
     for argument, own in vectors.items():
-        held = [each for each in text.words if each.argument == argument]
+        encoders = [each.encoder for each in text.words if each.argument == argument]
         origins[argument] = tuple(
             _origins(
                 argument,
                 len(sequence),
+                bool(encoders),
                 [
-                    (
-                        each.encoder,
-                        of_rows[each.encoder][row],
-                        for_prompt(shifts[each.encoder], row),
-                    )
-                    for each in held
+                    (name, of_rows[name][row], for_prompt(shifts[name], row))
+                    for name in encoders
+                    if name in states
                 ],
             )
             for row, sequence in enumerate(own)
@@ -187,16 +187,15 @@ def _shifts(
     """Encoder -> position in its arguments minus position in its input, one number or ``b``."""
     shifts: dict[str, tuple[int, ...]] = {}
     for each in text.words:
-        if each.encoder in shifts:
+        # An encoder that was given none of these prompts holds nothing of them.
+        if each.encoder in shifts or each.encoder not in states:
             continue
-        place = None
-        if each.encoder in states:
-            known = {each.encoder: states[each.encoder]}
-            found, _ = find_states({"": joined(vectors[each.argument])}, known, range(size))
-            place = found.get(each.encoder)
+        known = {each.encoder: states[each.encoder]}
+        found, _ = find_states({"": joined(vectors[each.argument])}, known, range(size))
+        place = found.get(each.encoder)
         if place is not None:
             shifts[each.encoder] = place.shift
-        elif each.shift is not None and each.encoder in states:
+        elif each.shift is not None:
             shifts[each.encoder] = (each.shift,)
         else:
             raise ModelError(
@@ -210,12 +209,13 @@ def _shifts(
 def _origins(
     argument: TextArgument,
     length: int,
+    has_words: bool,
     held: list[tuple[str, tuple[Role, ...], int]],
 ) -> tuple[Origin | None, ...]:
     """Of each of the `length` vectors of a sequence that holds tokens of the encoders `held`."""
     if not argument.is_sequence:
         return (Origin("", Role(POOLED)),)
-    if not held:
+    if not has_words:
         return tuple(Origin("", Role(PLACE, index)) for index in range(length))
     origins: list[Origin | None] = [None] * length
     for encoder, roles, shift in held:

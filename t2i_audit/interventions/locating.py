@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING, Any
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser.inputs import find_states
 from t2i_audit.activations.denoiser.layout import StatesPlace
-from t2i_audit.activations.denoiser.prompt_states import PromptStates, reading_prompt_states
+from t2i_audit.activations.denoiser.prompt_states import (
+    Located,
+    PromptStates,
+    reading_prompt_states,
+)
+from t2i_audit.activations.text.encode import encode_suite
+from t2i_audit.activations.text.tokenizing import tokenize
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.batches import Batch, BatchItem
-from t2i_audit.interventions.arguments import TextArgument, at, leaves
+from t2i_audit.interventions.arguments import TextArgument, at
 from t2i_audit.interventions.calls import AllReadError, call_pipeline, watching
+from t2i_audit.interventions.differences import TOGETHER, Differences, differences
 from t2i_audit.pipelines.components import FIRST_STAGE
 
 if TYPE_CHECKING:
@@ -29,8 +36,7 @@ if TYPE_CHECKING:
     from t2i_audit.models.loaded import LoadedModel
 
 CALLS = 4  # of the denoiser in one step, at most
-NOISE = 0.01  # of the largest difference; a row that differs by less does so by rounding
-CHANGED, TOGETHER = 1, 2  # the row that gets another text, and the rows
+TRIED = 64  # texts from which two are taken
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class TextInput:
     """One for each encoder and argument that holds its tokens."""
     notes: tuple[str, ...]
     """What a reader of the results must know, in sentences."""
+    located: Located
+    """Of every prompt."""
 
     @property
     def layers(self) -> dict[str, str]:
@@ -78,16 +86,13 @@ def find_text_input(
     Raises:
         ModelError: what carries the text cannot be replaced, or nothing does.
     """
-    longest = max(prompts, key=lambda prompt: len(prompt.text))
-    other = min(prompts, key=lambda prompt: (len(prompt.text), prompt.text == longest.text))
-    if other.text == longest.text:
-        raise ModelError("All prompts have the same text, so nothing can be told apart in them.")
-    pair = [longest, other]
-    calls, states = _first_step(loaded, pair, sampling)
+    located = _located(loaded, prompts, sampling)
+    longer, shorter = _pair(loaded, prompts, located)
+    calls, states = _first_step(loaded, [longer, shorter], sampling)
     # The longer text again: a batch is padded to its longest text, and stays as long as it was.
-    others, _ = _first_step(loaded, [longest, replace(other, text=longest.text)], sampling)
+    others, _ = _first_step(loaded, [longer, replace(shorter, text=longer.text)], sampling)
     for index, (one, two) in enumerate(zip(calls, others, strict=False)):
-        found = _compared(one, two)
+        found = differences(one, two)
         if found.arguments or found.not_told:
             _require_told(loaded, found)
             arguments = tuple(
@@ -95,10 +100,56 @@ def find_text_input(
             )
             words = _held_words(arguments, one, found.part, states)
             notes = _notes(loaded, arguments, words, found.numbers)
-            return TextInput(index, found.part, arguments, words, notes)
+            return TextInput(index, found.part, arguments, words, notes, located)
     raise ModelError(
         f"The denoiser of {loaded.adapter.class_name} is given nothing that depends on the prompt "
         "at its first step, so nothing can be taken out of it."
+    )
+
+
+def _located(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Located:
+    """Which encoders get all constituents of each prompt."""
+    if sampling.located is not None:
+        return {prompt.id: sampling.located.get(prompt.id, frozenset()) for prompt in prompts}
+    located: dict[str, frozenset[str]] = {}
+    for start in range(0, len(prompts), sampling.batch_size):
+        batch = prompts[start : start + sampling.batch_size]
+        held = encode_suite(loaded, batch, batch_size=sampling.batch_size).held
+        for row, prompt in enumerate(batch):
+            located[prompt.id] = frozenset(name for name, own in held.items() if own[row])
+    return located
+
+
+def _pair(
+    loaded: LoadedModel, prompts: Sequence[Prompt], located: Located
+) -> tuple[Prompt, Prompt]:
+    """Two prompts of different texts that the encoders read; the first has no fewer tokens.
+
+    Raises:
+        ModelError: there are none.
+    """
+    most = max((len(each) for each in located.values()), default=0)
+    if not most:
+        raise nothing_held(loaded)
+    read = {p.text: p for p in prompts if len(located[p.id]) == most}
+    texts = list(read)[:TRIED]
+    tokens = [tokenize(each.tokenizer, texts) for each in loaded.adapter.text_encoders]
+    lengths = {text: tuple(len(own[row].ids) for own in tokens) for row, text in enumerate(texts)}
+    ordered = sorted(texts, key=lambda text: sum(lengths[text]))
+    for text in reversed(ordered[1:]):
+        pairs = zip(lengths[text], lengths[ordered[0]], strict=True)
+        if all(long >= short for long, short in pairs):
+            return read[text], read[ordered[0]]
+    raise ModelError(
+        "All prompts whose words are read have the same text, so nothing can be told apart in them."
+    )
+
+
+def nothing_held(loaded: LoadedModel) -> ModelError:
+    """The error that no prompt can be read."""
+    return ModelError(
+        f"No text encoder of {loaded.adapter.class_name} holds all the words of a prompt in finite "
+        "numbers, so nothing can be taken out of what its denoiser is given."
     )
 
 
@@ -132,98 +183,7 @@ def _first_step(
     return calls, states
 
 
-@dataclass(frozen=True)
-class _Compared:
-    part: int
-    arguments: list[TextArgument]
-    numbers: list[str]
-    """Whole numbers that depend on the text, and are more than a mask."""
-    not_told: list[str]
-    """Vectors of which it cannot be told which belong to which prompt."""
-
-
-def _compared(one: Mapping[str, Any], two: Mapping[str, Any]) -> _Compared:
-    """What differs between two calls in which one prompt does."""
-    parts: set[int] = set()
-    arguments, numbers, not_told = [], [], []
-    image = next(iter(one))
-    for path, value in leaves(one):
-        other = at(two, path)
-        if path[0] == image or _is_same(value, other):
-            continue
-        name = ".".join(map(str, path))
-        if not _holds_vectors(value):
-            numbers += [name] if _is_numbers(value) else []
-            continue
-        rows = _changed_rows(value, other)
-        if rows is None:
-            not_told.append(name)
-            continue
-        dimension, own = rows
-        parts |= {row // TOGETHER for row in own}
-        arguments.append(TextArgument(path, dimension, None))
-    return _Compared(min(parts, default=0), arguments, numbers, not_told)
-
-
-def _is_same(value: Any, other: Any) -> bool:
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        return isinstance(other, torch.Tensor) and (
-            value.shape == other.shape and torch.equal(value.nan_to_num(), other.nan_to_num())
-            if value.is_floating_point()
-            else torch.equal(value, other)
-        )
-    ours, theirs = _matrices(value), _matrices(other)
-    pairs = zip(ours, theirs, strict=False)
-    return len(ours) == len(theirs) and all(_is_same(a, b) for a, b in pairs)
-
-
-def _matrices(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return [item[0] if isinstance(item, list | tuple) else item for item in value]
-
-
-def _holds_vectors(value: Any) -> bool:
-    """Whether these are vectors; floating numbers of one or two values are a mask."""
-    import torch
-
-    if not isinstance(value, torch.Tensor):
-        return all(each.is_floating_point() for each in _matrices(value))
-    return value.is_floating_point() and value.ndim >= 2 and len(value.unique()) > 2
-
-
-def _is_numbers(value: Any) -> bool:
-    import torch
-
-    return isinstance(value, torch.Tensor) and value.dtype != torch.bool and len(value.unique()) > 2
-
-
-def _changed_rows(value: Any, other: Any) -> tuple[int | None, list[int]] | None:
-    """The dimension of rows, and the rows that differ; None where no dimension can be it."""
-    import torch
-
-    if not isinstance(value, torch.Tensor):
-        pairs = zip(_matrices(value), _matrices(other), strict=False)
-        rows = [index for index, (a, b) in enumerate(pairs) if not _is_same(a, b)]
-        return (None, rows) if _are_rows(rows, len(value)) else None
-    if other is None or value.shape != other.shape:
-        return None
-    difference = (value.float() - other.float()).abs().nan_to_num()
-    for dimension in range(min(2, value.ndim - 1)):
-        by_row = difference.movedim(dimension, 0).flatten(1).amax(dim=1)
-        rows = (by_row > NOISE * by_row.max()).nonzero().flatten().tolist()
-        if _are_rows(rows, value.shape[dimension]):
-            return dimension, rows
-    return None
-
-
-def _are_rows(rows: Sequence[int], count: int) -> bool:
-    return count % TOGETHER == 0 and bool(rows) and {row % TOGETHER for row in rows} == {CHANGED}
-
-
-def _require_told(loaded: LoadedModel, found: _Compared) -> None:
+def _require_told(loaded: LoadedModel, found: Differences) -> None:
     if found.not_told:
         raise ModelError(
             f"What the denoiser of {loaded.adapter.class_name} is given as "
@@ -248,8 +208,10 @@ def _with_tokens(
         return argument
     if len(shape) == 3:
         return replace(argument, tokens=1)
-    # Layers come before the tokens or behind them. There are mostly more tokens than layers.
-    ways = sorted((1, 2), key=lambda dimension: -shape[dimension])
+    # Layers come before the tokens or behind them. Where no words are found, the tokens are as many
+    # as an encoder's, or else more than the layers.
+    lengths = {len(row) for each in states.values() for row in each.rows}
+    ways = sorted((1, 2), key=lambda way: (shape[way] in lengths, shape[way]), reverse=True)
     for dimension in ways:
         tried = replace(argument, tokens=dimension)
         if _found_in(tried, own, states):

@@ -31,7 +31,7 @@ def replacing(loaded: LoadedModel, batch: Batch, text: TextInput, change: Change
     What holds something else, as a negative prompt, stays.
 
     Raises:
-        ModelError: in some step the prompts' own vectors were not there to be replaced.
+        ModelError: in some step one of the text arguments did not hold the prompts' own vectors.
     """
     with encoders_read(loaded, batch, text) as states:
         replacer = _Replacer(loaded, batch, text, change, states)
@@ -54,8 +54,9 @@ class _Replacer:
         self._loaded, self._batch, self._text = loaded, batch, text
         self._change, self._states = change, states
         self._changed: Mapping[TextArgument, Sequence[torch.Tensor]] = {}
-        self._calls = self._replaced = 0  # in this step
-        self._steps = 0
+        self._steps = self._calls = 0  # calls of this step
+        self._left = set(text.arguments)
+        """Arguments that were not changed in this step."""
         self.given: Given | None = None
 
     def call(self, arguments: dict[str, Any]) -> dict[str, Any] | None:
@@ -71,9 +72,7 @@ class _Replacer:
             new = None if value is None else self._with_changed(argument, value, own)
             if new is not None:
                 changed = with_value(changed, argument.path, new)
-        if changed is arguments:
-            return None
-        self._replaced += 1
+                self._left.discard(argument)
         return changed
 
     def _with_changed(self, argument: TextArgument, value: Any, own: Any) -> Any:
@@ -90,13 +89,18 @@ class _Replacer:
         return new
 
     def step(self) -> None:
-        if self._calls and not self._replaced:
+        """End a step; steps of another stage, in which the denoiser was not called, are none."""
+        if not self._calls:
+            return
+        if self._left:
+            names = " and ".join(sorted(each.name for each in self._left))
             raise ModelError(
                 f"At step {self._steps} the denoiser of {self._loaded.adapter.class_name} was not "
-                "given the prompts as at its first step, so they could not be changed there."
+                f"given the prompts in {names} as at its first step, so they could not be changed "
+                "there."
             )
-        self._steps += 1 if self._calls else 0
-        self._calls = self._replaced = 0
+        self._steps += 1
+        self._calls, self._left = 0, set(self._text.arguments)
 
 
 def _equal(one: Any, two: Any) -> bool:

@@ -18,7 +18,7 @@ from t2i_audit.interventions.folds import CompositionFolds
 from t2i_audit.interventions.given import Given, read_given
 from t2i_audit.interventions.intervention import Intervention
 from t2i_audit.interventions.leace import LinearEraser
-from t2i_audit.interventions.locating import TextInput, find_text_input
+from t2i_audit.interventions.locating import TextInput, find_text_input, nothing_held
 from t2i_audit.interventions.replacing import Change, replacing
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class TextInterventions:
 
         Args:
             loaded: the model.
-            prompts: those that will be drawn; their compositions make the folds.
+            prompts: all of a run, not only those that will be drawn: in few prompts other slots go
+                along with the erased one by chance, and are damaged with it.
             sampling: how their images are made.
             seed: of the folds and the random subspaces.
             on_batch: called with the number of prompts after each batch.
@@ -74,7 +75,8 @@ class TextInterventions:
         """
         text = find_text_input(loaded, prompts, sampling)
         read, held, place = ReadVectors(), set(), {p.id: row for row, p in enumerate(prompts)}
-        for batch in cut_batches(prompts, seeds=1, batch_size=sampling.batch_size):
+        found = [prompt for prompt in prompts if text.located[prompt.id]]
+        for batch in cut_batches(found, seeds=1, batch_size=sampling.batch_size):
             given = read_given(loaded, batch, sampling, text)
             rows = {
                 row: place[item.prompt.id]
@@ -86,10 +88,7 @@ class TextInterventions:
             if on_batch is not None:
                 on_batch(len(batch.items))
         if not held:
-            raise ModelError(
-                f"No text encoder of {loaded.adapter.class_name} holds all the words of a prompt "
-                "in finite numbers, so nothing can be taken out of what its denoiser is given."
-            )
+            raise nothing_held(loaded)
         folds = CompositionFolds(tuple(p for p in prompts if p.id in held), seed)
         every = dict.fromkeys(part.slot for p in prompts for part in p.constituents)
         refused = {slot: why for slot in every if (why := folds.refusal(slot)) is not None}

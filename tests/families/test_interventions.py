@@ -23,9 +23,9 @@ from t2i_audit.interventions.calls import watching
 from t2i_audit.interventions.replacing import replacing
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.models.offload import is_offloaded
-from t2i_audit.pipelines.components import pipeline_parts
-from t2i_audit.settings import ImageOptions
 from tests.families.checkpoints import FAMILIES
+from tests.families.loading import loaded_from
+from tests.families.sampling import sampling_of
 
 COLOURS, SHAPES, RELATIONS = ("red", "blue"), ("star", "circle"), ("above", "left of")
 SLOT = "object_2.colour"
@@ -34,7 +34,8 @@ WITHOUT_WORDS = {"kandinsky-2.2", "bria-fibo", "bria-fibo-2"}
 # One family for each way in which a denoiser is given its text.
 QUICK = (
     "stable-diffusion-1", "stable-diffusion-xl", "stable-diffusion-3", "flux-1", "pixart-alpha",
-    "qwen-image", "kandinsky-2.2", "z-image", "hidream", "stable-diffusion-pag",
+    "qwen-image", "kandinsky-2.2", "z-image", "hidream", "stable-diffusion-pag", "stable-cascade",
+    "latent-consistency",
 )  # fmt: skip
 families = pytest.mark.parametrize(
     "name",
@@ -46,7 +47,7 @@ def prompts_of_two_values() -> tuple[Prompt, ...]:
     """Two objects in every way, with two values a slot; and two prompts of a single object."""
     objects = list(product(COLOURS, SHAPES))
     pairs = [(a, b) for a, b in product(objects, objects) if a != b]
-    two = [write(Content(pair, RELATIONS[i % 2])) for i, pair in enumerate(pairs)]
+    two = [write(Content(pair, relation)) for pair, relation in product(pairs, RELATIONS)]
     one = [write(Content((each,))) for each in objects[:2]]
     return (two[0], *one, *two[1:])
 
@@ -68,15 +69,7 @@ def fitted(model: LoadedModel, name: str) -> TextInterventions:
 
 
 def sampling(model: LoadedModel, name: str) -> Sampling:
-    side = FAMILIES[name].side
-    return Sampling(
-        steps=2,
-        guidance_scale=sampling_defaults(model).guidance_scale,
-        seeds=1,
-        batch_size=7,
-        record_denoiser=False,
-        options=ImageOptions(height=side, width=side),
-    )
+    return sampling_of(name, sampling_defaults(model).guidance_scale, batch_size=13)
 
 
 def draw(
@@ -192,34 +185,44 @@ def test_each_kind_of_change_draws_another_image(name: str, family_model: Any) -
         assert not any(equal(one, other) for other in given[:index])
 
 
+@pytest.mark.parametrize("how", ["model", "spread"])
 @pytest.mark.parametrize("name", ["stable-diffusion-xl", "flux-1"])
-def test_networks_that_leave_the_device_while_idle_draw_the_same_changed_images(
-    name: str, family_model: Any
+def test_networks_that_are_moved_by_hooks_draw_the_same_changed_images(
+    name: str, how: str, family_folder: Any
 ) -> None:
     """With the CPU in the accelerator's place."""
-    model: LoadedModel = family_model(name)
-    interventions = fitted(model, name)
-    drawn = []
-    for offloaded in (False, True):
-        if offloaded:
-            model.pipeline.enable_model_cpu_offload(device="cpu")
-        own = (
-            TextInterventions.fit(model, PROMPTS, sampling(model, name), seed=0)
-            if offloaded
-            else interventions
-        )
-        for kind in ("erase", "context"):
-            change = Intervention(kind, SLOT if kind == "erase" else "")  # type: ignore[arg-type]
-            drawn.append(draw(model, name, own.applied(change, BATCH, {}))[0])
-    assert is_offloaded(model.pipeline)
-    for part in (model.pipeline, *pipeline_parts(model.pipeline).values()):
-        part.remove_all_hooks()
+    from accelerate import dispatch_model
 
-    np.testing.assert_array_equal(drawn[0], drawn[2])
-    np.testing.assert_array_equal(drawn[1], drawn[3])
+    model = loaded_from(family_folder(name), name)
+    expected = drawn_with_erasure(model, name)
+    if how == "spread":
+        for component in ("text_encoder", "text_encoder_2", model.adapter.denoiser):
+            dispatch_model(model.pipeline.components[component], {"": "cpu"}, force_hooks=True)
+    else:
+        model.pipeline.enable_model_cpu_offload(device="cpu")
+        assert is_offloaded(model.pipeline)
+    found = drawn_with_erasure(model, name)
+
+    assert hasattr(model.adapter.denoiser_network, "_hf_hook")
+    np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("in_place", [True, False])
+def drawn_with_erasure(model: LoadedModel, name: str) -> np.ndarray:
+    interventions = TextInterventions.fit(model, PROMPTS, sampling(model, name), seed=0)
+    return draw(model, name, interventions.applied(Intervention("erase", SLOT), BATCH, {}))[0]
+
+
+def test_it_is_said_that_a_second_stage_is_given_the_text_as_it_is(family_model: Any) -> None:
+    model: LoadedModel = family_model("stable-cascade")
+    (note,) = fitted(model, "stable-cascade").notes
+
+    assert note == (
+        "The second stage of StableCascadeCombinedPipeline, which adds detail, is given the text "
+        "as it is: it is changed for the first stage alone."
+    )
+
+
+@pytest.mark.parametrize("in_place", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_compiled_denoiser_is_given_the_changed_text(in_place: bool, family_model: Any) -> None:
     from dataclasses import replace
 
