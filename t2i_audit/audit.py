@@ -139,27 +139,15 @@ def plan_from(
     plan = AuditPlan(
         settings, inputs, judging, sampling, identity, worker, tuple(sources), chosen.notes
     )
-    return replace(plan, drawn_anew=_drawn_anew(plan)) if settings.use else plan
+    if not settings.use:
+        return plan
+    from t2i_audit.stages.use.at_the_end import images_at_the_end
 
-
-def _drawn_anew(plan: AuditPlan) -> int:
-    """How many images measuring use takes; what cannot be measured is refused."""
-    from t2i_audit.interventions.locating import find_text_input
-    from t2i_audit.stages.use.design import design_of
-    from t2i_audit.stages.use.prepare import require_judge
-
-    primary = plan.judging.primary
-    require_judge(primary.judge)
-    find_text_input(plan.inputs.loaded, plan.inputs.prompts_to_try, plan.sampling.sampling)
-    layout = plan.sampling.layout or {}
-    design = design_of(
-        plan.prompts,
-        plan.settings.use_options,
-        judgeable={each.id for each in plan.prompts} - primary.scope.unjudgeable.keys(),
-        blocks=layout.get("blocks", ()),
-        seed=plan.settings.seed,
+    blocks = (sampling.layout or {}).get("blocks", ())
+    count = images_at_the_end(
+        inputs.loaded, inputs.prompts_to_try, settings, judging, sampling.sampling, blocks
     )
-    return sum(len(part.prompts) for part in design.parts)
+    return replace(plan, drawn_anew=count)
 
 
 def audit_in_memory(
@@ -220,44 +208,17 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
             _make(run, _with_layout(plan))
     if not plan.worker.finishes:
         return None
-    anew = _measure_use(plan, reporter) if plan.settings.use else False
+    if plan.settings.use:
+        from t2i_audit.stages.use.at_the_end import use_at_the_end
+
+        settings, inputs = plan.settings, plan.inputs
+        there &= not use_at_the_end(
+            settings.out, inputs.loaded, plan.prompts, settings, plan.judging, reporter
+        )
     finished = load_run(plan.settings.out)
     if plan.settings.report:
-        leave_page(finished, reporter, anew=anew or not there)
+        leave_page(finished, reporter, anew=not there)
     return finished
-
-
-def _measure_use(plan: AuditPlan, reporter: Reporter) -> bool:
-    """Measure use on the finished audit of `plan`; returns whether anything was missing."""
-    from t2i_audit.judges.panel import at_work
-    from t2i_audit.report.use_plan import cost_sentences
-    from t2i_audit.results.run import load_audited
-    from t2i_audit.stages.use.measure import measure_use
-    from t2i_audit.stages.use.prepare import (
-        design_for,
-        is_measured,
-        planned,
-        readable,
-        sampling_of,
-    )
-    from t2i_audit.stages.use.subject import Subject
-
-    run, judging = load_audited(plan.settings.out), plan.judging
-    design = design_for(run, plan.prompts, plan.settings.use_options)
-    if is_measured(run, design):
-        return False
-    reporter.note(f"use: {' '.join(cost_sentences(planned(run, plan.prompts, design)))}")
-    subject = Subject(
-        plan.inputs.loaded,
-        plan.prompts,
-        readable(run, plan.prompts),
-        sampling_of(run, plan.settings),
-        judging.primary,
-        judging.at_once,
-    )
-    with at_work(judging.panel, judging.primary, judging.device):
-        measure_use(run, subject, design, reporter)
-    return True
 
 
 def _with_layout(plan: AuditPlan) -> AuditPlan:

@@ -11,8 +11,6 @@ from t2i_audit.merge import settings_of
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.results.run import Run, load_audited
 from t2i_audit.results.run_prompts import prompts_of
-from t2i_audit.run.manifest import new_manifest
-from t2i_audit.run.same import other_versions
 from t2i_audit.settings import AuditSettings, UseSettings
 
 if TYPE_CHECKING:
@@ -49,10 +47,16 @@ def plan_use(settings: UseSettings) -> UsingPlan:
         JudgeError: the run's judge cannot judge new images, or tells nothing about slots.
         AuditError: there is no slot or block of a name, or the prompts are too few.
     """
-    from t2i_audit.stages.use.prepare import design_for, is_measured, planned
+    from t2i_audit.stages.use.prepare import (
+        design_for,
+        is_measured,
+        planned,
+        require_own_versions,
+    )
 
     run = load_audited(settings.run)
     _require_audit(run)
+    require_own_versions(run)
     audit = settings_of(run.path, settings.trust_remote_code, instead=AGAIN)
     prompts = prompts_of(run.path)
     design = design_for(run, prompts, settings.options)
@@ -102,12 +106,6 @@ def _require_audit(run: Run) -> None:
         raise RunDirectoryError(
             f"the images of {run.path} were made elsewhere, so there is no model to draw them "
             "anew; measure use on the run of an audit"
-        )
-    others = other_versions(run.manifest, new_manifest({}, created=""))
-    if others:
-        raise RunDirectoryError(
-            f"{run.path} was made with other versions ({others}); measure its use with the "
-            "versions of the run, or audit anew"
         )
 
 

@@ -30,6 +30,13 @@ def use(
     The same call goes on after an interruption; what was measured before is kept, and more prompts,
     slots or sites are added to it.
 
+    >>> import t2i_audit as t2i
+    >>> few = {"seeds": 1, "limit": 36, "steps": 2, "denoiser_station": False, "random_weights": 1}
+    >>> run = t2i.audit("builtin:sound", suite="world-relations", out="runs/relations", **few)
+    >>> found = t2i.use(run, prompts=4, slots="relation")
+    >>> found.n_images, found.of("relation").verdict  # of 4 prompts little can be said
+    (16, 'unclear')
+
     Args:
         run: the audit, or its directory.
         prompts: how many prompts with a slot are drawn anew for every change of it.
@@ -62,6 +69,13 @@ def plan_use(
     kinds: str | Sequence[str] = "all",
 ) -> UsePlan:
     """Say how many images `use` would make, and what they take; nothing is loaded or made.
+
+    >>> import t2i_audit as t2i
+    >>> few = {"seeds": 1, "limit": 36, "steps": 2, "denoiser_station": False, "random_weights": 1}
+    >>> run = t2i.audit("builtin:sound", suite="world-relations", out="runs/relations", **few)
+    >>> plan = t2i.plan_use(run, slots="relation")
+    >>> plan.images, [(part.kind, part.prompts) for part in plan.parts]
+    (144, [('erase', 36), ('random', 36), ('steer', 36), ('context', 36)])
 
     Args:
         run, prompts, slots, sites, kinds: as in `use`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from functools import partial
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.activations.denoiser.inputs import arguments_of
@@ -102,9 +102,12 @@ def _schedulers(loaded: LoadedModel) -> list[Any]:
 
 
 def _counted(scheduler: Any, on_step: Callable[[], None]) -> AbstractContextManager[None]:
-    return replaced_method(scheduler, "step", partial(_step, scheduler.step, on_step))
+    step = scheduler.step
 
+    # Pipelines look at the signature to see whether the step draws noise from their generators.
+    @wraps(step)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        on_step()
+        return step(*args, **kwargs)
 
-def _step(step: Callable[..., Any], on_step: Callable[[], None], *args: Any, **kwargs: Any) -> Any:
-    on_step()
-    return step(*args, **kwargs)
+    return replaced_method(scheduler, "step", counted)

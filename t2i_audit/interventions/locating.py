@@ -20,6 +20,7 @@ from t2i_audit.errors import ModelError
 from t2i_audit.generation.batches import Batch, BatchItem
 from t2i_audit.interventions.arguments import TextArgument, at, leaves
 from t2i_audit.interventions.calls import AllReadError, call_pipeline, watching
+from t2i_audit.pipelines.components import FIRST_STAGE
 
 if TYPE_CHECKING:
     import torch
@@ -300,6 +301,11 @@ def _notes(
     with_words = {each.argument for each in words}
     by_place = [each.name for each in arguments if each.is_sequence and each not in with_words]
     notes = []
+    if (loaded.adapter.denoiser or "").startswith(FIRST_STAGE):
+        notes.append(
+            f"The second stage of {name}, which adds detail, is given the text as it is: it is "
+            "changed for the first stage alone."
+        )
     if by_place:
         notes.append(
             f"The prompts' words are not found in what the denoiser of {name} is given as "

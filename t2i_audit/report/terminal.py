@@ -20,6 +20,7 @@ from t2i_audit.report.success import print_success, repeatability_sentence
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.undecided import undecided_slots
 from t2i_audit.report.use import print_use_part, use_sentence
+from t2i_audit.report.vae import vae_sentence
 from t2i_audit.report.verdict import is_presence, verdict_sentences
 from t2i_audit.results.cost import Cost
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
@@ -75,6 +76,8 @@ def print_summary(
     if use is not None:
         screen.print(styled(use_sentence(use), "bold"))
     _print_stations(screen, summary.stations)
+    if summary.vae is not None:
+        screen.print(printable(vae_sentence(summary.vae)))
     for name, station in summary.stations.items() if verbose else ():
         print_controls(screen, name, station)
         print_measures(screen, name, station)

@@ -104,7 +104,12 @@ class SlotCulprit:
 
 @dataclass(frozen=True)
 class Use:
-    """All that the interventions on one run show."""
+    """All that the interventions on one run show.
+
+    >>> import t2i_audit as t2i
+    >>> t2i.load_run("runs/demo").use is None  # until `use` measures it
+    True
+    """
 
     model: str
     suite: str

@@ -24,7 +24,15 @@ class PlannedImages:
 
 @dataclass(frozen=True)
 class UsePlan:
-    """All images that are drawn anew, and what they take."""
+    """All images that are drawn anew, and what they take.
+
+    >>> import t2i_audit as t2i
+    >>> try:
+    ...     t2i.plan_use("runs/demo")
+    ... except t2i.AuditError as error:
+    ...     print(str(error)[:43])
+    the run has too few prompts to measure use:
+    """
 
     model: str
     suite: str

@@ -19,9 +19,8 @@ USE_RESULTS = ("use.json", "use.parquet")
 
 def result_names(manifest: Manifest) -> tuple[str, ...]:
     """The files that hold the results of a run: its summary and its tables."""
-    tables = [name for name in COLUMNS if name not in OPTIONAL]
-    if manifest.settings.get("command") == "probe":
-        tables = list(PROBED)
+    probed = manifest.settings.get("command") == "probe"
+    tables = PROBED if probed else tuple(name for name in COLUMNS if name not in OPTIONAL)
     return (SUMMARY, *(f"{table}.parquet" for table in tables))
 
 

@@ -8,14 +8,18 @@ from typing import Any
 
 from prompts.structure import Prompt
 from t2i_audit.analysis.use import half_width
-from t2i_audit.errors import JudgeError
+from t2i_audit.errors import JudgeError, RunDirectoryError
 from t2i_audit.generation.sampling import Sampling
+from t2i_audit.interventions.intervention import Intervention
 from t2i_audit.io import sha256_of_all
 from t2i_audit.judges.base import Judge
 from t2i_audit.results.run import Run
 from t2i_audit.results.use import TEXT
 from t2i_audit.results.use_plan import PlannedImages, UsePlan
+from t2i_audit.run.directory import MANIFEST
+from t2i_audit.run.manifest import new_manifest
 from t2i_audit.run.results import USE_RESULTS, unlike_sealed
+from t2i_audit.run.same import other_versions
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import AuditSettings, UseOptions
 from t2i_audit.stages.files import ImageFile
@@ -45,9 +49,23 @@ def design_for(run: Run, prompts: Sequence[Prompt], options: UseOptions) -> Desi
         judgeable=own_images(own_rows(run)).keys(),
         blocks=blocks_of(run),
         seed=settings["seed"],
-        before=wanted_in(run.manifest.use),
+        before=_before(run),
         limits=read_limits(run.path),
     )
+
+
+def require_own_versions(run: Run) -> None:
+    """Refuse a run that was made with other versions of the libraries than are here.
+
+    Raises:
+        RunDirectoryError: it was.
+    """
+    others = other_versions(run.manifest, new_manifest({}, created=""))
+    if others:
+        raise RunDirectoryError(
+            f"{run.path} was made with other versions ({others}); measure its use with the "
+            "versions of the run, or audit anew"
+        )
 
 
 def readable(run: Run, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
@@ -55,6 +73,16 @@ def readable(run: Run, prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
     rows = read_rows(table_path(run.path, "prompts"), "prompts")
     whole = {row["prompt_id"] for row in rows if "whole" in row["reading"].values()}  # type: ignore[attr-defined]
     return tuple(prompt for prompt in prompts if prompt.id in whole)
+
+
+def _before(run: Run) -> dict[Intervention, int]:
+    """What has been drawn anew of `run` already."""
+    try:
+        return wanted_in(run.manifest.use)
+    except ValueError as err:
+        raise RunDirectoryError(
+            f"{run.path / MANIFEST} does not say what was drawn anew; restore it"
+        ) from err
 
 
 def require_judge(judge: Judge) -> None:
@@ -162,7 +190,7 @@ def planned(run: Run, prompts: Sequence[Prompt], design: Design) -> UsePlan:
 
 def is_measured(run: Run, design: Design) -> bool:
     """Whether all of `design` was drawn, and all its files are there and unchanged."""
-    measured = wanted_in(run.manifest.use)
+    measured = _before(run)
     if any(count > measured.get(each, 0) for each, count in design.wanted.items()):
         return False
     if unlike_sealed(run.path, run.manifest, USE_RESULTS):
