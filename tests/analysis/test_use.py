@@ -137,9 +137,9 @@ def between(lower: float, upper: float) -> Interval:
         (between(0.3, 0.5), 1.0, between(-0.02, 0.02), True, "used"),
         (between(-0.02, 0.02), 1.0, between(0.3, 0.5), True, "used"),
         (between(-0.05, 0.05), 1.0, between(-0.05, 0.05), True, "not used"),
-        # The room is .75, and a quarter of it .19.
-        (between(0.15, 0.25), 1.0, between(0.15, 0.25), True, "unclear"),
-        (between(0.05, 0.15), 1.0, between(0.05, 0.15), True, "not used"),
+        # The room is .75, and a sixth of it .125; of an exchange it is 1, and .167.
+        (between(0.10, 0.20), 1.0, between(0.10, 0.20), True, "unclear"),
+        (between(0.04, 0.12), 1.0, between(0.04, 0.12), True, "not used"),
         # At chance there is nothing to lose, and only steering can tell.
         (between(-0.05, 0.05), 0.25, between(-0.05, 0.05), True, "not used"),
         (between(-0.05, 0.05), 0.25, between(-0.05, 0.05), False, "unclear"),
