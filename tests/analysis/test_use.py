@@ -144,7 +144,7 @@ def between(lower: float, upper: float) -> Interval:
         (between(-0.05, 0.05), 0.25, between(-0.05, 0.05), True, "not used"),
         (between(-0.05, 0.05), 0.25, between(-0.05, 0.05), False, "unclear"),
         (between(-0.05, 0.05), 0.25, None, False, "unclear"),
-        (between(0.04, 0.06), 0.25, None, False, "unclear"),
+        (between(0.01, 0.05), 0.25, None, False, "unclear"),
         # Steering that denies does not outweigh an erasure that surely takes something.
         (between(0.03, 0.09), 0.35, between(-0.05, 0.05), True, "unclear"),
     ],
