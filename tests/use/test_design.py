@@ -13,7 +13,7 @@ from prompts.suite import load_suite
 from t2i_audit.settings import UseOptions
 from t2i_audit.stages.use.design import Design, design_of, even_order, steered, wanted_in
 
-SUITES = ("world", "complex", "counting")
+SUITES = ("world", "counting")
 
 
 def designed(prompts: tuple[Prompt, ...], seed: int = 0, **options: object) -> Design:
