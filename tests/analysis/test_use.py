@@ -247,3 +247,27 @@ def test_a_vae_that_merges_the_values_that_fail_is_named() -> None:
     assert named(failing) == "VAE loses it"
     # Values that are drawn right explain nothing.
     assert named(sorted(set(images.values(SLOT)) - set(failing))) == "denoiser fails to draw it"
+
+
+@pytest.mark.parametrize(
+    ("right", "named", "agrees"), [(1.0, "none", True), (float("nan"), "unclear", None)]
+)
+def test_without_a_wrong_image_nobody_is_named(
+    right: float, named: str, agrees: bool | None
+) -> None:
+    prompts = sample_world(20, np.random.default_rng(1)).prompts
+    clusters = np.array([prompt.composition for prompt in prompts])
+    images = DrawnImages(prompts, clusters, {SLOT: np.full((20, 2), right)})
+    found = culprit_of(SLOT, images, {}, None, rng=np.random.default_rng(1))
+
+    assert (found.culprit, found.agrees) == (named, agrees)
+    assert found.reason == ("no image is wrong" if agrees else "no image was judged")
+
+
+def test_a_slot_that_no_probe_read_has_no_clear_culprit() -> None:
+    rng = np.random.default_rng(2)
+    images = draw_images(Model(0.5), sample_world(60, rng).prompts, rng, seeds=2)
+    found = culprit_of(SLOT, images, {}, use_in(images, SLOT), rng=rng, resamples=99)
+
+    assert found.culprit == "unclear"
+    assert found.reason == "the probe does not decide whether the text encoder holds it"

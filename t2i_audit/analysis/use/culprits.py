@@ -89,10 +89,14 @@ def culprit_of(
     values = images.values(slot)
     asked = (values != "") & ~np.isnan(right).all(axis=1)
     rate = image_rate(1 - right[asked], images.clusters[asked])
-    if not asked.any() or rate.estimate == 0:
-        why = "no image is wrong" if asked.any() else "no image was judged"
-        named: UseCulprit = "none" if asked.any() else "unclear"
-        return SlotCulprit(slot, named, "few failures", True, why, rate, undefined())
+    if not rate.n:
+        return SlotCulprit(
+            slot, "unclear", "unclear", None, "no image was judged", rate, undefined()
+        )
+    if rate.estimate == 0:
+        return SlotCulprit(
+            slot, "none", "few failures", True, "no image is wrong", rate, undefined()
+        )
     attribution = _attribution(slot, right, images, encoder, asked)
     clusters = images.clusters[asked]
     by_correlation = attribution_shares(attribution, clusters, rng=rng, resamples=resamples)
