@@ -22,7 +22,7 @@ def draw_use(uses: Mapping[str, Use], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(2.4 * len(uses) + 1.6, 3.2), layout="constrained")
+    figure = Figure(figsize=(2.2 * len(uses) + 2.2, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(uses), sharex=True, sharey=True, squeeze=False)[0]
     slots = list(dict.fromkeys(each.slot for use in uses.values() for each in use.given))
@@ -44,8 +44,15 @@ def draw_use(uses: Mapping[str, Use], path: Path) -> None:
             axes.spines[side].set_visible(False)
     panels[0].invert_yaxis()
     handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    figure.supxlabel("share of images in which the slot is right", fontsize=9)
+    figure.legend(
+        handles,
+        names,
+        loc="outside lower center",
+        ncols=min(len(uses), 3),
+        frameon=False,
+        fontsize=9,
+    )
+    figure.suptitle("Share of images in which each slot is right", fontsize=10)
     with atomic_file(path) as temporary:
         # The name of the program that drew it changes with the library and says nothing.
         figure.savefig(temporary, format="png", dpi=140, metadata={"Software": None})

@@ -45,8 +45,10 @@ class Named:
     pool: int
     """Prompts that they were drawn from."""
     right: int
-    """Suites in which every slot at fault has its culprit, and of no other slot anybody is
-    named."""
+    """Suites in which a slot at fault has its culprit, the others have theirs or are unclear, and
+    for no other slot anybody is named."""
+    every: int
+    """Those of them in which every slot at fault has its culprit."""
     wrong: int
     """Suites in which somebody else is named for some slot."""
     unclear: dict[str, int]
@@ -77,7 +79,7 @@ def named_in_suites(run: t2i.Run, model: str, *, suites: int, size: int, seed: i
     """
     tables = _Tables.of(run)
     expected = EXPECTED[model]
-    right, wrong = 0, 0
+    right, every, wrong = 0, 0, 0
     unclear = dict.fromkeys(expected, 0)
     for own in drawn_suites(len(tables.pool), suites, size, np.random.default_rng(seed)):
         named = tables.culprits({tables.pool[place] for place in own}, run)
@@ -85,8 +87,10 @@ def named_in_suites(run: t2i.Run, model: str, *, suites: int, size: int, seed: i
             unclear[slot] += named.get(slot) == "unclear"
         slips = [slot for slot, who in named.items() if who not in (expected.get(slot), *NOBODY)]
         wrong += bool(slips)
-        right += not slips and all(named.get(slot) == who for slot, who in expected.items())
-    return Named(model, suites, size, len(tables.pool), right, wrong, unclear)
+        found = [named.get(slot) == who for slot, who in expected.items()]
+        right += not slips and (any(found) or not found)
+        every += not slips and all(found)
+    return Named(model, suites, size, len(tables.pool), right, every, wrong, unclear)
 
 
 def drawn_suites(

@@ -14,7 +14,10 @@ USE_HEADINGS = (
     *("checkpoint", "slot", "images", "right", "control", "erased", "use", "followed"),
     *("words alone", "verdict", "culprit"),
 )
-NAMED_HEADINGS = ("checkpoint", "named rightly", "share", "somebody else named", "unclear slots")
+NAMED_HEADINGS = (
+    *("checkpoint", "named rightly", "share", "somebody else named", "every slot named"),
+    "unclear slots",
+)
 FIGURE = "images/use.png"
 
 
@@ -82,5 +85,6 @@ def _named_row(each: Named) -> Sequence[str]:
         f"{each.right} of {each.suites}",
         str(each.share),
         f"{each.wrong} of {each.suites}",
+        f"{each.every} of {each.suites}",
         unclear,
     )

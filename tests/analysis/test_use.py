@@ -137,14 +137,14 @@ def between(lower: float, upper: float) -> Interval:
         (between(0.3, 0.5), 1.0, between(-0.02, 0.02), True, "used"),
         (between(-0.02, 0.02), 1.0, between(0.3, 0.5), True, "used"),
         (between(-0.05, 0.05), 1.0, between(-0.05, 0.05), True, "not used"),
-        # The room is .75, and a quarter of it .19.
-        (between(0.15, 0.25), 1.0, between(0.15, 0.25), True, "unclear"),
-        (between(0.05, 0.15), 1.0, between(0.05, 0.15), True, "not used"),
+        # The room is .75, and a sixth of it .125; of an exchange it is 1, and .167.
+        (between(0.10, 0.20), 1.0, between(0.10, 0.20), True, "unclear"),
+        (between(0.04, 0.12), 1.0, between(0.04, 0.12), True, "not used"),
         # At chance there is nothing to lose, and only steering can tell.
         (between(-0.05, 0.05), 0.25, between(-0.05, 0.05), True, "not used"),
         (between(-0.05, 0.05), 0.25, between(-0.05, 0.05), False, "unclear"),
         (between(-0.05, 0.05), 0.25, None, False, "unclear"),
-        (between(0.04, 0.06), 0.25, None, False, "unclear"),
+        (between(0.01, 0.05), 0.25, None, False, "unclear"),
         # Steering that denies does not outweigh an erasure that surely takes something.
         (between(0.03, 0.09), 0.35, between(-0.05, 0.05), True, "unclear"),
     ],
@@ -247,3 +247,27 @@ def test_a_vae_that_merges_the_values_that_fail_is_named() -> None:
     assert named(failing) == "VAE loses it"
     # Values that are drawn right explain nothing.
     assert named(sorted(set(images.values(SLOT)) - set(failing))) == "denoiser fails to draw it"
+
+
+@pytest.mark.parametrize(
+    ("right", "named", "agrees"), [(1.0, "none", True), (float("nan"), "unclear", None)]
+)
+def test_without_a_wrong_image_nobody_is_named(
+    right: float, named: str, agrees: bool | None
+) -> None:
+    prompts = sample_world(20, np.random.default_rng(1)).prompts
+    clusters = np.array([prompt.composition for prompt in prompts])
+    images = DrawnImages(prompts, clusters, {SLOT: np.full((20, 2), right)})
+    found = culprit_of(SLOT, images, {}, None, rng=np.random.default_rng(1))
+
+    assert (found.culprit, found.agrees) == (named, agrees)
+    assert found.reason == ("no image is wrong" if agrees else "no image was judged")
+
+
+def test_a_slot_that_no_probe_read_has_no_clear_culprit() -> None:
+    rng = np.random.default_rng(2)
+    images = draw_images(Model(0.5), sample_world(60, rng).prompts, rng, seeds=2)
+    found = culprit_of(SLOT, images, {}, use_in(images, SLOT), rng=rng, resamples=99)
+
+    assert found.culprit == "unclear"
+    assert found.reason == "the probe does not decide whether the text encoder holds it"

@@ -21,7 +21,7 @@ def made_use() -> Use:
     colour = drawn("object_1.colour", Model(0.7, used=0.9, follows=0.6))
     shape = drawn("object_1.shape", Model(1.0, used=1.0, follows=0.9))
     relation = drawn("relation", Model(0.3))
-    other = drawn("object_2.shape", Model(0.9, used=0.3, follows=0.2))
+    other = drawn("object_2.shape", Model(0.9, used=0.17, follows=0.15))
     slots = (colour, shape, relation, replace(other, others={"object_1.shape": RATE}))
     return Use(
         model="builtin:misbinding",

@@ -32,7 +32,7 @@ def test_a_suite_larger_than_the_pool_is_refused() -> None:
 
 
 def test_nineteen_of_twenty_have_the_exact_binomial_interval() -> None:
-    share = Named("misbinding", 20, 120, 480, 19, 0, {"relation": 1}).share
+    share = Named("misbinding", 20, 120, 480, 19, 17, 0, {"relation": 1}).share
 
     # Clopper and Pearson of 19 in 20 is .751 to .999; Student's t of 19 degrees makes it wider.
     assert share.estimate == 0.95 and share.lower < 0.751 and share.upper > 0.998
@@ -41,13 +41,13 @@ def test_nineteen_of_twenty_have_the_exact_binomial_interval() -> None:
 def test_the_page_gets_a_line_for_each_slot_and_each_checkpoint(tmp_path: Path) -> None:
     page = tmp_path / "results.md"
     page.write_text("a\n<!-- begin use table -->\nold\n<!-- end use table -->\nb\n")
-    named = [Named("misbinding", 20, 120, 480, 19, 0, {"relation": 1, "object_1.colour": 0})]
+    named = [Named("misbinding", 20, 120, 480, 19, 17, 0, {"relation": 1, "object_1.colour": 0})]
     text = "\n".join(lines({"misbinding": made_use()}, named))
     whole = page_with(page, text)
 
     assert whole.startswith("a\n") and whole.endswith("b\n") and "old" not in whole
     assert sum(line.startswith("| `misbinding` |") for line in whole.splitlines()) == 5
-    assert "| 19 of 20 | 0.95 [" in whole and "| relation 1 |" in whole
+    assert "| 19 of 20 | 0.95 [" in whole and "| 17 of 20 |" in whole and "| relation 1 |" in whole
     empty = tmp_path / "empty.md"
     empty.write_text("")
     with pytest.raises(ValueError, match="no place for the tables"):

@@ -15,7 +15,7 @@ from scripts.simulations.readings import readings_of_slots
 from scripts.simulations.worlds import World, labels, sample_world
 from t2i_audit.analysis.use import DEFAULT_PROMPTS, half_width
 
-DRAWS, VERDICT_DRAWS, CULPRIT_DRAWS = 1000, 400, 100
+DRAWS, VERDICT_DRAWS, CULPRIT_DRAWS = 1000, 200, 100
 USE, FOLLOWED, HALF_WIDTH = "use", "followed", "half-width of the use"
 DIFFERENCE = "difference of use"
 RIGHT, WRONG = "named rightly", "named wrongly"
@@ -45,14 +45,20 @@ TRUTHS: dict[str, tuple[Model, str, str]] = {
     "used": (Model(0.95, used=0.9, follows=0.6), "used", "not used"),
     "used, drawn badly": (Model(0.5, used=0.9, follows=0.5), "used", "not used"),
     "used in half of the images": (Model(0.95, used=0.5, follows=0.5), "used", "not used"),
+    # As the relation of `sound`, of which linear erasure leaves much.
+    "used, erased in a third": (Model(1.0, used=0.37, follows=0.13), "used", "not used"),
     "used, noisy control": (Model(0.95, used=0.9, follows=0.5, spoilt=0.6), "used", "not used"),
     "used, but not followed": (Model(0.95, used=0.9), "used", "not used"),
     "used, drawn badly, not followed": (Model(0.5, used=0.9), "used", "not used"),
     "used in 1 of 10 images": (Model(0.95, used=0.1, follows=0.1), "not used", "used"),
-    "used in 1 of 4 images": (Model(0.95, used=0.25, follows=0.25), "unclear", ""),
+    "used in 1 of 6 images": (Model(0.95, used=1 / 6, follows=1 / 6), "unclear", ""),
 }
 # What may be undecided at the default number of prompts.
-UNDECIDED = ("used, drawn badly, not followed", "used in 1 of 4 images")
+UNDECIDED = (
+    "used, drawn badly, not followed",
+    "used in 1 of 10 images",
+    "used in 1 of 6 images",
+)
 Fault = Literal["lost", "ignored", "drawn wrong", "chance", "nothing", "lost or ignored"]
 USED = Model(0.95, used=0.9, follows=0.6)
 NAMED: dict[Fault, tuple[str, ...]] = {

@@ -14,10 +14,10 @@ first rule that fits:
 - ``VAE loses it``: surely more than half of the wrong images are of values that the VAE merges with
   another (`t2i_audit.results.vae`);
 - ``unclear``: whether it is used is unclear or was not measured;
-- ``chance``: of the prompts that hold it, the images that show it are surely more than 3/4, and
-  failures surely hardly repeat over seeds: the intraclass correlation lies below 0.2;
-- ``denoiser fails to draw it``: those images are surely fewer than 3/4, or failures surely repeat:
-  the correlation lies above 0.2;
+- ``denoiser fails to draw it``: of the prompts that hold it, the images that show it are surely
+  fewer than 3/4; or failures surely repeat: their intraclass correlation over seeds lies above 0.2,
+  or prompts that name a certain value surely fail more often than the others;
+- ``chance``: those images are surely more than 3/4, and the correlation lies below 0.2;
 - ``unclear``: else.
 
 3/4 is half way from a guess between two values to certainty. A wrong image of a slot that is
@@ -41,7 +41,7 @@ from t2i_audit.analysis.culprit import FEW_FAILURES, FEWEST_FAILING
 from t2i_audit.analysis.lost import OFTEN, DecodedSlot
 from t2i_audit.analysis.success import image_rate
 from t2i_audit.analysis.use.drawn import DrawnImages, FloatArray
-from t2i_audit.printable import counted
+from t2i_audit.printable import counted, listed
 from t2i_audit.results.attribution import Culprit
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.use import SlotCulprit, SlotUse, UseCulprit
@@ -89,18 +89,26 @@ def culprit_of(
     values = images.values(slot)
     asked = (values != "") & ~np.isnan(right).all(axis=1)
     rate = image_rate(1 - right[asked], images.clusters[asked])
-    if not asked.any() or rate.estimate == 0:
-        why = "no image is wrong" if asked.any() else "no image was judged"
-        named: UseCulprit = "none" if asked.any() else "unclear"
-        return SlotCulprit(slot, named, "few failures", True, why, rate, undefined())
+    if not rate.n:
+        return SlotCulprit(
+            slot, "unclear", "unclear", None, "no image was judged", rate, undefined()
+        )
+    if rate.estimate == 0:
+        return SlotCulprit(
+            slot, "none", "few failures", True, "no image is wrong", rate, undefined()
+        )
     attribution = _attribution(slot, right, images, encoder, asked)
     clusters = images.clusters[asked]
     by_correlation = attribution_shares(attribution, clusters, rng=rng, resamples=resamples)
     shares = _Shares(attribution, clusters, rng=rng, resamples=resamples)
+    naming = named_values(slot, images, asked)
     by_vae = _of_values(right[asked], values[asked], clusters, merged)
     named, reason = _named(rate, shares, use, by_vae)
     if not reason:
-        named, reason = _drawn(right[asked], attribution, slot, clusters, use)
+        calls = attribution.evidence.encoder[slot]
+        held = calls.read & (calls.lost < 0.5)
+        own = [each for each, holds in zip(naming, held, strict=True) if holds]
+        named, reason = _drawn(right[asked][held], own, clusters[held], use)
     return SlotCulprit(
         slot=slot,
         culprit=named,
@@ -109,9 +117,7 @@ def culprit_of(
         reason=reason,
         failure_rate=rate,
         lost=shares.encoder,
-        values={}
-        if named == "none"
-        else failing_values(right[asked], named_values(slot, images, asked), clusters),
+        values={} if named == "none" else failing_values(right[asked], naming, clusters),
     )
 
 
@@ -248,25 +254,23 @@ def _named(
 
 def _drawn(
     right: FloatArray,
-    attribution: Attribution,
-    slot: str,
+    named: Sequence[Collection[str]],
     clusters: np.ndarray,
     use: SlotUse | None,
 ) -> tuple[UseCulprit, str]:
-    """Chance or the denoiser, of a slot that is held and used and yet wrong."""
-    calls = attribution.evidence.encoder[slot]
-    held = calls.read & (calls.lost < 0.5)
-    shown = image_rate(right[held], clusters[held])
-    counts = (right[held] == 1).sum(axis=1), (~np.isnan(right[held])).sum(axis=1)
-    repeats = icc_interval(*counts, clusters[held])
+    """Chance or the denoiser, of the prompts that hold a slot that is used and yet wrong."""
+    shown = image_rate(right, clusters)
+    repeats = icc_interval((right == 1).sum(axis=1), (~np.isnan(right)).sum(axis=1), clusters)
+    values = list(failing_values(right, named, clusters))
     figures = (
         f"it is used ({'' if use is None else use.reason}), and drawn right in {shown} of the "
         f"images whose prompts hold it; failures repeat over seeds with ICC {repeats}"
+        + (f", and more where {listed(values)} is named" if values else "")
     )
+    if shown.upper < OFTEN or repeats.lower > HARDLY or values:
+        return "denoiser fails to draw it", figures
     if shown.lower > OFTEN and repeats.upper < HARDLY:
         return "chance", figures
-    if shown.upper < OFTEN or repeats.lower > HARDLY:
-        return "denoiser fails to draw it", figures
     return "unclear", f"{figures}; more seeds would tell chance from the denoiser"
 
 

@@ -3,7 +3,7 @@
 Two interventions bear witness. Erasing a slot takes it from the images that depend on it; only the
 success above a guess can be taken. Exchanging it for another value makes images that depend on it
 show that value; only images that did not show it before can come to do so. With ``g`` the success
-of a guess, ``Q = 1/4`` and ``M = 1/5``:
+of a guess, ``Q = 1/6`` and ``M = 1/5``:
 
     room(erase) = random - g              room(steer) = 1 - unsteered
 
@@ -20,8 +20,8 @@ where the slot is drawn no more often than by a guess, and steering, where no sl
 follows it (it works where it confirms the use of at least one).
 
 A linear eraser leaves what is not linear, so that a slot that is used is not taken to a guess: it
-lost half of its room or more where use is known to be there (docs/results.md), and nothing where it
-is not. ``Q`` is half way between the two.
+lost a third of its room or more where use is known to be there, and nothing where it is known not
+to be (docs/results.md). ``Q`` is half way between the two.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from t2i_audit.results.interval import Interval
 from t2i_audit.results.use import UseVerdict
 
 # Of the room: see above.
-QUARTER = 0.25
+SIXTH = 1 / 6
 # Least room that a change is compared with: with less, a few images would be a use.
 LEAST_ROOM = 0.2
 # A change that is surely larger than this is some use, however little.
@@ -54,13 +54,13 @@ class Witness:
 
     @property
     def confirms(self) -> bool:
-        """Whether the change is surely more than a quarter of its room."""
-        return self.change.lower > QUARTER * max(self.room, LEAST_ROOM)
+        """Whether the change is surely more than a sixth of its room."""
+        return self.change.lower > SIXTH * max(self.room, LEAST_ROOM)
 
     @property
     def denies(self) -> bool:
-        """Whether the change is surely less than a quarter of its room."""
-        return self.could_show and self.change.upper < QUARTER * self.room
+        """Whether the change is surely less than a sixth of its room."""
+        return self.could_show and self.change.upper < SIXTH * self.room
 
     @property
     def said(self) -> str:
