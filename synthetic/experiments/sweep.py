@@ -11,7 +11,7 @@ from typing import Any
 
 from synthetic.evaluation.results import RunResult
 from synthetic.evaluation.run_files import read_run, run_path, write_run
-from synthetic.experiments.runner import carry_out, group_runs
+from synthetic.experiments.runner import Work, carry_out, group_runs
 from synthetic.records import described, record_of, run_of
 from synthetic.report.sweep import SweepResult, summarise_sweep
 from synthetic.settings import RunSettings
@@ -99,7 +99,7 @@ def sweep(
     }
     groups = group_runs(runs)[part.index - 1 :: part.count]
     with open_run(out, settings, stages=("runs",), reporter=TerminalReporter()) as directory:
-        carry_out(directory, groups, jobs=jobs, threads=threads)
+        carry_out(directory, groups, Work(jobs=jobs, threads=threads))
         mine = {run for group in groups for run in group}
         return summarise_sweep(out, [read_run(out, run) for run in runs if run in mine])
 
