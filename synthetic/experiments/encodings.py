@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from synthetic.evaluation.run_files import read_run, run_path
-from synthetic.experiments.runner import Work, carry_out, group_runs
+from synthetic.experiments.runner import Work, carry_out, group_runs, require_possible
 from synthetic.records import record_of
 from synthetic.report.encodings import EncodingTable, tabulate
 from synthetic.report.tables import write_tables
@@ -32,9 +32,11 @@ def compare_encodings(
         work: how the runs are trained.
 
     Raises:
+        AuditError: an encoding does not fit the tasks of `base`.
         RunDirectoryError: `out` holds something else or a comparison of other settings.
     """
     runs = encoding_runs(base, tuple(dict.fromkeys(seeds)))
+    require_possible(runs)
     settings = {
         "command": "synthetic encodings",
         "threads": work.threads,

@@ -16,10 +16,12 @@ from synthetic.evaluation.evaluate import evaluate
 from synthetic.evaluation.results import RunResult
 from synthetic.evaluation.run_files import run_path, write_run
 from synthetic.settings import RunSettings
-from synthetic.training.ensemble import make_ensemble
+from synthetic.tasks.make import make_family, make_task_encoder
+from synthetic.training.ensemble import make_ensemble, support_of
 from synthetic.training.process_state import limited_threads, thread_variables
 from synthetic.training.state import SAVE_SECONDS, read_state, train_and_save
 from synthetic.training.train import train
+from t2i_audit.errors import AuditError
 from t2i_audit.run.directory import RunDirectory
 
 # The number of students trained together, for widths up to each limit: enough to spread the cost of
@@ -61,6 +63,23 @@ def group_runs(runs: Sequence[RunSettings], device: str = "cpu") -> tuple[Group,
         groups += [tuple(members[start : start + size]) for start in range(0, len(members), size)]
     # The most expensive first, so that no process is left with one of these at the end.
     return tuple(sorted(groups, key=_cost, reverse=True))
+
+
+def require_possible(runs: Sequence[RunSettings]) -> None:
+    """Set up the tasks of each kind of run once, so that work does not start in vain.
+
+    Raises:
+        AuditError: a kind of run cannot be set up, or there are no runs.
+    """
+    if not runs:
+        raise AuditError("the grid is empty; give at least one value for each option")
+    kinds: dict[tuple[object, ...], RunSettings] = {}
+    for run in runs:
+        kinds.setdefault((run.task, run.support, run.train_fraction), run)
+    for run in kinds.values():
+        family = make_family(run.task, [0])
+        make_task_encoder(run.task, family, [0])
+        support_of(run, family)
 
 
 def carry_out(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -65,7 +66,8 @@ def onednn_products() -> Iterator[None]:
     on most processors oneDNN makes no use of that permission. So it is given, and withdrawn where a
     product turns out to be rounded.
     """
-    products = torch.backends.mkldnn.matmul
+    # The module adds this attribute to itself when it is imported.
+    products: Any = getattr(torch.backends.mkldnn, "matmul")  # noqa: B009
     before = products.fp32_precision
     products.fp32_precision = "bf16"
     if not _float32_products_are_exact():
