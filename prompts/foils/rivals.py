@@ -26,12 +26,14 @@ from prompts.grammar.bans import Ban
 from prompts.grammar.template import Template
 from prompts.structure import Foil, Prompt, folded
 
-MOST = 32  # captions beside the prompt's own; each costs one encoding of a text per prompt
+# Captions beside the prompt's own and those of other attributes; each costs one encoding of a text
+# per prompt.
+MOST = 32
 RULE = (
-    f"the suite's own foils, and others made of the prompt's structure, {MOST} in all, evenly over "
-    "the kinds of change: exchanges, every other value of an attribute or noun, reversed "
-    "relations, negation, other counts, and one thing left out; drawn by the SHA-256 of the "
-    "prompt where there are more"
+    "every other value of each attribute, the suite's own foils, and others made of the prompt's "
+    f"structure, {MOST} beside the attributes, evenly over the kinds of change: exchanges, other "
+    "nouns, reversed relations, negation, other counts, and one thing left out; drawn by the "
+    "SHA-256 of the prompt where there are more"
 )
 REMEMBERED = 20_000  # prompts
 
@@ -59,7 +61,10 @@ class Rivals:
 
 @lru_cache(maxsize=REMEMBERED)
 def rivals_of(prompt: Prompt, *, most: int = MOST) -> Rivals:
-    """The rivals of `prompt`, at most `most` unless the suite's own foils are more.
+    """The rivals of `prompt`: every other value of its attributes, and at most `most` besides,
+    unless the suite's own foils are more.
+
+    A wrong attribute that no caption names would go unseen, and attributes have few values.
 
     >>> from prompts.world import Content, write
     >>> rivals = rivals_of(write(Content((("red", "circle"), ("blue", "star")), "above")))
@@ -80,16 +85,17 @@ def rivals_of(prompt: Prompt, *, most: int = MOST) -> Rivals:
     digest = hashlib.sha256(prompt.text.encode()).hexdigest()
     queue = _drawn(_changes(original), random.Random(int(digest, 16)))
     made: list[tuple[int, Foil]] = []
-    for position, (place, change, changed) in enumerate(queue):
-        if len(made) >= room:
-            left_out = len(queue) - position
-            break
+    left_out = 0
+    for place, change, changed in queue:
+        is_attribute = _is_attribute(original, changed)
+        if not is_attribute and room <= 0:
+            left_out += 1
+            continue
         text = _written(original, changed)
         if text is not None and folded(text) not in known:
             known.add(folded(text))
             made.append((place, Foil(text, change)))
-    else:
-        left_out = 0
+            room -= not is_attribute
     foils = [foil for _, foil in sorted(made, key=lambda each: each[0])]
     return Rivals((*own, *foils), omissions, left_out)
 
@@ -105,6 +111,12 @@ def original_of(prompt: Prompt) -> Original:
         template, bans=tuple(each for each in template.bans if _is_own(template, each))
     )
     return Original(template, plan_of(template), digits, prompt.text, bounds)
+
+
+def _is_attribute(original: Original, change: _Change) -> bool:
+    """Whether one attribute has another value."""
+    slots = [original.template.slots[slot] for slot, _ in change]
+    return len(slots) == 1 and slots[0].vocabulary.role == "attribute"
 
 
 def _is_own(template: Template, ban: Ban) -> bool:

@@ -104,9 +104,9 @@ class ClipText:
         if not fewer:
             return ()
         return (
-            f"{self.name} holds {fewer:,} of {n_prompts:,} prompts against {MOST} other captions "
-            f"each, drawn evenly over the kinds of change; {left_out:,} further changes are left "
-            "out",
+            f"{self.name} holds {fewer:,} of {n_prompts:,} prompts against every other value of "
+            f"their attributes and {MOST} other captions each, drawn evenly over the kinds of "
+            f"change; {left_out:,} further changes are left out",
         )
 
     def _reason(self, prompt: Prompt, read: Mapping[str, tuple[torch.Tensor, bool]]) -> str:

@@ -191,5 +191,6 @@ def test_how_many_captions_are_left_out_is_said(reader: Reader) -> None:
 
     (line,) = scope_lines(reader, reader.scope(suite), len(suite))
 
-    assert f"holds 3 of 3 prompts against {MOST} other captions each" in line
+    assert "holds 3 of 3 prompts against every other value of their attributes" in line
+    assert f"and {MOST} other captions each" in line
     assert f"{left_out:,} further changes are left out" in line

@@ -23,6 +23,8 @@ from prompts.structure import Constituent, Foil, Prompt, folded
 from prompts.suite import load_suite
 from prompts.world import COLOURS, RELATIONS, SHAPES, Content, SceneType, sample_content, write
 
+ATTRIBUTES = {"colour", "material", "shape", "size", "texture"}
+
 
 @st.composite
 def contents(draw: st.DrawFn) -> Content:
@@ -134,7 +136,8 @@ def test_rivals_of_every_grammar_are_bounded_distinct_and_repeatable(name: str, 
         rivals = rivals_of(prompt)
         everything = [folded(text) for text in (prompt.text, *rivals.texts)]
         assert len(everything) == len(set(everything))
-        assert len(rivals.texts) <= MOST
+        besides = [foil for foil in rivals.foils if not is_of_attribute(foil.change)]
+        assert len(besides) + len(rivals.omissions) <= MOST
         assert rivals.foils[: len(prompt.foils)] == prompt.foils
         assert rivals == rivals_of.__wrapped__(prompt)
 
@@ -145,14 +148,29 @@ def test_where_there_are_too_many_each_kind_of_change_gets_its_share() -> None:
 
     rivals = rivals_of(bare, most=16)
 
-    assert len(rivals.texts) == 16 and rivals.left_out > 0
-    counts = Counter(foil.change for foil in rivals.foils)
-    made_in_full = Counter(foil.change for foil in rivals_of(bare, most=10_000).foils)
+    counts = Counter(foil.change for foil in rivals.foils if not is_of_attribute(foil.change))
+    assert counts.total() + len(rivals.omissions) == 16 and rivals.left_out > 0
+    in_full = rivals_of(bare, most=10_000).foils
+    made_in_full = Counter(foil.change for foil in in_full if not is_of_attribute(foil.change))
     assert counts.keys() == made_in_full.keys()
     # A kind has fewer than the largest only where it has no more to give, or its turn never came.
     assert all(
         n >= min(made_in_full[change], max(counts.values()) - 1) for change, n in counts.items()
     )
+
+
+def is_of_attribute(change: str) -> bool:
+    return change.endswith("_replaced") and change.removesuffix("_replaced") in ATTRIBUTES
+
+
+@pytest.mark.parametrize("name", ["attributes", "complex", "counting", "relations"])
+def test_a_wrong_attribute_always_has_its_foil(name: str) -> None:
+    for prompt in load_suite(name).prompts[::90]:
+        held, in_full = (
+            {foil.text for foil in each.foils if is_of_attribute(foil.change)}
+            for each in (rivals_of(prompt), rivals_of(prompt, most=10_000))
+        )
+        assert held == in_full
 
 
 def test_a_kind_that_no_vocabulary_knows_makes_no_foil_but_can_be_left_out() -> None:
