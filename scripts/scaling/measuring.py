@@ -1,0 +1,184 @@
+"""From the weights of a generator to its row, by the audits of `t2i_audit`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DDPMScheduler
+
+import t2i_audit as t2i
+from prompts.structure import PRESENCE
+from prompts.suite import Suite
+from scripts.scaling.data import captioned, common_suite, seen_suite
+from scripts.scaling.recipes import Generator
+from scripts.scaling.rows import Figures, Rates, Row, Trained
+from scripts.scaling.training import trained
+from scripts.training.figures import GUIDANCE_SCALE
+from scripts.training.generator import NOISE_SCHEDULE, Encoded, Parts, pipeline_of
+from t2i_audit.analysis.over_models import ACCURACY, mean_interval, station_figures
+from t2i_audit.analysis.success import success_rates
+from t2i_audit.results.interval import Interval
+from t2i_audit.results.run_prompts import prompts_of
+from t2i_audit.results.verdict_rows import primary_rows
+from t2i_audit.run.tables import read_rows, table_path
+from t2i_audit.stages.results import JudgedImages
+
+COMMON, SEEN = "common", "seen"  # folders of the two audits
+STEPS = 12
+DRAWS = 2  # networks with random weights
+BATCH = 60
+LOSS_PAIRS = 1024
+LOSS_SEED = 19
+NORMAL_95 = 1.959964  # standard errors either way
+CONTROLS = {"random weights": "random_weights", "words alone": "presence"}
+WHOLE = ("eos", "mean", "grid")
+"""Positions that hold the whole prompt; others hold the words of one slot."""
+
+
+def measured(generator: Generator, *, work: Path, device: str) -> Row:
+    """The row of a generator; training and audits go on from what lies in `work`."""
+    folder = work / generator.name
+    parts, data = trained(generator, work=work, device=device)
+    loss = training_loss(parts, data)
+    parameters = parts.unet.num_parameters()
+    pipeline_of(parts).save_pretrained(folder / "pipeline", safe_serialization=True)
+    common = audited(generator, common_suite(), COMMON, work=work, device=device)
+    seen = audited(generator, seen_suite(generator.training), SEEN, work=work, device=device)
+    places = places_of(read_rows(table_path(common.path, "probes"), "probes"))
+    return Row(
+        name=generator.name,
+        trained=described(generator, parameters),
+        loss=loss,
+        seen=rates_of(seen, "seen"),
+        held_out=rates_of(common, "held_out"),
+        stations={
+            name: station_figures(station, {}) for name, station in common.summary.stations.items()
+        },
+        places=places,
+    )
+
+
+def described(generator: Generator, parameters: int) -> Trained:
+    """What the recipe of a generator says."""
+    training = generator.training
+    return Trained(
+        training=training.name,
+        step=generator.step,
+        support=training.support.name,
+        pairs=len(training.support.pairs),
+        compositional=training.support.compositional,
+        connected=training.support.connected,
+        compositions=len(set(captioned(training))),
+        pictures=training.pictures,
+        widths=training.widths,
+        parameters=parameters,
+        seed=training.seed,
+    )
+
+
+@torch.no_grad()
+def training_loss(parts: Parts, data: Encoded) -> Interval:
+    """The loss on pairs that were trained on, at timesteps drawn from all, with its 95% interval.
+
+    The training's own loss is of other weights (before the moving average) and of more noise.
+    """
+    generator = torch.Generator().manual_seed(LOSS_SEED)
+    schedule = DDPMScheduler(**NOISE_SCHEDULE)
+    rows = torch.randint(len(data.latents), (LOSS_PAIRS,), generator=generator)
+    timesteps = torch.randint(1000, (LOSS_PAIRS,), generator=generator)
+    noise = torch.randn(data.latents[rows].shape, generator=generator)
+    errors = []
+    for part in torch.arange(LOSS_PAIRS).split(BATCH):
+        clean, steps = data.latents[rows[part]], timesteps[part]
+        states = parts.text_encoder(data.token_ids[rows[part]]).last_hidden_state
+        noisy = schedule.add_noise(clean, noise[part], steps)
+        device = parts.unet.device
+        predicted = parts.unet(
+            noisy.to(device), steps.to(device), encoder_hidden_states=states.to(device)
+        ).sample.cpu()
+        wanted = schedule.get_velocity(clean, noise[part], steps)
+        errors.append((predicted - wanted).square().mean(dim=(1, 2, 3)))
+    found = torch.cat(errors).double()
+    mean, error = float(found.mean()), float(found.std() / math.sqrt(LOSS_PAIRS))
+    return Interval(mean, mean - NORMAL_95 * error, mean + NORMAL_95 * error, LOSS_PAIRS)
+
+
+def audited(
+    generator: Generator, suite: Suite, name: str, *, work: Path, device: str
+) -> t2i.Run:
+    """The audit of a generator on a suite, with one image a prompt.
+
+    The denoiser is probed on the common suite alone, whose prompts are the same for all.
+    """
+    folder = work / generator.name
+    return t2i.audit(
+        str(folder / "pipeline"),
+        suite=suite,
+        judge="oracle",
+        seeds=1,
+        steps=STEPS,
+        guidance_scale=GUIDANCE_SCALE,
+        random_weights=DRAWS,
+        batch_size=BATCH,
+        denoiser_station=name == COMMON,
+        device=device,
+        report=False,
+        out=folder / name,
+    )
+
+
+def rates_of(run: t2i.Run, split: str) -> Rates:
+    """Success on the prompts of one split of a run."""
+    prompts = tuple(prompt for prompt in prompts_of(run.path) if prompt.split == split)
+    ids = {prompt.id for prompt in prompts}
+    judged = [row for row in primary_rows(run) if row["prompt_id"] in ids]
+    images = JudgedImages.of(prompts, judged, run.summary.n_seeds)
+    found = success_rates(
+        images.success,
+        images.clusters,
+        types=images.types,
+        splits=[split] * len(prompts),
+        slot_correct=images.slot_correct,
+    )
+    return Rates(found.overall, found.by_type, found.by_slot)
+
+
+def places_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Figures]:
+    """Balanced accuracies at every place that holds whole prompts, from a run's table ``probes``.
+
+    Of each place that of every slot, their mean, and the means of its controls.
+    """
+    by_place: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["position"] in WHOLE and not row["slot"].startswith(PRESENCE):
+            by_place.setdefault(place_name(row), []).append(row)
+    return {
+        place: {
+            ACCURACY: mean_interval(_accuracy(row) for row in own),
+            **{
+                called: mean_interval(
+                    Interval(row[f"{column}_balanced_accuracy"], math.nan, math.nan, row["n"])
+                    for row in own
+                )
+                for called, column in CONTROLS.items()
+            },
+            **{row["slot"]: _accuracy(row) for row in own},
+        }
+        for place, own in by_place.items()
+    }
+
+
+def place_name(row: Mapping[str, Any]) -> str:
+    """E.g. ``text_encoder block_3 eos`` or ``mid_block step 0``."""
+    layer, position = str(row["layer"]), str(row["position"])
+    block, at, step = layer.partition("@step_")
+    return f"{block} step {step}" if at else f"{row['station']} {layer} {position}"
+
+
+def _accuracy(row: Mapping[str, Any]) -> Interval:
+    column = "balanced_accuracy"
+    return Interval(row[column], row[f"{column}_lower"], row[f"{column}_upper"], row["n"])

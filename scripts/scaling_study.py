@@ -1,0 +1,91 @@
+"""The scaling study: what goes with success over many small generators of the rendered world.
+
+    python -m scripts.scaling_study run [NAME ...] [--work DIR] [--device DEVICE]
+    python -m scripts.scaling_study status
+    python -m scripts.scaling_study report
+
+`run` trains and measures the generators that are named (default: all whose row is missing), one
+after the other; each is a job of at most 40 minutes on one core that goes on where it was stopped,
+from what lies in `--work`. Its row is kept in ``docs/results/scaling``; weights are not. `report`
+writes the tables and the figure of ``docs/scaling-study.md`` from the rows that are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.scaling.recipes import GENERATORS, Generator
+from scripts.scaling.rows import ROWS, read_row, row_path, write_row
+
+WORK = Path("work/scaling")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what `argv` asks for; 0 if all went well."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n")[0], prog="python -m scripts.scaling_study"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    running = commands.add_parser("run", help="train and measure generators")
+    running.add_argument("names", nargs="*", metavar="NAME", help="default: all that lack a row")
+    running.add_argument("--work", type=Path, default=WORK, metavar="DIR")
+    running.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    running.add_argument("--threads", type=int, default=1)
+    commands.add_parser("status", help="say which generators have rows")
+    commands.add_parser("report", help="write the tables and the figure of the page")
+    for each in commands.choices.values():
+        each.add_argument("--rows", type=Path, default=ROWS, metavar="DIR")
+    asked = parser.parse_args(argv)
+    if asked.command == "run":
+        known = {generator.name: generator for generator in GENERATORS}
+        for name in asked.names:
+            if name not in known:
+                parser.error(f"there is no generator {name}; `status` lists them")
+        chosen = [known[name] for name in asked.names or known]
+        run(chosen, asked.rows, work=asked.work, device=asked.device, threads=asked.threads)
+    elif asked.command == "status":
+        status(asked.rows)
+    return 0
+
+
+def run(
+    generators: Sequence[Generator], rows: Path, *, work: Path, device: str, threads: int
+) -> None:
+    """Write the rows of `generators` that are missing."""
+    import torch
+
+    from scripts.scaling.measuring import measured
+
+    torch.set_num_threads(threads)
+    for generator in generators:
+        path = row_path(generator, rows)
+        if path.exists():
+            continue
+        started = time.process_time()
+        row = measured(generator, work=work, device=device)
+        write_row(row, path)
+        took = (time.process_time() - started) / 60
+        print(
+            f"{row.name}: held out {row.held_out.overall}, seen {row.seen.overall}; "
+            f"{took:.1f} minutes of one core",
+            flush=True,
+        )
+
+
+def status(rows: Path) -> None:
+    """Print which generators have a row."""
+    for generator in GENERATORS:
+        path = row_path(generator, rows)
+        if path.exists():
+            row = read_row(path)
+            print(f"{row.name:28} held out {row.held_out.overall}, seen {row.seen.overall}")
+        else:
+            print(f"{generator.name:28} missing")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
