@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.inputs import EarlierRun, Inputs, earlier_run, load_inputs, require_resumable
+from t2i_audit.printable import counted
 from t2i_audit.reporter import SILENT, NotesReporter, Reporter
 from t2i_audit.run.command import judges_of
 from t2i_audit.run.directory import open_run
@@ -49,6 +50,8 @@ class AuditPlan:
     """Other runs whose images and verdicts are copied before any are made."""
     notes: tuple[str, ...] = ()
     """What a reader of the results must know of the choice of the judge."""
+    drawn_anew: int = 0
+    """Images that are drawn anew at the end to measure use."""
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -67,7 +70,9 @@ class AuditPlan:
         from t2i_audit.judges.panel import panel_lines
 
         scoped = panel_lines(self.judging.panel, len(self.prompts))
-        return (*self.inputs.notes, *self.notes, *scoped, *self.sampling.lines)
+        use = f"{counted(self.drawn_anew, 'image')} drawn anew at the end to measure use"
+        anew = (use,) if self.drawn_anew else ()
+        return (*self.inputs.notes, *self.notes, *scoped, *self.sampling.lines, *anew)
 
 
 def plan_audit(
@@ -130,9 +135,30 @@ def plan_from(
         missing = len(inputs.prompts) * (settings.seeds - seeds_there)
         require_space(settings.out, missing, *size)
     judging = Judging(panel, device.type, settings.judge_batch_size)
-    return AuditPlan(
+    plan = AuditPlan(
         settings, inputs, judging, sampling, identity, worker, tuple(sources), chosen.notes
     )
+    return replace(plan, drawn_anew=_drawn_anew(plan)) if settings.use else plan
+
+
+def _drawn_anew(plan: AuditPlan) -> int:
+    """How many images measuring use takes; what cannot be measured is refused."""
+    from t2i_audit.interventions.locating import find_text_input
+    from t2i_audit.stages.use.design import design_of
+    from t2i_audit.stages.use.prepare import require_judge
+
+    primary = plan.judging.primary
+    require_judge(primary.judge)
+    find_text_input(plan.inputs.loaded, plan.inputs.prompts_to_try, plan.sampling.sampling)
+    layout = plan.sampling.layout or {}
+    design = design_of(
+        plan.prompts,
+        plan.settings.use_options,
+        judgeable={each.id for each in plan.prompts} - primary.scope.unjudgeable.keys(),
+        blocks=layout.get("blocks", ()),
+        seed=plan.settings.seed,
+    )
+    return sum(len(part.prompts) for part in design.parts)
 
 
 def audit_in_memory(
@@ -193,10 +219,44 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
             _make(run, _with_layout(plan))
     if not plan.worker.finishes:
         return None
+    anew = _measure_use(plan, reporter) if plan.settings.use else False
     finished = load_run(plan.settings.out)
     if plan.settings.report:
-        leave_page(finished, reporter, anew=not there)
+        leave_page(finished, reporter, anew=anew or not there)
     return finished
+
+
+def _measure_use(plan: AuditPlan, reporter: Reporter) -> bool:
+    """Measure use on the finished audit of `plan`; returns whether anything was missing."""
+    from t2i_audit.judges.panel import at_work
+    from t2i_audit.report.use_plan import cost_sentences
+    from t2i_audit.results.run import load_audited
+    from t2i_audit.stages.use.measure import measure_use
+    from t2i_audit.stages.use.prepare import (
+        design_for,
+        is_measured,
+        planned,
+        readable,
+        sampling_of,
+    )
+    from t2i_audit.stages.use.subject import Subject
+
+    run, judging = load_audited(plan.settings.out), plan.judging
+    design = design_for(run, plan.prompts, plan.settings.use_options)
+    if is_measured(run, design):
+        return False
+    reporter.note(f"use: {' '.join(cost_sentences(planned(run, plan.prompts, design)))}")
+    subject = Subject(
+        plan.inputs.loaded,
+        plan.prompts,
+        readable(run, plan.prompts),
+        sampling_of(run, plan.settings),
+        judging.primary,
+        judging.at_once,
+    )
+    with at_work(judging.panel, judging.primary, judging.device):
+        measure_use(run, subject, design, reporter)
+    return True
 
 
 def _with_layout(plan: AuditPlan) -> AuditPlan:

@@ -29,6 +29,9 @@ from t2i_audit.analysis.paired import (
     paired_rate,
     seen_differences,
 )
+from t2i_audit.analysis.use import estimate_use
+from t2i_audit.analysis.use.culprits import culprit_of
+from t2i_audit.analysis.use.drawn import DrawnImages
 from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.probes.features import FeatureBlock, slot_targets
 from t2i_audit.probes.folds import Folds
@@ -43,6 +46,7 @@ from t2i_audit.results.comparison import PairedRate, SmallestDifference
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.leaderboard import LeaderboardRow, RunCorrelation, Setup
 from t2i_audit.results.success import Repeatability, SuccessRates
+from t2i_audit.results.use import SlotUse
 
 FloatArray = NDArray[np.float64]
 
@@ -231,3 +235,22 @@ def planned_comparison(
     """Which differences a candidate of such a base will show."""
     images = PairedImages(base, base, np.array(clusters))
     return seen_differences(noise_expected(images, correlation=correlation))
+
+
+def use_in(images: DrawnImages, slot: str) -> SlotUse:
+    """The use of `slot`."""
+    found, _ = estimate_use(images)
+    return next(each for each in found if each.slot == slot)
+
+
+def culprit_by_use(
+    slot: str,
+    images: DrawnImages,
+    encoder: Mapping[str, SlotReading],
+    *,
+    rng: np.random.Generator,
+) -> str:
+    """Who is to blame where `slot` is wrong, by intervention."""
+    use = use_in(images, slot)
+    found = culprit_of(slot, images, _decoded(encoder), use, rng=rng, resamples=RESAMPLES)
+    return found.culprit

@@ -26,6 +26,7 @@ TITLES = {
     "4": "Culprits",
     "5": "Repeatability",
     "6": "Comparing two runs",
+    "7": "Use by intervention",
 }
 
 

@@ -1,0 +1,156 @@
+"""Vectors that were read of a suite's prompts, by what they are, and the erasers fitted to them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from prompts.structure import Prompt
+from t2i_audit.interventions.arguments import TextArgument
+from t2i_audit.interventions.folds import CompositionFolds
+from t2i_audit.interventions.given import Given, Origin
+from t2i_audit.interventions.leace import LinearEraser, Whitening
+from t2i_audit.interventions.roles import Role
+
+if TYPE_CHECKING:
+    import torch
+
+# Vectors kept of one prompt in one role, spread evenly: of padding there are hundreds.
+KEPT = 4
+# Training vectors by which a role has erasers of its own; those of a rarer one are of its group.
+FEWEST_VECTORS = 30
+ROUNDING = 8  # units in the last place, up to which vectors of two prompts count as the same
+
+
+@dataclass(frozen=True, order=True)
+class Station:
+    """What a vector of the denoiser's input is: vectors of one station share an eraser."""
+
+    argument: str
+    encoder: str
+    """Empty for what is no encoder's own."""
+    role: Role
+
+
+@dataclass(eq=False)
+class ReadVectors:
+    """Vectors of the prompts of a suite."""
+
+    vectors: dict[Station, list[torch.Tensor]] = field(default_factory=dict)
+    """On the CPU, in the dtype in which they were given; ``(d,)`` each."""
+    owners: dict[Station, list[int]] = field(default_factory=dict)
+    """The prompt of each vector."""
+
+    def add(self, given: Given, rows: Mapping[int, int]) -> None:
+        """Keep what was `given` for some rows of a batch: row -> index of its prompt."""
+        for argument, sequences in given.vectors.items():
+            for row, prompt in rows.items():
+                places: dict[Station, list[int]] = {}
+                for index, station in enumerate(stations(argument, given.origins[argument][row])):
+                    if station is not None:
+                        places.setdefault(station, []).append(index)
+                for station, own in places.items():
+                    kept = _spread(own, KEPT)
+                    self.vectors.setdefault(station, []).extend(sequences[row][kept].cpu().unbind())
+                    self.owners.setdefault(station, []).extend([prompt] * len(kept))
+
+
+@dataclass(eq=False)
+class Erasers:
+    """Erasers of every slot, station and fold, fitted when they are first asked for.
+
+    Those of the last slot alone are kept: an image is changed in one slot at a time.
+    """
+
+    prompts: tuple[Prompt, ...]
+    folds: CompositionFolds
+    read: ReadVectors
+    seed: int
+    _kept: dict[tuple[Station, int, bool], LinearEraser | None] = field(default_factory=dict)
+    _slot: str = ""
+
+    def of(self, slot: str, station: Station, fold: int, *, random: bool) -> LinearEraser | None:
+        """The eraser of `slot` at `station`, fitted on prompts outside of `fold`; None if in those
+        prompts nothing there depends on the slot.
+
+        Args:
+            slot: one that has no `CompositionFolds.refusal`.
+            station: what the vectors are.
+            fold: of the prompts whose vectors are changed.
+            random: of a random subspace of the same rank.
+        """
+        if slot != self._slot:
+            self._kept, self._slot = {}, slot
+        key = station, fold, random
+        if key not in self._kept:
+            self._fit(slot, station, fold)
+        return self._kept[key]
+
+    def _fit(self, slot: str, station: Station, fold: int) -> None:
+        import torch
+
+        values = self.folds.values(slot)
+        vectors, labels = self._training(slot, station, fold, values)
+        if len(set(labels)) < 2:
+            self._kept[station, fold, False] = self._kept[station, fold, True] = None
+            return
+        x = torch.stack(vectors)
+        whitening = Whitening.of(x, rounding=ROUNDING * torch.finfo(x.dtype).eps)
+        eraser = whitening.eraser(torch.tensor(labels), len(values))
+        control = whitening.random(eraser.rank, self._rng(slot, station, fold))
+        nothing = eraser.rank == 0
+        self._kept[station, fold, False] = None if nothing else eraser.to(torch.float32)
+        self._kept[station, fold, True] = None if nothing else control.to(torch.float32)
+
+    def _training(
+        self, slot: str, station: Station, fold: int, values: Sequence[str]
+    ) -> tuple[list[torch.Tensor], list[int]]:
+        own = self._labelled([station], slot, fold, values)
+        if len(own[1]) >= FEWEST_VECTORS:
+            return own
+        group = [
+            each
+            for each in sorted(self.read.vectors)
+            if (each.argument, each.encoder, each.role.group)
+            == (station.argument, station.encoder, station.role.group)
+        ]
+        return self._labelled(group, slot, fold, values)
+
+    def _labelled(
+        self, of: Sequence[Station], slot: str, fold: int, values: Sequence[str]
+    ) -> tuple[list[torch.Tensor], list[int]]:
+        vectors, labels = [], []
+        for station in of:
+            pairs = zip(
+                self.read.vectors.get(station, ()), self.read.owners.get(station, ()), strict=True
+            )
+            for vector, owner in pairs:
+                prompt = self.prompts[owner]
+                part = prompt.constituent(slot)
+                if part is not None and self.folds.of[prompt.composition] != fold:
+                    vectors.append(vector)
+                    labels.append(values.index(part.value))
+        return vectors, labels
+
+    def _rng(self, slot: str, station: Station, fold: int) -> torch.Generator:
+        import torch
+
+        name = f"{self.seed}/{slot}/{station}/{fold}"
+        digest = hashlib.sha256(name.encode()).digest()
+        return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def stations(argument: TextArgument, origins: Sequence[Origin | None]) -> list[Station | None]:
+    """The station of each vector of one prompt in `argument`."""
+    return [
+        None if each is None else Station(argument.name, each.encoder, each.role)
+        for each in origins
+    ]
+
+
+def _spread(items: Sequence[int], most: int) -> list[int]:
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
