@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from diffusers import DDPMScheduler
+from diffusers import DDPMScheduler, StableDiffusionPipeline
+from numpy.typing import NDArray
 
 import t2i_audit as t2i
-from prompts.structure import PRESENCE
-from prompts.suite import Suite
+from prompts.structure import PRESENCE, Prompt
 from scripts.scaling.data import captioned, common_suite, seen_suite
-from scripts.scaling.recipes import Generator
+from scripts.scaling.recipes import Generator, Training
 from scripts.scaling.rows import Figures, Rates, Row, Trained
 from scripts.scaling.training import trained
+from scripts.training.evaluate import draw, evaluate
 from scripts.training.figures import GUIDANCE_SCALE
 from scripts.training.generator import NOISE_SCHEDULE, Encoded, Parts, pipeline_of
 from t2i_audit.analysis.over_models import ACCURACY, mean_interval, station_figures
@@ -27,12 +29,16 @@ from t2i_audit.results.verdict_rows import primary_rows
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.stages.results import JudgedImages
 
-COMMON, SEEN = "common", "seen"  # folders of the two audits
+FloatArray = NDArray[np.float64]
+
+PIPELINE, RUN = "pipeline", "run"  # in the folder of a generator
 STEPS = 12
 DRAWS = 2  # networks with random weights
 BATCH = 60
+USE_PROMPTS = 100
 LOSS_PAIRS = 1024
 LOSS_SEED = 19
+SEEN_SEED = 20
 NORMAL_95 = 1.959964  # standard errors either way
 CONTROLS = {"random weights": "random_weights", "words alone": "presence"}
 WHOLE = ("eos", "mean", "grid")
@@ -45,21 +51,46 @@ def measured(generator: Generator, *, work: Path, device: str) -> Row:
     parts, data = trained(generator, work=work, device=device)
     loss = training_loss(parts, data)
     parameters = parts.unet.num_parameters()
-    pipeline_of(parts).save_pretrained(folder / "pipeline", safe_serialization=True)
-    common = audited(generator, common_suite(), COMMON, work=work, device=device)
-    seen = audited(generator, seen_suite(generator.training), SEEN, work=work, device=device)
-    places = places_of(read_rows(table_path(common.path, "probes"), "probes"))
+    pipeline = pipeline_of(parts)
+    pipeline.save_pretrained(folder / PIPELINE, safe_serialization=True)
+    run = audited(folder, device=device)
+    places = places_of(read_rows(table_path(run.path, "probes"), "probes"))
     return Row(
         name=generator.name,
         trained=described(generator, parameters),
         loss=loss,
-        seen=rates_of(seen, "seen"),
-        held_out=rates_of(common, "held_out"),
+        seen=seen_rates(generator.training, pipeline),
+        held_out=held_out_rates(run),
         stations={
-            name: station_figures(station, {}) for name, station in common.summary.stations.items()
+            name: station_figures(station, {}) for name, station in run.summary.stations.items()
         },
         places=places,
     )
+
+
+def use_of(generator: Generator, *, work: Path, device: str) -> dict[str, Figures]:
+    """The use of every slot, by erasure, in the run that `measured` left in `work`."""
+    found = t2i.use(
+        work / generator.name / RUN,
+        prompts=USE_PROMPTS,
+        kinds="erase",
+        device=device,
+        report=False,
+    )
+    return {
+        slot.slot: {
+            "use": slot.use,
+            "unchanged": slot.unchanged,
+            "erased": slot.erased,
+            "random": slot.random,
+        }
+        for slot in found.slots
+    }
+
+
+def has_run(generator: Generator, *, work: Path) -> bool:
+    """Whether the run that `measured` leaves is in `work`."""
+    return (work / generator.name / RUN).is_dir()
 
 
 def described(generator: Generator, parameters: int) -> Trained:
@@ -107,42 +138,53 @@ def training_loss(parts: Parts, data: Encoded) -> Interval:
     return Interval(mean, mean - NORMAL_95 * error, mean + NORMAL_95 * error, LOSS_PAIRS)
 
 
-def audited(
-    generator: Generator, suite: Suite, name: str, *, work: Path, device: str
-) -> t2i.Run:
-    """The audit of a generator on a suite, with one image a prompt.
-
-    The denoiser is probed on the common suite alone, whose prompts are the same for all.
-    """
-    folder = work / generator.name
+def audited(folder: Path, *, device: str) -> t2i.Run:
+    """The audit of the pipeline in `folder` on the common suite, with one image a prompt."""
     return t2i.audit(
-        str(folder / "pipeline"),
-        suite=suite,
+        str(folder / PIPELINE),
+        suite=common_suite(),
         judge="oracle",
         seeds=1,
         steps=STEPS,
         guidance_scale=GUIDANCE_SCALE,
         random_weights=DRAWS,
         batch_size=BATCH,
-        denoiser_station=name == COMMON,
         device=device,
         report=False,
-        out=folder / name,
+        out=folder / RUN,
     )
 
 
-def rates_of(run: t2i.Run, split: str) -> Rates:
-    """Success on the prompts of one split of a run."""
-    prompts = tuple(prompt for prompt in prompts_of(run.path) if prompt.split == split)
+def held_out_rates(run: t2i.Run) -> Rates:
+    """Success on the held-out prompts of the common suite."""
+    prompts = tuple(each for each in prompts_of(run.path) if each.split == "held_out")
     ids = {prompt.id for prompt in prompts}
     judged = [row for row in primary_rows(run) if row["prompt_id"] in ids]
     images = JudgedImages.of(prompts, judged, run.summary.n_seeds)
+    return rates_of(prompts, images.success, images.slot_correct)
+
+
+def seen_rates(training: Training, pipeline: StableDiffusionPipeline) -> Rates:
+    """Success on contents that a training showed; nothing is probed there."""
+    prompts = seen_suite(training).prompts
+    images = draw(
+        pipeline, prompts, steps=STEPS, guidance_scale=GUIDANCE_SCALE, seed=SEEN_SEED, batch=BATCH
+    )
+    drawn = evaluate(prompts, images)
+    slots = {slot: values[:, None] for slot, values in drawn.slots.items()}
+    return rates_of(prompts, drawn.correct[:, None], slots)
+
+
+def rates_of(
+    prompts: Sequence[Prompt], success: FloatArray, slots: Mapping[str, FloatArray]
+) -> Rates:
+    """Rates with intervals over compositions; `success` and each of `slots` are ``(n, seeds)``."""
     found = success_rates(
-        images.success,
-        images.clusters,
-        types=images.types,
-        splits=[split] * len(prompts),
-        slot_correct=images.slot_correct,
+        success,
+        [prompt.composition for prompt in prompts],
+        types=[prompt.type for prompt in prompts],
+        splits=[prompt.split for prompt in prompts],
+        slot_correct=slots,
     )
     return Rates(found.overall, found.by_type, found.by_slot)
 

@@ -19,9 +19,8 @@ from scripts.scaling.support import (
 from scripts.training.generator import Phase
 from scripts.training.loop import Schedule
 
-STEPS = 4000
 LEARNING_RATE = 2e-3
-SMALL, MEDIUM, LARGE = (32, 64), (48, 96), (64, 128)
+TINY, SMALL, MEDIUM, LARGE = (16, 32), (32, 64), (48, 96), (64, 128)
 
 
 @dataclass(frozen=True)
@@ -33,20 +32,22 @@ class Training:
     pictures: int
     """Images that are drawn for it; each caption is drawn once."""
     seed: int
-    """Of the weights; that of the pictures is `seed` + 1,000, that of the batches `seed` + 2,000."""
+    """Of the weights; pictures have `seed` + 1,000, and batches `seed` + 2,000."""
     compositions: int | None = None
     """Distinct contents among its captions, whatever their wording; None draws each caption anew
     from all that the support allows."""
     widths: tuple[int, int] = SMALL
     """Channels of the UNet at 8 x 8 and at 4 x 4."""
-    steps: tuple[int, ...] = (1000, 2000, STEPS)
+    steps: tuple[int, ...] = (1000, 2400)
     """After how many steps its weights are generators of the study; the last is its length."""
+    high_noise_share: float = 0.2
+    """As in `Phase`; relations are learnt from high noise, colours and shapes from less."""
 
     @property
     def phase(self) -> Phase:
-        """How the UNet is trained: batches of 32, half of the timesteps from high noise."""
+        """How the UNet is trained."""
         schedule = Schedule(self.steps[-1], LEARNING_RATE, warmup=200, ema_decay=0.99)
-        return Phase(schedule, seed=self.seed + 2000, high_noise_share=0.5)
+        return Phase(schedule, self.seed + 2000, self.high_noise_share)
 
     @property
     def pictures_seed(self) -> int:
@@ -75,19 +76,19 @@ class Generator:
 
 # In the order in which the jobs are worth most: what differs most comes first.
 TRAININGS = (
-    Training("full-small", FULL, 10_000, seed=1),
+    Training("full-small", FULL, 10_000, seed=1, steps=(1000, 2000, 4000), high_noise_share=0.5),
     Training("hundred-small", FULL, 10_000, seed=2, compositions=100),
     Training("disconnected-small", DISCONNECTED, 10_000, seed=3),
-    Training("narrow-small", NARROW, 10_000, seed=4),
+    Training("full-tiny", FULL, 10_000, seed=4, widths=TINY),
     Training("no-orange-small", NO_ORANGE, 10_000, seed=5),
-    Training("full-medium", FULL, 10_000, seed=6, widths=MEDIUM),
-    Training("four-hundred-small", FULL, 10_000, seed=7, compositions=400),
+    Training("full-small-short", FULL, 10_000, seed=6),
+    Training("narrow-small", NARROW, 10_000, seed=7),
     Training("few-pictures-small", FULL, 500, seed=8),
-    Training("ring-small", RING, 10_000, seed=9),
-    Training("full-large", FULL, 10_000, seed=10, widths=LARGE),
-    Training("hundred-medium", FULL, 10_000, seed=11, compositions=100, widths=MEDIUM),
-    Training("full-small-again", FULL, 10_000, seed=12),
+    Training("full-medium", FULL, 10_000, seed=9, widths=MEDIUM),
+    Training("four-hundred-small", FULL, 10_000, seed=10, compositions=400),
+    Training("ring-small", RING, 10_000, seed=11),
+    Training("hundred-tiny", FULL, 10_000, seed=12, compositions=100, widths=TINY),
+    Training("full-large", FULL, 10_000, seed=13, widths=LARGE),
+    Training("hundred-medium", FULL, 10_000, seed=14, compositions=100, widths=MEDIUM),
 )
-GENERATORS = tuple(
-    Generator(training, step) for training in TRAININGS for step in training.steps
-)
+GENERATORS = tuple(Generator(training, step) for training in TRAININGS for step in training.steps)

@@ -67,9 +67,9 @@ class Row:
     """By station of the audit, at the places that it chose inside the training folds."""
     places: dict[str, Figures]
     """By place: ``text_encoder LAYER POSITION``, or ``BLOCK step N`` of the denoiser."""
-    use: dict[str, Interval] = field(default_factory=dict)
-    """By slot, the drop in success when it is erased beyond the drop of the random control; empty
-    until it was measured."""
+    use: dict[str, Figures] = field(default_factory=dict)
+    """By slot, its use by erasure from what the denoiser is given (``use``), and success where it is
+    ``unchanged``, ``erased``, and where a ``random`` subspace is; empty until it was measured."""
 
 
 def row_path(generator: Generator, rows: Path = ROWS) -> Path:

@@ -95,7 +95,5 @@ DISCONNECTED = Support(
         _block({"green", "yellow", "purple"}, {"square", "triangle", "star"}),
     ),
 )
-NO_ORANGE = Support(
-    "no orange", (tuple(pair for pair in _drawn() if pair[0] != "orange"),)
-)
+NO_ORANGE = Support("no orange", (tuple(pair for pair in _drawn() if pair[0] != "orange"),))
 SUPPORTS = (FULL, NARROW, RING, DISCONNECTED, NO_ORANGE)

@@ -5,19 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import torch
-from diffusers import StableDiffusionPipeline
-from torch.nn import functional
-
 from scripts.scaling.data import training_pairs
 from scripts.scaling.recipes import Generator
 from scripts.training.cards import load_shipped
 from scripts.training.generator import (
-    NOISE_SCHEDULE,
     Encoded,
     Parts,
     build_unet,
-    pipeline_of,
     train_generator,
 )
 from t2i_audit.models.builtin import builtin_folder
