@@ -87,8 +87,10 @@ def run(
 
 def line(row: Row) -> str:
     """A row's success and use in short."""
-    use = mean_interval(slot["use"] for slot in row.use.values())
-    return f"{row.name:24} held out {row.held_out.overall}, seen {row.seen.overall}, mean use {use}"
+    return (
+        f"{row.name:24} held out {row.held_out.overall}, seen {row.seen.overall}, "
+        f"mean use {mean_use(row)}"
+    )
 
 
 def status(rows: Path) -> None:

@@ -62,6 +62,10 @@ def draw_study(rows: Sequence[Row], path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})
 
 
+def _station(row: Row, station: str, name: str) -> Interval:
+    return row.stations[station][name]
+
+
 def _snapshots(axes: Any, rows: Sequence[Row], value: Callable[[Row], Interval]) -> None:
     """A line through the generators of each training, in the order of their steps."""
     for name in dict.fromkeys(row.trained.training for row in rows):

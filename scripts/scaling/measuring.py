@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,25 @@ from t2i_audit.stages.results import JudgedImages
 
 FloatArray = NDArray[np.float64]
 
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is spent on measuring a generator; the rows of the study have the default."""
+
+    steps: int = 12
+    """Of the sampler."""
+    draws: int = 2
+    """Networks with random weights."""
+    use_prompts: int = 100
+    """Prompts that are drawn anew for each slot, once erased and once with the random control."""
+    prompts: int | None = None
+    """Of the common suite; None for all."""
+
+
+FULL_EFFORT = Effort()
+
 PIPELINE, RUN = "pipeline", "run"  # in the folder of a generator
-STEPS = 12
-DRAWS = 2  # networks with random weights
 BATCH = 60
-USE_PROMPTS = 100
 LOSS_PAIRS = 1024
 LOSS_SEED = 19
 SEEN_SEED = 20
@@ -45,7 +60,7 @@ WHOLE = ("eos", "mean", "grid")
 """Positions that hold the whole prompt; others hold the words of one slot."""
 
 
-def measured(generator: Generator, *, work: Path, device: str) -> Row:
+def measured(generator: Generator, *, work: Path, device: str, effort: Effort = FULL_EFFORT) -> Row:
     """The row of a generator; training and audits go on from what lies in `work`."""
     folder = work / generator.name
     parts, data = trained(generator, work=work, device=device)
@@ -53,13 +68,13 @@ def measured(generator: Generator, *, work: Path, device: str) -> Row:
     parameters = parts.unet.num_parameters()
     pipeline = pipeline_of(parts)
     pipeline.save_pretrained(folder / PIPELINE, safe_serialization=True)
-    run = audited(folder, device=device)
+    run = audited(folder, effort, device=device)
     places = places_of(read_rows(table_path(run.path, "probes"), "probes"))
     return Row(
         name=generator.name,
         trained=described(generator, parameters),
         loss=loss,
-        seen=seen_rates(generator.training, pipeline),
+        seen=seen_rates(generator.training, pipeline.to(device), steps=effort.steps),
         held_out=held_out_rates(run),
         stations={
             name: station_figures(station, {}) for name, station in run.summary.stations.items()
@@ -68,11 +83,13 @@ def measured(generator: Generator, *, work: Path, device: str) -> Row:
     )
 
 
-def use_of(generator: Generator, *, work: Path, device: str) -> dict[str, Figures]:
+def use_of(
+    generator: Generator, *, work: Path, device: str, effort: Effort = FULL_EFFORT
+) -> dict[str, Figures]:
     """The use of every slot, by erasure, in the run that `measured` left in `work`."""
     found = t2i.use(
         work / generator.name / RUN,
-        prompts=USE_PROMPTS,
+        prompts=effort.use_prompts,
         kinds="erase",
         device=device,
         report=False,
@@ -138,16 +155,17 @@ def training_loss(parts: Parts, data: Encoded) -> Interval:
     return Interval(mean, mean - NORMAL_95 * error, mean + NORMAL_95 * error, LOSS_PAIRS)
 
 
-def audited(folder: Path, *, device: str) -> t2i.Run:
+def audited(folder: Path, effort: Effort, *, device: str) -> t2i.Run:
     """The audit of the pipeline in `folder` on the common suite, with one image a prompt."""
     return t2i.audit(
         str(folder / PIPELINE),
         suite=common_suite(),
+        limit=effort.prompts,
         judge="oracle",
         seeds=1,
-        steps=STEPS,
+        steps=effort.steps,
         guidance_scale=GUIDANCE_SCALE,
-        random_weights=DRAWS,
+        random_weights=effort.draws,
         batch_size=BATCH,
         device=device,
         report=False,
@@ -164,11 +182,11 @@ def held_out_rates(run: t2i.Run) -> Rates:
     return rates_of(prompts, images.success, images.slot_correct)
 
 
-def seen_rates(training: Training, pipeline: StableDiffusionPipeline) -> Rates:
+def seen_rates(training: Training, pipeline: StableDiffusionPipeline, *, steps: int) -> Rates:
     """Success on contents that a training showed; nothing is probed there."""
     prompts = seen_suite(training).prompts
     images = draw(
-        pipeline, prompts, steps=STEPS, guidance_scale=GUIDANCE_SCALE, seed=SEEN_SEED, batch=BATCH
+        pipeline, prompts, steps=steps, guidance_scale=GUIDANCE_SCALE, seed=SEEN_SEED, batch=BATCH
     )
     drawn = evaluate(prompts, images)
     slots = {slot: values[:, None] for slot, values in drawn.slots.items()}

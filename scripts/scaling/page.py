@@ -32,8 +32,9 @@ def page_with(page: Path, rows: Sequence[Row]) -> str:
         place = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         if not place.search(text):
             raise ValueError(f"{page} has no place for a table: <!-- begin {name} -->")
-        body = "\n".join(lines)
-        text = place.sub(lambda part, body=body: f"{part[1]}{body}\n{part[2]}", text)
+        # Doubled, as a backslash in what is put in has a meaning of its own.
+        body = "\n".join(lines).replace("\\", "\\\\")
+        text = place.sub(rf"\g<1>{body}\n\g<2>", text)
     return text
 
 

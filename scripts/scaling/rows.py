@@ -68,8 +68,9 @@ class Row:
     places: dict[str, Figures]
     """By place: ``text_encoder LAYER POSITION``, or ``BLOCK step N`` of the denoiser."""
     use: dict[str, Figures] = field(default_factory=dict)
-    """By slot, its use by erasure from what the denoiser is given (``use``), and success where it is
-    ``unchanged``, ``erased``, and where a ``random`` subspace is; empty until it was measured."""
+    """By slot, its use by erasure from what the denoiser is given (``use``), and success where it
+    is ``unchanged``, ``erased``, and where a ``random`` subspace is; empty until it was
+    measured."""
 
 
 def row_path(generator: Generator, rows: Path = ROWS) -> Path:

@@ -46,8 +46,8 @@ def spearman_interval(
 
     `independent` says as how many independent points they count for the interval; all if None. With
     ``n`` of them the variance of its z is ``(1 + r^2 / 2) / (n - 3)`` (Bonett and Wright 2000,
-    Psychometrika 65, p. 23). The correlation can only take some values; for the interval, one of 1 or -1 counts as
-    half way to the value next to it, the usual correction for continuity.
+    Psychometrika 65, p. 23). The correlation can only take some values; for the interval, one of 1
+    or -1 counts as half way to the value next to it, the usual correction for continuity.
 
     Returns:
         NaN throughout where either does not vary, and NaN ends below four independent points.
