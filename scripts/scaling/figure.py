@@ -9,7 +9,7 @@ from typing import Any
 from scripts.scaling.correlations import mean_use
 from scripts.scaling.rows import Row
 from t2i_audit.io import atomic_file
-from t2i_audit.results.interval import Interval, undefined
+from t2i_audit.results.interval import Interval
 
 COLOURS = {
     "full": "#1f5fa8",
@@ -28,7 +28,7 @@ PANELS: tuple[tuple[str, Callable[[Row], Interval]], ...] = (
     ("Denoiser with random weights", lambda row: _station(row, "denoiser", "random weights")),
     ("Last block, step 4: accuracy", lambda row: row.places["up_blocks.1 step 4"]["accuracy"]),
     ("Mid block, step 0: accuracy", lambda row: row.places["mid_block step 0"]["accuracy"]),
-    ("Use by erasure, mean of slots", lambda row: mean_use(row) if row.use else undefined()),
+    ("Use by erasure, mean of slots", mean_use),
 )
 
 

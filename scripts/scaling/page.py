@@ -28,13 +28,17 @@ def page_with(page: Path, rows: Sequence[Row]) -> str:
         ValueError: the page lacks the place of a table.
     """
     text = page.read_text(encoding="utf-8")
-    for name, lines in tables(rows).items():
-        place = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+    places = {
+        name: re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        for name in PARTS
+    }
+    for name, place in places.items():
         if not place.search(text):
             raise ValueError(f"{page} has no place for a table: <!-- begin {name} -->")
+    for name, lines in tables(rows).items():
         # Doubled, as a backslash in what is put in has a meaning of its own.
         body = "\n".join(lines).replace("\\", "\\\\")
-        text = place.sub(rf"\g<1>{body}\n\g<2>", text)
+        text = places[name].sub(rf"\g<1>{body}\n\g<2>", text)
     return text
 
 
@@ -118,7 +122,7 @@ def _generator(row: Row) -> Sequence[str]:
         str(row.seen.overall),
         f"{sum(objects) / len(objects):.2f}",
         f"{slots['relation'].estimate:.2f}",
-        str(mean_use(row)) if row.use else "not measured",
+        str(mean_use(row)) if row.use else "not measured yet",
         str(row.stations["denoiser"]["accuracy"]),
     )
 

@@ -14,8 +14,10 @@ from scipy import stats
 from scripts.scaling.correlations import (
     USE_PLACE,
     Correlation,
+    correlate,
     correlations,
     last_of_each_training,
+    mean_use,
     slot_correlations,
 )
 from scripts.scaling.figure import draw_study
@@ -23,10 +25,10 @@ from scripts.scaling.page import PARTS, page_with
 from scripts.scaling.recipes import GENERATORS, Generator
 from scripts.scaling.rows import Rates, Row, Trained, read_row, row_path, write_row
 from scripts.scaling_study import main
-from t2i_audit.results.interval import Interval
+from t2i_audit.results.interval import Interval, undefined
 
 REACH = 0.05
-SLOTS = ("object_1.colour", "object_1.shape", "relation")
+SLOTS = ("object_1.colour", "relation")
 
 
 def measured(value: float, reach: float = REACH) -> Interval:
@@ -45,7 +47,7 @@ def row_of(generator: Generator, success: float, decoded: float, used: float) ->
         "words alone": measured(0.5),
         **dict.fromkeys(SLOTS, measured(decoded)),
     }
-    station = {"accuracy": measured(decoded), "random weights": measured(1 - decoded)}
+    station = {"accuracy": measured(decoded), "random weights": place["random weights"]}
     return Row(
         name=generator.name,
         trained=Trained(
@@ -56,7 +58,7 @@ def row_of(generator: Generator, success: float, decoded: float, used: float) ->
         seen=rates,
         held_out=rates,
         stations={"text_encoder": {"accuracy": measured(0.99)}, "denoiser": station},
-        places={"mid_block step 0": place, "up_blocks.1 step 4": place},
+        places={"mid_block step 0": place, "up_blocks.1 step 4": {"accuracy": undefined()}},
         use={slot: {"use": measured(used), "erased": measured(0.1)} for slot in SLOTS},
     )  # fmt: skip
 
@@ -71,6 +73,11 @@ def rows() -> tuple[Row, ...]:
     return tuple(row_of(each, *map(float, figures)) for each, *figures in drawn)
 
 
+@pytest.fixture(scope="module")
+def every(rows: tuple[Row, ...]) -> tuple[Correlation, ...]:
+    return correlations(rows)
+
+
 def found(given: tuple[Correlation, ...], place: str, figure: str) -> Correlation:
     return next(
         each
@@ -79,8 +86,10 @@ def found(given: tuple[Correlation, ...], place: str, figure: str) -> Correlatio
     )
 
 
-def test_correlations_are_those_that_scipy_finds_in_the_rows(rows: tuple[Row, ...]) -> None:
-    ours = found(correlations(rows), "mid_block step 0", "accuracy")
+def test_correlations_are_those_that_scipy_finds_in_the_rows(
+    rows: tuple[Row, ...], every: tuple[Correlation, ...]
+) -> None:
+    ours = found(every, "mid_block step 0", "accuracy")
     x = [row.places["mid_block step 0"]["accuracy"].estimate for row in rows]
     y = [row.held_out.overall.estimate for row in rows]
 
@@ -88,8 +97,10 @@ def test_correlations_are_those_that_scipy_finds_in_the_rows(rows: tuple[Row, ..
     assert ours.spearman.estimate == pytest.approx(stats.spearmanr(x, y).statistic)
 
 
-def test_intervals_count_trainings_and_not_snapshots(rows: tuple[Row, ...]) -> None:
-    ours = found(correlations(rows), USE_PLACE, "use, mean of slots")
+def test_intervals_count_trainings_and_not_snapshots(
+    rows: tuple[Row, ...], every: tuple[Correlation, ...]
+) -> None:
+    ours = found(every, USE_PLACE, "use, mean of slots")
     trainings = len({row.trained.training for row in rows})
     x = [row.use["relation"]["use"].estimate for row in rows]
     y = [row.held_out.overall.estimate for row in rows]
@@ -102,16 +113,18 @@ def test_intervals_count_trainings_and_not_snapshots(rows: tuple[Row, ...]) -> N
 
 
 def test_errors_of_the_points_weaken_a_correlation_and_are_taken_out(
-    rows: tuple[Row, ...],
+    every: tuple[Correlation, ...],
 ) -> None:
-    ours = found(correlations(rows), "mid_block step 0", "accuracy")
+    ours = found(every, "mid_block step 0", "accuracy")
 
     assert ours.exact.estimate > ours.pearson.correlation.estimate
     assert ours.exact.lower < ours.exact.estimate < ours.exact.upper
 
 
-def test_a_figure_that_is_the_same_for_all_has_no_correlation(rows: tuple[Row, ...]) -> None:
-    ours = found(correlations(rows), "text encoder, best places", "accuracy")
+def test_a_figure_that_is_the_same_for_all_has_no_correlation(
+    every: tuple[Correlation, ...],
+) -> None:
+    ours = found(every, "text encoder, best places", "accuracy")
 
     assert not ours.pearson.correlation.is_defined
     assert "the same for all" in ours.pearson.sentence
@@ -125,10 +138,12 @@ def test_a_slot_s_success_is_set_against_its_own_use(rows: tuple[Row, ...]) -> N
     assert ours.pearson.correlation.estimate == pytest.approx(stats.pearsonr(x, y).statistic)
 
 
-def test_rows_without_use_are_left_out_of_its_correlation(rows: tuple[Row, ...]) -> None:
+def test_rows_without_a_figure_are_left_out_of_its_correlation(rows: tuple[Row, ...]) -> None:
     some = (*rows[:6], *(replace(row, use={}) for row in rows[6:]))
 
-    assert len(found(correlations(some), USE_PLACE, "use, mean of slots").pearson.points) == 6
+    ours = correlate(some, "held out", USE_PLACE, "use", mean_use)
+
+    assert [point.name for point in ours.pearson.points] == [row.name for row in rows[:6]]
 
 
 def test_only_the_last_row_of_a_training_counts_among_independent_ones(
@@ -150,35 +165,30 @@ def test_a_row_is_read_back_as_it_was_written(rows: tuple[Row, ...], tmp_path: P
     assert str(read_row(tmp_path / "row.json")) == str(rows[0])
 
 
-def test_the_page_s_tables_say_what_the_rows_hold(rows: tuple[Row, ...], tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("".join(f"<!-- begin {n} -->\n<!-- end {n} -->\n" for n in PARTS))
-    ours = found(correlations(rows), "mid_block step 0", "accuracy")
-
-    text = page_with(page, rows)
-
-    line = next(each for each in text.splitlines() if each.startswith("| mid block step 0 | acc"))
-    cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells[3] == f"{len(rows)}, {len({row.trained.training for row in rows})}"
-    assert cells[4] == str(ours.pearson.correlation)
-    assert cells[6] == str(ours.exact)
-    assert f"{len(rows)} of {len(GENERATORS)} generators are measured" in text
-    for row in rows:
-        assert re.search(rf"\| {row.name} \|.*{re.escape(str(row.held_out.overall))}", text)
-
-
-def test_the_report_is_made_by_the_command_from_some_of_the_rows(
+def test_the_command_writes_what_the_rows_hold_into_the_page_and_draws_the_figure(
     rows: tuple[Row, ...], tmp_path: Path
 ) -> None:
     page, image = tmp_path / "page.md", tmp_path / "figure.png"
     page.write_text("".join(f"<!-- begin {n} -->\n<!-- end {n} -->\n" for n in PARTS))
-    for generator, row in list(zip(GENERATORS, rows, strict=True))[:7]:
+    some = rows[:7]
+    for generator, row in zip(GENERATORS, some, strict=False):
         write_row(row, row_path(generator, tmp_path / "rows"))
     asked = ["--rows", str(tmp_path / "rows"), "--page", str(page), "--image", str(image)]
+    decoded = [row.places["mid_block step 0"]["accuracy"].estimate for row in some]
+    success = [row.held_out.overall.estimate for row in some]
+    pearson, spearman = stats.pearsonr(decoded, success), stats.spearmanr(decoded, success)
 
     assert main(["report", *asked]) == 0
 
-    assert f"7 of {len(GENERATORS)} generators are measured" in page.read_text()
+    text = page.read_text()
+    line = next(each for each in text.splitlines() if each.startswith("| mid block step 0 | acc"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[3] == f"7, {len({row.trained.training for row in some})}"
+    assert cells[4].startswith(f"{pearson.statistic:.2f}")
+    assert cells[5].startswith(f"{spearman.statistic:.2f}")
+    assert f"7 of {len(GENERATORS)} generators are measured" in text
+    for row in some:
+        assert re.search(rf"\| {row.name} \|.*{re.escape(str(row.held_out.overall))}", text)
     assert image.read_bytes().startswith(b"\x89PNG")
 
 
