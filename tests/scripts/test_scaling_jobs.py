@@ -10,15 +10,20 @@ import pytest
 import torch
 
 from scripts.scaling.measuring import Effort, has_run, measured, use_of
-from scripts.scaling.recipes import TINY, Generator, Training
+from scripts.scaling.recipes import LARGE, TINY, Generator, Training
 from scripts.scaling.rows import Row, read_row, row_path, write_row
 from scripts.scaling.support import RING
 from scripts.scaling.training import trained
+from scripts.training.cards import load_shipped
 from t2i_audit.io import dump_json
+from t2i_audit.models.builtin import builtin_folder
 
 TRAINING = Training("small", RING, 40, seed=1, widths=TINY, steps=(2, 4))
 EARLY, LATE = (Generator(TRAINING, step) for step in TRAINING.steps)
-EFFORT = Effort(steps=2, draws=1, use_prompts=30)
+DRAWING = tuple(
+    Generator(replace(TRAINING, name="drawing", widths=LARGE), step) for step in TRAINING.steps
+)
+EFFORT = Effort(steps=3, draws=1, use_prompts=30)
 
 
 def weights(generator: Generator, work: Path) -> dict[str, torch.Tensor]:
@@ -53,19 +58,33 @@ def test_generators_of_one_training_share_their_pictures_which_are_made_once(
     assert first.latents.shape == (40, 4, 8, 8)
 
 
+def able_to_draw(work: Path) -> None:
+    """Leave a state of the training `DRAWING` after its first steps, with the weights of ``sound``:
+    an audit refuses a checkpoint that draws nothing which the oracle can read."""
+    early = DRAWING[0]
+    trained(early, work=work, device="cpu")
+    path = work / f"{early.name}.pt"
+    state = torch.load(path, weights_only=True)
+    unet = load_shipped(builtin_folder("sound")).unet
+    state |= {"modules": [unet.state_dict()], "average": [p.detach() for p in unet.parameters()]}
+    torch.save(state, path)
+
+
 @pytest.mark.slow
 def test_a_job_leaves_a_row_and_a_stopped_one_the_same_row(tmp_path: Path) -> None:
+    able_to_draw(tmp_path / "whole")
     whole = _row(tmp_path / "whole")
-    # Stopped after the training of its earlier generator, and then before its run was finished.
-    weights(EARLY, tmp_path / "stopped")
-    measured(LATE, work=tmp_path / "stopped", device="cpu", effort=EFFORT)
-    (tmp_path / "stopped" / LATE.name / "run" / "summary.json").unlink()
+    # Stopped after its training, and again before its run was finished.
+    able_to_draw(tmp_path / "stopped")
+    weights(DRAWING[1], tmp_path / "stopped")
+    measured(DRAWING[1], work=tmp_path / "stopped", device="cpu", effort=EFFORT)
+    (tmp_path / "stopped" / DRAWING[1].name / "run" / "summary.json").unlink()
 
     stopped = _row(tmp_path / "stopped")
 
     assert dump_json(stopped) == dump_json(whole)
-    write_row(whole, row_path(LATE, tmp_path))
-    assert dump_json(read_row(row_path(LATE, tmp_path))) == dump_json(whole)
+    write_row(whole, row_path(DRAWING[1], tmp_path))
+    assert dump_json(read_row(row_path(DRAWING[1], tmp_path))) == dump_json(whole)
     assert whole.trained.parameters > 0
     assert whole.held_out.overall.n == 120
     assert whole.seen.overall.n == 100
@@ -77,6 +96,7 @@ def test_a_job_leaves_a_row_and_a_stopped_one_the_same_row(tmp_path: Path) -> No
 
 
 def _row(work: Path) -> Row:
-    row = measured(LATE, work=work, device="cpu", effort=EFFORT)
-    assert has_run(LATE, work=work)
-    return replace(row, use=use_of(LATE, work=work, device="cpu", effort=EFFORT))
+    late = DRAWING[1]
+    row = measured(late, work=work, device="cpu", effort=EFFORT)
+    assert has_run(late, work=work)
+    return replace(row, use=use_of(late, work=work, device="cpu", effort=EFFORT))
