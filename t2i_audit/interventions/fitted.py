@@ -70,6 +70,8 @@ class Erasers:
     seed: int
     _kept: dict[tuple[Station, int, bool], LinearEraser | None] = field(default_factory=dict)
     _slot: str = ""
+    _labels: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Of each prompt that has the slot its fold and the number of its value."""
 
     def of(self, slot: str, station: Station, fold: int, *, random: bool) -> LinearEraser | None:
         """The eraser of `slot` at `station`, fitted on prompts outside of `fold`; None if in those
@@ -83,6 +85,12 @@ class Erasers:
         """
         if slot != self._slot:
             self._kept, self._slot = {}, slot
+            values = self.folds.values(slot)
+            self._labels = {
+                row: (self.folds.of[prompt.composition], values.index(part.value))
+                for row, prompt in enumerate(self.prompts)
+                if (part := prompt.constituent(slot)) and prompt.composition in self.folds.of
+            }
         key = station, fold, random
         if key not in self._kept:
             self._fit(slot, station, fold)
@@ -92,7 +100,7 @@ class Erasers:
         import torch
 
         values = self.folds.values(slot)
-        vectors, labels = self._training(slot, station, fold, values)
+        vectors, labels = self._training(station, fold)
         if len(set(labels)) < 2:
             self._kept[station, fold, False] = self._kept[station, fold, True] = None
             return
@@ -104,10 +112,8 @@ class Erasers:
         self._kept[station, fold, False] = None if nothing else eraser.to(torch.float32)
         self._kept[station, fold, True] = None if nothing else control.to(torch.float32)
 
-    def _training(
-        self, slot: str, station: Station, fold: int, values: Sequence[str]
-    ) -> tuple[list[torch.Tensor], list[int]]:
-        own = self._labelled([station], slot, fold, values)
+    def _training(self, station: Station, fold: int) -> tuple[list[torch.Tensor], list[int]]:
+        own = self._labelled([station], fold)
         if len(own[1]) >= FEWEST_VECTORS:
             return own
         group = [
@@ -116,22 +122,19 @@ class Erasers:
             if (each.argument, each.encoder, each.role.group)
             == (station.argument, station.encoder, station.role.group)
         ]
-        return self._labelled(group, slot, fold, values)
+        return self._labelled(group, fold)
 
-    def _labelled(
-        self, of: Sequence[Station], slot: str, fold: int, values: Sequence[str]
-    ) -> tuple[list[torch.Tensor], list[int]]:
+    def _labelled(self, of: Sequence[Station], fold: int) -> tuple[list[torch.Tensor], list[int]]:
         vectors, labels = [], []
         for station in of:
             pairs = zip(
                 self.read.vectors.get(station, ()), self.read.owners.get(station, ()), strict=True
             )
             for vector, owner in pairs:
-                prompt = self.prompts[owner]
-                part = prompt.constituent(slot)
-                if part is not None and self.folds.of[prompt.composition] != fold:
+                known, label = self._labels.get(owner, (fold, 0))
+                if known != fold:
                     vectors.append(vector)
-                    labels.append(values.index(part.value))
+                    labels.append(label)
         return vectors, labels
 
     def _rng(self, slot: str, station: Station, fold: int) -> torch.Generator:
