@@ -15,8 +15,8 @@ first rule that fits:
   another (`t2i_audit.results.vae`);
 - ``unclear``: whether it is used is unclear or was not measured;
 - ``denoiser fails to draw it``: of the prompts that hold it, the images that show it are surely
-  fewer than 3/4; or failures surely repeat: their intraclass correlation over seeds lies above 0.2,
-  or prompts that name a certain value surely fail more often than the others;
+  fewer than 3/4; or fewer than 0.90, and failures surely repeat: their intraclass correlation over
+  seeds lies above 0.2, or prompts that name a certain value surely fail more often than the others;
 - ``chance``: those images are surely more than 3/4, and the correlation lies below 0.2;
 - ``unclear``: else.
 
@@ -261,13 +261,15 @@ def _drawn(
     """Chance or the denoiser, of the prompts that hold a slot that is used and yet wrong."""
     shown = image_rate(right, clusters)
     repeats = icc_interval((right == 1).sum(axis=1), (~np.isnan(right)).sum(axis=1), clusters)
-    values = list(failing_values(right, named, clusters))
+    # Where failures are perhaps few, that they repeat is no fault yet.
+    many = 1 - shown.upper > FEW_FAILURES
+    values = list(failing_values(right, named, clusters)) if many else []
     figures = (
         f"it is used ({'' if use is None else use.reason}), and drawn right in {shown} of the "
         f"images whose prompts hold it; failures repeat over seeds with ICC {repeats}"
         + (f", and more where {listed(values)} is named" if values else "")
     )
-    if shown.upper < OFTEN or repeats.lower > HARDLY or values:
+    if shown.upper < OFTEN or (many and (repeats.lower > HARDLY or values)):
         return "denoiser fails to draw it", figures
     if shown.lower > OFTEN and repeats.upper < HARDLY:
         return "chance", figures
