@@ -81,7 +81,7 @@ def draw(
     """The images of a batch, and what the denoiser is called with."""
     asked = sampling(model, name)
     calls: list[dict[str, Any]] = []
-    with change or nothing(), watching(model, lambda given: calls.append(given)):  # type: ignore[func-returns-value]
+    with change or nothing(), watching(model, calls.append):
         made = sample_batch(
             model, batch, steps=2, guidance_scale=asked.guidance_scale, options=asked.options
         )

@@ -75,13 +75,18 @@ def test_a_slot_cannot_be_read_from_erased_states_of_prompts_that_were_not_fitte
     x = torch.stack(erasers.read.vectors[station]).double()
     folds = [erasers.folds.of[p.composition] for p in PROMPTS]
     labels = {
-        slot: [p.constituent(slot).value for p in PROMPTS] for slot in (SLOT, "object_2.shape")
-    }  # type: ignore[union-attr]
+        slot: [p.constituent(slot).value for p in PROMPTS]  # type: ignore[union-attr]
+        for slot in (SLOT, "object_2.shape")
+    }
     erased = {}
     for random in (False, True):
         own = [erasers.of(SLOT, station, fold, random=random) for fold in folds]
         erased[random] = torch.cat(
-            [each.to(torch.float64).erase(row[None]) for each, row in zip(own, x, strict=True)]  # type: ignore[union-attr]
+            [
+                each.to(torch.float64).erase(row[None])
+                for each, row in zip(own, x, strict=True)
+                if each
+            ]
         )
 
     def accuracy(vectors: torch.Tensor, slot: str) -> float:
@@ -128,7 +133,7 @@ def test_the_same_seed_makes_the_same_images_whatever_the_order_and_size_of_batc
 def given(model: LoadedModel, change: AbstractContextManager[None]) -> torch.Tensor:
     """What the denoiser is given at the first step."""
     calls: list[dict[str, Any]] = []
-    with change, watching(model, lambda own: calls.append(own)):  # type: ignore[func-returns-value]
+    with change, watching(model, calls.append):
         draw(model)
     states: torch.Tensor = calls[0]["encoder_hidden_states"]
     return states
