@@ -57,6 +57,14 @@ class ReadVectors:
                     self.owners.setdefault(station, []).extend([prompt] * len(kept))
 
 
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The eraser of a slot and its random control; None if nothing depends on the slot."""
+
+    eraser: LinearEraser | None = None
+    control: LinearEraser | None = None
+
+
 @dataclass(eq=False)
 class Erasers:
     """Erasers of every slot, station and fold, fitted when they are first asked for.
@@ -68,8 +76,11 @@ class Erasers:
     folds: CompositionFolds
     read: ReadVectors
     seed: int
-    _kept: dict[tuple[Station, int, bool], LinearEraser | None] = field(default_factory=dict)
     _slot: str = ""
+    _sources: dict[tuple[Station, int], tuple[Station, ...]] = field(default_factory=dict)
+    """The stations to whose vectors the erasers of a station and fold are fitted."""
+    _kept: dict[tuple[Station, int, int], Fitted] = field(default_factory=dict)
+    """By the first of these stations, their number, and the fold."""
     _labels: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Of each prompt that has the slot its fold and the number of its value."""
 
@@ -84,45 +95,45 @@ class Erasers:
             random: of a random subspace of the same rank.
         """
         if slot != self._slot:
-            self._kept, self._slot = {}, slot
+            self._slot, self._sources, self._kept = slot, {}, {}
             values = self.folds.values(slot)
             self._labels = {
                 row: (self.folds.of[prompt.composition], values.index(part.value))
                 for row, prompt in enumerate(self.prompts)
                 if (part := prompt.constituent(slot)) and prompt.composition in self.folds.of
             }
-        key = station, fold, random
+        if (station, fold) not in self._sources:
+            self._sources[station, fold] = self._sources_of(station, fold)
+        sources = self._sources[station, fold]
+        key = sources[0], len(sources), fold
         if key not in self._kept:
-            self._fit(slot, station, fold)
-        return self._kept[key]
+            self._kept[key] = self._fit(slot, sources, fold)
+        return self._kept[key].control if random else self._kept[key].eraser
 
-    def _fit(self, slot: str, station: Station, fold: int) -> None:
+    def _fit(self, slot: str, sources: Sequence[Station], fold: int) -> Fitted:
         import torch
 
         values = self.folds.values(slot)
-        vectors, labels = self._training(station, fold)
+        vectors, labels = self._labelled(sources, fold)
         if len(set(labels)) < 2:
-            self._kept[station, fold, False] = self._kept[station, fold, True] = None
-            return
+            return Fitted()
         x = torch.stack(vectors)
         whitening = Whitening.of(x, rounding=ROUNDING * torch.finfo(x.dtype).eps)
         eraser = whitening.eraser(torch.tensor(labels), len(values))
-        control = whitening.random(eraser.rank, self._rng(slot, station, fold))
-        nothing = eraser.rank == 0
-        self._kept[station, fold, False] = None if nothing else eraser.to(torch.float32)
-        self._kept[station, fold, True] = None if nothing else control.to(torch.float32)
+        if eraser.rank == 0:
+            return Fitted()
+        control = whitening.random(eraser.rank, self._rng(slot, sources[0], fold))
+        return Fitted(eraser.to(torch.float32), control.to(torch.float32))
 
-    def _training(self, station: Station, fold: int) -> tuple[list[torch.Tensor], list[int]]:
-        own = self._labelled([station], fold)
-        if len(own[1]) >= FEWEST_VECTORS:
-            return own
-        group = [
+    def _sources_of(self, station: Station, fold: int) -> tuple[Station, ...]:
+        group = tuple(
             each
             for each in sorted(self.read.vectors)
             if (each.argument, each.encoder, each.role.group)
             == (station.argument, station.encoder, station.role.group)
-        ]
-        return self._labelled(group, fold)
+        )
+        enough = len(self._labelled([station], fold)[1]) >= FEWEST_VECTORS
+        return (station,) if enough or not group else group
 
     def _labelled(self, of: Sequence[Station], fold: int) -> tuple[list[torch.Tensor], list[int]]:
         vectors, labels = [], []
