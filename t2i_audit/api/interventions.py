@@ -78,7 +78,11 @@ def plan_use(
     (144, [('erase', 36), ('random', 36), ('steer', 36), ('context', 36)])
 
     Args:
-        run, prompts, slots, sites, kinds: as in `use`.
+        run: a finished run with images, or its directory.
+        prompts: how many prompts would be drawn anew.
+        slots: as in `use`.
+        sites: as in `use`.
+        kinds: as in `use`.
 
     Raises:
         AuditError: as `use`, as far as the run's directory shows it.
