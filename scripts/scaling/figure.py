@@ -54,7 +54,7 @@ def draw_study(rows: Sequence[Row], path: Path) -> None:
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         if axes.get_subplotspec().is_first_col():
-            axes.set_ylabel("held-out prompts drawn right, share of images")
+            axes.set_ylabel("success on held-out prompts")
     handles, names = _legend(panels[0], rows)
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
     with atomic_file(path) as temporary:

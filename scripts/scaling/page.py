@@ -16,6 +16,7 @@ from scripts.scaling.correlations import (
 )
 from scripts.scaling.recipes import GENERATORS, TRAININGS, Training
 from scripts.scaling.rows import Row
+from t2i_audit.analysis.over_models import FEWEST
 from t2i_audit.results.interval import Interval
 
 PARTS = ("recipes", "generators", "correlations", "independent", "slots")
@@ -78,8 +79,13 @@ def _recipes(rows: Sequence[Row]) -> Iterator[str]:
     )  # fmt: skip
     trainings = {row.trained.training for row in rows}
     yield ""
+    few = (
+        f" With fewer than {FEWEST} trainings nothing is said of what success goes with: the tables "
+        "of correlations are empty until there are more rows."
+    )
     yield (
-        f"{len(rows)} of {len(GENERATORS)} generators are measured, of {len(trainings)} trainings."
+        f"{len(rows)} of {len(GENERATORS)} generators are measured, of {len(trainings)} "
+        f"training{'s' * (len(trainings) != 1)}.{few if len(trainings) < FEWEST else ''}"
     )
 
 
