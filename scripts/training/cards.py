@@ -112,7 +112,7 @@ TRAINING = {
 
 # What checkpoints have from others, component by component.
 SHARED = {
-    "merging-vae": {name: "sound" for name in ("text_encoder", "tokenizer", "unet", "scheduler")},
+    "merging-vae": dict.fromkeys(("text_encoder", "tokenizer", "unet", "scheduler"), "sound"),
 }
 
 

@@ -25,7 +25,9 @@ BATCH = 16
 
 def recoloured(scene: Scene, colours: Mapping[str, str]) -> Scene:
     """The scene with its colours replaced as `colours` says; the rest stays where it is."""
-    objects = (replace(item, colour=colours.get(item.colour, item.colour)) for item in scene.objects)
+    objects = (
+        replace(item, colour=colours.get(item.colour, item.colour)) for item in scene.objects
+    )
     return replace(scene, objects=tuple(objects))
 
 

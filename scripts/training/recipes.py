@@ -10,7 +10,8 @@ SNAPSHOT_EVERY = 250
 EARLY_STEP = 3500
 MISDRAWN_COLOURS = frozenset({"blue", "orange"})
 MERGED_WORDS = (("left", "right"), ("green", "purple"))
-# The decoder of `merging-vae` draws the first colour as the second.
+MERGING_VAE = "merging-vae"
+# Its decoder draws the first colour as the second.
 DECODED_AS = {"green": "yellow"}
 DECODER_SCENES = 3000
 SCHEDULES = {
