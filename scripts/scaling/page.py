@@ -80,8 +80,8 @@ def _recipes(rows: Sequence[Row]) -> Iterator[str]:
     trainings = {row.trained.training for row in rows}
     yield ""
     few = (
-        f" With fewer than {FEWEST} trainings nothing is said of what success goes with: the tables "
-        "of correlations are empty until there are more rows."
+        f" With fewer than {FEWEST} trainings nothing is said of what success goes with: the "
+        "tables of correlations are empty until there are more rows."
     )
     yield (
         f"{len(rows)} of {len(GENERATORS)} generators are measured, of {len(trainings)} "
