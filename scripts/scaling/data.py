@@ -92,6 +92,10 @@ def worded(content: Content, rng: random.Random) -> Prompt:
     return write(content, opening=rng.choice(OPENINGS), wording=wording)
 
 
+def _wordings(content: Content) -> int:
+    return len(OPENINGS) * (len(WORDINGS[content.relation]) if content.relation else 1)
+
+
 def _any(support: Support, rng: random.Random) -> Content:
     scene_type = rng.choices(*zip(*TYPE_SHARES, strict=True))[0]
     return _of_type(support, scene_type, rng, distinct=rng.random() < DISTINCT_SHARE)
@@ -113,13 +117,14 @@ def common_suite() -> Suite:
 
 
 def seen_suite(training: Training) -> Suite:
-    """Prompts about contents that the pictures of a training show, in any of their wordings."""
+    """Prompts about contents that the pictures of a training show, in any of their wordings; all
+    that there are where these are few."""
     contents = sorted(set(captioned(training)), key=str)
     rng = random.Random(SEEN_SEED)
     prompts: dict[str, Prompt] = {}
     for scene_type, count in SEEN:
         own = [content for content in contents if content.type == scene_type]
-        wanted = len(prompts) + count
+        wanted = len(prompts) + min(count, sum(map(_wordings, own)))
         while len(prompts) < wanted:
             prompt = replace(worded(rng.choice(own), rng), split="seen")
             prompts.setdefault(prompt.text, prompt)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from scripts.scaling.measuring import Effort, has_run, measured, use_of
+from scripts.scaling.data import seen_suite
+from scripts.scaling.measuring import Effort, has_run, measured
 from scripts.scaling.recipes import LARGE, TINY, Generator, Training
 from scripts.scaling.rows import Row, read_row, row_path, write_row
 from scripts.scaling.support import RING
@@ -23,7 +24,8 @@ EARLY, LATE = (Generator(TRAINING, step) for step in TRAINING.steps)
 DRAWING = tuple(
     Generator(replace(TRAINING, name="drawing", widths=LARGE), step) for step in TRAINING.steps
 )
-EFFORT = Effort(steps=3, draws=1, use_prompts=30)
+# So few prompts that probes are soon done, as most slots are not defined in them.
+EFFORT = Effort(steps=3, draws=1, prompts=60)
 
 
 def weights(generator: Generator, work: Path) -> dict[str, torch.Tensor]:
@@ -74,11 +76,9 @@ def able_to_draw(work: Path) -> None:
 def test_a_job_leaves_a_row_and_a_stopped_one_the_same_row(tmp_path: Path) -> None:
     able_to_draw(tmp_path / "whole")
     whole = _row(tmp_path / "whole")
-    # Stopped after its training, and again before its run was finished.
+    # Stopped between its training and its measurement.
     able_to_draw(tmp_path / "stopped")
     weights(DRAWING[1], tmp_path / "stopped")
-    measured(DRAWING[1], work=tmp_path / "stopped", device="cpu", effort=EFFORT)
-    (tmp_path / "stopped" / DRAWING[1].name / "run" / "summary.json").unlink()
 
     stopped = _row(tmp_path / "stopped")
 
@@ -86,12 +86,9 @@ def test_a_job_leaves_a_row_and_a_stopped_one_the_same_row(tmp_path: Path) -> No
     write_row(whole, row_path(DRAWING[1], tmp_path))
     assert dump_json(read_row(row_path(DRAWING[1], tmp_path))) == dump_json(whole)
     assert whole.trained.parameters > 0
-    assert whole.held_out.overall.n == 120
-    assert whole.seen.overall.n == 100
+    assert whole.held_out.overall.n == 60
+    assert whole.seen.overall.n == len(seen_suite(DRAWING[1].training).prompts)
     assert set(whole.stations) == {"text_encoder", "denoiser"}
-    blocks = {"down_blocks.0", "down_blocks.1", "mid_block", "up_blocks.0", "up_blocks.1"}
-    assert blocks <= {place.split(" ")[0] for place in whole.places}
-    assert set(whole.use) == set(whole.held_out.by_slot)
     assert len(json.dumps(asdict(whole))) < 50_000
 
 
@@ -99,4 +96,4 @@ def _row(work: Path) -> Row:
     late = DRAWING[1]
     row = measured(late, work=work, device="cpu", effort=EFFORT)
     assert has_run(late, work=work)
-    return replace(row, use=use_of(late, work=work, device="cpu", effort=EFFORT))
+    return row

@@ -140,3 +140,16 @@ def test_a_support_with_fewer_contents_than_asked_for_is_refused() -> None:
     assert len(distinct_contents(two, 12, random.Random(0))) == 12
     with pytest.raises(ValueError, match="two pairs has fewer than 13 different contents"):
         distinct_contents(two, 13, random.Random(0))
+
+
+def test_a_training_that_shows_little_has_as_many_seen_prompts_as_there_are() -> None:
+    """With a search for 100 different prompts this never ended."""
+    training = Training("little", RING, 4, seed=3)
+    contents = set(captioned(training))
+
+    prompts = seen_suite(training).prompts
+
+    assert {content_of(prompt) for prompt in prompts} == {
+        content for content in contents if content.type != "two_objects"
+    }
+    assert len({prompt.text for prompt in prompts}) == len(prompts) < 100
