@@ -20,9 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import t2i_audit as t2i
+from scripts.manual import has_part, no_place
 from scripts.measured_use.figure import draw_use
 from scripts.measured_use.suites import EXPECTED, named_in_suites
-from scripts.measured_use.table import FIGURE, PART, lines, page_with
+from scripts.measured_use.table import FIGURE, PART, TABLES, lines, page_with
 from t2i_audit.io import write_text
 from t2i_audit.results.use import Use
 
@@ -48,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--suite-size", type=int, default=SUITE_SIZE, metavar="N")
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE.md")
     asked = parser.parse_args(argv)
-    if not (asked.page.is_file() and PART.search(asked.page.read_text("utf-8"))):
-        parser.error(f"{asked.page} has no place for the tables: <!-- begin use table -->")
+    if not has_part(asked.page, PART):
+        parser.error(no_place(asked.page, PART, what=TABLES))
     names = asked.models.split(",")
     uses: dict[str, Use] = {}
     named = []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from scripts.manual import markdown_table, with_parts
 from scripts.measured_use.suites import Named
 from t2i_audit.results.use import SlotUse, Use
 
-PART = re.compile(r"(<!-- begin use table -->\n).*?(<!-- end use table -->)", re.DOTALL)
+PART, TABLES = "use table", "the tables"
 USE_HEADINGS = (
     *("checkpoint", "slot", "images", "right", "control", "erased", "use", "followed"),
     *("words alone", "verdict", "culprit"),
@@ -23,7 +23,7 @@ FIGURE = "images/use.png"
 
 def lines(uses: Mapping[str, Use], named: Sequence[Named]) -> Iterator[str]:
     """The lines between the two comments of the page."""
-    yield from _table(USE_HEADINGS, _use_rows(uses))
+    yield from markdown_table(USE_HEADINGS, _use_rows(uses))
     yield ""
     yield f"![Use of each slot by each built-in checkpoint]({FIGURE})"
     if named:
@@ -35,7 +35,7 @@ def lines(uses: Mapping[str, Use], named: Sequence[Named]) -> Iterator[str]:
             "as these allow:"
         )
         yield ""
-        yield from _table(NAMED_HEADINGS, map(_named_row, named))
+        yield from markdown_table(NAMED_HEADINGS, map(_named_row, named))
 
 
 def page_with(page: Path, text: str) -> str:
@@ -44,17 +44,7 @@ def page_with(page: Path, text: str) -> str:
     Raises:
         ValueError: the page has no place for it.
     """
-    found = page.read_text(encoding="utf-8")
-    if not PART.search(found):
-        raise ValueError(f"{page} has no place for the tables: <!-- begin use table -->")
-    return PART.sub(lambda part: f"{part[1]}{text}\n{part[2]}", found)
-
-
-def _table(headings: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(headings)} |"
-    yield "|" + "---|" * len(headings)
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
+    return with_parts(page, [(PART, text)], what=TABLES)
 
 
 def _use_rows(uses: Mapping[str, Use]) -> Iterator[Sequence[str]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from scripts.manual import markdown_table, with_parts
 from scripts.scaling.correlations import (
     OUTCOMES,
     Correlation,
@@ -28,19 +28,8 @@ def page_with(page: Path, rows: Sequence[Row]) -> str:
     Raises:
         ValueError: the page lacks the place of a table.
     """
-    text = page.read_text(encoding="utf-8")
-    places = {
-        name: re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        for name in PARTS
-    }
-    for name, place in places.items():
-        if not place.search(text):
-            raise ValueError(f"{page} has no place for a table: <!-- begin {name} -->")
-    for name, lines in tables(rows).items():
-        # Doubled, as a backslash in what is put in has a meaning of its own.
-        body = "\n".join(lines).replace("\\", "\\\\")
-        text = places[name].sub(rf"\g<1>{body}\n\g<2>", text)
-    return text
+    parts = ((name, "\n".join(lines)) for name, lines in tables(rows).items())
+    return with_parts(page, parts, what="a table")
 
 
 def tables(rows: Sequence[Row]) -> Mapping[str, list[str]]:
@@ -63,16 +52,9 @@ def tables(rows: Sequence[Row]) -> Mapping[str, list[str]]:
     )
 
 
-def _table(headings: Sequence[str], lines: Iterator[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(headings)} |"
-    yield "|" + "---|" * len(headings)
-    for cells in lines:
-        yield f"| {' | '.join(cells)} |"
-
-
 def _recipes(rows: Sequence[Row]) -> Iterator[str]:
     have = {row.name for row in rows}
-    yield from _table(
+    yield from markdown_table(
         ("training", "support", "pairs", "compositional", "connected", "compositions", "pictures",
          "widths", "high noise", "seed", "steps, those measured in bold"),
         (_recipe(training, have) for training in TRAININGS),
@@ -111,7 +93,7 @@ def _recipe(training: Training, have: set[str]) -> Sequence[str]:
 
 
 def _generators(rows: Sequence[Row]) -> Iterator[str]:
-    yield from _table(
+    yield from markdown_table(
         ("generator", "loss", "held out", "seen", "objects' slots, held out",
          "relation, held out", "use, mean of slots", "denoiser, mean of slots"),
         (_generator(row) for row in rows),
@@ -140,7 +122,7 @@ def _correlations(found: Sequence[Correlation]) -> Iterator[str]:
     headings = ["place", "figure", "range", "generators, trainings"]
     for outcome in OUTCOMES:
         headings += [f"{outcome}: Pearson", "Spearman", "without errors"]
-    yield from _table(headings, (_line(both) for both in by_figure.values()))
+    yield from markdown_table(headings, (_line(both) for both in by_figure.values()))
 
 
 def _line(both: Sequence[Correlation]) -> Sequence[str]:
@@ -152,7 +134,7 @@ def _line(both: Sequence[Correlation]) -> Sequence[str]:
 
 
 def _slots(found: Sequence[Correlation]) -> Iterator[str]:
-    yield from _table(
+    yield from markdown_table(
         ("slot", "place", "figure", "range", "generators, trainings", "Pearson", "Spearman",
          "without errors"),
         (

@@ -72,8 +72,8 @@ def words_alone(
         for encoder in loaded.adapter.text_encoders
         if encoder.name in plain.states
     }
-    last = max((word for own in words.values() for each in own for word in each.values()),
-               default=NO_WORD)  # fmt: skip
+    every = (word for own in words.values() for each in own for word in each.values())
+    last = max(every, default=NO_WORD)
     assembled: dict[TextArgument, dict[int, torch.Tensor]] = {}
     for word in range(NO_WORD, last + 1):
         with _only(loaded, plain.states, words, word):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from t2i_audit.generation.noise import generator_of
 from t2i_audit.interventions.block_states import Part
 from t2i_audit.interventions.folds import CompositionFolds
 from t2i_audit.interventions.intervention import Intervention
@@ -85,15 +85,7 @@ class BlockErasers:
                     whitening = Whitening.of(torch.stack([mean for mean, _ in train]))
                     eraser = whitening.eraser(torch.tensor(labels), len(values))
                     if key.kind == "random":
-                        rng = _generator(self.seed, key.slot, block, step, part, fold)
+                        rng = generator_of(self.seed, key.slot, block, step, part, fold)
                         eraser = whitening.random(eraser.rank, rng)
                     fitted[step, part, fold] = eraser.to(self.device, torch.float32)
         return fitted
-
-
-def _generator(*parts: object) -> torch.Generator:
-    """Random numbers that depend on `parts` alone, not on what was drawn before."""
-    import torch
-
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)

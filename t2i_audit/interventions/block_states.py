@@ -17,7 +17,7 @@ from t2i_audit.activations.denoiser.layout import ImagePlace, for_prompt
 from t2i_audit.activations.denoiser.reader import RecordedCall
 from t2i_audit.activations.text.positions import PromptTokens
 from t2i_audit.errors import ModelError
-from t2i_audit.interventions.roles import END, WORD, Role
+from t2i_audit.interventions.roles import END, Role, word_roles
 
 if TYPE_CHECKING:
     import torch
@@ -180,11 +180,7 @@ def _words(
 
 def _roles(tokens: PromptTokens) -> Iterator[tuple[int, Role]]:
     """The role of each token of a prompt, and of the end token."""
-    slot_of = {index: slot for slot, own in tokens.slots.items() for index in own}
-    words = 0
-    for index in tokens.content:
-        yield index, Role(slot_of[index]) if index in slot_of else Role(WORD, words)
-        words += index not in slot_of
+    yield from word_roles(tokens).items()
     if tokens.eos not in tokens.content:
         yield tokens.eos, Role(END)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from prompts.structure import Prompt
+from prompts.structure import Prompt, slot_names
 from t2i_audit.activations.denoiser import DenoiserRecorder
 from t2i_audit.activations.denoiser.reader import RecordedCall
 from t2i_audit.errors import ModelError
@@ -49,8 +49,6 @@ class BlockInterventions:
     """Those that can be erased and exchanged, in the suite's order."""
     refused: Mapping[str, str]
     """Slot -> why it cannot be changed, in a sentence."""
-    notes: tuple[str, ...] = ()
-    """What a reader of the results must know, in sentences."""
 
     @classmethod
     def fit(
@@ -90,8 +88,8 @@ class BlockInterventions:
                 "was not found, so nothing in them can be changed."
             )
         folds = CompositionFolds(tuple(prompts), seed)
-        every = dict.fromkeys(part.slot for p in prompts for part in p.constituents)
-        refused = {slot: why for slot in every if (why := folds.refusal(slot)) is not None}
+        every = slot_names(prompts)
+        refused = folds.refusals(every)
         slots = tuple(slot for slot in every if slot not in refused)
         erasers = BlockErasers(folds, held, seed, loaded.device)
         return cls(loaded, sampling, erasers, slots, refused)
@@ -102,10 +100,6 @@ class BlockInterventions:
         assert self.sampling.layout is not None
         there = {block for block, _ in self.erasers.held}
         return tuple(block for block in self.sampling.layout.blocks if block in there)
-
-    def refusal(self, slot: str) -> str | None:
-        """Why `slot` cannot be changed, in a sentence; None if it can."""
-        return self.refused.get(slot)
 
     def values(self, slot: str) -> tuple[str, ...]:
         """The values that `slot` can be given by ``steer``, sorted."""
@@ -162,35 +156,26 @@ class BlockInterventions:
             )
 
     def _require(self, intervention: Intervention) -> None:
-        slot, site = intervention.slot, intervention.site
+        site = intervention.site
         if site not in self.sites:
             raise ModelError(
                 f"{site!r} is no block whose output can be changed; those are "
                 f"{', '.join(self.sites)}."
             )
-        if slot in self.refused:
-            raise ModelError(f"{self.refused[slot]}.")
-        if slot not in self.slots:
-            raise ModelError(f"No prompt has the slot {slot!r}, so it cannot be erased.")
+        intervention.require(self.slots, self.refused)
 
     def _rows(
         self, intervention: Intervention, batch: Batch, targets: Mapping[str, str]
     ) -> dict[int, tuple[int, int]]:
         """The rows of `batch` that are changed: fold, and the index of the new value or -1."""
-        slot, rows = intervention.slot, {}
+        folds, slot, rows = self.erasers.folds, intervention.slot, {}
         for row, item in enumerate(batch.items):
             if not self.changes(intervention, item.prompt):
                 continue
             goal = -1
             if intervention.kind == "steer":
-                value = targets.get(item.prompt.id)
-                if value not in self.values(slot):
-                    raise ModelError(
-                        f"{slot} of the prompt {item.prompt.id!r} cannot be given the value "
-                        f"{value!r}; its values are {', '.join(self.values(slot))}."
-                    )
-                goal = self.values(slot).index(value)
-            rows[row] = self.erasers.folds.of[item.prompt.composition], goal
+                goal = folds.target(item.prompt, slot, targets.get(item.prompt.id))
+            rows[row] = folds.of[item.prompt.composition], goal
         return rows
 
 

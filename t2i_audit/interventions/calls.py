@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from t2i_audit.activations.denoiser.inputs import arguments_of
 from t2i_audit.activations.denoiser.observable import observable
 from t2i_audit.errors import ModelError
-from t2i_audit.generation.sampler import sample_batch
+from t2i_audit.generation.sampling import sampler_of
 from t2i_audit.models.offload import put_away
 from t2i_audit.pipelines.denoiser import without_compilation
 from t2i_audit.pipelines.workarounds import replaced_method
@@ -82,14 +82,7 @@ def call_pipeline(loaded: LoadedModel, batch: Batch, sampling: Sampling) -> None
     Hooks may end the call by `AllReadError`.
     """
     with suppress(AllReadError):
-        sample_batch(
-            loaded,
-            batch,
-            steps=sampling.steps,
-            guidance_scale=sampling.guidance_scale,
-            base_seed=sampling.base_seed,
-            options=sampling.options,
-        )
+        sampler_of(loaded, sampling, None, steps=sampling.steps)(batch)
     put_away((loaded.pipeline, *loaded.adapter.parts.values()))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prompts.structure import Prompt
+from t2i_audit.generation.noise import generator_of
 from t2i_audit.interventions.arguments import TextArgument
 from t2i_audit.interventions.folds import CompositionFolds
 from t2i_audit.interventions.given import Given, Origin
@@ -122,7 +122,7 @@ class Erasers:
         eraser = whitening.eraser(torch.tensor(labels), len(values))
         if eraser.rank == 0:
             return Fitted()
-        control = whitening.random(eraser.rank, self._rng(slot, sources[0], fold))
+        control = whitening.random(eraser.rank, generator_of(self.seed, slot, sources[0], fold))
         return Fitted(eraser.to(torch.float32), control.to(torch.float32))
 
     def _sources_of(self, station: Station, fold: int) -> tuple[Station, ...]:
@@ -147,13 +147,6 @@ class Erasers:
                     vectors.append(vector)
                     labels.append(label)
         return vectors, labels
-
-    def _rng(self, slot: str, station: Station, fold: int) -> torch.Generator:
-        import torch
-
-        name = f"{self.seed}/{slot}/{station}/{fold}"
-        digest = hashlib.sha256(name.encode()).digest()
-        return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 def stations(argument: TextArgument, origins: Sequence[Origin | None]) -> list[Station | None]:

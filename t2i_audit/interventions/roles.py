@@ -8,9 +8,8 @@ from typing import Any
 
 from t2i_audit.activations.text.positions import PromptTokens
 
-WORD, END, PADDING, TEMPLATE, POOLED, PLACE = (
-    "word", "end", "padding", "template", "pooled", "place",
-)  # fmt: skip
+WORD, END, PADDING = "word", "end", "padding"
+TEMPLATE, POOLED, PLACE = "template", "pooled", "place"
 
 
 @dataclass(frozen=True, order=True)
@@ -34,16 +33,12 @@ def token_roles(tokens: PromptTokens, row: Sequence[int], padding: int | None) -
         row: token ids, ``(s,)``.
         padding: the padding token's id.
     """
-    slot_of = {index: slot for slot, own in tokens.slots.items() for index in own}
-    content = frozenset(tokens.content)
+    of_words = word_roles(tokens)
     first = tokens.content[0] if tokens.content else 0
-    roles, words = [], 0
+    roles = []
     for index, token in enumerate(row):
-        if index in slot_of:
-            roles.append(Role(slot_of[index]))
-        elif index in content:
-            roles.append(Role(WORD, words))
-            words += 1
+        if index in of_words:
+            roles.append(of_words[index])
         elif index == tokens.eos:
             roles.append(Role(END))
         elif token == padding:
@@ -52,6 +47,14 @@ def token_roles(tokens: PromptTokens, row: Sequence[int], padding: int | None) -
             from_prompt = index - first if index < first else index - tokens.last
             roles.append(Role(TEMPLATE, from_prompt))
     return tuple(roles)
+
+
+def word_roles(tokens: PromptTokens) -> dict[int, Role]:
+    """The role of each token of a prompt's text, by its index in the encoder's input."""
+    slot_of = {index: slot for slot, own in tokens.slots.items() for index in own}
+    others = sorted(set(tokens.content) - slot_of.keys())
+    roles = {index: Role(WORD, order) for order, index in enumerate(others)}
+    return roles | {index: Role(slot) for index, slot in slot_of.items()}
 
 
 def padding_id(tokenizer: Any) -> int | None:

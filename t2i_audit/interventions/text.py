@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prompts.structure import Prompt
-from t2i_audit.errors import ModelError
+from prompts.structure import Prompt, slot_names
 from t2i_audit.generation.batches import Batch, cut_batches
 from t2i_audit.interventions.alone import context_refusal, words_alone
 from t2i_audit.interventions.arguments import TextArgument
@@ -90,8 +89,8 @@ class TextInterventions:
         if not held:
             raise nothing_held(loaded)
         folds = CompositionFolds(tuple(p for p in prompts if p.id in held), seed)
-        every = dict.fromkeys(part.slot for p in prompts for part in p.constituents)
-        refused = {slot: why for slot in every if (why := folds.refusal(slot)) is not None}
+        every = slot_names(prompts)
+        refused = folds.refusals(every)
         alone = context_refusal(loaded, text)
         refused |= {} if alone is None else {CONTEXT: alone}
         left = len(prompts) - len(held)
@@ -153,18 +152,11 @@ class TextInterventions:
     def _require(
         self, intervention: Intervention, batch: Batch, targets: Mapping[str, str]
     ) -> None:
-        name = CONTEXT if intervention.kind == CONTEXT else intervention.slot
-        if name in self.refused:
-            raise ModelError(f"{self.refused[name]}.")
-        if name != CONTEXT and name not in self.slots:
-            raise ModelError(f"No prompt has the slot {name!r}, so it cannot be erased.")
+        intervention.require((*self.slots, CONTEXT), self.refused)
         for item in batch.items if intervention.kind == "steer" else ():
-            value = targets.get(item.prompt.id)
-            if self.changes(intervention, item.prompt) and value not in self.values(name):
-                raise ModelError(
-                    f"{name} of the prompt {item.prompt.id!r} cannot be given the value {value!r}, "
-                    f"which no prompt has; its values are {', '.join(self.values(name))}."
-                )
+            if self.changes(intervention, item.prompt):
+                value = targets.get(item.prompt.id)
+                self.erasers.folds.target(item.prompt, intervention.slot, value)
 
     def _changed(
         self,

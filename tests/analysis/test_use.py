@@ -15,13 +15,14 @@ from scripts.simulations.interventions import SLOT, Model, draw_images
 from scripts.simulations.readings import readings_of_slots
 from scripts.simulations.sections.use import NAMED, Fault, plant
 from scripts.simulations.worlds import sample_world
-from t2i_audit.analysis.use import DEFAULT_PROMPTS, estimate_use, half_width
+from t2i_audit.analysis.use import estimate_use, half_width
 from t2i_audit.analysis.use.comparing import compared_use
 from t2i_audit.analysis.use.culprits import culprit_of, failing_values
 from t2i_audit.analysis.use.drawn import DrawnImages
 from t2i_audit.analysis.use.verdict import erasing, steering, use_verdict
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.use import SlotUse
+from t2i_audit.settings import DEFAULT_USE_PROMPTS
 
 COLOUR, SHAPE = "object_1.colour", "object_1.shape"
 COLOURS = ("red", "red", "green", "blue", "yellow")
@@ -169,10 +170,10 @@ def test_a_slot_at_chance_that_is_not_steered_is_said_to_have_had_no_room() -> N
 
 
 def test_the_default_number_of_prompts_keeps_intervals_within_a_tenth() -> None:
-    assert half_width(DEFAULT_PROMPTS) < 0.10 < half_width(DEFAULT_PROMPTS // 2)
+    assert half_width(DEFAULT_USE_PROMPTS) < 0.10 < half_width(DEFAULT_USE_PROMPTS // 2)
 
     # The most uncertain case: both are right in half of the images, independently of each other.
-    world = sample_world(DEFAULT_PROMPTS, np.random.default_rng(3))
+    world = sample_world(DEFAULT_USE_PROMPTS, np.random.default_rng(3))
     images = draw_images(Model(0.5, spoilt=0.9), world.prompts, np.random.default_rng(4))
     use = use_in(images, SLOT).use
     assert (use.upper - use.lower) / 2 < 0.105
@@ -181,7 +182,7 @@ def test_the_default_number_of_prompts_keeps_intervals_within_a_tenth() -> None:
 @pytest.mark.parametrize("fault", [fault for fault, named in NAMED.items() if len(named) == 1])
 def test_a_planted_fault_names_its_culprit(fault: Fault) -> None:
     rng = np.random.default_rng(11)
-    world = sample_world(DEFAULT_PROMPTS, rng)
+    world = sample_world(DEFAULT_USE_PROMPTS, rng)
     gone, right, model = plant(fault, world, rng)
     images = draw_images(model, world.prompts, rng, seeds=4, right=right)
     encoder = readings_of_slots(world.prompts, {SLOT: gone}, rng)
@@ -232,7 +233,7 @@ def test_a_run_compared_with_itself_does_not_differ() -> None:
 
 def test_a_vae_that_merges_the_values_that_fail_is_named() -> None:
     rng = np.random.default_rng(12)
-    world = sample_world(DEFAULT_PROMPTS, rng)
+    world = sample_world(DEFAULT_USE_PROMPTS, rng)
     gone, right, model = plant("drawn wrong", world, rng)
     images = draw_images(model, world.prompts, rng, seeds=2, right=right)
     encoder = decoded_readings(readings_of_slots(world.prompts, {SLOT: gone}, rng))

@@ -13,7 +13,8 @@ from scripts.simulations.cells import COVERAGE, Cell, Figure, Goal, Kept, kept
 from scripts.simulations.interventions import GUESS, SLOT, Model, draw_images
 from scripts.simulations.readings import readings_of_slots
 from scripts.simulations.worlds import World, labels, sample_world
-from t2i_audit.analysis.use import DEFAULT_PROMPTS, half_width
+from t2i_audit.analysis.use import half_width
+from t2i_audit.settings import DEFAULT_USE_PROMPTS
 
 DRAWS, VERDICT_DRAWS, CULPRIT_DRAWS = 1000, 200, 100
 USE, FOLLOWED, HALF_WIDTH = "use", "followed", "half-width of the use"
@@ -130,7 +131,7 @@ class Culprits:
 
     fault: Fault
     seeds: int
-    prompts: int = DEFAULT_PROMPTS
+    prompts: int = DEFAULT_USE_PROMPTS
 
     def __call__(self, rng: np.random.Generator) -> dict[str, Kept]:
         world = sample_world(self.prompts, rng)
@@ -188,17 +189,16 @@ def cells() -> Iterator[Cell]:
                        Differences(base, candidate, compositions), (figure,))  # fmt: skip
     for name, (model, right, wrong) in TRUTHS.items():
         held_to = name not in UNDECIDED
-        for prompts in (60, 120, DEFAULT_PROMPTS):
-            figures = [
-                Figure(RIGHT, "rate", MOSTLY if held_to and prompts == DEFAULT_PROMPTS else None)
-            ]
+        for prompts in (60, 120, DEFAULT_USE_PROMPTS):
+            goal = MOSTLY if held_to and prompts == DEFAULT_USE_PROMPTS else None
+            figures = [Figure(RIGHT, "rate", goal)]
             if wrong:
                 figures.append(Figure(WRONG, "rate", SELDOM))
             yield Cell("7", f"verdict: {name}, {prompts} prompts", VERDICT_DRAWS,
                        Verdicts(model, prompts, right, wrong), tuple(figures))  # fmt: skip
     for name in ("ignored, drawn at a guess", "ignored, drawn right in .35", "used"):
         model, right, wrong = TRUTHS[name]
-        alone = Verdicts(model, DEFAULT_PROMPTS, right, wrong, steer=False)
+        alone = Verdicts(model, DEFAULT_USE_PROMPTS, right, wrong, steer=False)
         figures = [Figure(RIGHT, "rate"), Figure(WRONG, "rate", SELDOM)]
         yield Cell("7", f"verdict: {name}, erasing alone", VERDICT_DRAWS, alone, tuple(figures))
     for fault in NAMED:
@@ -217,7 +217,7 @@ def _estimates(name: str, simulate: Estimates) -> Cell:
         Figure(USE, "coverage", COVERAGE, truth=model.use),
         Figure(FOLLOWED, "coverage", COVERAGE, truth=model.followed),
     ]
-    if simulate.compositions == DEFAULT_PROMPTS:
-        within = Goal(0.0, half_width(DEFAULT_PROMPTS) + 0.001)
+    if simulate.compositions == DEFAULT_USE_PROMPTS:
+        within = Goal(0.0, half_width(DEFAULT_USE_PROMPTS) + 0.001)
         figures.append(Figure(HALF_WIDTH, "value", within))
     return Cell("7", name, DRAWS, simulate, tuple(figures))

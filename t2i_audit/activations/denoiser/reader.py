@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prompts.structure import slot_names
 from t2i_audit.activations.denoiser.attention import (
     CrossAttention,
     attention_maps,
@@ -65,7 +66,7 @@ class BlockReader:
         self._denoiser = denoiser
         self._attentions = attentions
         self._states = states
-        self._slots = tuple(dict.fromkeys(part.slot for p in prompts for part in p.constituents))
+        self._slots = slot_names(prompts)
         self._averages: dict[tuple[Any, ...], torch.Tensor] = {}
         self._call: RecordedCall
         self.features: dict[Key, torch.Tensor] = {}

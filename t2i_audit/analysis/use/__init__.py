@@ -2,6 +2,6 @@
 
 from t2i_audit.analysis.use.estimates import estimate_use
 from t2i_audit.analysis.use.found import use_of
-from t2i_audit.analysis.use.size import DEFAULT_PROMPTS, half_width
+from t2i_audit.analysis.use.size import half_width
 
-__all__ = ["DEFAULT_PROMPTS", "estimate_use", "half_width", "use_of"]
+__all__ = ["estimate_use", "half_width", "use_of"]

@@ -62,12 +62,6 @@ class DrawnImages:
         nothing = np.full(np.shape(next(iter(self.unchanged.values()))), np.nan)
         return found.get(name, nothing)
 
-    @property
-    def drawn_anew(self) -> NDArray[np.bool_]:
-        """Which unchanged images have a changed one beside them, ``(n, seeds)``."""
-        some = [~np.isnan(each) for own in self.changed.values() for each in own.values()]
-        return np.logical_or.reduce(some)
-
     def values(self, slot: str) -> NDArray[np.str_]:
         """The value of `slot` in each prompt, ``(n,)``; empty where it has none."""
         parts = [prompt.constituent(slot) for prompt in self.prompts]

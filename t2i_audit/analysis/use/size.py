@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import math
 
-# So many prompts, one image each, keep the half-width of every difference within 0.10 at whatever
-# shares (`half_width` is then 0.099; docs/validity.md, section 7).
-DEFAULT_PROMPTS = 200
-
 # The variance of the difference of two shares of the same images is p (1 - p) + q (1 - q) less
 # twice their covariance. Images from the same noise are no less alike than independent ones, so
 # that it is 1/2 at most.

@@ -214,7 +214,7 @@ def _slots(
                 f"{', '.join(values)}"
             )
     folds = CompositionFolds(tuple(prompts), seed)
-    faults = {name: fault for name in values if (fault := folds.refusal(name)) is not None}
+    faults = folds.refusals(values)
     for name in options.slots or ():
         if name in faults:
             raise AuditError(faults[name])

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from prompts.structure import slot_names
 from t2i_audit.generation import Batch
 from t2i_audit.generation.memory import Made, Parts
 from t2i_audit.generation.sampler import Sampled
@@ -114,10 +115,9 @@ class Drawing:
                 seed=subject.sampling.base_seed,
                 on_batch=advance,
             )
-        slots = dict.fromkeys(part.slot for each in subject.readable for part in each.constituents)
-        few = {slot: why for slot in slots if (why := fitted.refusal(slot)) is not None}
+        slots = slot_names(subject.readable)
         for block in blocks:
             absent = f"Nothing can be erased in {block}, in which the image was not found"
-            refused = few if block in fitted.sites else dict.fromkeys(slots, absent)
+            refused = fitted.refused if block in fitted.sites else dict.fromkeys(slots, absent)
             self.limits = self.limits.and_of(block, refused)
         return fitted

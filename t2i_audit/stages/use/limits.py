@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 LIMITS = "use/limits.json"
-CONTEXT = "context"
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,7 @@ class Limits:
 
     def reason(self, one: Intervention) -> str | None:
         """Why `one` cannot be carried out; None where it can, or nothing is known of it."""
-        name = CONTEXT if one.kind == CONTEXT else one.slot
-        return self.refused.get(one.site, {}).get(name)
+        return self.refused.get(one.site, {}).get(one.concerns)
 
 
 def read_limits(run: Path) -> Limits:

@@ -16,6 +16,7 @@ from t2i_audit.judges.base import Judge
 from t2i_audit.results.run import Run
 from t2i_audit.results.use import TEXT
 from t2i_audit.results.use_plan import PlannedImages, UsePlan
+from t2i_audit.results.verdict_rows import Row, primary_rows
 from t2i_audit.run.directory import MANIFEST
 from t2i_audit.run.manifest import new_manifest
 from t2i_audit.run.results import USE_RESULTS, unlike_sealed
@@ -102,14 +103,13 @@ def _require_seeing(identity: Mapping[str, Any]) -> None:
         )
 
 
-def own_rows(run: Run) -> list[dict[str, Any]]:
+def own_rows(run: Run) -> list[Row]:
     """The primary judge's rows of the table ``judgements``.
 
     Raises:
         JudgeError: it tells nothing about slots.
     """
-    rows = read_rows(table_path(run.path, "judgements"), "judgements")
-    own = [row for row in rows if row["judge"] == run.summary.judge]
+    own = primary_rows(run)
     if not any(row["slots"] for row in own):
         raise JudgeError(
             f"judge {run.summary.judge!r} tells nothing about single slots, and use is measured "

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from t2i_audit.printable import counted, printable
 from t2i_audit.report.html.chart import Chart, Table
-from t2i_audit.report.html.dots import HIGHER, LOWER, NOT_SURE, dots_spec
 from t2i_audit.report.html.dots import Dot as Change
+from t2i_audit.report.html.dots import dots_spec, side_of
 from t2i_audit.report.html.intervals import Dot, dots, share_text
 from t2i_audit.report.html.page import Section
 from t2i_audit.report.use import selectivity_lines, site_name, size_line, unclear_lines
@@ -29,17 +29,13 @@ def use_section(use: Use | None) -> Section:
     # What the denoiser is given comes first.
     ordered = sorted(sites, key=lambda site: site != TEXT)
     charts: list[Chart] = []
+    lines: list[str] = []
     for number, site in enumerate(ordered):
         own = [each for each in use.slots if each.site == site]
         charts += [_shares(own, number), _changes(own, number)]
+        lines += [*unclear_lines(own), *selectivity_lines(own)]
     if use.context:
         charts.append(_context(use.context))
-    lines = [
-        line
-        for site in ordered
-        for each in [[own for own in use.slots if own.site == site]]
-        for line in (*unclear_lines(each), *selectivity_lines(each))
-    ]
     context = {
         "size": printable(size_line(use)),
         "lines": [printable(line) for line in lines],
@@ -109,7 +105,7 @@ def _changes(slots: Sequence[SlotUse], number: int) -> Chart:
             printable(f"{slot}, {what}"),
             change,
             dict(zip(columns, row, strict=True)),
-            _side(change),
+            side_of(change),
         )
         for (slot, what, change, _), row in zip(found, rows, strict=True)
     ]
@@ -183,9 +179,3 @@ def _points(change: Interval) -> str:
     ends = [f"{POINTS * end:+.0f}" for end in (change.lower, change.upper)]
     shown = f"{POINTS * change.estimate:+.0f}"
     return shown if change.lower != change.lower else f"{shown} ({ends[0]} to {ends[1]})"
-
-
-def _side(change: Interval) -> str:
-    if change.lower > 0:
-        return HIGHER
-    return LOWER if change.upper < 0 else NOT_SURE
