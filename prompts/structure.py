@@ -214,5 +214,10 @@ class Prompt:
 
 
 def slot_names(prompts: Iterable[Prompt]) -> tuple[str, ...]:
-    """The slots of `prompts`, in the order in which they are first mentioned."""
+    """The slots of `prompts`, in the order in which they are first mentioned.
+
+    >>> from prompts.world import Content, write
+    >>> slot_names([write(Content((("red", "star"),)))])
+    ('object_1.colour', 'object_1.shape')
+    """
     return tuple(dict.fromkeys(part.slot for prompt in prompts for part in prompt.constituents))
