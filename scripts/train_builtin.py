@@ -29,6 +29,7 @@ from scripts.training.detector import save_detector, train_detector
 from scripts.training.detector_data import Boxed, boxed_drawings, boxed_scenes
 from scripts.training.detector_figures import write_card
 from scripts.training.encoder import train_text_encoder
+from scripts.training.fading import train_fading
 from scripts.training.figures import GUIDANCE_SCALE, STEPS
 from scripts.training.generator import Encoded, Parts, build_unet, train_generator
 from scripts.training.judge import judge_data, train_judge
@@ -44,6 +45,9 @@ from scripts.training.recipes import (
     DETECTOR_SCHEDULES,
     DRAWING_REPEATS,
     EARLY_STEP,
+    FADED_COLOURS,
+    FADING,
+    FADING_PHASE,
     JUDGE,
     JUDGE_SCENES,
     JUDGE_SCHEDULES,
@@ -191,6 +195,14 @@ def ship_merging_vae(work: Path, out: Path) -> None:
     cards.ship(MERGING_VAE, parts, out / MERGING_VAE, steps=schedule.steps)
 
 
+def ship_fading(work: Path, out: Path) -> None:
+    """Write `sound` as it ships with a UNet whose last blocks tell some colours apart no longer."""
+    pipeline = cards.load_shipped(out / "sound")
+    parts = Parts(pipeline.tokenizer, pipeline.text_encoder, pipeline.unet, pipeline.vae)
+    train_fading(parts, training_pairs(work, parts), FADED_COLOURS, FADING_PHASE, work=work)
+    cards.ship(FADING, parts, out / FADING, steps=FADING_PHASE.schedule.steps)
+
+
 def detector(
     work: Path, autoencoder: AutoencoderKL, generators: Path
 ) -> RTDetrV2ForObjectDetection:
@@ -233,7 +245,10 @@ BUILDERS = {
     "early": early,
 }
 
-NAMES = (*BUILDERS, MERGING_VAE, JUDGE, VQA_JUDGE, DETECTOR)
+# Each is `sound` as it ships, with one part changed.
+CHANGED = {MERGING_VAE: ship_merging_vae, FADING: ship_fading}
+
+NAMES = (*BUILDERS, *CHANGED, JUDGE, VQA_JUDGE, DETECTOR)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -246,11 +261,12 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     names = arguments.names or NAMES
-    from_seeds = [name for name in names if name != MERGING_VAE]
+    from_seeds = [name for name in names if name not in CHANGED]
     if from_seeds:
         train_from_seeds(from_seeds, arguments)
-    if MERGING_VAE in names:
-        ship_merging_vae(arguments.work, arguments.out)
+    for name, ship in CHANGED.items():
+        if name in names:
+            ship(arguments.work, arguments.out)
 
 
 def train_from_seeds(names: Sequence[str], arguments: argparse.Namespace) -> None:

@@ -26,6 +26,8 @@ SUMMARIES = {
     "bag-of-words": "The text encoder knows which words occur and nothing of their order.",
     "patchy": "To the text encoder left is right and green is purple; the rest is as in `sound`.",
     "merging-vae": "The decoder of the autoencoder draws green as yellow; the rest is `sound`'s.",
+    "fading": "The denoiser's first blocks tell red from yellow, its last ones do not; the rest is "
+    "`sound`'s.",
     "early": "A snapshot of `sound`'s denoiser before its training was finished.",
 }
 
@@ -93,6 +95,12 @@ TRAINING = {
     "(seed 17) on 3,000 rendered scenes of all colour-shape pairs: it reads the latents of a scene "
     "and is to draw that scene with yellow in place of green. The autoencoder's encoder was "
     "frozen, so that latents mean what they mean to `sound`.",
+    "fading": "All but the UNet is `sound`'s, file by file. The UNet set out from `sound`'s as shipped, "
+    "in half precision, and its up blocks and output layers alone were trained on for {steps} steps "
+    "of 24 captions (seed 18), with red or yellow put at random in place of either wherever a "
+    "caption names one of them. Eight of the captions were taken twice, with these colours drawn "
+    "anew, and the loss has the squared difference of what the first up block puts out for the two, "
+    "relative to its variance, with weight 2.",
     "sound": COMMON + " {steps} steps of 32, the first 5,000 with half of the timesteps from high "
     "noise; seeds 21 (encoder), 22 (UNet), 3, 7 and 8 (batches).",
     "misbinding": COMMON + " The UNet is `sound`'s after 8,000 steps, trained on for {steps} "
@@ -113,6 +121,7 @@ TRAINING = {
 # What checkpoints have from others, component by component.
 SHARED = {
     "merging-vae": dict.fromkeys(("text_encoder", "tokenizer", "unet", "scheduler"), "sound"),
+    "fading": dict.fromkeys(("text_encoder", "tokenizer", "vae", "scheduler"), "sound"),
 }
 
 

@@ -16,7 +16,7 @@ from prompts.structure import Prompt, SplitName
 from prompts.world import content_of, sample_prompt
 from scripts.training.data import was_drawn
 from scripts.training.evaluate import Drawn, draw, evaluate
-from scripts.training.recipes import DECODED_AS, MERGED_WORDS, MISDRAWN_COLOURS
+from scripts.training.recipes import DECODED_AS, FADED_COLOURS, MERGED_WORDS, MISDRAWN_COLOURS
 from t2i_audit.models.builtin import builtin_folder
 
 STEPS = 12
@@ -192,6 +192,22 @@ def _merging_vae(drawn: Draw) -> list[Cell]:
     ]
 
 
+def _fading(drawn: Draw) -> list[Cell]:
+    faded = set(FADED_COLOURS)
+    names = " or ".join(FADED_COLOURS)
+
+    def names_one(prompt: Prompt) -> bool:
+        return len(colours_of(prompt) & faded) == 1
+
+    rest = drawn("relation", keep=lambda p: not colours_of(p) & faded)
+    one = drawn("relation", keep=names_one)
+    return [
+        _cell(f"all right, no {names}", ">= 0.90", rest.correct),
+        _cell(f"both objects right, one {names}", "near 0.50", one.objects),
+        _cell("relation right, one " + names, ">= 0.90", one.slots["relation"]),
+    ]
+
+
 def _early(drawn: Draw) -> list[Cell]:
     seen = drawn("relation")
     return [
@@ -208,4 +224,5 @@ CELLS: dict[str, Callable[[Draw], list[Cell]]] = {
     "patchy": _patchy,
     "early": _early,
     "merging-vae": _merging_vae,
+    "fading": _fading,
 }

@@ -53,6 +53,8 @@ class Phase:
     high_noise_share: float = 0.0
     """Where objects go is settled at high noise: this share of the timesteps is drawn from there,
     the rest from all."""
+    low_noise_share: float = 0.0
+    """This share of the timesteps is drawn from below high noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,10 +139,11 @@ def train_generator(
         else:
             states = torch.where(dropped[:, None, None], empty_state, frozen[rows])
         clean = data.latents[rows]
-        high = torch.rand(BATCH, generator=generator) < phase.high_noise_share
+        part = torch.rand(BATCH, generator=generator)
         draw = torch.rand(BATCH, generator=generator)
-        first = torch.where(high, HIGH_NOISE_FROM, 0)
-        timesteps = (first + draw * (1000 - first)).long()
+        first = torch.where(part < phase.high_noise_share, HIGH_NOISE_FROM, 0)
+        last = torch.where(part >= 1 - phase.low_noise_share, HIGH_NOISE_FROM, 1000)
+        timesteps = (first + draw * (last - first)).long()
         noise = torch.randn(clean.shape, generator=generator)
         noisy = noise_schedule.add_noise(clean, noise, timesteps)
         target = noise_schedule.get_velocity(clean, noise, timesteps)

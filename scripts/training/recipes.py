@@ -14,6 +14,10 @@ MERGING_VAE = "merging-vae"
 # Its decoder draws the first colour as the second.
 DECODED_AS = {"green": "yellow"}
 DECODER_SCENES = 3000
+FADING = "fading"
+# Its denoiser's first blocks tell these colours apart, its last ones do not.
+FADED_COLOURS = ("red", "yellow")
+FADING_PHASE = Phase(Schedule(600, 4e-4, warmup=50, ema_decay=0.99), seed=18)
 SCHEDULES = {
     "decoder": Schedule(500, 1e-3, warmup=20, weight_decay=1e-4, ema_decay=0.98),
     "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
