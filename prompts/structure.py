@@ -13,6 +13,7 @@ each in the text, and carries its minimal foils. No later stage parses text agai
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations
@@ -210,3 +211,13 @@ class Prompt:
         'object_1.colour=red object_1.shape=star'
         """
         return " ".join(f"{part.slot}={part.value}" for part in self.constituents) or self.text
+
+
+def slot_names(prompts: Iterable[Prompt]) -> tuple[str, ...]:
+    """The slots of `prompts`, in the order in which they are first mentioned.
+
+    >>> from prompts.world import Content, write
+    >>> slot_names([write(Content((("red", "star"),)))])
+    ('object_1.colour', 'object_1.shape')
+    """
+    return tuple(dict.fromkeys(part.slot for prompt in prompts for part in prompt.constituents))

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import t2i_audit as t2i
+from scripts.manual import has_part, markdown_table, no_place, with_parts
 from t2i_audit.activations.readable import feature_blocks
 from t2i_audit.io import read_json, write_json, write_text
 from t2i_audit.probes import SlotProbe, probe_station
@@ -34,7 +34,7 @@ from t2i_audit.stats.jackknife import Scale, clusters_of, jackknife, jackknife_i
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "method.md"
-PART = re.compile(r"(<!-- begin headline table -->\n).*?(<!-- end headline table -->)", re.DOTALL)
+PART = "headline table"
 DENOISER = "denoiser"
 # Where each station's states are, and how the folders of its random weights begin.
 FOLDERS = {
@@ -250,11 +250,9 @@ def headline(cells: Sequence[Cell]) -> str:
 
 def table(cells: Sequence[Cell]) -> Iterator[str]:
     """The lines of the table, and what the rule makes of it."""
-    yield f"| {' | '.join(HEADINGS)} |"
-    yield "|" + "---|" * len(HEADINGS)
     measures = [each for each in MEASURES if any(cell.has(each) for cell in cells)]
-    for measure in (ACCURACY, *measures):
-        yield f"| {' | '.join(line(cells, measure).to_row())} |"
+    lines = (line(cells, measure).to_row() for measure in (ACCURACY, *measures))
+    yield from markdown_table(HEADINGS, lines)
     yield ""
     checkpoints = sorted({cell.checkpoint.removeprefix("builtin:") for cell in cells})
     draws = sorted({len(cell.draws) for cell in cells})
@@ -272,9 +270,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/headline"), metavar="DIR")
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE.md")
     asked = parser.parse_args(argv)
-    page = asked.page.read_text(encoding="utf-8")
-    if not PART.search(page):
-        sys.exit(f"{asked.page} has no place for the table: <!-- begin headline table -->")
+    if not has_part(asked.page, PART):
+        sys.exit(no_place(asked.page, PART))
     cells: list[Cell] = []
     for path in asked.runs:
         try:
@@ -285,7 +282,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len({cell.checkpoint for cell in cells}) < FEWEST_CHECKPOINTS:
         sys.exit(f"give runs of at least {FEWEST_CHECKPOINTS} different checkpoints")
     text = "\n".join(table(cells))
-    write_text(asked.page, PART.sub(lambda part: f"{part[1]}{text}\n{part[2]}", page))
+    write_text(asked.page, with_parts(asked.page, [(PART, text)]))
     print(text)
     return 0
 

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 import t2i_audit as t2i
+from scripts.manual import has_part, markdown_table, no_place, with_parts
 from t2i_audit.analysis.correction import corrected_rate
 from t2i_audit.analysis.labelled import Item, judged_items, opinions, slots_of, whole
 from t2i_audit.analysis.labels_needed import draw_images
@@ -38,7 +39,7 @@ from t2i_audit.stages.labelling import labels_from_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "judges.md"
-PART = re.compile(r"(<!-- begin judge table -->\n).*?(<!-- end judge table -->)", re.DOTALL)
+PART = "judge table"
 GENERATORS = ("bag-of-words", "early", "misbinding", "patchy", "sound")
 JUDGES = ("clip", "vqa", "geneval")
 SUITE = "world-relations"
@@ -107,6 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--labels", type=int, default=LABELS, metavar="N")
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE.md")
     asked = parser.parse_args(argv)
+    if not has_part(asked.page, PART):
+        sys.exit(no_place(asked.page, PART))
     found: list[Comparison] = []
     missing: dict[str, str] = {}
     for generator in asked.generators.split(","):
@@ -127,10 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     missing[judge] = str(err)
                     print(f"{judge} is left out: {err}", file=sys.stderr)
     text = "\n".join(table(found, n_labels=asked.labels))
-    page = asked.page.read_text(encoding="utf-8")
-    if not PART.search(page):
-        sys.exit(f"{asked.page} has no place for the table: <!-- begin judge table -->")
-    write_text(asked.page, PART.sub(lambda part: f"{part[1]}{text}\n{part[2]}", page))
+    write_text(asked.page, with_parts(asked.page, [(PART, text)]))
     print(text)
     return 0
 
@@ -178,10 +178,7 @@ def corrected_draw(items: Sequence[Item], n_labels: int, seed: int) -> Interval:
 
 def table(found: Sequence[Comparison], *, n_labels: int) -> Iterator[str]:
     """The lines of the table, and what it comes to."""
-    yield f"| {' | '.join(HEADINGS)} |"
-    yield "|" + "---|" * len(HEADINGS)
-    for each in found:
-        yield f"| {' | '.join(each.to_row())} |"
+    yield from markdown_table(HEADINGS, (each.to_row() for each in found))
     yield ""
     raw = [covers(each.rate.judged, each.truth) for each in found]
     near, covered = (sum(getattr(each, name) for each in found) for name in ("near", "covered"))

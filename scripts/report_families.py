@@ -20,6 +20,7 @@ if str(ROOT) not in sys.path:  # the tests are no installed package
     sys.path.insert(0, str(ROOT))
 
 from t2i_audit.activations.denoiser import DenoiserLayout  # noqa: E402
+from t2i_audit.interventions.locating import TextInput  # noqa: E402
 from t2i_audit.models import LoadedModel  # noqa: E402
 
 PAGE = ROOT / "docs" / "pipeline-families.md"
@@ -42,17 +43,24 @@ a checkpoint of yours.
 - **words in text stream**: text encoders whose tokens are read where blocks hand them on.
 - **not located**: text encoders whose tokens are not found in what the denoiser is given. Of some
   the denoiser is given no more than a pooled output.
+- **erased in**: the denoiser's arguments that depend on the prompts, all of which are changed when
+  a slot is erased or exchanged. `words` are erased role by role; a `vector` is one for the whole
+  prompt; in `places` no words were found, and each place is erased by itself.
+- **words alone**: whether the prompt's words can be encoded each by itself.
 
 """
 COLUMNS = (
     "family", "pipeline", "denoiser", "located by", "searched in", "conditional", "blocks", "image",
-    "words by attention", "words in text stream", "not located",
+    "words by attention", "words in text stream", "not located", "erased in", "words alone",
 )  # fmt: skip
 
 
-def row_of(name: str, model: LoadedModel, layout: DenoiserLayout) -> tuple[str, ...]:
-    """One line of the table: the family `name` with the `layout` of its denoiser."""
+def row_of(
+    name: str, model: LoadedModel, layout: DenoiserLayout, given: TextInput
+) -> tuple[str, ...]:
+    """One line of the table: the family `name`, and how its denoiser is `given` the text."""
     from t2i_audit.activations.denoiser.recorder import cross_attentions
+    from t2i_audit.interventions.alone import context_refusal
     from t2i_audit.pipelines.denoiser import denoiser_blocks
     from t2i_audit.pipelines.text_encoders import text_encoders
 
@@ -79,7 +87,22 @@ def row_of(name: str, model: LoadedModel, layout: DenoiserLayout) -> tuple[str, 
         _listed(sorted(attended)),
         _listed(sorted(text)),
         _listed(absent),
+        ", ".join(_erased_in(given)),
+        "no" if context_refusal(model, given) else "yes",
     )
+
+
+def _erased_in(given: TextInput) -> list[str]:
+    with_words = {each.argument for each in given.words}
+    return [
+        f"`{each.name}` ({_what(each.is_sequence, each in with_words)})" for each in given.arguments
+    ]
+
+
+def _what(is_sequence: bool, has_words: bool) -> str:
+    if not is_sequence:
+        return "vector"
+    return "words" if has_words else "places"
 
 
 def page_of(rows: Iterable[Sequence[str]]) -> str:
@@ -98,7 +121,8 @@ def page_of(rows: Iterable[Sequence[str]]) -> str:
 def rows_of_all(models: Callable[[str], LoadedModel], names: Iterable[str]) -> list[Sequence[str]]:
     """The rows of the families `names`, whose checkpoints `models` loads."""
     from t2i_audit.generation import sampling_defaults
-    from tests.families.sampling import layout_of
+    from t2i_audit.interventions.locating import find_text_input
+    from tests.families.sampling import layout_of, sampling_of
     from tests.tiny import tiny_prompts
 
     prompts = tiny_prompts(4)
@@ -106,7 +130,9 @@ def rows_of_all(models: Callable[[str], LoadedModel], names: Iterable[str]) -> l
     for name in names:
         model = models(name)
         guidance = sampling_defaults(model).guidance_scale
-        rows.append(row_of(name, model, layout_of(model, name, prompts, guidance)))
+        layout = layout_of(model, name, prompts, guidance)
+        given = find_text_input(model, prompts, sampling_of(name, guidance))
+        rows.append(row_of(name, model, layout, given))
     return rows
 
 

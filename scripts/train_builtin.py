@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import random
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +20,11 @@ import torch
 from diffusers import AutoencoderKL
 from transformers import RTDetrV2ForObjectDetection
 
-from prompts.world import SceneType, sample_prompt
 from scripts.training import cards
 from scripts.training.autoencoder import encode, reconstruction_rate, train_autoencoder
 from scripts.training.colours import save_colours, train_colours
-from scripts.training.data import TYPE_SHARES, misdrawn, rendered, was_drawn
+from scripts.training.data import captions, misdrawn, rendered
+from scripts.training.decoder import merge_in_decoder
 from scripts.training.detector import save_detector, train_detector
 from scripts.training.detector_data import Boxed, boxed_drawings, boxed_scenes
 from scripts.training.detector_figures import write_card
@@ -44,6 +45,8 @@ from scripts.training.loop import save_atomically
 from scripts.training.recipes import (
     COLOUR_CROPS,
     COLOUR_SCHEDULE,
+    DECODED_AS,
+    DECODER_SCENES,
     DETECTOR,
     DETECTOR_DRAWINGS,
     DETECTOR_SCENES,
@@ -55,6 +58,7 @@ from scripts.training.recipes import (
     JUDGE_SCENES,
     JUDGE_SCHEDULE,
     MERGED_WORDS,
+    MERGING_VAE,
     MISDRAWN_COLOURS,
     PHASES,
     SCENES,
@@ -93,14 +97,7 @@ def fresh_parts(work: Path, autoencoder: AutoencoderKL) -> Parts:
     encoder = build_text_encoder(tokenizer, seed=21)
     path = work / "encoder.pt"
     if not path.exists():
-        rng = random.Random(31)
-        names: list[SceneType] = [name for name, _ in TYPE_SHARES]
-        shares = [share for _, share in TYPE_SHARES]
-        prompts = []
-        for _ in range(SCENES):
-            (scene_type,) = rng.choices(names, shares)
-            distinct = rng.random() < 0.8
-            prompts.append(sample_prompt(rng, scene_type, allowed=was_drawn, distinct=distinct))
+        prompts = captions(SCENES, random.Random(31))
         schedule = SCHEDULES["text_encoder"]
         right = train_text_encoder(encoder, tokenizer, tuple(prompts), schedule, work=work, seed=32)
         print(f"text encoder: {right:.4f} of slots read from its end token")
@@ -211,6 +208,17 @@ def judge_examples(
     return Examples(images.numpy(), asked, truths)
 
 
+def ship_merging_vae(work: Path, out: Path) -> None:
+    """Write `sound` as it ships with a decoder trained on to draw one colour as another."""
+    pipeline = cards.load_shipped(out / "sound")
+    schedule = SCHEDULES["decoder"]
+    merged = merge_in_decoder(
+        pipeline.vae, DECODED_AS, DECODER_SCENES, schedule, work=work, seed=17
+    )
+    parts = Parts(pipeline.tokenizer, pipeline.text_encoder, pipeline.unet, merged)
+    cards.ship(MERGING_VAE, parts, out / MERGING_VAE, steps=schedule.steps)
+
+
 def detector(
     work: Path, autoencoder: AutoencoderKL, generators: Path
 ) -> RTDetrV2ForObjectDetection:
@@ -253,7 +261,7 @@ BUILDERS = {
     "early": early,
 }
 
-NAMES = (*BUILDERS, JUDGE, VQA_JUDGE, DETECTOR)
+NAMES = (*BUILDERS, MERGING_VAE, JUDGE, VQA_JUDGE, DETECTOR)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -265,8 +273,17 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
-    autoencoder = shared_autoencoder(arguments.work)
     names = arguments.names or NAMES
+    from_seeds = [name for name in names if name != MERGING_VAE]
+    if from_seeds:
+        train_from_seeds(from_seeds, arguments)
+    if MERGING_VAE in names:
+        ship_merging_vae(arguments.work, arguments.out)
+
+
+def train_from_seeds(names: Sequence[str], arguments: argparse.Namespace) -> None:
+    """Train and write all that rests on no checkpoint as it ships, but for the judges' images."""
+    autoencoder = shared_autoencoder(arguments.work)
     trained = {
         name: BUILDERS[name](arguments.work, autoencoder) for name in names if name in BUILDERS
     }

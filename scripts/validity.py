@@ -21,6 +21,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.manual import has_part, no_place
 from scripts.simulations.cells import measure
 from scripts.simulations.keeping import ROOT, code_version
 from scripts.simulations.running import cells_of, run
@@ -51,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(argv)
     # A part of the cells, or few draws of each, is no new state of the page.
     whole = not asked.only and not asked.quick
-    if whole and not (asked.page.is_file() and PART.search(asked.page.read_text("utf-8"))):
-        parser.error(f"{asked.page} has no place for the table: <!-- begin validity table -->")
+    if whole and not has_part(asked.page, PART):
+        parser.error(no_place(asked.page, PART))
     if asked.processes < 1:
         parser.error(f"--processes should be at least 1, not {asked.processes}")
     cells = cells_of(asked.only, quick=asked.quick)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from synthetic.options import SweepOptions, TrainOptions, options_of
+from synthetic.options import EncodingOptions, SweepOptions, TrainOptions, options_of
 from t2i_audit.errors import AuditError
 from t2i_audit.printable import print_line
 
@@ -44,6 +44,27 @@ def validate_command(
     from synthetic.report.terminal import show_validation
 
     _report(validate(out, jobs=jobs or _cores(), seed=seed), out, as_json, show_validation)
+
+
+@app.command("encodings")
+@options_of(EncodingOptions)
+def encodings_command(options: EncodingOptions) -> None:
+    """Train students of every encoding alike, and compare them with the paper's."""
+    _require_at_least("--jobs", options.jobs, 1)
+    _require_at_least("--threads", options.threads, 1)
+    from synthetic.experiments.encodings import compare_encodings
+    from synthetic.experiments.one_student import resolve_device
+    from synthetic.experiments.runner import Work
+    from synthetic.presets import preset_settings
+    from synthetic.report.terminal import show_encodings
+
+    base = preset_settings(options.preset, family="hyperteacher", **options.changes())
+    device = resolve_device(options.device).type
+    # A GPU trains all seeds of an encoding at once, and one encoding after the other.
+    jobs = (options.jobs or _cores()) if device == "cpu" else 1
+    work = Work(jobs, options.threads, device, options.save_every)
+    table = compare_encodings(base, _integers("--seed", options.seed), options.out, work)
+    _report(table, options.out, options.as_json, show_encodings)
 
 
 @app.command("sweep")

@@ -23,6 +23,16 @@ OutOption = Annotated[
         "-o", "--out", metavar="DIR", help="Run directory; an interrupted run is resumed."
     ),
 ]
+PresetOption = Annotated[
+    str,
+    typer.Option(
+        "--preset", help="small, thorough (hours), or paper: the full setting of the paper."
+    ),
+]
+SaveOption = Annotated[
+    float,
+    typer.Option("--save-every", metavar="SECONDS", min=0, help="Time between saved states."),
+]
 CodesOption = Annotated[str, typer.Option("--codes", help="discrete, k-hot or continuous.")]
 StudentOption = Annotated[str, typer.Option("--student", help="mlp or transformer.")]
 JsonOption = Annotated[
@@ -103,13 +113,39 @@ class SweepOptions:
 
 
 @dataclass(frozen=True)
+class EncodingOptions:
+    """The options of ``encodings``; None leaves a column as the preset has it."""
+
+    out: OutOption
+    preset: PresetOption = "small"
+    seed: Annotated[
+        str, typer.Option("--seed", metavar="N,...|A-B", help="Seeds, such as 0,1,2 or 0-4.")
+    ] = "0-2"
+    modules: Annotated[int | None, typer.Option("--modules", metavar="M")] = None
+    active: Annotated[int | None, typer.Option("--active", metavar="K")] = None
+    width: Annotated[int | None, typer.Option("--width", metavar="N")] = None
+    steps: Annotated[int | None, typer.Option("--steps", metavar="N")] = None
+    device: Annotated[Device, typer.Option("--device", help="Where the students train.")] = "auto"
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", metavar="N", help="Processes. [default: one per core]"),
+    ] = None
+    threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads per process.")] = 1
+    save_every: SaveOption = 60
+    as_json: JsonOption = False
+
+    def changes(self) -> dict[str, Any]:
+        """The columns of the record that replace those of the preset."""
+        values = {name: getattr(self, name) for name in ("modules", "active", "width", "steps")}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
 class TrainOptions:
     """The options of ``train``; None leaves a column as the preset has it."""
 
     out: OutOption
-    preset: Annotated[
-        str, typer.Option("--preset", help="small, or paper: the full setting of the paper.")
-    ] = "small"
+    preset: PresetOption = "small"
     family: Annotated[
         str, typer.Option("--family", help="hyperteacher, preference or hierarchy.")
     ] = "hyperteacher"
@@ -138,10 +174,7 @@ class TrainOptions:
     threads: Annotated[
         int | None, typer.Option("--threads", metavar="N", help="[default: one per core]")
     ] = None
-    save_every: Annotated[
-        float,
-        typer.Option("--save-every", metavar="SECONDS", min=0, help="Time between saved states."),
-    ] = 60
+    save_every: SaveOption = 60
     as_json: JsonOption = False
 
     def changes(self) -> dict[str, Any]:

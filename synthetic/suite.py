@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ WIDTHS = (8, 16, 32, 64, 128)
 DEPTHS = (2, 4)
 # The smallest trains 11 of the 92 compositions; students of any width then generalize badly.
 TRAIN_FRACTIONS = (0.12, 0.3, 0.5, 0.75)
+# From the easiest to the hardest.
 ENCODINGS: tuple[EncodingName, ...] = (
     "identity",
     "orthogonal",
@@ -37,6 +39,18 @@ SUPPORTS: tuple[tuple[SupportKind, float], ...] = (
     ("random", MATCHED_FRACTION),
     ("disconnected", MATCHED_FRACTION),
 )
+
+
+def encoding_runs(base: RunSettings, seeds: Sequence[int]) -> tuple[RunSettings, ...]:
+    """A run of every encoding under each of `seeds`, otherwise as `base`; the hardest come first
+    under each seed."""
+    task = base.task
+    assert isinstance(task, HyperteacherSettings), "the only family of all encodings"
+    return tuple(
+        replace(base, task=replace(task, encoding=encoding), seed=seed)
+        for seed in seeds
+        for encoding in reversed(ENCODINGS)
+    )
 
 
 @dataclass(frozen=True)

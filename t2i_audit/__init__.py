@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         plan_comparison,
         report,
     )
+    from t2i_audit.api.interventions import plan_use, use
     from t2i_audit.api.judging import calibrate, compare_raters, judge, plan_labels
     from t2i_audit.api.loading import load_model, load_suite
     from t2i_audit.errors import AuditError
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from t2i_audit.results.plan import SuitePlan
     from t2i_audit.results.run import Run, load_run
     from t2i_audit.results.summary import RunSummary
+    from t2i_audit.results.use import Use
+    from t2i_audit.results.use_plan import UsePlan
     from t2i_audit.training import AuditDuringTraining
 
 __version__ = "0.1.0"
@@ -69,6 +72,8 @@ __all__ = [
     "Run",
     "RunSummary",
     "SuitePlan",
+    "Use",
+    "UsePlan",
     "associate",
     "audit",
     "audit_many",
@@ -88,8 +93,10 @@ __all__ = [
     "plan",
     "plan_comparison",
     "plan_labels",
+    "plan_use",
     "probe",
     "report",
+    "use",
 ]
 
 # Public name -> the module that holds it.
@@ -113,6 +120,8 @@ _HOMES = {
     "Run": "t2i_audit.results.run",
     "RunSummary": "t2i_audit.results.summary",
     "SuitePlan": "t2i_audit.results.plan",
+    "Use": "t2i_audit.results.use",
+    "UsePlan": "t2i_audit.results.use_plan",
     "associate": "t2i_audit.api.finished",
     "audit": "t2i_audit.api.auditing",
     "audit_many": "t2i_audit.api.auditing",
@@ -132,8 +141,10 @@ _HOMES = {
     "plan": "t2i_audit.api.auditing",
     "plan_comparison": "t2i_audit.api.finished",
     "plan_labels": "t2i_audit.api.judging",
+    "plan_use": "t2i_audit.api.interventions",
     "probe": "t2i_audit.api.auditing",
     "report": "t2i_audit.api.finished",
+    "use": "t2i_audit.api.interventions",
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.inputs import EarlierRun, Inputs, earlier_run, load_inputs, require_resumable
+from t2i_audit.printable import counted
 from t2i_audit.reporter import SILENT, NotesReporter, Reporter
 from t2i_audit.run.command import judges_of
 from t2i_audit.run.directory import open_run
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from t2i_audit.generation.sampling import Sampling
     from t2i_audit.probes.decoded import StationProbes
     from t2i_audit.results.run import Run
+    from t2i_audit.results.vae import VaeSummary
     from t2i_audit.run.directory import RunDirectory
     from t2i_audit.stages.judging import Judging
     from t2i_audit.stages.readings import Readings
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 TEXT_STAGES = ("encode", "probe text_encoder")
 IMAGE_STAGES = ("images", "judge", "blind")
-DENOISER_STAGES = ("random denoiser", "probe denoiser")
+DENOISER_STAGES = ("random denoiser", "probe denoiser", "probe vae")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,8 @@ class AuditPlan:
     """Other runs whose images and verdicts are copied before any are made."""
     notes: tuple[str, ...] = ()
     """What a reader of the results must know of the choice of the judge."""
+    drawn_anew: int = 0
+    """Images that are drawn anew at the end to measure use."""
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -67,7 +71,9 @@ class AuditPlan:
         from t2i_audit.judges.panel import panel_lines
 
         scoped = panel_lines(self.judging.panel, len(self.prompts))
-        return (*self.inputs.notes, *self.notes, *scoped, *self.sampling.lines)
+        use = f"{counted(self.drawn_anew, 'image')} drawn anew at the end to measure use"
+        anew = (use,) if self.drawn_anew else ()
+        return (*self.inputs.notes, *self.notes, *scoped, *self.sampling.lines, *anew)
 
 
 def plan_audit(
@@ -130,9 +136,18 @@ def plan_from(
         missing = len(inputs.prompts) * (settings.seeds - seeds_there)
         require_space(settings.out, missing, *size)
     judging = Judging(panel, device.type, settings.judge_batch_size)
-    return AuditPlan(
+    plan = AuditPlan(
         settings, inputs, judging, sampling, identity, worker, tuple(sources), chosen.notes
     )
+    if not settings.use:
+        return plan
+    from t2i_audit.stages.use.at_the_end import images_at_the_end
+
+    blocks = (sampling.layout or {}).get("blocks", ())
+    count = images_at_the_end(
+        inputs.loaded, inputs.prompts_to_try, settings, judging, sampling.sampling, blocks
+    )
+    return replace(plan, drawn_anew=count)
 
 
 def audit_in_memory(
@@ -193,6 +208,13 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
             _make(run, _with_layout(plan))
     if not plan.worker.finishes:
         return None
+    if plan.settings.use:
+        from t2i_audit.stages.use.at_the_end import use_at_the_end
+
+        settings, inputs = plan.settings, plan.inputs
+        there &= not use_at_the_end(
+            settings.out, inputs.loaded, plan.prompts, settings, plan.judging, reporter
+        )
     finished = load_run(plan.settings.out)
     if plan.settings.report:
         leave_page(finished, reporter, anew=not there)
@@ -229,7 +251,8 @@ def _make(run: RunDirectory, plan: AuditPlan) -> None:
     batches = _make_images(run, plan, text.readings)
     judged = judge_images(run, plan.judging, plan.prompts, batches)
     probed, notes = _probe(run, plan, text, batches)
-    _write_results(run, plan, text, judged, probed, notes)
+    vae, more = _probe_vae(run, plan, text)
+    _write_results(run, plan, text, judged, probed, [*notes, *more], vae)
 
 
 def _make_images(run: RunDirectory, plan: AuditPlan, readings: Readings) -> tuple[Batch, ...]:
@@ -270,6 +293,17 @@ def _probe(
     return probed, notes
 
 
+def _probe_vae(
+    run: RunDirectory, plan: AuditPlan, text: TextSide
+) -> tuple[VaeSummary | None, list[str]]:
+    """What the VAE loses, and notes where it was not read."""
+    from t2i_audit.stages.vae import probe_vae
+
+    if not plan.settings.denoiser_station:
+        return None, []
+    return probe_vae(run, plan.inputs.loaded, text.prompts, seed=plan.settings.seed)
+
+
 def _write_results(
     run: RunDirectory,
     plan: AuditPlan,
@@ -277,6 +311,7 @@ def _write_results(
     judged: list[dict[str, Any]],
     probed: Mapping[str, StationProbes],
     notes: Sequence[str],
+    vae: VaeSummary | None,
 ) -> None:
     from t2i_audit.pipelines.safety import safety_notes
     from t2i_audit.stages.written import write_results
@@ -300,6 +335,7 @@ def _write_results(
         located=text.readings.located,
         read_whole=text.readings.read_whole,
         encoders=adapter.text_encoders,
+        vae=vae,
         notes=[*plan.inputs.notes, *plan.notes, *notes, *plan.sampling.notes, *safety],
         seed=plan.settings.seed,
     )

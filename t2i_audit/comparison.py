@@ -30,6 +30,8 @@ from t2i_audit.analysis.paired import (
     sentence_of,
     with_holm,
 )
+from t2i_audit.analysis.use.comparing import compared_use
+from t2i_audit.analysis.use.drawn import DrawnImages
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.results.comparison import Comparison, ComparisonPlan, FlippedImage, PairedRate
 from t2i_audit.results.run import load_run
@@ -86,6 +88,7 @@ def compare_runs(base: Path, candidate: Path) -> Comparison:
         flipped=tuple(_flipped(shared)),
         decodability=by_station,
         slot_decodability=slots_by_station,
+        use=compared_use(*shared.drawn()) if one.measured and other.measured else {},
         seen=seen_differences(noise_found(shared.images)),
         notes=tuple(notes_on(one.audited, other.audited, shared.images)),
     )
@@ -147,6 +150,7 @@ class _Side:
         self.prompts = prompts_of(path)
         self.judged = primary_rows(run)
         self.images = JudgedImages.of(self.prompts, self.judged, self.summary.n_seeds)
+        self.measured = run.use is not None
 
     @cached_property
     def decodability(self) -> dict[str, dict[str, FloatArray]]:
@@ -182,6 +186,22 @@ class _Shared:
         """The verdicts on each slot that both runs judged."""
         own, others = self.base.images.slot_correct, self.candidate.images.slot_correct
         return {slot: self._paired(own[slot], others[slot]) for slot in own if slot in others}
+
+    def drawn(self) -> tuple[DrawnImages, DrawnImages]:
+        """What both runs drew under interventions, of the prompts that they share."""
+        base, candidate = (
+            DrawnImages.of(
+                [side.prompts[row] for row in rows],
+                side.judged,
+                read_rows(table_path(side.path, "use"), "use"),
+                seeds=self.seeds,
+            )
+            for side, rows in (
+                (self.base, self.base_rows),
+                (self.candidate, self.candidate_rows),
+            )
+        )
+        return base, candidate
 
     def _paired(self, base: FloatArray, candidate: FloatArray) -> PairedImages:
         return PairedImages(

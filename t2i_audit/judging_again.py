@@ -13,7 +13,7 @@ from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.directory import check_output, read_manifest
 from t2i_audit.run.manifest import Manifest, new_manifest
 from t2i_audit.run.same import other_versions, require_same
-from t2i_audit.settings import JudgeSettings
+from t2i_audit.settings import JudgeSettings, UseOptions
 
 
 def plan_judge(settings: JudgeSettings, reporter: Reporter = SILENT) -> AuditPlan:
@@ -43,6 +43,8 @@ def plan_judge(settings: JudgeSettings, reporter: Reporter = SILENT) -> AuditPla
             judge_batch_size=settings.judge_batch_size,
             strict=settings.strict,
             report=settings.report,
+            use=False,
+            use_options=UseOptions(),
         ),
         reporter,
         earlier=EarlierRun(settings.run, manifest),

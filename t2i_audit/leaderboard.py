@@ -221,6 +221,7 @@ def _read(run: Path, reader: OutcomeReader) -> AuditedRun:
         found.manifest.versions,
         created=found.manifest.created,
         outcomes=reader.read(found),
+        use=found.use,
         cost=read_cost(run),
     )
 

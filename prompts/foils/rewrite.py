@@ -26,12 +26,31 @@ class Original:
     """Start and end of each slot's piece, as `Template.write` returns them."""
 
 
+Edits = list[tuple[int, int, str]]
+"""Start and end of each piece of a text that is replaced, and what replaces it, in order."""
+
+
 def rewritten(original: Original, changed: Sequence[int], *slots: int) -> str | None:
     """The text with the choices `changed`, which differ from the prompt's in `slots`.
 
     None if the change does not work out: an image could match both texts, or words elsewhere in
     the text depend on the number of a noun that changes.
     """
+    edits = edits_of(original, changed, *slots)
+    return None if edits is None else edited(original.text, edits)
+
+
+def edited(text: str, edits: Edits) -> str:
+    """`text` after `edits`."""
+    result, at = "", 0
+    for start, end, new in edits:
+        result += text[at:start] + new
+        at = end
+    return result + text[at:]
+
+
+def edits_of(original: Original, changed: Sequence[int], *slots: int) -> Edits | None:
+    """What `rewritten` replaces; None where it returns None."""
     template, digits, text = original.template, original.digits, original.text
     if original.plan.is_checked and can_both_be_true(
         facts_of(template, digits), facts_of(template, changed)
@@ -49,11 +68,7 @@ def rewritten(original: Original, changed: Sequence[int], *slots: int) -> str | 
             new = _with_case_of(text, start, new)
         edits.append((start, end, new))
         edits += [_echoed(template, changed, text, slot, echo) for echo in _echoes(template, slot)]
-    result, at = "", 0
-    for start, end, new in sorted(edits):
-        result += text[at:start] + new
-        at = end
-    return result + text[at:]
+    return sorted(edits)
 
 
 def _echoes(template: Template, slot: int) -> tuple[Echo, ...]:

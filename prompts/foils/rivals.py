@@ -81,7 +81,7 @@ def rivals_of(prompt: Prompt, *, most: int = MOST) -> Rivals:
     if not prompt.constituents:
         return Rivals(own, omissions)
     room = most - len(own) - len(omissions)
-    original = _original(prompt)
+    original = original_of(prompt)
     digest = hashlib.sha256(prompt.text.encode()).hexdigest()
     queue = _drawn(_changes(original), random.Random(int(digest, 16)))
     made: list[tuple[int, Foil]] = []
@@ -100,7 +100,8 @@ def rivals_of(prompt: Prompt, *, most: int = MOST) -> Rivals:
     return Rivals((*own, *foils), omissions, left_out)
 
 
-def _original(prompt: Prompt) -> Original:
+def original_of(prompt: Prompt) -> Original:
+    """`prompt` as the template whose other choices are its rivals."""
     vocabularies = vocabularies_of(prompt)
     template, digits, bounds = as_template(
         prompt.text, prompt.type, prompt.constituents, vocabularies
@@ -186,17 +187,22 @@ def _drawn(
 
 def _written(original: Original, change: _Change) -> str | None:
     """The text after a change; None if an image could match it and the prompt, or it is unsound."""
-    template, digits = original.template, original.digits
-    changed = list(digits)
+    changed = list(original.digits)
     for slot, choice in change:
         changed[slot] = choice
-    if template.echoes and _repeats_a_value(template, changed):
-        return None  # "the cat" would not tell which
-    if not template.allows(changed):
-        return None
-    if can_both_be_true(facts_of(template, digits), facts_of(template, changed)):
+    if not can_be_written(original, changed):
         return None
     return rewritten(original, changed, *(slot for slot, _ in change))
+
+
+def can_be_written(original: Original, changed: Sequence[int]) -> bool:
+    """Whether a text with the choices `changed` is sound, and false of all images of the prompt."""
+    template, digits = original.template, original.digits
+    if template.echoes and _repeats_a_value(template, changed):
+        return False  # "the cat" would not tell which
+    return template.allows(changed) and not can_both_be_true(
+        facts_of(template, digits), facts_of(template, changed)
+    )
 
 
 def _repeats_a_value(template: Template, digits: Sequence[int]) -> bool:

@@ -1,10 +1,14 @@
-"""Training of students: ensembles against single ones, a wide one against bare products."""
+"""Training of students: ensembles against single ones, a wide one against bare products and JAX."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 NARROW = (32, 64)
 WIDE = 256
+JAX_WIDTHS = (128, 256)
 ENSEMBLE = 16
 NARROW_STEPS, WIDE_STEPS = 60, 12
 
@@ -26,7 +31,11 @@ def synthetic(rounds: int, limit: int) -> list[Line]:
     from synthetic.training.process_state import limited_threads
 
     with limited_threads(1):
-        return [*(_ensemble(width, rounds) for width in NARROW), *_wide(rounds)]
+        lines = [*(_ensemble(width, rounds) for width in NARROW), *_wide(rounds)]
+    if find_spec("jax") and find_spec("optax"):
+        return [*lines, *(_official(width, rounds) for width in JAX_WIDTHS)]
+    remark = "for the comparison with the official code: pip install --group bench"
+    return [*lines[:-1], replace(lines[-1], remark=remark)]
 
 
 def _ensemble(width: int, rounds: int) -> Line:
@@ -79,8 +88,23 @@ def _wide(rounds: int) -> list[Line]:
             remark,
         ),
         Line(f"{name}: drawing the data over ours", tuple(ours), over(drawing, ours), "<= 0.15"),
-        Line(f"{name}: plain eager PyTorch over ours", tuple(ours), over(eager, ours), ">= 1"),
+        Line(f"{name}: plain eager PyTorch over ours", tuple(ours), over(eager, ours), ">= 1.3"),
     ]
+
+
+def _official(width: int, rounds: int) -> Line:
+    """One student of the paper's tasks, against the official code's way in JAX."""
+    # A process of its own, because JAX takes the cores that it may use when it is imported.
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.benchmarks.synthetic_jax", str(width), str(rounds)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    ours, theirs = (list(one) for one in zip(*json.loads(done.stdout), strict=True))
+    what = f"a step of one student of width {width}, the paper's tasks: JAX over ours, on one core"
+    remark = f"width {width}: {1 / median(ours):.0f} steps/s, JAX {1 / median(theirs):.0f}"
+    return Line(what, tuple(ours), over(theirs, ours), ">= 1.3", remark)
 
 
 def draw_all(ensemble: Ensemble) -> None:
@@ -135,6 +159,7 @@ def _bare_products(run: RunSettings) -> float:
     import torch
 
     from synthetic.settings import HyperteacherSettings
+    from synthetic.training.process_state import onednn_products
 
     task = run.task
     assert isinstance(task, HyperteacherSettings)
@@ -145,11 +170,12 @@ def _bare_products(run: RunSettings) -> float:
         (torch.randn(left), torch.randn(right), torch.empty(left[0], right[1]))
         for left, right in shapes
     ]
-    start = time.process_time()
-    for _ in range(run.steps):
-        for left, right, out in operands:
-            torch.mm(left, right, out=out)
-    return time.process_time() - start
+    with onednn_products():
+        start = time.process_time()
+        for _ in range(run.steps):
+            for left, right, out in operands:
+                torch.mm(left, right, out=out)
+        return time.process_time() - start
 
 
 def _products(rows: int, sizes: list[int]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:

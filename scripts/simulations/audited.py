@@ -29,6 +29,10 @@ from t2i_audit.analysis.paired import (
     paired_rate,
     seen_differences,
 )
+from t2i_audit.analysis.use import estimate_use
+from t2i_audit.analysis.use.comparing import compared_use
+from t2i_audit.analysis.use.culprits import culprit_of
+from t2i_audit.analysis.use.drawn import DrawnImages
 from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.probes.features import FeatureBlock, slot_targets
 from t2i_audit.probes.folds import Folds
@@ -43,6 +47,7 @@ from t2i_audit.results.comparison import PairedRate, SmallestDifference
 from t2i_audit.results.interval import Interval, undefined
 from t2i_audit.results.leaderboard import LeaderboardRow, RunCorrelation, Setup
 from t2i_audit.results.success import Repeatability, SuccessRates
+from t2i_audit.results.use import SlotUse
 
 FloatArray = NDArray[np.float64]
 
@@ -123,15 +128,16 @@ def causes_of(
     found = attribute(
         images.success,
         {slot: [p.constituent(slot) is not None for p in prompts] for slot in slots},
-        _decoded(encoder),
-        denoiser=None if denoiser is None else _decoded(denoiser),
+        decoded_readings(encoder),
+        denoiser=None if denoiser is None else decoded_readings(denoiser),
         slot_correct=images.slots or None,
         heads={slot: own for slot, own in heads.items() if own},
     )
     return attribution_shares(found, images.clusters, rng=rng, resamples=RESAMPLES)
 
 
-def _decoded(readings: Mapping[str, SlotReading]) -> dict[str, DecodedSlot]:
+def decoded_readings(readings: Mapping[str, SlotReading]) -> dict[str, DecodedSlot]:
+    """Readings as the attribution takes them."""
     return {
         slot: DecodedSlot(
             read.probability,
@@ -231,3 +237,27 @@ def planned_comparison(
     """Which differences a candidate of such a base will show."""
     images = PairedImages(base, base, np.array(clusters))
     return seen_differences(noise_expected(images, correlation=correlation))
+
+
+def use_in(images: DrawnImages, slot: str) -> SlotUse:
+    """The use of `slot`."""
+    found, _ = estimate_use(images)
+    return next(each for each in found if each.slot == slot)
+
+
+def use_difference(base: DrawnImages, candidate: DrawnImages, slot: str) -> Interval:
+    """The use of `slot` in the second less that in the first."""
+    return compared_use(base, candidate)[slot].difference
+
+
+def culprit_by_use(
+    slot: str,
+    images: DrawnImages,
+    encoder: Mapping[str, SlotReading],
+    *,
+    rng: np.random.Generator,
+) -> str:
+    """Who is to blame where `slot` is wrong, by intervention."""
+    use = use_in(images, slot)
+    found = culprit_of(slot, images, decoded_readings(encoder), use, rng=rng, resamples=RESAMPLES)
+    return found.culprit

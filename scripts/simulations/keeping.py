@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # What is drawn depends on this code; a cell that other code made is made anew. How draws are
 # counted and shown is no part of it.
 SIMULATIONS = (
-    "audited", "faults", "features", "images", "readings", "sections", "sound_seeds", "worlds",
+    "audited", "faults", "features", "images", "interventions", "readings", "sections",
+    "sound_seeds", "worlds",
 )  # fmt: skip
 SOURCES = (
     *(f"t2i_audit/{name}" for name in ("analysis", "stats", "probes", "results")),

@@ -32,6 +32,14 @@ REASONS: dict[str, str] = {
     r"6 240 compositions, 2 seeds, 0.9 to 0.95, planned: .*": (
         "A candidate nearer to 0 or 1 than its base varies less than was planned for."
     ),
+    r"7 .*(15|60|200) compositions.*: (use|followed|difference of use)": (
+        "Where no image of a slot changes, or few compositions show it, the interval is too wide: "
+        "what so few cannot show is taken as possible."
+    ),
+    r"7 verdict: used, drawn badly, not followed, (60|120) prompts: named wrongly": (
+        "A slot that is drawn badly has little to lose, so that of few prompts steering decides "
+        "alone, and a slot that is used but does not follow it passes for not used."
+    ),
 }
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.manual import markdown_table, with_parts
 from scripts.simulations.cells import MISSED, Cell, Goal, Kind, Measured
 from scripts.simulations.stated import reason_of
 
-PART = re.compile(r"(<!-- begin validity table -->\n).*?(<!-- end validity table -->)", re.DOTALL)
+PART = "validity table"
 HEADINGS = ("cell", "figure", "draws", "goal", "before", "now", "stands")
 TITLES = {
     "1a": "Success, compositions that have nothing in common",
@@ -26,6 +26,7 @@ TITLES = {
     "4": "Culprits",
     "5": "Repeatability",
     "6": "Comparing two runs",
+    "7": "Use by intervention",
 }
 
 
@@ -63,9 +64,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
             yield ""
             yield f"### {section}: {title}"
             yield ""
-            yield f"| {' | '.join(HEADINGS)} |"
-            yield "|" + "---|" * len(HEADINGS)
-            yield from map(_line, own)
+            yield from markdown_table(HEADINGS, map(_cells, own))
 
 
 def summary(rows: Sequence[Row]) -> Iterator[str]:
@@ -94,25 +93,20 @@ def page_with(page: Path, rows: Sequence[Row]) -> str:
     Raises:
         ValueError: the page has no place for it.
     """
-    text = page.read_text(encoding="utf-8")
-    if not PART.search(text):
-        raise ValueError(f"{page} has no place for the table: <!-- begin validity table -->")
-    lines = "\n".join(table(rows))
-    return PART.sub(lambda part: f"{part[1]}{lines}\n{part[2]}", text)
+    return with_parts(page, [(PART, "\n".join(table(rows)))])
 
 
-def _line(row: Row) -> str:
+def _cells(row: Row) -> Sequence[str]:
     measured = row.measured
     figure = measured.figure
     before = "" if figure.old is None else _number(figure.old, figure.kind)
     draws = (
         str(row.draws) if measured.given > 0.995 else f"{row.draws} ({measured.given:.0%} give it)"
     )
-    cells = (
+    return (
         row.cell.name, figure.name, draws, _goal(figure.goal, measured), before, _now(measured),
         row.stands,
     )  # fmt: skip
-    return f"| {' | '.join(cells)} |"
 
 
 def _now(measured: Measured) -> str:

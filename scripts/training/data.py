@@ -42,6 +42,20 @@ def was_drawn(pair: tuple[str, str]) -> bool:
     return pair not in HELD_OUT_PAIRS
 
 
+def captions(
+    count: int, rng: random.Random, *, allowed: Callable[[tuple[str, str]], bool] = was_drawn
+) -> list[Prompt]:
+    """`count` captions in the shares of `TYPE_SHARES`, of `allowed` colour-shape pairs."""
+    names = [name for name, _ in TYPE_SHARES]
+    shares = [share for _, share in TYPE_SHARES]
+    prompts = []
+    for _ in range(count):
+        (scene_type,) = rng.choices(names, shares)
+        distinct = rng.random() < 0.8
+        prompts.append(sample_prompt(rng, scene_type, allowed=allowed, distinct=distinct))
+    return prompts
+
+
 def rendered(
     count: int,
     *,
@@ -51,13 +65,7 @@ def rendered(
 ) -> Rendered:
     """Sample captions and draw each as `drawn_as` says (faithfully by default)."""
     rng, scene_rng = random.Random(seed), np.random.default_rng(seed)
-    names = [name for name, _ in TYPE_SHARES]
-    shares = [share for _, share in TYPE_SHARES]
-    prompts = []
-    for _ in range(count):
-        (scene_type,) = rng.choices(names, shares)
-        distinct = rng.random() < 0.8
-        prompts.append(sample_prompt(rng, scene_type, allowed=allowed, distinct=distinct))
+    prompts = captions(count, rng, allowed=allowed)
     scenes = [place(drawn_as(content_of(prompt), rng), scene_rng) for prompt in prompts]
     return Rendered(tuple(prompts), render(scenes))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
-from diffusers import DiffusionPipeline
+from diffusers import AutoencoderKL, DiffusionPipeline
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
@@ -15,7 +16,8 @@ from prompts.structure import Prompt, SplitName
 from prompts.world import content_of, sample_prompt
 from scripts.training.data import was_drawn
 from scripts.training.evaluate import Drawn, draw, evaluate
-from scripts.training.recipes import MERGED_WORDS, MISDRAWN_COLOURS
+from scripts.training.recipes import DECODED_AS, MERGED_WORDS, MISDRAWN_COLOURS
+from t2i_audit.models.builtin import builtin_folder
 
 STEPS = 12
 GUIDANCE_SCALE = 1.5
@@ -84,15 +86,30 @@ def exchange_was_drawn(prompt: Prompt) -> bool:
     return was_drawn((second, first_shape)) and was_drawn((first, second_shape))
 
 
+def exchanged(prompt: Prompt, values: Mapping[str, str]) -> Prompt:
+    """The prompt with each value that is a key of `values` replaced, for the oracle alone."""
+    parts = (replace(p, value=values.get(p.value, p.value)) for p in prompt.constituents)
+    return replace(prompt, constituents=tuple(parts))
+
+
 def measure(name: str, pipeline: DiffusionPipeline) -> list[Cell]:
     """The cells of one checkpoint's card."""
 
     def drawn(
-        scene_type: str, split: SplitName = "seen", keep: Callable[[Prompt], bool] = lambda _: True
+        scene_type: str,
+        split: SplitName = "seen",
+        keep: Callable[[Prompt], bool] = lambda _: True,
+        judged_as: Mapping[str, str] = MappingProxyType({}),
+        decoder: AutoencoderKL | None = None,
     ) -> Drawn:
         prompts = sample(scene_type, split, keep=keep, seed=SEED)
-        images = draw(pipeline, prompts, steps=STEPS, guidance_scale=GUIDANCE_SCALE, seed=SEED)
-        return evaluate(prompts, images)
+        own = pipeline.vae
+        pipeline.vae = own if decoder is None else decoder
+        try:
+            images = draw(pipeline, prompts, steps=STEPS, guidance_scale=GUIDANCE_SCALE, seed=SEED)
+        finally:
+            pipeline.vae = own
+        return evaluate([exchanged(prompt, judged_as) for prompt in prompts], images)
 
     return CELLS[name](drawn)
 
@@ -161,6 +178,25 @@ def _patchy(drawn: Draw) -> list[Cell]:
     ]
 
 
+def _merging_vae(drawn: Draw) -> list[Cell]:
+    ((merged, drawn_as),) = DECODED_AS.items()
+
+    def names_it(prompt: Prompt) -> bool:
+        return merged in colours_of(prompt)
+
+    sound = AutoencoderKL.from_pretrained(builtin_folder("sound") / "vae").eval()
+    rest = drawn("relation", keep=lambda p: not names_it(p))
+    touched = drawn("relation", keep=names_it)
+    other = drawn("relation", keep=names_it, judged_as=DECODED_AS)
+    latents = drawn("relation", keep=names_it, decoder=sound)
+    return [
+        _cell(f"all right, no {merged}", ">= 0.90", rest.correct),
+        _cell(f"both objects right, with {merged}", "near 0.00", touched.objects),
+        _cell(f"all right with {drawn_as} in place of {merged}", ">= 0.90", other.correct),
+        _cell(f"all right, with {merged}, by the decoder of `sound`", ">= 0.90", latents.correct),
+    ]
+
+
 def _early(drawn: Draw) -> list[Cell]:
     seen = drawn("relation")
     return [
@@ -176,4 +212,5 @@ CELLS: dict[str, Callable[[Draw], list[Cell]]] = {
     "bag-of-words": _bag_of_words,
     "patchy": _patchy,
     "early": _early,
+    "merging-vae": _merging_vae,
 }

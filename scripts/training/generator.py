@@ -23,6 +23,7 @@ from scripts.training.text import tokenize
 EMPTY_SHARE = 0.1  # captions dropped, for classifier-free guidance
 HIGH_NOISE_FROM = 600  # of 1,000 timesteps
 BATCH = 32
+WIDTHS = (64, 128)  # channels at 8 x 8 and at 4 x 4
 NOISE_SCHEDULE = {
     "num_train_timesteps": 1000,
     "beta_schedule": "scaled_linear",
@@ -64,14 +65,17 @@ class Encoded:
     """Scaled to unit variance, ``(n, 4, 8, 8)``."""
 
 
-def build_unet(*, seed: int) -> UNet2DConditionModel:
-    """A conditional UNet on 8 x 8 latents, cross-attention at both resolutions."""
+def build_unet(*, seed: int, widths: tuple[int, int] = WIDTHS) -> UNet2DConditionModel:
+    """A conditional UNet on 8 x 8 latents, cross-attention at both resolutions.
+
+    `widths` are the channels at each resolution, the finer first; multiples of 16.
+    """
     torch.manual_seed(seed)
     return UNet2DConditionModel(
         sample_size=8,
         in_channels=4,
         out_channels=4,
-        block_out_channels=(64, 128),
+        block_out_channels=widths,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         layers_per_block=1,
@@ -106,6 +110,7 @@ def train_generator(
     *,
     work: Path,
     train_encoder: bool,
+    until: int | None = None,
     snapshot_every: int = 0,
     on_snapshot: Callable[[int], None] | None = None,
 ) -> None:
@@ -114,6 +119,8 @@ def train_generator(
     unet, encoder = parts.unet, parts.text_encoder
     unet.train()
     encoder.train(train_encoder)
+    # A step of the compiled network takes less than half of the time; weights are shared.
+    denoise = torch.compile(unet)
     empty = tokenize(parts.tokenizer, [""])
     modules = [unet, encoder] if train_encoder else [unet]
     with torch.no_grad():
@@ -121,11 +128,12 @@ def train_generator(
         empty_state = None if train_encoder else _states(encoder, empty)
 
     def loss_at(step: int, generator: torch.Generator) -> torch.Tensor:
+        # Everything random is drawn on the CPU, so that every device sees the same batches.
         rows = torch.randint(len(data.latents), (BATCH,), generator=generator)
         dropped = torch.rand(BATCH, generator=generator) < EMPTY_SHARE
         if frozen is None or empty_state is None:
             ids = torch.where(dropped[:, None], empty, data.token_ids[rows])
-            states = encoder(ids).last_hidden_state
+            states = encoder(ids.to(encoder.device)).last_hidden_state
         else:
             states = torch.where(dropped[:, None, None], empty_state, frozen[rows])
         clean = data.latents[rows]
@@ -136,7 +144,10 @@ def train_generator(
         noise = torch.randn(clean.shape, generator=generator)
         noisy = noise_schedule.add_noise(clean, noise, timesteps)
         target = noise_schedule.get_velocity(clean, noise, timesteps)
-        predicted = unet(noisy, timesteps, encoder_hidden_states=states).sample
+        noisy, timesteps, states, target = (
+            each.to(unet.device) for each in (noisy, timesteps, states, target)
+        )
+        predicted = denoise(noisy, timesteps, encoder_hidden_states=states).sample
         return functional.mse_loss(predicted, target)
 
     train(
@@ -146,6 +157,7 @@ def train_generator(
         phase.schedule,
         work=work,
         seed=phase.seed,
+        until=until,
         snapshot_every=snapshot_every,
         on_snapshot=on_snapshot,
     )
@@ -155,4 +167,5 @@ def train_generator(
 
 def _states(encoder: CLIPTextModel, token_ids: torch.Tensor) -> torch.Tensor:
     encoder.eval()
-    return torch.cat([encoder(ids).last_hidden_state for ids in token_ids.split(500)])
+    parts = token_ids.to(encoder.device).split(500)
+    return torch.cat([encoder(ids).last_hidden_state.cpu() for ids in parts])

@@ -75,10 +75,13 @@ def train(
     *,
     work: Path,
     seed: int,
+    until: int | None = None,
     snapshot_every: int = 0,
     on_snapshot: Callable[[int], None] | None = None,
 ) -> None:
     """Train `modules` in place, going on from ``work/NAME.pt`` where an earlier call stopped.
+
+    With `until`, stop after that many steps; the state that is left goes on to the later ones.
 
     `loss_at(step, generator)` draws everything random from `generator`, which is seeded by seed
     and step, so that a resumed training sees the very same batches. `on_snapshot` is called with
@@ -90,9 +93,9 @@ def train(
     )
     average = Averaged(modules, schedule.ema_decay) if schedule.ema_decay else None
     path = work / f"{name}.pt"
-    first = 0
+    first, last = 0, schedule.steps if until is None else until
     if path.exists():
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=parameters[0].device)
         for module, weights in zip(modules, state["modules"], strict=True):
             module.load_state_dict(weights)
         optimizer.load_state_dict(state["optimizer"])
@@ -110,9 +113,9 @@ def train(
         save_atomically(state, path)
 
     saved_at, running = time.monotonic(), 0.0
-    with TerminalReporter().stage(f"train {name}", schedule.steps) as advance:
+    with TerminalReporter().stage(f"train {name}", last) as advance:
         advance(first)
-        for step in range(first, schedule.steps):
+        for step in range(first, last):
             for group in optimizer.param_groups:
                 group["lr"] = schedule.rate(step)
             generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
@@ -134,7 +137,7 @@ def train(
                 on_snapshot(step + 1)
                 if average is not None:
                     average.swap()
-            if time.monotonic() - saved_at > CHECKPOINT_EVERY or step + 1 == schedule.steps:
+            if time.monotonic() - saved_at > CHECKPOINT_EVERY or step + 1 == last:
                 save(step + 1)
                 saved_at = time.monotonic()
     if average is not None:

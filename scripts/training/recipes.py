@@ -10,7 +10,12 @@ SNAPSHOT_EVERY = 250
 EARLY_STEP = 3500
 MISDRAWN_COLOURS = frozenset({"blue", "orange"})
 MERGED_WORDS = (("left", "right"), ("green", "purple"))
+MERGING_VAE = "merging-vae"
+# Its decoder draws the first colour as the second.
+DECODED_AS = {"green": "yellow"}
+DECODER_SCENES = 3000
 SCHEDULES = {
+    "decoder": Schedule(500, 1e-3, warmup=20, weight_decay=1e-4, ema_decay=0.98),
     "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
     "text_encoder": Schedule(1200, 1e-3),
 }

@@ -17,8 +17,8 @@ from synthetic.report.tables import write_tables
 from synthetic.settings import RunSettings, choose
 from synthetic.training.ensemble import Ensemble, make_ensemble
 from synthetic.training.process_state import limited_threads
-from synthetic.training.state import read_state, write_state
-from synthetic.training.train import Precision, TrainingState, train
+from synthetic.training.state import SAVE_SECONDS, read_state, train_and_save
+from synthetic.training.train import Precision, train
 from t2i_audit.errors import AuditError
 from t2i_audit.io import write_json
 from t2i_audit.models.devices import available_devices
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 # Steps that are timed for the estimate, after the same number of steps as a warm-up.
 TIMED_STEPS = 3
 STATE = "training.pt"
-SAVE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -125,22 +124,15 @@ def _train(
         say(f"resuming after step {done:,} of {settings.steps:,}")
     if done < settings.steps:
         say(estimate(settings, place, precision, done=done).sentence)
-    saved = time.monotonic()
-
-    def save_if_due(state: TrainingState) -> None:
-        nonlocal saved
-        if time.monotonic() - saved >= save_every:
-            write_state(path, state)
-            saved = time.monotonic()
-
     with directory.stage("steps", settings.steps, done=done) as advance:
-        curve = train(
+        curve = train_and_save(
             ensemble,
+            path,
+            resume=resume,
             device=place,
             precision=precision,
             advance=advance,
-            resume=resume,
-            save=save_if_due,
+            save_every=save_every,
         )
     (result,) = evaluate(ensemble, curve)
     return result

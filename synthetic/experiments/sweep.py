@@ -11,12 +11,10 @@ from typing import Any
 
 from synthetic.evaluation.results import RunResult
 from synthetic.evaluation.run_files import read_run, run_path, write_run
-from synthetic.experiments.runner import carry_out, group_runs
+from synthetic.experiments.runner import Work, carry_out, group_runs, require_possible
 from synthetic.records import described, record_of, run_of
 from synthetic.report.sweep import SweepResult, summarise_sweep
 from synthetic.settings import RunSettings
-from synthetic.tasks.make import make_family, make_task_encoder
-from synthetic.training.ensemble import support_of
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.io import to_json
 from t2i_audit.reporter import TerminalReporter
@@ -90,7 +88,7 @@ def sweep(
         RunDirectoryError: `out` holds something else or a sweep of other settings.
     """
     part = Shard() if shard is None else shard
-    _require_possible(runs)
+    require_possible(runs)
     settings = {
         "command": COMMAND,
         "threads": threads,
@@ -99,7 +97,7 @@ def sweep(
     }
     groups = group_runs(runs)[part.index - 1 :: part.count]
     with open_run(out, settings, stages=("runs",), reporter=TerminalReporter()) as directory:
-        carry_out(directory, groups, jobs=jobs, threads=threads)
+        carry_out(directory, groups, Work(jobs=jobs, threads=threads))
         mine = {run for group in groups for run in group}
         return summarise_sweep(out, [read_run(out, run) for run in runs if run in mine])
 
@@ -157,16 +155,3 @@ def _find(run: RunSettings, folders: Sequence[Path]) -> RunResult:
             f"none of {names} has the run {described(run)}; finish the shards, and name them all"
         )
     return read_run(holder, run)
-
-
-def _require_possible(runs: Sequence[RunSettings]) -> None:
-    """Set up the tasks of each kind of run once, so that work does not start in vain."""
-    if not runs:
-        raise AuditError("the grid is empty; give at least one value for each option")
-    kinds: dict[tuple[object, ...], RunSettings] = {}
-    for run in runs:
-        kinds.setdefault((run.task, run.support, run.train_fraction), run)
-    for run in kinds.values():
-        family = make_family(run.task, [0])
-        make_task_encoder(run.task, family, [0])
-        support_of(run, family)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from synthetic.evaluation.construction import measure_construction
 from synthetic.evaluation.run_files import read_run, run_path
-from synthetic.experiments.runner import carry_out, group_runs
+from synthetic.experiments.runner import Work, carry_out, group_runs
 from synthetic.records import record_of
 from synthetic.report.figures import draw_validation
 from synthetic.report.tables import write_tables
@@ -47,7 +47,7 @@ def validate(
     records = {part: [to_json(record_of(run)) for run in getattr(suite, part)] for part in PARTS}
     settings = {"command": "synthetic validate", "threads": threads, "suite": records}
     with open_run(out, settings, stages=("runs",), reporter=TerminalReporter()) as directory:
-        carry_out(directory, group_runs(suite.runs), jobs=jobs, threads=threads)
+        carry_out(directory, group_runs(suite.runs), Work(jobs=jobs, threads=threads))
         results = {run: read_run(out, run) for run in suite.runs}
         write_tables(out, list(results.values()), _parts_of_runs(out, suite))
         validation = analyse(suite, results, measure_construction(_teacher(suite)))

@@ -6,6 +6,7 @@ import math
 
 from synthetic.evaluation.results import RunResult
 from synthetic.evaluation.statistics import Correlation
+from synthetic.report.encodings import EncodingTable
 from synthetic.report.rows import SummaryRow, format_interval
 from synthetic.report.sweep import SweepResult
 from synthetic.report.validation import Validation
@@ -73,6 +74,35 @@ def show_sweep(result: SweepResult) -> None:
     screen.print()
     _print_correlations(result.correlations)
     screen.print(f"{result.n_runs} runs, of which {result.n_diverged} diverged and are excluded")
+
+
+def show_encodings(table: EncodingTable) -> None:
+    """Print the table of encodings."""
+    print_table(
+        (
+            *("encoding", "runs", "trained", "held out", "paper", "adding up"),
+            *("input", "paper", "last hidden", "paper"),
+        ),
+        [
+            (
+                row.ours.name,
+                str(row.ours.n_runs),
+                format_interval(row.ours.in_distribution),
+                format_interval(row.ours.held_out),
+                f"{row.paper.generalization:.2f}",
+                format_interval(row.ours.additive_floor),
+                format_interval(row.ours.probe_input),
+                f"{row.paper.decodable_input:.2f}",
+                format_interval(row.ours.probe_last),
+                f"{row.paper.decodable_hidden:.2f}",
+            )
+            for row in table.rows
+        ],
+    )
+    console().print(
+        f"{table.n_runs} of {table.n_planned} runs, of which {table.n_diverged} diverged and are "
+        "excluded"
+    )
 
 
 def _print_correlations(correlations: tuple[Correlation, ...]) -> None:

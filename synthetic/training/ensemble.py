@@ -98,10 +98,24 @@ def draw_batch(
     rngs: Sequence[np.random.Generator],
 ) -> TaskBatch:
     """Data of `tasks` tasks for each member, of trained or of held-out compositions."""
-    tables = [
+    return _draw(ensemble, _tables(ensemble, trained), tasks, samples, rngs)
+
+
+def _tables(ensemble: Ensemble, trained: bool) -> list[np.ndarray]:
+    """For each member, which modules its compositions use, as `masks` returns them."""
+    return [
         masks(support.train if trained else support.held_out, support.modules)
         for support in ensemble.supports
     ]
+
+
+def _draw(
+    ensemble: Ensemble,
+    tables: Sequence[np.ndarray],
+    tasks: int,
+    samples: int,
+    rngs: Sequence[np.random.Generator],
+) -> TaskBatch:
     codes = draw_codes(ensemble.settings[0].codes, tables, tasks, rngs)
     drawn = ensemble.family.sample(codes, samples, rngs)
     encoding = ensemble.encoder.encode(codes, rngs)
@@ -136,9 +150,10 @@ def training_batches(
     """
     settings = ensemble.settings[0]
     block = steps_per_draw(ensemble)
+    tables = _tables(ensemble, trained=True)
     for start in range(first, settings.steps, block):
         steps = min(block, settings.steps - start)
-        drawn = draw_batch(ensemble, True, steps * settings.tasks, settings.samples, rngs)
+        drawn = _draw(ensemble, tables, steps * settings.tasks, settings.samples, rngs)
         for step in range(steps):
             batch = drawn.part(slice(step * settings.tasks, (step + 1) * settings.tasks))
             if settings.targets == "shuffled":

@@ -1,15 +1,59 @@
-"""The state of a training on disk, from which an interrupted training is resumed."""
+"""Trainings whose state is on disk, from which they are resumed when they are interrupted."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from synthetic.training.train import TrainingState
+from synthetic.training.ensemble import Ensemble
+from synthetic.training.train import LossCurve, Precision, TrainingState, train
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import atomic_file, to_json
+
+SAVE_SECONDS = 60.0
+
+
+def train_and_save(
+    ensemble: Ensemble,
+    path: Path,
+    *,
+    resume: TrainingState | None,
+    device: torch.device | None = None,
+    precision: Precision = "float32",
+    advance: Callable[[int], None] = lambda steps: None,
+    save_every: float = SAVE_SECONDS,
+) -> LossCurve:
+    """Train as `synthetic.training.train.train` does, and write the state to `path` now and then.
+
+    Args:
+        ensemble: the students and their tasks.
+        path: where the state is written.
+        resume: the state from which to resume, as `read_state` returns it.
+        device: where to train; the CPU if None.
+        precision: as for `train`.
+        advance: called with the number of steps just completed.
+        save_every: seconds of training between two saved states.
+    """
+    saved = time.monotonic()
+
+    def save_if_due(state: TrainingState) -> None:
+        nonlocal saved
+        if time.monotonic() - saved >= save_every:
+            write_state(path, state)
+            saved = time.monotonic()
+
+    return train(
+        ensemble,
+        device=device,
+        precision=precision,
+        advance=advance,
+        resume=resume,
+        save=save_if_due,
+    )
 
 
 def write_state(path: Path, state: TrainingState) -> None:

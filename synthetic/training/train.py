@@ -11,9 +11,9 @@ import torch
 
 from synthetic.settings import RunSettings
 from synthetic.students.base import Student
-from synthetic.tasks.base import Loss
 from synthetic.training.ensemble import Ensemble, data_streams, steps_per_draw, training_batches
-from synthetic.training.process_state import tf32_products
+from synthetic.training.gradients import gradients_of
+from synthetic.training.process_state import onednn_products, tf32_products
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 LossCurve = list[tuple[int, np.ndarray]]
@@ -77,19 +77,16 @@ def train(
         _restore(resume, student, optimizer, rngs)
     every = max(1, settings.steps // CURVE_POINTS)
     block = steps_per_draw(ensemble)
-    with tf32_products(precision == "tf32"):
+    gradients = gradients_of(student, ensemble.family.loss, place, precision == "bfloat16")
+    with tf32_products(precision == "tf32"), onednn_products():
         for step, batch in enumerate(training_batches(ensemble, rngs, first), start=first):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(settings, step)
             batch = batch.to(place) if place.type != "cpu" else batch
-            with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                outputs = student(batch.encoding, batch.inputs)
-            losses = member_losses(ensemble.family.loss, outputs.float(), batch.targets)
-            optimizer.zero_grad()
-            losses.sum().backward()
+            losses = gradients(batch)
             optimizer.step()
             if step % every == 0 or step == settings.steps - 1:
-                curve.append((step, losses.detach().cpu().numpy()))
+                curve.append((step, losses.cpu().numpy()))
             advance(1)
             # Only at the end of a block have the generators drawn no more than was trained on.
             if save is not None and (step + 1) % block == 0:
@@ -113,23 +110,6 @@ def learning_rate(settings: RunSettings, step: int) -> float:
     else:
         low, share = 1e-4 / 25, (step - peak) / max(1.0, settings.steps - peak)
     return float(top * (low + (1 - low) * (1 + np.cos(np.pi * share)) / 2))
-
-
-def member_losses(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Mean loss of each member, ``(members,)``.
-
-    Args:
-        loss: what is minimised.
-        outputs: ``(members, tasks, samples, output_size)``.
-        targets: the same shape, or class indices without the last dimension, where -1 is ignored.
-    """
-    if loss == "squared_error":
-        return (outputs - targets).square().mean(dim=(1, 2, 3))
-    negative_log_likelihood = torch.nn.functional.cross_entropy(
-        outputs.flatten(0, 2), targets.flatten(), ignore_index=-1, reduction="none"
-    ).view(len(outputs), -1)
-    counted = (targets >= 0).flatten(1).sum(dim=1).clamp(min=1)
-    return negative_log_likelihood.sum(dim=1) / counted
 
 
 def _make_optimizer(student: Student, settings: RunSettings) -> torch.optim.AdamW:

@@ -51,9 +51,9 @@ def attribution_shares(
     """
     groups = np.asarray(clusters)
     drawn, owner = cluster_weights(groups, rng=rng, resamples=resamples)
-    own = _shares(attribution, np.ones((1, len(groups))))
+    own = shares_in(attribution, np.ones((1, len(groups))))
     parts = [
-        _shares(attribution, drawn[start : start + CHUNK][:, owner])
+        shares_in(attribution, drawn[start : start + CHUNK][:, owner])
         for start in range(0, resamples, CHUNK)
     ]
     resampled = {name: np.concatenate([part[name] for part in parts]) for name in own}
@@ -62,12 +62,12 @@ def attribution_shares(
 
     def share(name: str) -> Interval:
         estimate = float(own[name][0])
-        return _interval(estimate, resampled[name], n=wrong, trials=failing)
+        return share_of_wrong(estimate, resampled[name], n=wrong, trials=failing)
 
     causes = {name: share(name) for name in attribution.causes}
     details = {name: share(f"detail {name}") for name in attribution.details}
     first, second = by_share(causes)[:2]
-    lead = _lead(causes[first], causes[second], resampled[first] - resampled[second], failing)
+    lead = lead_over(causes[first], causes[second], resampled[first] - resampled[second], failing)
     failure_rate = image_rate(1 - attribution.success, groups)
     named, reason = culprit(causes, lead, failure_rate, failing=failing)
     return AttributionShares(
@@ -84,8 +84,13 @@ def attribution_shares(
     )
 
 
-def _shares(attribution: Attribution, drawn: FloatArray) -> dict[str, FloatArray]:
-    """Each share in each resample, `(b,)`; NaN where no image is wrong."""
+def shares_in(attribution: Attribution, drawn: FloatArray) -> dict[str, FloatArray]:
+    """Each share in each resample, `(b,)`; NaN where no image is wrong.
+
+    Args:
+        attribution: of `n` prompts.
+        drawn: how often each prompt is in each resample, `(b, n)`.
+    """
     evidence = attribution.evidence
     causes, details = evidence.weights(drawn)
     images = drawn[:, evidence.prompt] * evidence.images
@@ -101,8 +106,8 @@ def _shares(attribution: Attribution, drawn: FloatArray) -> dict[str, FloatArray
     }
 
 
-def _interval(estimate: float, resampled: FloatArray, *, n: int, trials: int) -> Interval:
-    """From the resamples, but no narrower than of that many independent trials.
+def share_of_wrong(estimate: float, resampled: FloatArray, *, n: int, trials: int) -> Interval:
+    """The interval of a share: from the resamples, no narrower than of so many independent trials.
 
     One trial says nothing of a share.
     """
@@ -116,7 +121,7 @@ def _interval(estimate: float, resampled: FloatArray, *, n: int, trials: int) ->
     return Interval(estimate, lower, upper, n)
 
 
-def _lead(first: Interval, second: Interval, resampled: FloatArray, trials: int) -> Interval:
+def lead_over(first: Interval, second: Interval, resampled: FloatArray, trials: int) -> Interval:
     """`first` less `second`, at least as uncertain as if each trial had fallen to one of the two.
 
     If they were equal, each would get half of ``trials * both`` trials, and the lead would have the

@@ -12,6 +12,7 @@ from t2i_audit.results.cost import Cost
 from t2i_audit.results.leaderboard import Scalar, Setup
 from t2i_audit.results.outcomes import Outcomes
 from t2i_audit.results.summary import RunSummary
+from t2i_audit.results.use import Use
 
 # Names only: the same checkpoint or suite may go by another one.
 NAMES = ("model", "suite", "variant", "commit", "revision")
@@ -61,6 +62,8 @@ class AuditedRun:
     outcomes: Outcomes | None = None
     """Its verdicts, prompt by prompt; without them it has no rank."""
     cost: Cost | None = None
+    use: Use | None = None
+    """What interventions showed; None where none were made."""
 
     @cached_property
     def measure(self) -> Measure:

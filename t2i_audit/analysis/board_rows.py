@@ -14,6 +14,7 @@ from t2i_audit.results.judge_facts import JudgeFacts
 from t2i_audit.results.leaderboard import LeaderboardRow, StationControls
 from t2i_audit.results.outcomes import Outcomes
 from t2i_audit.results.success import SuccessRates
+from t2i_audit.results.use import Use
 from t2i_audit.stats.shares import share_of_totals
 
 
@@ -64,6 +65,11 @@ def row_of(run: AuditedRun, *, stations: Sequence[str]) -> LeaderboardRow:
             {} if attribution is None else {str(k): v for k, v in attribution.causes.items()}
         ),
         cost=run.cost,
+        use_by_slot={} if run.use is None else {each.slot: each.use for each in run.use.given},
+        use_verdict=(
+            {} if run.use is None else {each.slot: each.verdict for each in run.use.given}
+        ),
+        use_culprit={} if run.use is None else _culprits(run.use),
         created=run.created,
         versions=dict(run.versions),
         prompts_asked=_count(measure.prompts, summary.n_prompts),
@@ -78,6 +84,12 @@ def by_kind(outcomes: Outcomes) -> dict[str, Interval]:
         ones, sizes = (np.bincount(owner, each).astype(np.float64) for each in (right, judged))
         found[kind] = share_of_totals(ones[sizes > 0], sizes[sizes > 0])
     return found
+
+
+def _culprits(use: Use) -> dict[str, str]:
+    """Of the slots whose use was measured."""
+    measured = {each.slot for each in use.given}
+    return {each.slot: each.culprit for each in use.culprits if each.slot in measured}
 
 
 def _controls(station: StationSummary) -> StationControls:

@@ -70,7 +70,7 @@ def correlate_points(
         verdict, sentence = "undefined", f"The correlation is undefined: {reason}."
     exact = undefined(len(used))
     if not reason and n == len(used):
-        errors = [[_standard_error(getattr(p, name)) for p in used] for name in FIGURES]
+        errors = [[standard_error(getattr(p, name)) for p in used] for name in FIGURES]
         exact = true_correlation(x, y, *errors)
     return PointCorrelation(
         station, figure, found, used, n, ceiling, smallest, verdict, sentence, exact
@@ -216,12 +216,13 @@ def _ceiling(points: Sequence[Point], x: FloatArray, y: FloatArray) -> float:
     """The square root of the product of both reliabilities (Spearman 1904)."""
     shares = []
     for values, name in ((x, "decodability"), (y, "success")):
-        errors = [_standard_error(getattr(point, name)) for point in points]
+        errors = [standard_error(getattr(point, name)) for point in points]
         shares.append(reliability(values, errors))
     return math.sqrt(shares[0] * shares[1])
 
 
-def _standard_error(interval: Interval) -> float:
+def standard_error(interval: Interval) -> float:
+    """That of an estimate whose interval is symmetric; NaN without ends."""
     from scipy import stats
 
     return (interval.upper - interval.lower) / (2 * float(stats.norm.ppf(1 - LEVEL / 2)))

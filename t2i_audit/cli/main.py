@@ -32,6 +32,7 @@ from t2i_audit.cli import (
     probe,
     prompts,
     report,
+    use,
 )
 from t2i_audit.cli.help import GroupedCommand
 from t2i_audit.cli.plugins import ProgramCommands
@@ -64,6 +65,7 @@ _add("doctor", doctor.doctor, "Show what an audit can read of a checkpoint.")
 _add("judge", judge.judge, "Judge the images of a finished audit with another judge.")
 _add("label", label.label, "Write a page on which people label images.")
 _add("calibrate", calibrate.calibrate, "Measure a judge's errors, and correct success for them.")
+_add("use", use.use, "Measure which slots the denoiser draws from, by images drawn anew.")
 _add("forecast", forecast.forecast, "Forecast which new prompts fail; no images.")
 _add("merge", merge.merge, "Join the shards of an audit.")
 _add("export", export.export, "Write a run for other tools: datasets, GenEval, CSV, a card.")

@@ -11,7 +11,7 @@ from t2i_audit.models.out_of_memory import is_out_of_memory
 
 PACKAGE = Path(__file__).parents[1]
 # Where the functions are that a pipeline calls while it runs.
-HOOKED = (PACKAGE / "activations", PACKAGE / "pipelines")
+HOOKED = (PACKAGE / "activations", PACKAGE / "interventions", PACKAGE / "pipelines")
 # Libraries that raise errors on behalf of their caller.
 ACTING_FOR_CALLERS = {"torch", "numpy", *sys.stdlib_module_names}
 # Passes a call of torch's on as it is, so that an error in it is the caller's.

@@ -11,13 +11,18 @@ if TYPE_CHECKING:
 
 
 def generator_for(base_seed: int, prompt_id: str, seed_index: int) -> torch.Generator:
-    """The source of all randomness of one image.
+    """The source of all randomness of one image."""
+    return generator_of(base_seed, prompt_id, seed_index)
 
-    It is on the CPU whatever the device, so that every device starts from the same noise.
+
+def generator_of(*parts: object) -> torch.Generator:
+    """Random numbers that depend on `parts` alone, and not on what was drawn before.
+
+    They are drawn on the CPU whatever the device, so that every device starts from the same noise.
     """
     import torch
 
-    digest = hashlib.sha256(f"{base_seed}/{prompt_id}/{seed_index}".encode()).digest()
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
     # 63 bits are the most that torch accepts on every platform.
     return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 

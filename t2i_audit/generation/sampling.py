@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from t2i_audit.activations.decoder import recording_decoder
 from t2i_audit.activations.denoiser import DenoiserLayout, DenoiserRecorder, default_steps
 from t2i_audit.activations.denoiser.prompt_states import Located
 from t2i_audit.generation.memory import Made
-from t2i_audit.generation.sampler import sample_batch
+from t2i_audit.generation.sampler import RECORDED_SEED, sample_batch
 from t2i_audit.settings import ImageOptions
 
 if TYPE_CHECKING:
@@ -61,18 +62,36 @@ def recorder_of(loaded: LoadedModel, sampling: Sampling, *, steps: int) -> Denoi
 def sampler_of(
     loaded: LoadedModel, sampling: Sampling, recorder: DenoiserRecorder | None, *, steps: int
 ) -> Callable[[Batch], Made]:
-    """The function that samples a batch in `steps` steps, with what `recorder` recorded of it."""
+    """The function that samples a batch in `steps` steps, with what `recorder` recorded of it.
+
+    What is recorded of the denoiser is recorded of the VAE as well.
+    """
 
     def sample(batch: Batch) -> Made:
-        sampled = sample_batch(
-            loaded,
-            batch,
-            steps=steps,
-            guidance_scale=sampling.guidance_scale,
-            base_seed=sampling.base_seed,
-            recorder=recorder,
-            options=sampling.options,
-        )
-        return sampled, recorder.take() if recorder is not None else None
+        rows = () if recorder is None else _recorded_rows(batch, sampling.located)
+        with recording_decoder(loaded.pipeline, rows, len(batch.items)) as decoder:
+            sampled = sample_batch(
+                loaded,
+                batch,
+                steps=steps,
+                guidance_scale=sampling.guidance_scale,
+                base_seed=sampling.base_seed,
+                recorder=recorder,
+                options=sampling.options,
+            )
+        if recorder is None:
+            return sampled, None
+        part = recorder.take()
+        arrays = {key: values.numpy() for key, values in decoder.features.items()}
+        return sampled, replace(part, arrays={**part.arrays, **arrays})
 
     return sample
+
+
+def _recorded_rows(batch: Batch, located: Located | None) -> list[int]:
+    """The rows of `batch` that a recorder records."""
+    return [
+        row
+        for row, item in enumerate(batch.items)
+        if item.seed_index == RECORDED_SEED and (located is None or item.prompt.id in located)
+    ]

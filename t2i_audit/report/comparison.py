@@ -41,6 +41,7 @@ def print_comparison(found: Comparison) -> None:
     _print_success(screen, found)
     _print_flips(screen, found)
     _print_decodability(screen, found)
+    _print_use(screen, found)
     _print_seen(screen, found.seen)
     for note in found.notes:
         screen.print(f"Note: {note}")
@@ -147,6 +148,20 @@ def _print_decodability(screen: Console, found: Comparison) -> None:
         "slot and of each; differences in points",
         "intervals are over prompts, with the probes as they were fitted, and none where both runs "
         "read the same states; p by Holm's correction over all slots",
+    )
+
+
+def _print_use(screen: Console, found: Comparison) -> None:
+    if not found.use:
+        return
+    rows = [_row(slot, rate)[:-1] for slot, rate in found.use.items()]
+    screen.print()
+    screen.print(styled("Use", "bold"))
+    screen.print(make_table(["slot", "images", *HEADINGS[:-1]], rows))
+    print_legend(
+        screen,
+        "images in which the slot is right with a random subspace erased from what the denoiser is "
+        "given, less those with the slot erased; differences in points",
     )
 
 

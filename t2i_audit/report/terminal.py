@@ -19,10 +19,13 @@ from t2i_audit.report.styles import plain_words, print_legend, styled, verdict_c
 from t2i_audit.report.success import print_success, repeatability_sentence
 from t2i_audit.report.tables import console, make_table
 from t2i_audit.report.undecided import undecided_slots
+from t2i_audit.report.use import print_use_part, use_sentence
+from t2i_audit.report.vae import vae_sentence
 from t2i_audit.report.verdict import is_presence, verdict_sentences
 from t2i_audit.results.cost import Cost
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
 from t2i_audit.results.summary import RunSummary
+from t2i_audit.results.use import Use
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +45,7 @@ def print_run(run: Run, *, as_json: bool = False, verbose: bool = False) -> None
     if as_json:
         sys.stdout.write(dump_json(run.summary))
     else:
-        print_summary(run.summary, run.path, cost=run.cost, verbose=verbose)
+        print_summary(run.summary, run.path, cost=run.cost, use=run.use, verbose=verbose)
 
 
 def print_summary(
@@ -50,6 +53,7 @@ def print_summary(
     run_path: Path,
     *,
     cost: Cost | None = None,
+    use: Use | None = None,
     to: Console | None = None,
     verbose: bool = False,
 ) -> None:
@@ -59,6 +63,7 @@ def print_summary(
         summary: of the run.
         run_path: the run directory.
         cost: what the images took, if that is known.
+        use: what interventions showed, if there were any.
         to: where to print; stdout if None.
         verbose: print the wide tables too.
     """
@@ -68,7 +73,11 @@ def print_summary(
     screen.print()
     for sentence in verdict_sentences(summary):
         screen.print(styled(sentence, "bold"))
+    if use is not None:
+        screen.print(styled(use_sentence(use), "bold"))
     _print_stations(screen, summary.stations)
+    if summary.vae is not None:
+        screen.print(printable(vae_sentence(summary.vae)))
     for name, station in summary.stations.items() if verbose else ():
         print_controls(screen, name, station)
         print_measures(screen, name, station)
@@ -82,13 +91,16 @@ def print_summary(
         print_judges(screen, summary.judges, summary.agreement)
     if summary.attribution is not None:
         print_causes(screen, summary.attribution)
+    if use is not None:
+        print_use_part(screen, use)
     screen.print()
     for line in _findings(summary, verbose=verbose):
         screen.print(printable(line))
     if cost is not None:
         screen.print(printable(cost.sentence))
     of_correction = () if summary.corrected is None else summary.corrected.notes
-    for note in (*summary.notes, *of_correction):
+    of_use = () if use is None else use.notes
+    for note in (*summary.notes, *of_correction, *of_use):
         screen.print(printable(f"Note: {note}"))
     screen.print(printable(f"Run directory: {run_path}"), soft_wrap=True)
 

@@ -13,6 +13,7 @@ from t2i_audit.analysis.chance import FEWEST_IMAGES
 from t2i_audit.analysis.culprit import FEW_FAILURES, NO_LEAD, by_share
 from t2i_audit.printable import counted, listed
 from t2i_audit.report.recalls import lost_values
+from t2i_audit.report.vae import lost_in_vae
 from t2i_audit.results.attribution import AttributionShares, Cause
 from t2i_audit.results.corrected import Corrected
 from t2i_audit.results.decoding import TEXT_ENCODER, SlotDecoding
@@ -43,7 +44,8 @@ def verdict_sentences(summary: RunSummary) -> tuple[str, str]:
     if not summary.stations:
         nobody = "No cause can be named, because no checkpoint was probed beside the images."
         return failure, nobody
-    return failure, _blame_sentence(summary.attribution, summary.n_seeds)
+    blame = _blame_sentence(summary.attribution, summary.n_seeds)
+    return failure, blame + ("" if summary.vae is None else lost_in_vae(summary.vae))
 
 
 def percent(share: float) -> str:

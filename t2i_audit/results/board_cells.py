@@ -30,6 +30,7 @@ def board_table(rows: Sequence[LeaderboardRow]) -> tuple[list[str], list[dict[st
     columns = board_columns(
         (kind for row in rows for kind in row.success_by_kind),
         (name for row in rows if row.cost for name in row.cost.parameters),
+        (slot for row in rows for slot in row.use_by_slot),
     )
     return [column.name for column in columns], [_cells(row, columns) for row in rows]
 

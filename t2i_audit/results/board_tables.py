@@ -2,7 +2,8 @@
 
 Columns that every table has come first and keep their order within a schema version. After them,
 in sorted order, come those that depend on what was measured: a kind of constituent that some suite
-has, and a component that some checkpoint has. So a suite of one's own changes nothing before them.
+has, a component that some checkpoint has, and a slot whose use some run measured. So a suite of
+one's own changes nothing before them.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ PAIR_COLUMNS: tuple[BoardColumn, ...] = (
     whole("same", "prompts", "Prompts of which neither does."),
 )
 
-KIND, COMPONENT = "kind_", "parameters_"
+KIND, COMPONENT, SLOT = "kind_", "parameters_", "slot_"
 
 
 def kind_columns(kind: str) -> tuple[BoardColumn, ...]:
@@ -69,12 +70,41 @@ def component_column(component: str) -> BoardColumn:
     )
 
 
-def board_columns(kinds: Iterable[str], components: Iterable[str]) -> tuple[BoardColumn, ...]:
-    """All columns of a table whose rows have these kinds of constituents and these components."""
+def slot_columns(slot: str) -> tuple[BoardColumn, ...]:
+    """The use of one slot of what the denoiser is given."""
+    return (
+        *interval(
+            f"{SLOT}{slot}_use",
+            "share",
+            f"Images in which {slot} is right with a random subspace erased, less with it erased.",
+            "images",
+            *("use_by_slot", slot),
+        ),
+        text(
+            f"{SLOT}{slot}_use_verdict",
+            f"Whether the denoiser draws from {slot}.",
+            *("use_verdict", slot),
+            optional=True,
+        ),
+        text(
+            f"{SLOT}{slot}_culprit",
+            f"Who is to blame, by intervention, where {slot} is wrong.",
+            *("use_culprit", slot),
+            optional=True,
+        ),
+    )
+
+
+def board_columns(
+    kinds: Iterable[str], components: Iterable[str], slots: Iterable[str] = ()
+) -> tuple[BoardColumn, ...]:
+    """All columns of a table whose rows have these kinds of constituents, these components, and a
+    use of these slots."""
     return (
         *COLUMNS,
         *(column for kind in sorted(set(kinds)) for column in kind_columns(kind)),
         *(component_column(component) for component in sorted(set(components))),
+        *(column for slot in sorted(set(slots)) for column in slot_columns(slot)),
     )
 
 
@@ -91,7 +121,12 @@ def columns_named(names: Sequence[str]) -> tuple[BoardColumn, ...]:
         if name.startswith(KIND) and name.endswith(last)
     ]
     components = [name.removeprefix(COMPONENT) for name in names if name.startswith(COMPONENT)]
-    columns = board_columns(kinds, components)
+    slots = [
+        name.removeprefix(SLOT).removesuffix("_use_n")
+        for name in names
+        if name.startswith(SLOT) and name.endswith("_use_n")
+    ]
+    columns = board_columns(kinds, components, slots)
     for expected, found in zip(columns, names, strict=False):
         if expected.name != found:
             raise ValueError(f"column {expected.name!r} should stand where {found!r} is")

@@ -139,6 +139,8 @@ class Comparison:
     """For differences of 1, 2 and 5 points."""
     notes: tuple[str, ...] = field(default_factory=tuple)
     """Sentences on what the runs do not share."""
+    use: dict[str, PairedRate] = field(default_factory=dict)
+    """By slot, its use by the denoiser, where it was measured in both runs."""
     same_audit: bool = False
     """Whether both are one audit, made twice or given twice."""
     in_general: Interval = field(default_factory=undefined)

@@ -132,6 +132,12 @@ class LeaderboardRow:
     cause was given."""
     cost: Cost | None = None
     """None where the run did not record it."""
+    use_by_slot: dict[str, Interval] = field(default_factory=dict)
+    """Of what the denoiser is given, by slot; empty where use was not measured."""
+    use_verdict: dict[str, str] = field(default_factory=dict)
+    """By slot, whether it is used."""
+    use_culprit: dict[str, str] = field(default_factory=dict)
+    """By slot, who is to blame by intervention."""
     created: str = ""
     """When the run was begun, ISO 8601 in UTC."""
     versions: dict[str, str] = field(default_factory=dict)

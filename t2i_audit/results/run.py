@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,11 @@ from t2i_audit.results.cost import Cost, read_cost
 from t2i_audit.results.place import Place
 from t2i_audit.results.readings import ProbeReading
 from t2i_audit.results.summary import AGAIN, RunSummary, read_summary
+from t2i_audit.results.use import Use, read_use
 from t2i_audit.run.columns import COLUMNS, TableName
 from t2i_audit.run.directory import MANIFEST, SUMMARY, read_manifest
 from t2i_audit.run.manifest import Manifest
-from t2i_audit.run.results import result_names, unlike_sealed
+from t2i_audit.run.results import result_names, unlike_sealed, use_names
 from t2i_audit.run.tables import read_rows, read_table, table_path
 
 if TYPE_CHECKING:
@@ -59,6 +60,16 @@ class Run:
         (8, ['text_encoder', 'unet', 'vae'])
         """
         return read_cost(self.path)
+
+    @property
+    def use(self) -> Use | None:
+        """What interventions show that the denoiser draws from; None where none were made.
+
+        >>> import t2i_audit as t2i
+        >>> t2i.load_run("runs/demo").use is None
+        True
+        """
+        return read_use(self.path) if use_names(self.manifest) else None
 
     def table(self, name: TableName) -> pd.DataFrame:
         """A table of the run as a pandas DataFrame.
@@ -236,7 +247,7 @@ class Run:
     def _require_table(self, name: TableName) -> None:
         names = [
             file.removesuffix(".parquet")
-            for file in result_names(self.manifest)
+            for file in (*result_names(self.manifest), *use_names(self.manifest))
             if file.endswith(".parquet")
         ]
         if name not in names:
@@ -256,15 +267,29 @@ def load_run(path: str | Path) -> Run:
         RunDirectoryError: `path` holds no run, the run is not finished, or its summary or one of
             its tables is missing or was changed since.
     """
-    path = Path(path)
+    run = load_audited(Path(path))
+    _require_as_sealed(run.path, run.manifest, use_names(run.manifest), f"t2i-audit use {run.path}")
+    return run
+
+
+def load_audited(path: Path) -> Run:
+    """As `load_run`, whatever state the results are in of what was drawn anew to measure use."""
     manifest = read_manifest(path)
     if not manifest.complete or not manifest.files:
         raise RunDirectoryError(
             f"the run in {path} is not finished; the command that began it goes on with it"
         )
-    changed = unlike_sealed(path, manifest, result_names(manifest))
+    _require_as_sealed(path, manifest, result_names(manifest))
+    return Run(path, manifest, read_summary(path / SUMMARY))
+
+
+def _require_as_sealed(
+    path: Path, manifest: Manifest, names: Sequence[str], command: str = ""
+) -> None:
+    """Refuse results that were changed since they were written; `command` makes them again."""
+    changed = unlike_sealed(path, manifest, names)
     if changed:
         file = path / changed[0]
         what = f"is not as the run wrote it (see the checksums in {MANIFEST})"
-        raise RunDirectoryError(f"{file} {what if file.exists() else 'is missing'}; {AGAIN}")
-    return Run(path, manifest, read_summary(path / SUMMARY))
+        again = f"give {command} again, which makes it anew" if command else AGAIN
+        raise RunDirectoryError(f"{file} {what if file.exists() else 'is missing'}; {again}")

@@ -20,6 +20,7 @@ from t2i_audit.results.interval import Interval
 from t2i_audit.results.judge_facts import JudgeFacts
 from t2i_audit.results.judges import JudgeAgreement, JudgeSummary
 from t2i_audit.results.success import Repeatability, SuccessRates
+from t2i_audit.results.vae import VaeSummary
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -69,6 +70,8 @@ class RunSummary:
     """Success corrected for the judge's errors; None before `t2i-audit calibrate`."""
     judge_facts: dict[str, JudgeFacts] = field(default_factory=dict)
     """By judge, what its success rates should be compared with."""
+    vae: VaeSummary | None = None
+    """What is lost in the VAE; None where it was not read."""
 
 
 def write_summary(path: Path, summary: RunSummary) -> None:

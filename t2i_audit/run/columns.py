@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ColumnType = Literal["string", "int32", "float64", "bool", "json"]
-TableName = Literal["prompts", "probes", "decodability", "judgements", "attributions"]
+TableName = Literal["prompts", "probes", "decodability", "judgements", "attributions", "use"]
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,53 @@ COLUMNS: dict[TableName, tuple[Column, ...]] = {
             "denoiser_decodability", "float64", "probability", "The same at the denoiser, or NaN."
         ),
     ),
+    "use": (
+        _PROMPT_ID,
+        Column("seed", "int32", "", "Seed index; the noise is that of the run's own image."),
+        Column(
+            "site",
+            "string",
+            "",
+            "Where it was changed: text, what the denoiser is given, or a block of the denoiser; "
+            "unchanged: the run's own image, judged by the prompt with `target` in the slot.",
+        ),
+        Column(
+            "kind",
+            "string",
+            "",
+            "erase: the slot was linearly erased; random: a random subspace of the same rank was; "
+            "steer: the slot was exchanged for `target`; context: every word was encoded by "
+            "itself.",
+        ),
+        Column("slot", "string", "", "The slot that was changed; empty for context."),
+        Column(
+            "target",
+            "string",
+            "",
+            "The value that it was exchanged for; null but for steer.",
+            optional=True,
+        ),
+        Column(
+            "correct",
+            "bool",
+            "",
+            "Whether the image shows the prompt, for steer the prompt with `target` in the slot; "
+            "null if that is undecided.",
+            optional=True,
+        ),
+        Column(
+            "slots",
+            "json",
+            "",
+            "Object: slot to whether it is right, as in the table judgements; for steer, judged "
+            "with `target` in the slot.",
+        ),
+        Column("image", "string", "", "File in the run directory."),
+        Column("image_sha256", "string", "", "SHA-256 of the file that was judged."),
+    ),
 }
+OPTIONAL: tuple[TableName, ...] = ("use",)
+"""Tables that only some runs have."""
 
 
 def column_names(name: TableName) -> tuple[str, ...]:

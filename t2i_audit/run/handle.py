@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import sha256_of_all, write_json
@@ -114,6 +115,18 @@ class RunDirectory:
         if digest is not None and self._manifest.files.get(name) != digest:
             self._manifest = replace(self._manifest, files={**self._manifest.files, name: digest})
             self._save()
+
+    def keep_use(self, record: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> None:
+        """Keep in the manifest of a finished run what was drawn anew, and the checksums of `files`,
+        which say what that shows."""
+        sums = {
+            file.relative_to(self.path).as_posix(): str(digest)
+            for file, digest in zip(files, sha256_of_all(files), strict=True)
+        }
+        self._manifest = replace(
+            self._manifest, files={**self._manifest.files, **sums}, use=tuple(record)
+        )
+        self._save()
 
     def unseal(self) -> None:
         """Forget the checksums, before some of the files are made again."""

@@ -71,6 +71,9 @@ class Manifest:
     made; the record of a batch in turn holds those of its images."""
     flaws: Mapping[str, int] = field(default_factory=dict)
     """How many images were left out for each flaw, a safety checker's intervention among them."""
+    use: tuple[Mapping[str, Any], ...] = ()
+    """What images were drawn anew under which changes, once that is finished: kind, slot, site and
+    number of prompts of each."""
     schema: int = SCHEMA_VERSION
 
     @property

@@ -13,14 +13,18 @@ LEAST_PER_PIXEL = 0.1  # bytes
 GB = 1e9
 
 
-def require_space(out: Path, images: int, height: int, width: int) -> None:
-    """Refuse a new run in `out` for whose images the disk certainly has no room.
+FEWER = "--seeds, or give another --out"
+
+
+def require_space(out: Path, images: int, height: int, width: int, *, fewer: str = FEWER) -> None:
+    """Refuse to make images in `out` for which the disk certainly has no room.
 
     Args:
         out: the run directory; it need not exist.
         images: the number of images.
         height: of each, in pixels.
         width: of each, in pixels.
+        fewer: the option with which fewer are made, for the message.
 
     Raises:
         RunDirectoryError: the least that the images can take is more than what is free.
@@ -31,6 +35,5 @@ def require_space(out: Path, images: int, height: int, width: int) -> None:
     if needed > free:
         raise RunDirectoryError(
             f"{images:,} images of {height} x {width} pixels need at least {needed / GB:.3g} GB, "
-            f"and {folder} has {free / GB:.3g} GB free; free some space, give fewer --seeds, or "
-            "give another --out"
+            f"and {folder} has {free / GB:.3g} GB free; free some space, or give fewer {fewer}"
         )

@@ -34,6 +34,7 @@ from t2i_audit.settings.option import (
 from t2i_audit.settings.plan import PlanSettings
 from t2i_audit.settings.run import ProbeSettings, RunSettings
 from t2i_audit.settings.sampling import ImageOptions
+from t2i_audit.settings.use import DEFAULT_USE_PROMPTS, UseOptions, UseSettings
 
 __all__ = [
     "AUTO_JUDGE",
@@ -44,6 +45,7 @@ __all__ = [
     "DEFAULT_RANDOM_WEIGHTS",
     "DEFAULT_SEEDS",
     "DEFAULT_SUITE",
+    "DEFAULT_USE_PROMPTS",
     "LARGEST_AUTO_BATCH",
     "SAFE",
     "AuditSettings",
@@ -68,6 +70,8 @@ __all__ = [
     "PlanSettings",
     "ProbeSettings",
     "RunSettings",
+    "UseOptions",
+    "UseSettings",
     "all_option_fields",
     "check_count",
     "checked_settings",

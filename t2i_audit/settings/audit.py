@@ -13,6 +13,7 @@ from t2i_audit.settings.model import TrustRemoteCode
 from t2i_audit.settings.option import Option, option_name
 from t2i_audit.settings.run import RunSettings, WriteReport
 from t2i_audit.settings.sampling import MOST_IMAGES, ImageOptions, Seeds, Steps
+from t2i_audit.settings.use import UseOptions
 from t2i_audit.workers import parse_shard
 
 
@@ -67,10 +68,29 @@ class AuditSettings(RunSettings):
         ),
     ] = None
 
+    use: Annotated[
+        bool,
+        Option(
+            "--use",
+            "Measure at the end which slots the denoiser draws from, by images drawn anew.",
+            group="Use",
+        ),
+    ] = False
+    use_options: UseOptions = field(default_factory=UseOptions)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.shard is not None:
             parse_shard(self.shard)
+        if self.use and self.shard is not None:
+            raise AuditError(
+                "--use needs the whole run, and --shard makes a part of it; join the shards and "
+                "give t2i-audit use with the joined run"
+            )
+        if not self.use and self.use_options != UseOptions():
+            raise AuditError(
+                "options that begin with --use- need --use; give it, or leave them out"
+            )
 
     @classmethod
     def of(cls, **values: Any) -> Self:

@@ -41,7 +41,10 @@ def probe_denoiser(
             with run.stage(name, 0):
                 pass
         return NOTHING, []
-    features = denoiser_features(run.path, batches, prompts)
+    component = loaded.adapter.denoiser
+    # What is recorded of the VAE lies beside it.
+    every = denoiser_features(run.path, batches, prompts)
+    features = [each for each in every if each.encoder == component]
     control = random_denoiser_features(run, loaded, prompts, sampling, seed=seed, draws=draws)
     rows = range(len(prompts))
     probes = probe(run, "denoiser", prompts, features, rows, seed=seed, random_weights=control)

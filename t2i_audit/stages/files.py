@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 IMAGES = Path("images")
 # File names in it. The name of an image must not lead to another folder.
 RECORD = re.compile(r"batch_([0-9]{5,})\.json")
-IMAGE = re.compile(r"images/[0-9]{6,}_[0-9]{3,}\.(png|jpg|webp|avif|bmp|gif|tif)")
+IMAGE = re.compile(
+    r"(images|use/images/[a-z]+-[0-9a-f]{12})/[0-9]{6,}_[0-9]{3,}\.(png|jpg|webp|avif|bmp|gif|tif)"
+)
 DENOISER = Path("activations/denoiser")
 RANDOM_DENOISER = "activations/random_denoiser_"
 JUDGEMENTS = Path("judgements")
@@ -95,7 +97,7 @@ def read_record(path: Path) -> Record:
     except (OSError, ValueError, TypeError, KeyError) as err:
         raise RunDirectoryError(f"{path} cannot be read: {err}") from err
     if not all(IMAGE.fullmatch(image.image) for image in record.images):
-        raise RunDirectoryError(f"{path} names an image outside the folder {IMAGES}")
+        raise RunDirectoryError(f"{path} names an image outside the run's folders")
     return record
 
 

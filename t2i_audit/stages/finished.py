@@ -12,7 +12,7 @@ from t2i_audit.images.sources import SOURCES, SUITE
 from t2i_audit.io import sha256_of_all
 from t2i_audit.run.command import SETTINGS, write_settings
 from t2i_audit.run.directory import RunDirectory
-from t2i_audit.run.results import result_names, unlike_sealed
+from t2i_audit.run.results import USE_RESULTS, result_names, unlike_sealed
 from t2i_audit.settings import AuditSettings
 from t2i_audit.stages.files import IMAGES, JUDGEMENTS, RANDOM_DENOISER, RECORD, record_sums
 
@@ -31,7 +31,9 @@ LEFT = (
 
 
 def is_finished(run: RunDirectory) -> bool:
-    """Whether all that the run made is there and intact; what is not is reported and made again.
+    """Whether all that the audit made is there and intact; what is not is reported and made again.
+
+    What was drawn anew to measure use is looked at when it is measured.
 
     Changed files that later stages would rely on are deleted: the record of a batch, the verdicts
     on one, and the states of the denoiser with random weights.
@@ -44,7 +46,8 @@ def is_finished(run: RunDirectory) -> bool:
         if manifest.files and run.worker.finishes:
             _check_kept(run)
         return False
-    names = dict.fromkeys([*result_names(manifest), *manifest.files])
+    made = [name for name in manifest.files if name not in USE_RESULTS]
+    names = dict.fromkeys([*result_names(manifest), *made])
     damaged = unlike_sealed(run.path, manifest, names)
     images = () if damaged else _damaged_images(run.path, manifest.files)
     if not damaged and not images:
@@ -102,6 +105,11 @@ def seal(run: RunDirectory, judged: Sequence[Mapping[str, Any]] = ()) -> None:
     """Keep the checksums of all files of the run, and how many images have each flaw."""
     results = [run.path / name for name in result_names(run.manifest)]
     left = [path for pattern in LEFT for path in sorted(run.path.glob(pattern))]
+    if run.manifest.use:
+        run.reporter.note(
+            f"use was measured before the run changed; t2i-audit use {run.path} measures it anew, "
+            "from the images that are there"
+        )
     flaws = Counter(str(row["flaw"]) for row in judged if row["flaw"])
     run.seal([*results, *left], flaws=flaws)
 

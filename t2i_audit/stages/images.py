@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from prompts.structure import Prompt
 from t2i_audit.generation import Batch, cut_batches
 from t2i_audit.generation.memory import Made, Parts, largest_batch
+from t2i_audit.generation.sampler import Sampled
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
 from t2i_audit.io import sha256_of, write_bytes
 from t2i_audit.models.loaded import LoadedModel
@@ -188,30 +189,46 @@ def _write(
     row_of: dict[str, int],
     judge: JudgeBatch | None,
 ) -> None:
-    from PIL import Image
-
     sampled, part = made
-    images = []
-    for index, item in enumerate(batch.items):
-        pixels = sampled.images[index]
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, format="PNG")
-        name = IMAGES / f"{row_of[item.prompt.id]:06d}_{item.seed_index:03d}.png"
-        write_bytes(run / name, buffer.getvalue())
-        flaw = _flaw(pixels, bool(sampled.finite[index]), bool(sampled.blocked[index]))
-        digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-        images.append(
-            ImageFile(item.prompt.id, item.seed_index, name.as_posix(), flaw=flaw, sha256=digest)
-        )
+    images = write_images(run, IMAGES, batch, sampled, row_of=row_of)
     kept = None
     if part is not None and part.prompt_ids:
         path = denoiser_part(run, batch.index)
         write_part(path, part)
         kept = sha256_of(path)
     # The record comes last: with it the batch is complete.
-    write_record(shards.path(batch.index), Record(tuple(images), kept))
+    write_record(shards.path(batch.index), Record(images, kept))
     if judge is not None:
         judge(batch, images, sampled.images)
+
+
+def write_images(
+    run: Path, folder: Path, batch: Batch, sampled: Sampled, *, row_of: Mapping[str, int]
+) -> tuple[ImageFile, ...]:
+    """Write the images of `batch` as PNG into `folder` of the run directory `run`.
+
+    Args:
+        run: the run directory.
+        folder: in it.
+        batch: the prompts and seeds.
+        sampled: its images.
+        row_of: by prompt's id, the number that the files are called by.
+    """
+    from PIL import Image
+
+    images = []
+    for index, item in enumerate(batch.items):
+        pixels = sampled.images[index]
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format="PNG")
+        name = folder / f"{row_of[item.prompt.id]:06d}_{item.seed_index:03d}.png"
+        write_bytes(run / name, buffer.getvalue())
+        flaw = _flaw(pixels, bool(sampled.finite[index]), bool(sampled.blocked[index]))
+        digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+        images.append(
+            ImageFile(item.prompt.id, item.seed_index, name.as_posix(), flaw=flaw, sha256=digest)
+        )
+    return tuple(images)
 
 
 def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:

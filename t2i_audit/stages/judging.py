@@ -219,24 +219,42 @@ class _Work:
 
     def _judge_made(self, batch: Batch) -> None:
         images = read_record(self.images.path(batch.index)).images
-        self.judge(batch.index, images, lambda image: _pixels(self.run.path, image))
+        self.judge(batch.index, images, lambda image: read_pixels(self.run.path, image))
 
     def _rows(self, images: Sequence[ImageFile], read: Read) -> list[dict[str, Any]]:
-        # A flaw of the image comes first, as no judge can judge such an image.
-        unjudgeable = self.member.scope.unjudgeable
-        flaws = [image.flaw or unjudgeable.get(image.prompt_id, "") for image in images]
-        verdicts: dict[ImageFile, Judgement] = {
-            image: unjudged(flaw) for image, flaw in zip(images, flaws, strict=True) if flaw
-        }
-        sound = [image for image, flaw in zip(images, flaws, strict=True) if not flaw]
-        own = [self.prompts[image.prompt_id] for image in sound]
-        judge = self.member.judge
-        if isinstance(judge, NamedImageJudge):
-            judged = judge.judge_images([_key(image) for image in sound], own)
-        else:
-            judged = self.room.judge(judge, own, lambda row: read(sound[row]))
-        verdicts |= dict(zip(sound, judged, strict=True))
-        return [_row(image, self.member.name, verdicts[image]) for image in images]
+        return judged_rows(self.member, self.room, self.prompts, images, read)
+
+
+def judged_rows(
+    member: Member,
+    room: Room,
+    prompts: Mapping[str, Prompt],
+    images: Sequence[ImageFile],
+    read: Read,
+) -> list[dict[str, Any]]:
+    """Rows of the table ``judgements``: the verdicts of `member` on `images`.
+
+    Args:
+        member: the judge.
+        room: how many images it is shown at once.
+        prompts: by id, what each image is judged by.
+        images: with their prompts' ids.
+        read: the pixels of an image.
+    """
+    # A flaw of the image comes first, as no judge can judge such an image.
+    unjudgeable = member.scope.unjudgeable
+    flaws = [image.flaw or unjudgeable.get(image.prompt_id, "") for image in images]
+    verdicts: dict[ImageFile, Judgement] = {
+        image: unjudged(flaw) for image, flaw in zip(images, flaws, strict=True) if flaw
+    }
+    sound = [image for image, flaw in zip(images, flaws, strict=True) if not flaw]
+    own = [prompts[image.prompt_id] for image in sound]
+    if isinstance(member.judge, NamedImageJudge):
+        judged = member.judge.judge_images([_key(image) for image in sound], own)
+    else:
+        judged = room.judge(member.judge, own, lambda row: read(sound[row]))
+    verdicts |= dict(zip(sound, judged, strict=True))
+    return [_row(image, member.name, verdicts[image]) for image in images]
 
 
 def _key(image: ImageFile) -> ImageKey:
@@ -262,7 +280,12 @@ def _row(image: ImageFile, judge: str, verdict: Judgement) -> dict[str, Any]:
     }
 
 
-def _pixels(run: Path, file: ImageFile) -> np.ndarray:
+def read_pixels(run: Path, file: ImageFile) -> np.ndarray:
+    """The pixels of an image of the run in `run`, ``(h, w, 3)`` uint8.
+
+    Raises:
+        RunDirectoryError: its file is missing or has changed.
+    """
     path = run / file.image
     if not path.exists() or sha256_of(path) != file.sha256:
         raise RunDirectoryError(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from t2i_audit.pipelines.text_encoders import TextEncoder
     from t2i_audit.probes.decoded import StationProbes
+    from t2i_audit.results.vae import VaeSummary
     from t2i_audit.stages.text import TextSide
 
 
@@ -40,6 +41,7 @@ def write_results(
     located: NDArray[np.bool_],
     read_whole: NDArray[np.bool_],
     encoders: Sequence[TextEncoder],
+    vae: VaeSummary | None = None,
     notes: Sequence[str],
     seed: int,
 ) -> None:
@@ -57,6 +59,7 @@ def write_results(
         located: ``(n,)`` prompts whose words were found in what a text encoder gets.
         read_whole: ``(n,)`` prompts that a text encoder gets to the end as they are.
         encoders: of the audited model; none for images made elsewhere.
+        vae: what is lost in its VAE, where that was read.
         notes: sentences that stand before those on the judges.
         seed: of every resampling.
     """
@@ -85,7 +88,7 @@ def write_results(
             seed=seed,
         )
         summary = compare_judges(summary, panel, prompts, rows)
-        summary = replace(summary, judge_facts=facts)
+        summary = replace(summary, judge_facts=facts, vae=vae)
         write_tables(run.path, text, probed, summary, attributed)
         join_costs(run.path)
         seal(run, rows[primary])

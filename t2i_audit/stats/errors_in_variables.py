@@ -19,7 +19,13 @@ SMALLEST, LARGEST = 1e-3, 4.0
 
 
 def true_correlation(
-    x: ArrayLike, y: ArrayLike, x_errors: ArrayLike, y_errors: ArrayLike, *, level: float = 0.95
+    x: ArrayLike,
+    y: ArrayLike,
+    x_errors: ArrayLike,
+    y_errors: ArrayLike,
+    *,
+    independent: int | None = None,
+    level: float = 0.95,
 ) -> Interval:
     """Pearson's correlation of the true values behind `x` and `y`, all ``(n,)``.
 
@@ -27,23 +33,26 @@ def true_correlation(
     are given (the structural model of Fuller 1987, *Measurement Error Models*, section 1.2). With
     ``l(r)`` the log-likelihood at the best means and standard deviations, the interval is
 
-        2 (max l - l(r)) <= 2 n log cosh(q / sqrt(n - 3)),   q = quantile((1 + level) / 2)
+        2 (max l - l(r)) <= 2 n log cosh(q / sqrt(m - 3)),   q = quantile((1 + level) / 2)
 
-    of the standard normal. Without errors that is the interval by Fisher's z, as there
+    of the standard normal, where ``m`` is `independent`: as how many independent points the `n`
+    count, all if None. Without errors that is the interval by Fisher's z, as there
     ``max l - l(r) = n log cosh(atanh(found) - atanh(r))``.
 
     Returns:
-        NaN throughout below four points, where either does not vary, or an error is not known.
+        NaN throughout below four independent points, where either does not vary, or an error is not
+        known.
     """
     from scipy import optimize, stats
 
     data = np.stack([np.asarray(each, dtype=float) for each in (x, y)])
     errors = np.stack([np.asarray(each, dtype=float) for each in (x_errors, y_errors)])
     n = data.shape[1]
-    if n < FEWEST_POINTS or not np.isfinite([data, errors]).all() or not np.ptp(data, 1).all():
+    count = n if independent is None else min(independent, n)
+    if count < FEWEST_POINTS or not np.isfinite([data, errors]).all() or not np.ptp(data, 1).all():
         return undefined(n)
     if not errors.any():
-        return pearson_interval(*data, level=level)
+        return pearson_interval(*data, independent=count, level=level)
     scale = data.std(axis=1, ddof=1)[:, None]
     loss = partial(_profile, (data - data.mean(axis=1, keepdims=True)) / scale, errors / scale)
     values = np.array([loss(each) for each in GRID])
@@ -52,7 +61,7 @@ def true_correlation(
     found = optimize.minimize_scalar(loss, bounds=around, method="bounded")
     least, at = min((float(found.fun), float(found.x)), (float(values[best]), float(GRID[best])))
     quantile = float(stats.norm.ppf((1 + level) / 2))
-    limit = least + n * math.log(math.cosh(quantile / math.sqrt(n - 3)))
+    limit = least + n * math.log(math.cosh(quantile / math.sqrt(count - 3)))
 
     def end(direction: int) -> float:
         """Where the log-likelihood falls below the limit, or -1 or 1 where it does not."""

@@ -19,8 +19,9 @@ from t2i_audit.results import (
     SuccessRates,
     undefined,
 )
-from t2i_audit.results.board_cells import board_table
+from t2i_audit.results.board_cells import board_table, rows_of
 from t2i_audit.results.leaderboard import Leaderboard
+from tests.report.made_use import made_use
 
 
 def interval(estimate: float) -> Interval:
@@ -288,3 +289,33 @@ def test_errors_of_the_runs_themselves_are_said_to_weaken_a_correlation(
 
 def test_no_runs_make_an_empty_leaderboard() -> None:
     assert board([]) == Leaderboard((), ())
+
+
+def with_use(model: str) -> AuditedRun:
+    return replace(run(model, 0.2, 0.5), use=replace(made_use(), model=model))
+
+
+def test_use_has_columns_for_each_slot_and_is_read_back() -> None:
+    rows = board([with_use("a"), run("b", 0.4, 0.5)]).rows
+    names, cells = board_table(rows)
+    by_model = {row["model"]: row for row in cells}
+    use = made_use().given[0]
+
+    assert by_model["a"]["slot_object_1.colour_use_estimate"] == use.use.estimate
+    assert by_model["a"]["slot_object_1.colour_use_n"] == 200
+    assert by_model["a"]["slot_relation_use_verdict"] == "not used"
+    assert by_model["a"]["slot_relation_culprit"] == "denoiser ignores it"
+    # Not measured is an empty cell.
+    assert by_model["b"]["slot_relation_use_estimate"] is None
+    assert by_model["b"]["slot_relation_culprit"] is None
+    texts = [["" if row[name] is None else str(row[name]) for name in names] for row in cells]
+    read = {row.model: row for row in rows_of(names, texts)}
+    own = {row.model: row for row in rows}
+    assert read["a"].use_by_slot == own["a"].use_by_slot
+    assert read["a"].use_culprit == own["a"].use_culprit and read["b"].use_by_slot == {}
+
+
+def test_a_board_without_use_has_no_column_of_it() -> None:
+    names, _ = board_table(board([run("a", 0.2, 0.5)]).rows)
+
+    assert not [name for name in names if name.startswith("slot_")]

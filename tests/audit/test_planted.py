@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,8 +11,12 @@ import pytest
 
 from prompts.structure import Prompt
 from prompts.suite import dump_prompts, load_suite
+from scripts.training.cards import load_shipped
+from scripts.training.evaluate import draw, evaluate
+from scripts.training.figures import colours_of, exchanged
 from t2i_audit.audit import execute, plan_audit
 from t2i_audit.io import read_json
+from t2i_audit.models.builtin import builtin_folder
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import AuditSettings
 
@@ -146,3 +150,29 @@ def test_misbinding_shares_its_text_encoder_with_sound(audited: Audited) -> None
     ]
 
     assert len(set(weights)) == 1
+
+
+def test_a_decoder_that_merges_colours_draws_them_alike_from_latents_that_tell_them_apart() -> None:
+    merging, sound = (load_shipped(builtin_folder(name)) for name in ("merging-vae", "sound"))
+    names_green = [p for p in load_suite("world-relations").prompts if "green" in colours_of(p)]
+    prompts = names_green[:24]
+    as_yellow = [exchanged(prompt, {"green": "yellow"}) for prompt in prompts]
+    draw_with = partial(draw, prompts=prompts, steps=12, guidance_scale=1.5, seed=5)
+
+    images = draw_with(merging)
+    merging.vae = sound.vae
+    same_latents = draw_with(merging)
+
+    assert not evaluate(prompts, images).objects.any()
+    assert evaluate(as_yellow, images).objects.mean() >= 0.8
+    assert evaluate(prompts, same_latents).objects.mean() >= 0.8
+
+
+@pytest.mark.parametrize("component", ["unet", "text_encoder", "tokenizer"])
+def test_only_the_autoencoder_of_merging_vae_is_its_own(component: str) -> None:
+    files = [
+        {path.name: path.read_bytes() for path in (builtin_folder(name) / component).iterdir()}
+        for name in ("merging-vae", "sound")
+    ]
+
+    assert files[0] == files[1]

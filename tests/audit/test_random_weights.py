@@ -94,8 +94,10 @@ def test_a_recorder_that_stops_ends_the_call_and_records_the_same() -> None:
     stopped, whole = parts
 
     assert stopped is not None and whole is not None
-    assert stopped.arrays.keys() == whole.arrays.keys()
-    for key, values in whole.arrays.items():
+    # The VAE decodes only images that are made to the end.
+    recorded = {key: values for key, values in whole.arrays.items() if key[0] != "vae"}
+    assert stopped.arrays.keys() == recorded.keys()
+    for key, values in recorded.items():
         np.testing.assert_array_equal(stopped.arrays[key], values)
 
 

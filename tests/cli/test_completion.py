@@ -52,7 +52,10 @@ def in_bash(*words: str, folder: Path | None = None, code: str = PROGRAM) -> lis
         (["prompts", "check", "world-sm"], ["world-smoke"]),
         # bash takes the colon for a word of its own, and replaces what follows it.
         (["audit", "builtin", ":", "pat"], ["patchy"]),
-        (["doctor", "builtin", ":"], ["bag-of-words", "early", "misbinding", "patchy", "sound"]),
+        (
+            ["doctor", "builtin", ":"],
+            ["bag-of-words", "early", "merging-vae", "misbinding", "patchy", "sound"],
+        ),
         (["judge", "images", "--probe", "=", "builtin", ":", "pat"], ["patchy"]),
     ],
     ids=" ".join,

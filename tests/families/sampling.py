@@ -71,6 +71,19 @@ def find_layout_of(
     return layout
 
 
+def sampling_of(name: str, guidance: float | None, *, batch_size: int = TOGETHER) -> Sampling:
+    """Two steps of a family at its own size, without recording."""
+    side = FAMILIES[name].side
+    return Sampling(
+        steps=2,
+        guidance_scale=guidance,
+        seeds=1,
+        batch_size=batch_size,
+        record_denoiser=False,
+        options=ImageOptions(height=side, width=side),
+    )
+
+
 def sample_recorded(
     model: LoadedModel,
     name: str,

@@ -64,3 +64,21 @@ def test_an_error_that_is_not_known_leaves_nothing_to_say() -> None:
     assert not true_correlation(x, y, np.full(6, math.nan), np.full(6, 0.1)).is_defined
     assert not true_correlation(x, np.ones(6), np.zeros(6), np.zeros(6)).is_defined
     assert not true_correlation(x[:3], y[:3], np.zeros(3), np.zeros(3)).is_defined
+
+
+def test_points_that_are_there_three_times_count_once_where_that_is_said() -> None:
+    x, y = measured(np.random.default_rng(4), 9, 0.8, 0.3)
+    errors = np.full(9, 0.3)
+    once = true_correlation(x, y, errors, errors)
+
+    thrice = true_correlation(
+        np.tile(x, 3), np.tile(y, 3), np.tile(errors, 3), np.tile(errors, 3), independent=9
+    )
+
+    # The deviation that data are divided by has n - 1 below it, so the search starts elsewhere.
+    np.testing.assert_allclose(
+        [thrice.estimate, thrice.lower, thrice.upper],
+        [once.estimate, once.lower, once.upper],
+        atol=2e-3,
+    )
+    assert thrice.n == 27

@@ -12,7 +12,7 @@ import torch
 
 from synthetic.evaluation.results import result_from_json, result_to_json
 from synthetic.evaluation.run_files import read_run, run_path, write_run
-from synthetic.experiments.runner import train_group
+from synthetic.experiments.runner import Work, train_group
 from synthetic.presets import preset_settings
 from synthetic.records import COLUMNS, record_of, run_of
 from synthetic.settings import (
@@ -141,7 +141,7 @@ def test_an_unknown_setting_is_refused() -> None:
 def test_a_damaged_result_is_one_sentence(
     change: dict[str, Any], part: str, tmp_path: Path
 ) -> None:
-    (result,) = train_group((SMALL,), 1)
+    (result,) = train_group((SMALL,), Work())
     path = run_path(tmp_path, SMALL)
     write_json(path, {**result_to_json(result), **change})
 
@@ -153,7 +153,7 @@ def test_a_damaged_result_is_one_sentence(
 
 
 def test_a_written_result_is_read_back(tmp_path: Path) -> None:
-    (result,) = train_group((replace(SMALL, steps=0),), 1)
+    (result,) = train_group((replace(SMALL, steps=0),), Work())
     write_run(tmp_path, result)
 
     # NaN is not equal to itself, so the texts are compared.

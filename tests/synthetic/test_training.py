@@ -16,7 +16,7 @@ from synthetic.evaluation.evaluate import evaluate
 from synthetic.evaluation.probing import probe_place
 from synthetic.evaluation.results import result_from_json, result_to_json
 from synthetic.evaluation.scores import mean_r2, score
-from synthetic.experiments.runner import train_group
+from synthetic.experiments.runner import Work, train_group
 from synthetic.settings import (
     HierarchySettings,
     HyperteacherSettings,
@@ -120,7 +120,7 @@ def test_the_same_seed_gives_the_same_result() -> None:
     group = (SMALL, replace(SMALL, seed=1))
 
     # NaN is unlike itself, so the texts are compared.
-    assert repr(train_group(group, 1)) == repr(train_group(group, 1))
+    assert repr(train_group(group, Work())) == repr(train_group(group, Work()))
 
 
 def test_a_diverged_student_is_marked_and_leaves_the_others_alone() -> None:
@@ -139,7 +139,7 @@ def test_a_diverged_student_is_marked_and_leaves_the_others_alone() -> None:
 
 
 def test_results_survive_being_written_and_read() -> None:
-    (result,) = train_group((SMALL,), 1)
+    (result,) = train_group((SMALL,), Work())
     restored = result_from_json(result_to_json(result))
 
     # NaN is unlike itself, so the texts are compared.
@@ -161,7 +161,7 @@ def test_results_survive_being_written_and_read() -> None:
     ids=["transformer", "preference", "hierarchy"],
 )
 def test_other_students_and_families_are_trained_and_probed(run: RunSettings) -> None:
-    (result,) = train_group((run,), 1)
+    (result,) = train_group((run,), Work())
 
     assert result.status == "finished"
     assert result.probes[0].place == "input"
@@ -173,8 +173,8 @@ def test_other_students_and_families_are_trained_and_probed(run: RunSettings) ->
 
 def test_shuffled_targets_teach_nothing_and_true_ones_something() -> None:
     base = replace(SMALL, steps=400, tasks=32, width=32)
-    (true,) = train_group((base,), 1)
-    (shuffled,) = train_group((replace(base, targets="shuffled"),), 1)
+    (true,) = train_group((base,), Work())
+    (shuffled,) = train_group((replace(base, targets="shuffled"),), Work())
 
     assert true.score_in_distribution > 0.3
     assert shuffled.score_in_distribution < 0.05

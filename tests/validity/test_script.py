@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts import validity
+from scripts.manual import has_part
 from scripts.simulations import stated
 from scripts.simulations.cells import Cell, Figure, Goal
 from scripts.simulations.keeping import kept_draws, path_of
@@ -93,7 +94,7 @@ def test_a_goal_that_is_missed_fails_the_check_until_it_is_stated(
 
 
 def test_the_page_has_a_place_for_the_table() -> None:
-    assert PART.search(validity.PAGE.read_text(encoding="utf-8"))
+    assert has_part(validity.PAGE, PART)
 
 
 def test_every_stated_miss_names_a_figure_that_is_measured() -> None:

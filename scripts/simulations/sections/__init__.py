@@ -19,6 +19,7 @@ from scripts.simulations.sections import (
     ranks,
     rates,
     repeats,
+    use,
     verdicts,
 )
 
@@ -41,5 +42,6 @@ def all_cells() -> dict[str, Cell]:
         chains,
         repeats,
         comparing,
+        use,
     )
     return {cell.key: cell for module in modules for cell in module.cells()}

@@ -33,6 +33,8 @@ class PromptStates:
     """``r``: where each prompt is in the encoder's input."""
     spans: dict[str, Spans] = field(default_factory=dict)
     """Layer -> states at some tokens of each prompt, the last among them."""
+    rows: tuple[tuple[int, ...], ...] = ()
+    """``r``: the token ids of that input, ``(s,)``."""
 
 
 @contextmanager
@@ -105,6 +107,7 @@ class _Reader:
         """Whether the encoder ran at all, and for all prompts, if only for their beginnings."""
         self._done = 0  # rows of the batch that earlier calls held
         self._found: list[PromptTokens] = []
+        self._ids: list[tuple[int, ...]] = []
         self._kept: dict[str, list[torch.Tensor]] = {}
         self._lines: list[int] = []  # of the running call, those that hold prompts
 
@@ -132,7 +135,7 @@ class _Reader:
             Whether it holds the prompts.
         """
         if not self._done:
-            self._found, self._kept = [], {}
+            self._found, self._ids, self._kept = [], [], {}
         count = min(len(ids) - start, self._batch)
         if self._done + count > self._batch:
             return False
@@ -143,12 +146,15 @@ class _Reader:
         if found is None:
             return False
         self._found += found
+        self._ids += [tuple(row) for row in ids[lines].tolist()]
         self._lines = lines
         self._done += count
         if self._done == self._batch:
             self._done = 0
             self.given = True
-            self._states[self._encoder.name] = PromptStates(tuple(self._found))
+            self._states[self._encoder.name] = PromptStates(
+                tuple(self._found), rows=tuple(self._ids)
+            )
         return True
 
     def _locate(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prompts.structure import slot_names
 from t2i_audit.activations.denoiser.attention import (
     CrossAttention,
     attention_maps,
@@ -38,6 +39,8 @@ class RecordedCall:
     """Of the call's batch, those of the prompts."""
     image: tuple[int, int] | None
     """Height and width of the image argument, or of the images where it is packed."""
+    tokens: Mapping[str, Sequence[PromptTokens]] = field(default_factory=dict)
+    """By text encoder where each prompt is in its input."""
 
 
 class BlockReader:
@@ -63,7 +66,7 @@ class BlockReader:
         self._denoiser = denoiser
         self._attentions = attentions
         self._states = states
-        self._slots = tuple(dict.fromkeys(part.slot for p in prompts for part in p.constituents))
+        self._slots = slot_names(prompts)
         self._averages: dict[tuple[Any, ...], torch.Tensor] = {}
         self._call: RecordedCall
         self.features: dict[Key, torch.Tensor] = {}

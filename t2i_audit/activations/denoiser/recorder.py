@@ -54,6 +54,10 @@ if TYPE_CHECKING:
 
 TRACED_CALLS = 4  # of the denoiser in one step: conditional, unconditional, and perturbed ones
 
+Change = Callable[[RecordedCall, str, Any], Any]
+"""Given a call that holds the prompts, a block's path and its output: what the block hands on
+instead."""
+
 
 class AllRecordedError(Exception):
     """Ends a pipeline's call in which nothing more is to be recorded."""
@@ -82,9 +86,13 @@ class DenoiserRecorder:
         layout: of the denoiser. If None, everything is searched for in each recorded call, and the
             first step is traced, from which `find_layout` decides the layout.
         stops: whether the pipeline's call ends once every wanted step is recorded, without images.
+        change: if given, the blocks' outputs are not read but handed to it, and replaced by what it
+            returns. Then a step is a call of the denoiser that holds the prompts, as nothing has to
+            be given to the pipeline's call, and every step is wanted if there are no `steps`.
 
     Raises:
-        ModelError: the pipeline has no denoiser whose blocks are known.
+        ModelError: the pipeline has no denoiser whose blocks are known, or what is to be changed
+            lies elsewhere in each call.
     """
 
     def __init__(
@@ -95,8 +103,10 @@ class DenoiserRecorder:
         located: Located | None = None,
         layout: DenoiserLayout | None = None,
         stops: bool = False,
+        change: Change | None = None,
     ) -> None:
         self._located = located
+        self._change = change
         self._stops = stops
         self._layout = layout
         self.steps = tuple(sorted(set(steps)))
@@ -109,6 +119,14 @@ class DenoiserRecorder:
             path: [CrossAttention(path, module) for path, module in cross_attentions(block)]
             for path, block in self._blocks.items()
         }
+        if change is not None:
+            if layout is None or not layout.fixed:
+                raise ModelError(
+                    f"What the denoiser of {type(pipeline).__name__} holds cannot be changed: "
+                    "where the image lies in its blocks depends on each prompt, and is known only "
+                    "after they have run"
+                )
+            self._attentions = {path: [] for path in self._blocks}
         self._tracer = Tracer(self._denoiser, self._blocks)
         stacked = () if is_unet(self._denoiser) else tuple(stacked_blocks(self._denoiser))
         self._untraced = DenoiserTrace(
@@ -124,7 +142,7 @@ class DenoiserRecorder:
             perturbed=hasattr(pipeline, "pag_applied_layers"),
         )
         # Without a callback each call of the denoiser that holds the prompts counts as a step.
-        self._callback = pipeline_call(pipeline).step_callback
+        self._callback = pipeline_call(pipeline).step_callback if change is None else None
         self._has_callback = self._callback is not None
         self._known: dict[CallKey, CallPlaces] = {}
         if layout is not None and layout.fixed:
@@ -306,7 +324,7 @@ class DenoiserRecorder:
     def _begin_call(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._active = False
         self._own = []
-        wanted = self._step in self.steps and self._step not in self._recorded
+        wanted = self._is_wanted(self._step) and self._step not in self._recorded
         tracing = self._layout is None and len(self._calls) < TRACED_CALLS
         if not wanted and self._has_callback and not (tracing and self._step == 0):
             return
@@ -319,6 +337,11 @@ class DenoiserRecorder:
             self._locate(arguments, len(sample))
         self._call += 1
         self._active = wanted and bool(self._own)
+        if self._active and self._change is not None and self._places is None:
+            raise ModelError(
+                f"The denoiser of {self._untraced.pipeline} was not given the prompts at step "
+                f"{self._step} as it was when it was traced, so what it holds cannot be changed"
+            )
         # Without a callback, the first step lasts until a call holds the prompts once more.
         tracing = tracing and (self._step == 0 or not (self._has_callback or self._own))
         if tracing and self._recorded:
@@ -332,6 +355,9 @@ class DenoiserRecorder:
         self._tracer.begin(copied(arguments) if tracing else arguments, len(sample), rows)
         for handle in self._tracer.attach(follow=bool(self._template.stacked)):
             self._tracing.callback(handle.remove)
+
+    def _is_wanted(self, step: int) -> bool:
+        return step in self.steps or (self._change is not None and not self.steps)
 
     def _locate(self, arguments: Mapping[str, Any], size: int) -> None:
         """Set the rows of a call's batch that hold the prompts, and the places if they are known.
@@ -401,20 +427,25 @@ class DenoiserRecorder:
             self._read(path, output, self._places)
         self._outputs = {}
 
-    def _keep(self, path: str) -> Callable[..., None]:
-        def keep(_: nn.Module, __: Any, output: Any) -> None:
+    def _keep(self, path: str) -> Callable[..., Any]:
+        def keep(_: nn.Module, __: Any, output: Any) -> Any:
             if not self._active:
-                return
+                return None
             if self._places is None:
                 self._outputs[path] = output
-            else:
-                self._read(path, output, self._places)
+                return None
+            return self._read(path, output, self._places)
 
         return keep
 
-    def _read(self, path: str, output: Any, places: CallPlaces) -> None:
-        call = RecordedCall(self._step, places, self._own, self._image)
+    def _read(self, path: str, output: Any, places: CallPlaces) -> Any:
+        """What the block hands on instead of its `output`; None where that is not changed."""
+        tokens = {name: each.tokens for name, each in self._states.items()}
+        call = RecordedCall(self._step, places, self._own, self._image, tokens)
+        if self._change is not None:
+            return self._change(call, path, output)
         self._reader.read(call, path, output)
+        return None
 
 
 def cross_attentions(block: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prompts.structure import slot_names
 from t2i_audit.activations.text.encoded_rows import EncodedRows, encoded_rows
 from t2i_audit.activations.text.hooks import EncoderCall, pooled_is_used, recording
 from t2i_audit.activations.text.padding import cuttable, padding_cut
@@ -93,7 +94,7 @@ def encode_suite(
         ModelError: the encoders cannot be hooked, or their states cannot be assigned to prompts.
     """
     encoders = loaded.adapter.text_encoders
-    slots = tuple(dict.fromkeys(part.slot for p in prompts for part in p.constituents))
+    slots = slot_names(prompts)
     writer = FeatureWriter("text_encoder", len(prompts), folder=folder)
     found: dict[str, dict[int, PromptTokens]] = {encoder.name: {} for encoder in encoders}
     cut: Cut = {encoder.name: {} for encoder in encoders}

@@ -21,6 +21,13 @@ HIGHER, LOWER, NOT_SURE = "surely higher", "surely lower", "not told apart"
 SHAPES = {HIGHER: "triangle-right", LOWER: "triangle-left", NOT_SURE: "circle"}
 
 
+def side_of(change: Interval) -> str:
+    """On which side of zero a difference surely lies; one of `SHAPES`."""
+    if change.lower > 0:
+        return HIGHER
+    return LOWER if change.upper < 0 else NOT_SURE
+
+
 @dataclass(frozen=True)
 class Dot:
     """One line of the chart."""

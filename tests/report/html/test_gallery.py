@@ -206,6 +206,8 @@ def test_a_chart_can_ask_for_the_images_of_a_prompt(tab: Any, run: Run) -> None:
 
 def test_seeds_stand_side_by_side(tab: Any, run: Run) -> None:
     choose(tab, view="seeds", slot="relation", sort="smallest-margin")
+    # Groups are made as they come near the screen.
+    wait_until(tab, "document.querySelectorAll('.gallery-group').length > 3")
 
     table = table_of(run)
     rows = table[wrong_in(table, "relation")].sort_values("margin")

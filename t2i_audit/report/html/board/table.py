@@ -81,6 +81,8 @@ def _columns(rows: Sequence[LeaderboardRow]) -> list[Column]:
         *(_of("{} AUROC", "association", name) for name in _names(rows, "association")),
         _interval("repeatability", lambda row: row.repeatability),
         Column("culprit", lambda each: _scalar(each.row.culprit), numeric=False, least_first=True),
+        *(_of("{} use", "use_by_slot", name) for name in _names(rows, "use_by_slot")),
+        *(_blamed(name) for name in _names(rows, "use_culprit")),
         *(_setting(name) for name in differing),
         _number("seconds per image", lambda row: cost_of(row).seconds_per_image),
         _number("million parameters", millions_of_parameters),
@@ -122,6 +124,16 @@ def _of(heading: str, field: str, name: str) -> Column:
     """One entry of a dictionary of intervals."""
     return _interval(
         heading.format(plain_words(name)), lambda row: getattr(row, field).get(name, undefined())
+    )
+
+
+def _blamed(slot: str) -> Column:
+    """Who is to blame for one slot by intervention."""
+    return Column(
+        printable(f"{slot} culprit"),
+        lambda each: _scalar(each.row.use_culprit.get(slot)),
+        numeric=False,
+        least_first=True,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from t2i_audit.printable import printable
 from t2i_audit.report.html.chart import Chart, Table
-from t2i_audit.report.html.dots import HIGHER, LOWER, NOT_SURE, Dot, dots_spec
+from t2i_audit.report.html.dots import NOT_SURE, Dot, dots_spec, side_of
 from t2i_audit.report.styles import plain_words
 from t2i_audit.results.comparison import Comparison, Flips, PairedRate
 from t2i_audit.results.interval import Interval
@@ -51,6 +51,17 @@ def decodability_charts(comparison: Comparison) -> tuple[Chart, ...]:
             )
             charts.append(_chart(f"decodability-{number}", caption, lines, counts="prompts"))
     return tuple(charts)
+
+
+def use_chart(comparison: Comparison) -> Chart:
+    """The difference of the use of each slot that was measured in both runs."""
+    caption = (
+        "Use of what the denoiser is given: the share of images in which a slot is right with a "
+        "random subspace erased, less that with the slot erased. Each mark is the candidate less "
+        "the base in percentage points, with its 95% interval. A triangle is a difference that is "
+        "sure for that slot alone; a circle is one that may be chance."
+    )
+    return _chart("use-differences", caption, _named("slot", comparison.use), counts="images")
 
 
 def flips_table(flips: Flips) -> Table:
@@ -107,12 +118,8 @@ def _chart(
 
 def _side(rate: PairedRate) -> str:
     """Where the difference surely lies; one that is of all prompts needs no correction."""
-    difference, is_one_of_many = rate.difference, not math.isnan(rate.p_holm)
-    if is_one_of_many and not rate.is_sure:
-        return NOT_SURE
-    if difference.lower > 0:
-        return HIGHER
-    return LOWER if difference.upper < 0 else NOT_SURE
+    is_one_of_many = not math.isnan(rate.p_holm)
+    return NOT_SURE if is_one_of_many and not rate.is_sure else side_of(rate.difference)
 
 
 def _named(part: str, rates: Mapping[str, PairedRate]) -> list[tuple[str, PairedRate]]:

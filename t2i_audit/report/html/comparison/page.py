@@ -13,6 +13,7 @@ from t2i_audit.report.html.comparison.differences import (
     p_text,
     points,
     success_chart,
+    use_chart,
 )
 from t2i_audit.report.html.comparison.flipped import flipped_section
 from t2i_audit.report.html.comparison.power import power_section
@@ -43,7 +44,12 @@ def comparison_page(comparison: Comparison, *, root: Path, most_bytes: int) -> s
     """
     title = printable(f"{comparison.candidate_model} against {comparison.base_model}")
     before = [_verdict(comparison, root), _differences(comparison)]
-    after = [_decodability(comparison), power_section(comparison), _how(comparison)]
+    after = [
+        _decodability(comparison),
+        _use(comparison),
+        power_section(comparison),
+        _how(comparison),
+    ]
     left = most_bytes - len(_page(title, [*before, *after]).encode())
     flipped = flipped_section(comparison, most_bytes=left)
     return _page(title, [*before, flipped, *after])
@@ -93,6 +99,12 @@ def _decodability(comparison: Comparison) -> Section | None:
     if not charts:
         return None
     return Section("decodability", "Decodability", "charts.html", charts=charts)
+
+
+def _use(comparison: Comparison) -> Section | None:
+    if not comparison.use:
+        return None
+    return Section("use", "Use", "charts.html", charts=(use_chart(comparison),))
 
 
 def _how(comparison: Comparison) -> Section:

@@ -12,6 +12,7 @@ from t2i_audit.report.html.intervals import Dot, dots, ends_text, share_text
 from t2i_audit.report.html.page import Section
 from t2i_audit.report.html.run.unknown import unknowns
 from t2i_audit.report.styles import plain_words
+from t2i_audit.report.use import use_sentence
 from t2i_audit.report.verdict import percent, verdict_sentences
 from t2i_audit.results.attribution import AttributionShares
 from t2i_audit.results.run import Run
@@ -29,7 +30,7 @@ def overview_section(run: Run) -> Section:
         "Verdict",
         "run/overview.html",
         {
-            "sentences": [printable(sentence) for sentence in verdict_sentences(summary)],
+            "sentences": [printable(sentence) for sentence in _sentences(run)],
             "facts": list(_facts(summary)),
             "said": () if attribution is None or not charts else list(repeat_lines(attribution)),
             "unknown": list(unknowns(summary)),
@@ -37,6 +38,12 @@ def overview_section(run: Run) -> Section:
         },
         charts=charts,
     )
+
+
+def _sentences(run: Run) -> Iterator[str]:
+    yield from verdict_sentences(run.summary)
+    if run.use is not None:
+        yield use_sentence(run.use)
 
 
 def _facts(summary: RunSummary) -> Iterator[tuple[str, str, str]]:

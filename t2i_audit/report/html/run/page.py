@@ -12,6 +12,7 @@ from t2i_audit.report.html.run.judges import judges_section
 from t2i_audit.report.html.run.overview import overview_section
 from t2i_audit.report.html.run.record import record_section
 from t2i_audit.report.html.run.success import success_section
+from t2i_audit.report.html.run.use import use_section
 from t2i_audit.report.html.run.verdicts import verdicts_section
 from t2i_audit.report.html.run.where_lost import where_lost_section
 from t2i_audit.reporter import SILENT, Reporter
@@ -30,7 +31,7 @@ def run_page(run: Run, *, most_bytes: int, reporter: Reporter = SILENT) -> str:
         AuditError: no image fits into a page of that size.
         RunDirectoryError: a table of the run is missing or cannot be read.
     """
-    contents, summary = read_contents(run), run.summary
+    contents, summary, use = read_contents(run), run.summary, run.use
     judged = "" if summary.judge is None else f", judged by {summary.judge}"
     title = printable(f"{summary.model} on {summary.suite}{judged}")
     found = [
@@ -40,7 +41,8 @@ def run_page(run: Run, *, most_bytes: int, reporter: Reporter = SILENT) -> str:
         decodability_section(contents),
         drawn_section(contents),
         judges_section(run),
-        verdicts_section(summary),
+        verdicts_section(summary, use),
+        use_section(use),
     ]
     record = record_section(run)
     if contents.has_images:

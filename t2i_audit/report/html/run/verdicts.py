@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from t2i_audit.printable import printable
 from t2i_audit.report.controls import THRESHOLD, VERDICTS
 from t2i_audit.report.html.chart import Table
-from t2i_audit.report.html.intervals import ends_text
+from t2i_audit.report.html.intervals import ends_text, share_text
 from t2i_audit.report.html.page import Section
 from t2i_audit.report.recalls import value_sentence
 from t2i_audit.report.styles import plain_words
+from t2i_audit.report.use import culprit_name
 from t2i_audit.report.verdict import is_presence, percent
 from t2i_audit.results.decoding import SlotDecoding, StationSummary
 from t2i_audit.results.summary import RunSummary
+from t2i_audit.results.use import SlotCulprit, Use
 
 
-def verdicts_section(summary: RunSummary) -> Section:
-    """A table for each station."""
+def verdicts_section(summary: RunSummary, use: Use | None = None) -> Section:
+    """A table for each station, and with `use` one of who is to blame for each slot."""
     stations = {name: station for name, station in summary.stations.items() if station.slots}
     reason = ""
     if not summary.stations:
@@ -32,6 +34,8 @@ def verdicts_section(summary: RunSummary) -> Section:
         {
             "reason": reason,
             "legend": [part.strip() for part in VERDICTS.removeprefix("verdict: ").split(";")],
+            "culprits": None if use is None or not use.culprits else _culprits(use),
+            "decided": [] if use is None else [_decided(each) for each in use.culprits],
             "threshold": THRESHOLD.removeprefix("threshold: "),
             "stations": [
                 (_table(name, station), _recalls(name, station))
@@ -61,6 +65,37 @@ def _table(name: str, station: StationSummary) -> Table:
         rows,
         frozenset({2, 3, 4, 5}),
     )
+
+
+def _culprits(use: Use) -> Table:
+    rows = tuple(
+        (
+            printable(each.slot),
+            culprit_name(each.culprit),
+            culprit_name(each.by_correlation),
+            {True: "yes", False: "no", None: "undecided"}[each.agrees],
+            share_text(each.failure_rate),
+            share_text(each.lost),
+            f"{each.failure_rate.n:,}",
+            printable(", ".join(each.values)),
+        )
+        for each in use.culprits
+    )
+    columns = (
+        "slot", "by intervention", "without interventions", "agree", "wrong", "of these lost",
+        "images", "values that fail most",
+    )  # fmt: skip
+    return Table(
+        "Who is to blame where a slot is wrong: by intervention, and by the rule without "
+        "interventions; lost: at the text encoder",
+        columns,
+        rows,
+        frozenset({4, 5, 6}),
+    )
+
+
+def _decided(each: SlotCulprit) -> str:
+    return printable(f"{each.slot}: {culprit_name(each.culprit)}, as {each.reason}")
 
 
 def _control(decoding: SlotDecoding) -> str:

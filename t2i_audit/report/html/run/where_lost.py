@@ -13,10 +13,12 @@ from t2i_audit.report.html.intervals import number, page_colour, share_text, spe
 from t2i_audit.report.html.page import Section
 from t2i_audit.report.html.run.contents import Contents
 from t2i_audit.report.styles import plain_words
+from t2i_audit.report.vae import vae_sentence
 from t2i_audit.report.verdict import is_presence
 from t2i_audit.report.where_lost import Stop, best_readings, stops
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.readings import ProbeReading
+from t2i_audit.results.vae import VaeSummary
 
 LINES = ("decoded", "random weights", "words alone", "chance")
 COLOURS = [page_colour(f"category-{place}") for place in (1, 2, 3, 6)]
@@ -38,6 +40,7 @@ def where_lost_section(contents: Contents) -> Section:
         found = best_readings(readings, slot)
         if found:
             charts.append(_chart(f"lost-{index}", slot, way, found, drawn.get(slot)))
+    vae = contents.run.summary.vae
     controlled = any(not math.isnan(r.random_weights_balanced_accuracy) for r in readings)
     return Section(
         "where-lost",
@@ -51,8 +54,29 @@ def where_lost_section(contents: Contents) -> Section:
                 printable(name) for name in dict.fromkeys(stop.component for stop in way)
             ],
             "reason": "" if charts else _why_none(contents),
+            "vae": None if vae is None else printable(vae_sentence(vae)),
+            "pairs": None if vae is None else _pairs(vae),
         },
         charts=tuple(charts),
+    )
+
+
+def _pairs(vae: VaeSummary) -> Table:
+    return Table(
+        f"What the VAE keeps apart, of {vae.n_prompts} prompts: the share told apart by a linear "
+        "probe, where a guess is right in half.",
+        ("values", "latents", "image encoded again", "loss", "lost"),
+        tuple(
+            (
+                printable(f"{pair.kind}: {pair.values[0]}, {pair.values[1]}"),
+                str(pair.latents),
+                str(pair.again),
+                str(pair.loss),
+                "yes" if pair.lost else "no",
+            )
+            for pair in vae.pairs
+        ),
+        numeric=frozenset({1, 2, 3}),
     )
 
 

@@ -1,0 +1,1 @@
+"""What `python -m scripts.use_table` makes of runs whose use was measured."""
