@@ -32,7 +32,16 @@ from scripts.training.encoder import train_text_encoder
 from scripts.training.fading import train_fading
 from scripts.training.figures import GUIDANCE_SCALE, STEPS
 from scripts.training.generator import Encoded, Parts, build_unet, train_generator
-from scripts.training.judge import judge_data, train_judge
+from scripts.training.judge import train_judge
+from scripts.training.judge_data import (
+    Captions,
+    Examples,
+    all_captions,
+    examples,
+    mirrored,
+    scene_images,
+)
+from scripts.training.judge_drawings import drawings
 from scripts.training.loop import save_atomically
 from scripts.training.recipes import (
     COLOUR_CROPS,
@@ -49,8 +58,9 @@ from scripts.training.recipes import (
     FADING,
     FADING_PHASE,
     JUDGE,
+    JUDGE_DRAWINGS,
     JUDGE_SCENES,
-    JUDGE_SCHEDULES,
+    JUDGE_SCHEDULE,
     MERGED_WORDS,
     MERGING_VAE,
     MISDRAWN_COLOURS,
@@ -184,6 +194,24 @@ def patchy(work: Path, autoencoder: AutoencoderKL) -> Parts:
     return parts
 
 
+def judge_examples(
+    work: Path, autoencoder: AutoencoderKL, generators: Path, captions: Captions
+) -> Examples:
+    """Scenes, and what the shipped generators draw with its mirror image."""
+    path = work / "examples.pt"
+    if not path.exists():
+        data = examples(scene_images(JUDGE_SCENES, autoencoder, seed=41), captions, seed=42)
+        for number, name in enumerate(BUILDERS):
+            prompts, images = drawings(
+                name, generators / name, JUDGE_DRAWINGS, work=work, seed=43 + number
+            )
+            data = data.joined(examples(images, captions, seed=50 + number, own=prompts))
+            data = data.joined(examples(mirrored(images), captions, seed=70 + number))
+        save_atomically([torch.from_numpy(data.images), data.asked, data.truths], path)
+    images, asked, truths = torch.load(path, weights_only=True)
+    return Examples(images.numpy(), asked, truths)
+
+
 def ship_merging_vae(work: Path, out: Path) -> None:
     """Write `sound` as it ships with a decoder trained on to draw one colour as another."""
     pipeline = cards.load_shipped(out / "sound")
@@ -278,15 +306,16 @@ def train_from_seeds(names: Sequence[str], arguments: argparse.Namespace) -> Non
     for name, parts in trained.items():
         cards.ship(name, parts, arguments.out / name, steps=steps_of(name))
     if JUDGE in names:
-        data = judge_data(JUDGE_SCENES, autoencoder, seed=41)
-        judge = train_judge(data, JUDGE_SCHEDULES, work=arguments.work, seed=42)
-        cards.ship_judge(
-            judge,
-            arguments.out / JUDGE,
-            arguments.out,
-            scenes=JUDGE_SCENES,
-            steps=sum(schedule.steps for schedule in JUDGE_SCHEDULES),
+        captions = all_captions()
+        judge = train_judge(
+            judge_examples(arguments.work, autoencoder, arguments.out, captions),
+            captions,
+            JUDGE_SCHEDULE,
+            text_tower=arguments.out / JUDGE,
+            work=arguments.work,
+            seed=43,
         )
+        cards.ship_judge(judge, arguments.out / JUDGE, arguments.out, tuple(BUILDERS))
     if VQA_JUDGE in names:
         model, processor = trained_vqa(arguments.work, autoencoder)
         folder = arguments.out / VQA_JUDGE

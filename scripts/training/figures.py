@@ -61,6 +61,11 @@ def sample(
     return prompts
 
 
+def measured_prompts() -> list[Prompt]:
+    """The prompts whose images the judge's card is about."""
+    return sample("relation", "seen", seed=SEED + 1)
+
+
 def colours_of(prompt: Prompt) -> set[str]:
     """The colours a prompt names."""
     return {part.value for part in prompt.constituents if part.kind == "colour"}

@@ -1,4 +1,4 @@
-"""The CLIP judge of the rendered world: an open_clip model trained on renders and their foils."""
+"""The CLIP judge of the rendered world: an open_clip model trained to decide as the oracle does."""
 
 from __future__ import annotations
 
@@ -9,38 +9,29 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import torch
-from diffusers import AutoencoderKL
 from open_clip.model import CLIP
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from transformers import CLIPTokenizer
 
 from prompts.foils.rivals import rivals_of
 from prompts.structure import Prompt
-from scripts.training.autoencoder import encode, from_pixels
-from scripts.training.data import Rendered, rendered
+from scripts.training.judge_data import Captions, Examples
 from scripts.training.loop import Schedule, train
 from scripts.training.text import CONTEXT, build_tokenizer, tokenize
 from t2i_audit.io import write_text
 
 BATCH = 64
 NOISE_SIGMA = 12 / 127.5  # in pixels scaled to [-1, 1]
+WEIGHTS = "open_clip_model.safetensors"
 MEAN = STD = (0.5, 0.5, 0.5)
 
 
 def model_config(tokenizer: CLIPTokenizer) -> dict[str, object]:
-    """The `model_cfg` of open_clip: 64 pixels in patches of 8, 16 tokens of text."""
+    """The `model_cfg` of open_clip: a small residual network, 16 tokens of text."""
     return {
         "embed_dim": 128,
-        "vision_cfg": {
-            "image_size": 64,
-            "patch_size": 8,
-            "width": 128,
-            "layers": 4,
-            "head_width": 32,
-            # See `train_judge`.
-            "pool_type": "avg",
-        },
+        "vision_cfg": {"image_size": 64, "layers": [1, 2, 2, 1], "width": 16},
         "text_cfg": {
             "context_length": CONTEXT,
             "vocab_size": len(tokenizer),
@@ -54,77 +45,78 @@ def model_config(tokenizer: CLIPTokenizer) -> dict[str, object]:
     }
 
 
-def build_judge(tokenizer: CLIPTokenizer, *, seed: int) -> CLIP:
-    """An open_clip model with random weights."""
+def build_judge(tokenizer: CLIPTokenizer, text_tower: Path, *, seed: int) -> CLIP:
+    """A model with random weights that reads images, and the text tower of the judge in a folder.
+
+    The text tower stays as it is: it tells all captions apart, and what it makes of them is then
+    computed once.
+    """
     torch.manual_seed(seed)
-    return CLIP(**model_config(tokenizer))
-
-
-def judge_data(count: int, autoencoder: AutoencoderKL, *, seed: int) -> Rendered:
-    """Scenes of all colour-shape pairs, every second image through the autoencoder, so that the
-    judge knows the look of what generators draw."""
-    data = rendered(count, seed=seed, allowed=lambda pair: True)
-    images = data.images.copy()
-    latents = encode(autoencoder, images[::2])
-    with torch.no_grad():
-        decoded = [from_pixels(autoencoder.decode(part).sample) for part in latents.split(100)]
-    images[::2] = np.concatenate(decoded)
-    return Rendered(data.prompts, images)
+    model = CLIP(**model_config(tokenizer))
+    kept = {
+        name: value.float()
+        for name, value in load_file(text_tower / WEIGHTS).items()
+        if not name.startswith("visual.")
+    }
+    missing, unknown = model.load_state_dict(kept, strict=False)
+    if unknown or not all(name.startswith("visual.") for name in missing):
+        raise ValueError(f"{text_tower} has another text tower: {unknown or missing}")
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith("visual.") or name == "logit_scale")
+    model.visual.to(memory_format=torch.channels_last)
+    return model
 
 
 def train_judge(
-    data: Rendered, schedules: tuple[Schedule, Schedule], *, work: Path, seed: int
+    data: Examples,
+    captions: Captions,
+    schedule: Schedule,
+    *,
+    text_tower: Path,
+    work: Path,
+    seed: int,
 ) -> CLIP:
-    """Contrastive training in which each image's foils stand beside the batch's captions.
-
-    The first phase reads images by the class token, against all foils: it learns colours, shapes
-    and which goes with which, but no relation (0.51 of reversed ones told in 2,500 steps). The
-    second averages the patches, which adds up what stands where, and keeps to the first and the
-    last foil, that is colours swapped and relation reversed where a prompt has two objects.
-    """
+    """Train the part that reads images to prefer a caption to its rivals just where it is true."""
     tokenizer = build_tokenizer()
-    model = build_judge(tokenizer, seed=seed)
-    # Prompts have two to four foils; short lists repeat, so that every row is full.
-    every = [
-        [prompt.foils[i % len(prompt.foils)].text for i in range(4)] for prompt in data.prompts
-    ]
-    binding = [[prompt.foils[0].text, prompt.foils[-1].text] for prompt in data.prompts]
-    phases = (("judge", "tok", every), ("judge-averaged", "avg", binding))
-    for number, ((name, pool_type, foils), schedule) in enumerate(
-        zip(phases, schedules, strict=True)
-    ):
-        model.visual.pool_type = pool_type
-        loss_at = contrast(model, tokenizer, data, foils)
-        train(name, [model], loss_at, schedule, work=work, seed=seed + number)
+    model = build_judge(tokenizer, text_tower, seed=seed)
+    described = describe(model, tokenizer, captions.texts)
+    train(
+        "judge", [model], choice(model, described, captions, data), schedule, work=work, seed=seed
+    )
     return model.eval()
 
 
-def contrast(
-    model: CLIP, tokenizer: CLIPTokenizer, data: Rendered, foils: Sequence[Sequence[str]]
+@torch.no_grad()
+def describe(model: CLIP, tokenizer: CLIPTokenizer, texts: Sequence[str]) -> torch.Tensor:
+    """The unit vectors of all texts, ``(n, 128)``."""
+    tokens = tokenize(tokenizer, texts)
+    return torch.cat([model.encode_text(part, normalize=True) for part in tokens.split(512)])
+
+
+def choice(
+    model: CLIP, described: torch.Tensor, captions: Captions, data: Examples
 ) -> Callable[[int, torch.Generator], torch.Tensor]:
-    """The loss of a batch; `foils` holds equally many texts for each prompt."""
+    """The loss of a batch: the judge's own decision about every caption asked about."""
     images = torch.from_numpy(data.images).permute(0, 3, 1, 2)
-    captions = tokenize(tokenizer, [prompt.text for prompt in data.prompts])
-    false_captions = torch.stack([tokenize(tokenizer, list(texts)) for texts in foils])
 
     def loss_at(step: int, generator: torch.Generator) -> torch.Tensor:
         rows = torch.randint(len(images), (BATCH,), generator=generator)
         pixels = images[rows].float() / 127.5 - 1
         sigma = torch.rand((BATCH, 1, 1, 1), generator=generator) * NOISE_SIGMA
         pixels = pixels + sigma * torch.randn(pixels.shape, generator=generator)
-        shown = model.encode_image(pixels, normalize=True)
-        texts = torch.cat([captions[rows], false_captions[rows].flatten(0, 1)])
-        described = model.encode_text(texts, normalize=True)
-        true, false = described[:BATCH], described[BATCH:].view(BATCH, len(foils[0]), -1)
+        shown = model.encode_image(
+            pixels.contiguous(memory_format=torch.channels_last), normalize=True
+        )
+        asked, true = data.asked[rows], data.truths[rows]
         scale = model.logit_scale.exp().clamp(max=100)
-        own = torch.arange(BATCH)
-        among = scale * shown @ true.T
-        against = scale * torch.einsum("bd,bfd->bf", shown, false)
-        # Images choose among all captions and their own foils, captions among all images.
-        choose_text = functional.cross_entropy(torch.cat([among, against], dim=1), own)
-        minimal = torch.cat([among.diagonal()[:, None], against], dim=1)
-        choose_foil = functional.cross_entropy(minimal, torch.zeros(BATCH, dtype=torch.long))
-        return choose_text + choose_foil + functional.cross_entropy(among.T, own)
+        # Every caption is encoded already, so that comparing with all of them costs less than
+        # looking up the rivals of each.
+        among = scale * shown @ described.T
+        own = among.gather(1, asked)
+        against = among.gather(1, captions.rivals[asked].flatten(1)).view(*asked.shape, -1)
+        # A true caption has to beat all rivals together, a false one to lose to any.
+        ahead = own - torch.where(true, against.logsumexp(2), against.amax(2))
+        return functional.binary_cross_entropy_with_logits(ahead, true.float())
 
     return loss_at
 
@@ -139,8 +131,12 @@ def save_judge(model: CLIP, folder: Path) -> None:
         "preprocess_cfg": {"mean": MEAN, "std": STD, "interpolation": "bicubic"},
     }
     write_text(folder / "open_clip_config.json", json.dumps(config, indent=2) + "\n")
-    weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, folder / "open_clip_model.safetensors")
+    weights = {name: _as_shipped(value) for name, value in model.state_dict().items()}
+    save_file(weights, folder / WEIGHTS)
+
+
+def _as_shipped(value: torch.Tensor) -> torch.Tensor:
+    return (value.half() if value.is_floating_point() else value).contiguous()
 
 
 @torch.no_grad()

@@ -23,10 +23,7 @@ SCHEDULES = {
     "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
     "text_encoder": Schedule(1200, 1e-3),
 }
-JUDGE_SCHEDULES = (
-    Schedule(2500, 1e-3, warmup=200, ema_decay=0.99),
-    Schedule(1500, 6e-4, ema_decay=0.99),
-)
+JUDGE_SCHEDULE = Schedule(4000, 1.5e-3, warmup=200)
 PHASES = {
     # After the first phase relations are right; what is left are colours, which lower noise
     # settles.
@@ -53,7 +50,8 @@ PHASES = {
 # The faulty ones start from `sound` after so many of its phases.
 SHARED_PHASES = 2
 JUDGE = "clip-judge"
-JUDGE_SCENES = 12_000
+JUDGE_SCENES = 8000
+JUDGE_DRAWINGS = 400  # of each generator
 DETECTOR = "detector"
 DETECTOR_SCENES = 8000
 DETECTOR_DRAWINGS = 200  # of each generator
