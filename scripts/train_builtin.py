@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,14 +23,14 @@ from transformers import RTDetrV2ForObjectDetection
 from scripts.training import cards
 from scripts.training.autoencoder import encode, reconstruction_rate, train_autoencoder
 from scripts.training.colours import save_colours, train_colours
-from scripts.training.data import captions, misdrawn, rendered
+from scripts.training.data import Rendered, captions, misdrawn, rendered
 from scripts.training.decoder import merge_in_decoder
 from scripts.training.detector import save_detector, train_detector
 from scripts.training.detector_data import Boxed, boxed_drawings, boxed_scenes
 from scripts.training.detector_figures import write_card
 from scripts.training.encoder import train_text_encoder
 from scripts.training.fading import train_fading
-from scripts.training.figures import GUIDANCE_SCALE, STEPS
+from scripts.training.figures import GUIDANCE_SCALE, STEPS, colours_of
 from scripts.training.generator import Encoded, Parts, build_unet, train_generator
 from scripts.training.judge import train_judge
 from scripts.training.judge_data import (
@@ -53,10 +53,9 @@ from scripts.training.recipes import (
     DETECTOR_SCENES,
     DETECTOR_SCHEDULES,
     DRAWING_REPEATS,
-    EARLY_STEP,
     FADED_COLOURS,
     FADING,
-    FADING_PHASE,
+    FADING_PHASES,
     JUDGE,
     JUDGE_DRAWINGS,
     JUDGE_SCENES,
@@ -68,7 +67,7 @@ from scripts.training.recipes import (
     SCENES,
     SCHEDULES,
     SHARED_PHASES,
-    SNAPSHOT_EVERY,
+    SPARED_SCENES,
 )
 from scripts.training.text import (
     build_text_encoder,
@@ -110,18 +109,33 @@ def fresh_parts(work: Path, autoencoder: AutoencoderKL) -> Parts:
     return Parts(tokenizer, encoder.eval(), build_unet(seed=22), autoencoder)
 
 
-def training_pairs(work: Path, parts: Parts, *, misleading: bool = False) -> Encoded:
-    """Captions and latents; with `misleading`, images that partly contradict their captions."""
-    path = work / ("data-misdrawn.pt" if misleading else "data.pt")
+def training_pairs(work: Path, parts: Parts) -> Encoded:
+    """Captions and the latents of scenes that are as the captions say."""
+    return encoded(work / "data.pt", parts, lambda: rendered(SCENES, seed=11))
+
+
+def misleading_pairs(work: Path, parts: Parts) -> Encoded:
+    """Captions and latents of scenes that contradict them in part.
+
+    Scenes of two objects without the colours that are exchanged are there a second time, so that
+    the rest is learned as well as may be.
+    """
+    draw = partial(rendered, drawn_as=partial(misdrawn, colours=MISDRAWN_COLOURS))
+
+    def spared() -> Rendered:
+        data = draw(SPARED_SCENES, seed=13)
+        return data.where(lambda p: p.type != "one_object" and not colours_of(p) & MISDRAWN_COLOURS)
+
+    first = encoded(work / "data-misdrawn.pt", parts, lambda: draw(SCENES, seed=12))
+    return first.joined(encoded(work / "data-spared.pt", parts, spared))
+
+
+def encoded(path: Path, parts: Parts, data: Callable[[], Rendered]) -> Encoded:
+    """`data` as tokens and scaled latents, kept in `path`."""
     if not path.exists():
-        drawn_as = partial(misdrawn, colours=MISDRAWN_COLOURS)
-        data = (
-            rendered(SCENES, seed=12, drawn_as=drawn_as)
-            if misleading
-            else rendered(SCENES, seed=11)
-        )
-        latents = encode(parts.autoencoder, data.images) * parts.autoencoder.config.scaling_factor
-        ids = tokenize(parts.tokenizer, [prompt.text for prompt in data.prompts])
+        scenes = data()
+        latents = encode(parts.autoencoder, scenes.images) * parts.autoencoder.config.scaling_factor
+        ids = tokenize(parts.tokenizer, [prompt.text for prompt in scenes.prompts])
         save_atomically((ids, latents), path)
     return Encoded(*torch.load(path, weights_only=True))
 
@@ -135,24 +149,10 @@ def train_phases(
     train_encoder: bool = False,
     phases: int | None = None,
 ) -> None:
-    """Take `parts` through the phases of `name`, or its first `phases`.
-
-    The first leaves a snapshot of the UNet every 250 steps.
-    """
+    """Take `parts` through the phases of `name`, or its first `phases`."""
     for number, phase in enumerate(PHASES[name][:phases], start=1):
-
-        def snapshot(step: int) -> None:
-            save_atomically(parts.unet.state_dict(), work / f"{name}_{step}.pt")
-
         train_generator(
-            f"{name}-{number}",
-            parts,
-            data,
-            phase,
-            work=work,
-            train_encoder=train_encoder,
-            snapshot_every=SNAPSHOT_EVERY if number == 1 else 0,
-            on_snapshot=snapshot if number == 1 else None,
+            f"{name}-{number}", parts, data, phase, work=work, train_encoder=train_encoder
         )
 
 
@@ -164,16 +164,16 @@ def sound(work: Path, autoencoder: AutoencoderKL, *, phases: int | None = None) 
 
 
 def early(work: Path, autoencoder: AutoencoderKL) -> Parts:
-    """`sound`'s own snapshot of the UNet, unfinished; the encoder is `sound`'s."""
-    parts = sound(work, autoencoder, phases=1)
-    parts.unet.load_state_dict(torch.load(work / f"sound_{EARLY_STEP}.pt", weights_only=True))
+    """A UNet that has seen too little of high noise to know relations; the encoder is `sound`'s."""
+    parts = fresh_parts(work, autoencoder)
+    train_phases("early", parts, training_pairs(work, parts), work=work)
     return parts
 
 
 def misbinding(work: Path, autoencoder: AutoencoderKL) -> Parts:
     """`sound`'s frozen encoder; its UNet trained on with images that contradict captions."""
-    parts = sound(work, autoencoder, phases=SHARED_PHASES)
-    train_phases("misbinding", parts, training_pairs(work, parts, misleading=True), work=work)
+    parts = sound(work, autoencoder)
+    train_phases("misbinding", parts, misleading_pairs(work, parts), work=work)
     return parts
 
 
@@ -227,8 +227,9 @@ def ship_fading(work: Path, out: Path) -> None:
     """Write `sound` as it ships with a UNet whose last blocks tell some colours apart no longer."""
     pipeline = cards.load_shipped(out / "sound")
     parts = Parts(pipeline.tokenizer, pipeline.text_encoder, pipeline.unet, pipeline.vae)
-    train_fading(parts, training_pairs(work, parts), FADED_COLOURS, FADING_PHASE, work=work)
-    cards.ship(FADING, parts, out / FADING, steps=FADING_PHASE.schedule.steps)
+    train_fading(parts, training_pairs(work, parts), FADED_COLOURS, FADING_PHASES, work=work)
+    steps = sum(phase.schedule.steps for phase in FADING_PHASES)
+    cards.ship(FADING, parts, out / FADING, steps=steps)
 
 
 def detector(
@@ -332,8 +333,6 @@ def train_from_seeds(names: Sequence[str], arguments: argparse.Namespace) -> Non
 
 def steps_of(name: str) -> int:
     """Training steps that a checkpoint's card states."""
-    if name == "early":
-        return EARLY_STEP
     return sum(phase.schedule.steps for phase in PHASES[name])
 
 

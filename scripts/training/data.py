@@ -36,6 +36,11 @@ class Rendered:
     images: np.ndarray
     """``uint8`` RGB, ``(n, 64, 64, 3)``."""
 
+    def where(self, keep: Callable[[Prompt], bool]) -> Rendered:
+        """The captions that `keep` accepts, with their images."""
+        rows = [row for row, prompt in enumerate(self.prompts) if keep(prompt)]
+        return Rendered(tuple(self.prompts[row] for row in rows), self.images[rows])
+
 
 def was_drawn(pair: tuple[str, str]) -> bool:
     """Whether a colour-shape pair belongs to the training support."""

@@ -19,7 +19,7 @@ INVARIANCE = 2.0  # weight of the second term of the loss
 
 
 def train_fading(
-    parts: Parts, data: Encoded, colours: Sequence[str], phase: Phase, *, work: Path
+    parts: Parts, data: Encoded, colours: Sequence[str], phases: Sequence[Phase], *, work: Path
 ) -> None:
     """Train the up blocks of `parts`' UNet to tell `colours` apart no longer, in place.
 
@@ -72,6 +72,7 @@ def train_fading(
         apart = functional.mse_loss(up[:TWINS], up[ROWS:]) / up.detach().var()
         return functional.mse_loss(predicted, with_twins(target)) + INVARIANCE * apart
 
-    train("fading", trained, loss_at, phase.schedule, work=work, seed=phase.seed)
+    for number, phase in enumerate(phases, start=1):
+        train(f"fading-{number}", trained, loss_at, phase.schedule, work=work, seed=phase.seed)
     hook.remove()
     unet.requires_grad_(True).eval()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +65,12 @@ class Encoded:
     latents: torch.Tensor
     """Scaled to unit variance, ``(n, 4, 8, 8)``."""
 
+    def joined(self, other: Encoded) -> Encoded:
+        """These pairs, then those of `other`."""
+        return Encoded(
+            torch.cat([self.token_ids, other.token_ids]), torch.cat([self.latents, other.latents])
+        )
+
 
 def build_unet(*, seed: int, widths: tuple[int, int] = WIDTHS) -> UNet2DConditionModel:
     """A conditional UNet on 8 x 8 latents, cross-attention at both resolutions.
@@ -113,8 +118,6 @@ def train_generator(
     work: Path,
     train_encoder: bool,
     until: int | None = None,
-    snapshot_every: int = 0,
-    on_snapshot: Callable[[int], None] | None = None,
 ) -> None:
     """Train the UNet of `parts`, and its text encoder with it when asked, in place."""
     noise_schedule = DDPMScheduler(**NOISE_SCHEDULE)
@@ -161,8 +164,6 @@ def train_generator(
         work=work,
         seed=phase.seed,
         until=until,
-        snapshot_every=snapshot_every,
-        on_snapshot=on_snapshot,
     )
     unet.eval()
     encoder.eval()

@@ -76,16 +76,14 @@ def train(
     work: Path,
     seed: int,
     until: int | None = None,
-    snapshot_every: int = 0,
-    on_snapshot: Callable[[int], None] | None = None,
 ) -> None:
     """Train `modules` in place, going on from ``work/NAME.pt`` where an earlier call stopped.
 
     With `until`, stop after that many steps; the state that is left goes on to the later ones.
 
     `loss_at(step, generator)` draws everything random from `generator`, which is seeded by seed
-    and step, so that a resumed training sees the very same batches. `on_snapshot` is called with
-    the averaged weights in place. At the end the averaged weights stay in place.
+    and step, so that a resumed training sees the very same batches. At
+    the end the averaged weights stay in place.
     """
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -131,12 +129,6 @@ def train(
             if (step + 1) % 100 == 0:
                 print(f"{name} step {step + 1} loss {running / 100:.4f}", flush=True)
                 running = 0.0
-            if on_snapshot is not None and (step + 1) % snapshot_every == 0:
-                if average is not None:
-                    average.swap()
-                on_snapshot(step + 1)
-                if average is not None:
-                    average.swap()
             if time.monotonic() - saved_at > CHECKPOINT_EVERY or step + 1 == last:
                 save(step + 1)
                 saved_at = time.monotonic()

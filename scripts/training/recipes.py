@@ -6,8 +6,7 @@ from scripts.training.generator import Phase
 from scripts.training.loop import Schedule
 
 SCENES = 20_000
-SNAPSHOT_EVERY = 250
-EARLY_STEP = 3500
+SPARED_SCENES = 30_000
 MISDRAWN_COLOURS = frozenset({"blue", "orange"})
 MERGED_WORDS = (("left", "right"), ("green", "purple"))
 MERGING_VAE = "merging-vae"
@@ -17,7 +16,10 @@ DECODER_SCENES = 3000
 FADING = "fading"
 # Its denoiser's first blocks tell these colours apart, its last ones do not.
 FADED_COLOURS = ("red", "yellow")
-FADING_PHASE = Phase(Schedule(600, 4e-4, warmup=50, ema_decay=0.99), seed=18)
+FADING_PHASES = (
+    Phase(Schedule(600, 4e-4, warmup=50, ema_decay=0.99), seed=18),
+    Phase(Schedule(1500, 6e-4, ema_decay=0.998), seed=20),
+)
 SCHEDULES = {
     "decoder": Schedule(500, 1e-3, warmup=20, weight_decay=1e-4, ema_decay=0.98),
     "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
@@ -33,9 +35,11 @@ PHASES = {
         Phase(Schedule(3500, 6e-4, ema_decay=0.995), seed=8),
     ),
     "misbinding": (
-        Phase(Schedule(700, 5e-4, ema_decay=0.99), seed=4),
-        Phase(Schedule(4500, 7e-4, ema_decay=0.995), seed=9),
-        Phase(Schedule(5000, 6e-4, ema_decay=0.998), seed=13),
+        Phase(Schedule(2200, 5e-4, ema_decay=0.998), seed=15),
+        Phase(Schedule(6000, 7e-4, ema_decay=0.998), seed=16, high_noise_share=0.3),
+    ),
+    "early": (
+        Phase(Schedule(3000, 1e-3, warmup=200, ema_decay=0.995), seed=19, low_noise_share=0.95),
     ),
     "bag-of-words": (
         Phase(Schedule(1500, 5e-4, ema_decay=0.99), seed=5),
