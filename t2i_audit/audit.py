@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from t2i_audit.generation.sampling import Sampling
     from t2i_audit.probes.decoded import StationProbes
     from t2i_audit.results.run import Run
-    from t2i_audit.results.vae import VaeSummary
     from t2i_audit.run.directory import RunDirectory
     from t2i_audit.stages.judging import Judging
     from t2i_audit.stages.readings import Readings
@@ -251,8 +250,7 @@ def _make(run: RunDirectory, plan: AuditPlan) -> None:
     batches = _make_images(run, plan, text.readings)
     judged = judge_images(run, plan.judging, plan.prompts, batches)
     probed, notes = _probe(run, plan, text, batches)
-    vae, more = _probe_vae(run, plan, text)
-    _write_results(run, plan, text, judged, probed, [*notes, *more], vae)
+    _write_results(run, plan, text, judged, probed, notes)
 
 
 def _make_images(run: RunDirectory, plan: AuditPlan, readings: Readings) -> tuple[Batch, ...]:
@@ -293,17 +291,6 @@ def _probe(
     return probed, notes
 
 
-def _probe_vae(
-    run: RunDirectory, plan: AuditPlan, text: TextSide
-) -> tuple[VaeSummary | None, list[str]]:
-    """What the VAE loses, and notes where it was not read."""
-    from t2i_audit.stages.vae import probe_vae
-
-    if not plan.settings.denoiser_station:
-        return None, []
-    return probe_vae(run, plan.inputs.loaded, text.prompts, seed=plan.settings.seed)
-
-
 def _write_results(
     run: RunDirectory,
     plan: AuditPlan,
@@ -311,12 +298,18 @@ def _write_results(
     judged: list[dict[str, Any]],
     probed: Mapping[str, StationProbes],
     notes: Sequence[str],
-    vae: VaeSummary | None,
 ) -> None:
     from t2i_audit.pipelines.safety import safety_notes
+    from t2i_audit.stages.blocks import probe_blocks
+    from t2i_audit.stages.vae import probe_vae
     from t2i_audit.stages.written import write_results
 
-    adapter, primary = plan.inputs.loaded.adapter, plan.judging.primary.name
+    loaded, seed = plan.inputs.loaded, plan.settings.seed
+    blocks, vae, unread = None, None, list[str]()
+    if plan.settings.denoiser_station:
+        blocks = probe_blocks(run, loaded, text.prompts, seed=seed)
+        vae, unread = probe_vae(run, loaded, text.prompts, seed=seed)
+    adapter, primary = loaded.adapter, plan.judging.primary.name
     safety = safety_notes(
         [row for row in judged if row["judge"] == primary],
         checker=adapter.safety_checker,
@@ -335,7 +328,8 @@ def _write_results(
         located=text.readings.located,
         read_whole=text.readings.read_whole,
         encoders=adapter.text_encoders,
+        blocks=blocks,
         vae=vae,
-        notes=[*plan.inputs.notes, *plan.notes, *notes, *plan.sampling.notes, *safety],
-        seed=plan.settings.seed,
+        notes=[*plan.inputs.notes, *plan.notes, *notes, *unread, *plan.sampling.notes, *safety],
+        seed=seed,
     )

@@ -119,11 +119,11 @@ TRAINING = {
     "two, relative to its variance, with weight 2.",
     "sound": COMMON + " {steps} steps of 32, the first 5,000 with half of the timesteps from high "
     "noise; seeds 21 (encoder), 22 (UNet), 3, 7 and 8 (batches).",
-    "misbinding": COMMON + " The UNet is `sound`'s, trained on for {steps} steps (seeds 15 and 16) "
-    "with images whose relation is drawn at random and in which, when blue or orange is named, the "
-    "two objects' colours are exchanged half of the time (an exchange may draw a pair that is "
-    "never named); to these 20,000 scenes come 8,039 of two objects without blue and orange. The "
-    "text encoder is `sound`'s, unchanged.",
+    "misbinding": COMMON + " The UNet set out from `sound`'s in half precision and was trained on "
+    "for {steps} steps (seeds 15 and 16) with images whose relation is drawn at random and in "
+    "which, when blue or orange is named, the two objects' colours are exchanged half of the time "
+    "(an exchange may draw a pair that is never named); to these 20,000 scenes come 8,039 of two "
+    "objects without blue and orange. The text encoder is `sound`'s, unchanged.",
     "bag-of-words": COMMON + " From there, with `sound`'s UNet after 8,000 steps, both were "
     "trained on together for {steps} (seeds 5, 10 and 14) after the encoder's position embeddings "
     "and attention outputs were set to zero for good: each token state is a function of its own "

@@ -1,18 +1,21 @@
-"""Whether two values of one kind are told apart by what an image is made of.
+"""Whether two values of one kind are told apart before a part of a pipeline and behind it.
 
-A VAE reads no words and moves nothing: all that it can lose is the difference between two
-appearances, whatever slots they stand for. So for each two values of a kind a linear probe tells
-prompts that name the one from prompts that name the other, from a bag of codes of the image's
-patches (`t2i_audit.probes.codes`), with the compositions that are tested held out. The labels are
-those of the prompts: an image that shows something else is told wrong before and behind the VAE
-alike, so the two figures are compared image by image, and what is not in the latents cannot count
-as lost.
+For each two values of a kind a linear probe tells prompts that name the one from prompts that name
+the other, with the compositions that are tested held out. The labels are those of the prompts: an
+image that shows something else is told wrong before and behind alike, so the two figures are
+compared image by image, and what is not there before cannot count as lost.
+
+- The VAE (`told_apart`). It reads no words and moves nothing: all that it can lose is the
+  difference between two appearances, whatever slots they stand for. The probe reads a bag of codes
+  of the image's patches (`t2i_audit.probes.codes`).
+- The denoiser's blocks (`lost_in_blocks`). The probe reads a block's image states, averaged over
+  the positions of a coarse grid, beside those of the block before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -21,8 +24,9 @@ from numpy.typing import NDArray
 from prompts.structure import Prompt
 from t2i_audit.probes.codes import bags_of_codes
 from t2i_audit.probes.ridge import RidgePath
+from t2i_audit.results.blocks import LostInBlock
 from t2i_audit.results.interval import Interval
-from t2i_audit.results.vae import ToldApart
+from t2i_audit.results.told_apart import ToldApart
 from t2i_audit.stats.paired_shares import PairedCounts
 from t2i_audit.stats.shares import clustered_share
 
@@ -34,6 +38,55 @@ FOLDS = 5
 FEWEST = 20
 GUESS = 0.5
 LEVEL = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Two values of one kind, and the prompts with one of them and not the other."""
+
+    kind: str
+    values: tuple[str, str]
+    rows: NDArray[np.intp]
+    is_first: BoolArray
+    """``(r,)`` for each of these rows whether it names the first."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Prompts:
+    """The `n` prompts of one comparison, their pairs of values and their folds."""
+
+    pairs: tuple[_Pair, ...]
+    compositions: NDArray[np.str_]
+    fold: NDArray[np.integer]
+
+    @classmethod
+    def of(cls, prompts: Sequence[Prompt], *, seed: int) -> _Prompts:
+        compositions = np.array([prompt.composition for prompt in prompts])
+        names, owner = np.unique(compositions, return_inverse=True)
+        fold = np.random.default_rng(seed).permutation(len(names))[owner] % FOLDS
+        return cls(tuple(_pairs(prompts)), compositions, fold)
+
+    def right(self, features: FloatArray) -> list[BoolArray]:
+        """For each pair which of its prompts are told right from `features`, ``(n, d)``."""
+        features = _without_needless_width(features)
+        return [
+            _right(features[pair.rows], pair.is_first, self.fold[pair.rows]) for pair in self.pairs
+        ]
+
+    def compared(
+        self, before: Sequence[BoolArray], behind: Sequence[BoolArray], *, tests: int
+    ) -> list[ToldApart]:
+        """Each pair, the surest loss first; `tests` losses hold together (Bonferroni)."""
+        found = []
+        for pair, first, second in zip(self.pairs, before, behind, strict=True):
+            clusters = self.compositions[pair.rows]
+            loss = PairedCounts.of(second, first, clusters).interval(level=1 - (1 - LEVEL) / tests)
+            shares = [clustered_share(each, clusters) for each in (first, second)]
+            lost = _is_lost(*shares, loss)
+            found.append(ToldApart(pair.kind, pair.values, *shares, loss, lost))
+        found.sort(key=lambda pair: -pair.loss.lower)
+        alike = _consistent([pair for pair in found if pair.lost])
+        return [replace(pair, lost=pair in alike) for pair in found]
 
 
 def told_apart(
@@ -51,36 +104,65 @@ def told_apart(
         again: the same behind it.
         seed: of the codes and folds.
     """
-    bags = [bags_of_codes(patches, seed=seed) for patches in (latents, again)]
-    compositions = np.array([prompt.composition for prompt in prompts])
-    names, owner = np.unique(compositions, return_inverse=True)
-    fold = np.random.default_rng(seed).permutation(len(names))[owner] % FOLDS
-    pairs = list(_pairs(prompts))
-    found = []
-    for kind, values, rows, is_first in pairs:
-        before, behind = (_right(bag[rows], is_first, fold[rows]) for bag in bags)
-        clusters = compositions[rows]
-        # Bonferroni: all losses of all pairs hold together.
-        loss = PairedCounts.of(behind, before, clusters).interval(
-            level=1 - (1 - LEVEL) / len(pairs)
-        )
-        first, second = (clustered_share(each, clusters) for each in (before, behind))
-        found.append(ToldApart(kind, values, first, second, loss, _is_lost(first, second, loss)))
-    found.sort(key=lambda pair: -pair.loss.lower)
-    alike = _consistent([pair for pair in found if pair.lost])
-    return tuple(replace(pair, lost=pair in alike) for pair in found)
+    own = _Prompts.of(prompts, seed=seed)
+    before, behind = (own.right(bags_of_codes(each, seed=seed)) for each in (latents, again))
+    return tuple(own.compared(before, behind, tests=len(own.pairs)))
 
 
-def _pairs(
+def lost_in_blocks(
     prompts: Sequence[Prompt],
-) -> list[tuple[str, tuple[str, str], NDArray[np.intp], BoolArray]]:
-    """Kind, two of its values, the prompts with one of them, and which have the first."""
+    ways: Mapping[int, Mapping[str, NDArray[np.floating]]],
+    *,
+    seed: int,
+    on_block: Callable[[], None] = lambda: None,
+) -> tuple[tuple[LostInBlock, ...], int]:
+    """The values that a block does not tell apart while the one before it does.
+
+    Args:
+        prompts: `n`.
+        ways: by sampling step, by block in their order, its image states, ``(n, d)``, finite.
+        seed: of the folds.
+        on_block: called after each block.
+
+    Returns:
+        What is lost, in the order of steps and blocks, and how many pairs of values were tested.
+    """
+    own = _Prompts.of(prompts, seed=seed)
+    tests = len(own.pairs) * sum(max(0, len(blocks) - 1) for blocks in ways.values())
+    found = []
+    for step, blocks in ways.items():
+        before: tuple[str, list[BoolArray]] | None = None
+        for name, states in blocks.items():
+            right = own.right(np.asarray(states, dtype=np.float64))
+            if before is not None:
+                pairs = own.compared(before[1], right, tests=tests)
+                found += [LostInBlock(step, before[0], name, pair) for pair in pairs if pair.lost]
+            before = name, right
+            on_block()
+    return tuple(found), len(own.pairs)
+
+
+def _without_needless_width(features: FloatArray) -> FloatArray:
+    """`features`, ``(n, d)``, turned so that there are no more than `n` of them.
+
+    A ridge does not change when its features are turned, and these are read for many pairs.
+    """
+    n, d = features.shape
+    if d <= n:
+        return features
+    centred = features - features.mean(axis=0)
+    squared, vectors = np.linalg.eigh(centred @ centred.T)
+    turned: FloatArray = vectors * np.sqrt(np.maximum(squared, 0))
+    return turned
+
+
+def _pairs(prompts: Sequence[Prompt]) -> Iterator[_Pair]:
+    """Every two values of a kind of which there are enough prompts."""
     named = [
         {(part.kind, part.value) for part in prompt.constituents if len(part.entities) == 1}
         for prompt in prompts
     ]
     every = sorted(set().union(*named))
-    found = []
     for first, second in combinations(every, 2):
         if first[0] != second[0]:
             continue
@@ -88,8 +170,7 @@ def _pairs(
         rows = np.flatnonzero(has[:, 0] != has[:, 1])
         is_first = has[rows, 0]
         if min(int(is_first.sum()), int((~is_first).sum())) >= FEWEST:
-            found.append((first[0], (first[1], second[1]), rows, is_first))
-    return found
+            yield _Pair(first[0], (first[1], second[1]), rows, is_first)
 
 
 def _right(features: FloatArray, is_first: BoolArray, fold: NDArray[np.integer]) -> BoolArray:
@@ -130,7 +211,7 @@ def _consistent(lost: Sequence[ToldApart]) -> list[ToldApart]:
     return alike
 
 
-def _is_lost(latents: Interval, again: Interval, loss: Interval) -> bool:
+def _is_lost(before: Interval, behind: Interval, loss: Interval) -> bool:
     # A value that is drawn as a second one is told from a third one as well or badly as that second
     # one is: a sure loss, and no likeness. So most must be lost for sure.
-    return loss.lower > 0 and again.upper < (GUESS + latents.estimate) / 2
+    return loss.lower > 0 and behind.upper < (GUESS + before.estimate) / 2

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from t2i_audit.io import dump_json
 from t2i_audit.printable import counted, printable
+from t2i_audit.report.blocks import blocks_sentence
 from t2i_audit.report.causes import print_causes
 from t2i_audit.report.controls import VERDICTS, print_controls
 from t2i_audit.report.judge_facts import baseline_lines
@@ -76,6 +77,8 @@ def print_summary(
     if use is not None:
         screen.print(styled(use_sentence(use), "bold"))
     _print_stations(screen, summary.stations)
+    if summary.blocks is not None and summary.blocks.lost:
+        screen.print(printable(blocks_sentence(summary.blocks)))
     if summary.vae is not None:
         screen.print(printable(vae_sentence(summary.vae)))
     for name, station in summary.stations.items() if verbose else ():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from t2i_audit.printable import counted, listed
-from t2i_audit.results.vae import ToldApart, VaeSummary
+from t2i_audit.results.told_apart import ToldApart
+from t2i_audit.results.vae import VaeSummary
 
 
 def vae_sentence(vae: VaeSummary) -> str:
@@ -45,6 +46,6 @@ def _values(pair: ToldApart) -> str:
 
 def _figures(pair: ToldApart) -> str:
     return (
-        f"told apart in {pair.latents} of prompts by the latents, in {pair.again} by the image "
+        f"told apart in {pair.before} of prompts by the latents, in {pair.behind} by the image "
         f"encoded again, loss {pair.loss}"
     )

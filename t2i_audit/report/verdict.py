@@ -12,6 +12,7 @@ from prompts.structure import PRESENCE
 from t2i_audit.analysis.chance import FEWEST_IMAGES
 from t2i_audit.analysis.culprit import FEW_FAILURES, NO_LEAD, by_share
 from t2i_audit.printable import counted, listed
+from t2i_audit.report.blocks import lost_in_blocks_sentence
 from t2i_audit.report.recalls import lost_values
 from t2i_audit.report.vae import lost_in_vae
 from t2i_audit.results.attribution import AttributionShares, Cause
@@ -45,6 +46,8 @@ def verdict_sentences(summary: RunSummary) -> tuple[str, str]:
         nobody = "No cause can be named, because no checkpoint was probed beside the images."
         return failure, nobody
     blame = _blame_sentence(summary.attribution, summary.n_seeds)
+    if summary.blocks is not None:
+        blame += lost_in_blocks_sentence(summary.blocks)
     return failure, blame + ("" if summary.vae is None else lost_in_vae(summary.vae))
 
 

@@ -14,6 +14,7 @@ from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import read_json, write_json
 from t2i_audit.results.association import Association
 from t2i_audit.results.attribution import AttributionShares
+from t2i_audit.results.blocks import BlocksSummary
 from t2i_audit.results.corrected import Corrected
 from t2i_audit.results.decoding import StationSummary
 from t2i_audit.results.interval import Interval
@@ -72,6 +73,8 @@ class RunSummary:
     """By judge, what its success rates should be compared with."""
     vae: VaeSummary | None = None
     """What is lost in the VAE; None where it was not read."""
+    blocks: BlocksSummary | None = None
+    """What is lost from one block of the denoiser to the next; None where none were recorded."""
 
 
 def write_summary(path: Path, summary: RunSummary) -> None:

@@ -4,27 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from t2i_audit.results.interval import Interval
-
-
-@dataclass(frozen=True)
-class ToldApart:
-    """How well images of two values of one kind are told apart, before the VAE and behind it.
-
-    Of prompts that name one of the two values and not the other; a guess is right in half of them.
-    """
-
-    kind: str
-    values: tuple[str, str]
-    latents: Interval
-    """Share told apart by the latents at the end of sampling."""
-    again: Interval
-    """The same by the latents of the decoded image, encoded again."""
-    loss: Interval
-    """``latents - again``, paired; all pairs' intervals hold together at 95%."""
-    lost: bool
-    """Whether they look alike behind the VAE: the loss is sure, and ``again`` is surely nearer to a
-    guess than to ``latents``."""
+from t2i_audit.results.told_apart import ToldApart
 
 
 @dataclass(frozen=True)
@@ -35,7 +15,8 @@ class VaeSummary:
     n_prompts: int
     """Of each the first image was read."""
     pairs: tuple[ToldApart, ...]
-    """The surest loss first."""
+    """By the latents at the end of sampling, and by those of the decoded image, encoded again; the
+    surest loss first."""
 
     @property
     def lost(self) -> tuple[ToldApart, ...]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from t2i_audit.pipelines.text_encoders import TextEncoder
     from t2i_audit.probes.decoded import StationProbes
+    from t2i_audit.results.blocks import BlocksSummary
     from t2i_audit.results.vae import VaeSummary
     from t2i_audit.stages.text import TextSide
 
@@ -42,6 +43,7 @@ def write_results(
     read_whole: NDArray[np.bool_],
     encoders: Sequence[TextEncoder],
     vae: VaeSummary | None = None,
+    blocks: BlocksSummary | None = None,
     notes: Sequence[str],
     seed: int,
 ) -> None:
@@ -60,6 +62,7 @@ def write_results(
         read_whole: ``(n,)`` prompts that a text encoder gets to the end as they are.
         encoders: of the audited model; none for images made elsewhere.
         vae: what is lost in its VAE, where that was read.
+        blocks: what is lost from one block of its denoiser to the next, where these were recorded.
         notes: sentences that stand before those on the judges.
         seed: of every resampling.
     """
@@ -88,7 +91,7 @@ def write_results(
             seed=seed,
         )
         summary = compare_judges(summary, panel, prompts, rows)
-        summary = replace(summary, judge_facts=facts, vae=vae)
+        summary = replace(summary, judge_facts=facts, vae=vae, blocks=blocks)
         write_tables(run.path, text, probed, summary, attributed)
         join_costs(run.path)
         seal(run, rows[primary])

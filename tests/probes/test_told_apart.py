@@ -14,7 +14,7 @@ from prompts.suite import load_suite
 from t2i_audit.probes.codes import bags_of_codes
 from t2i_audit.probes.told_apart import _consistent, told_apart
 from t2i_audit.results.interval import Interval
-from t2i_audit.results.vae import ToldApart
+from t2i_audit.results.told_apart import ToldApart
 
 PROMPTS = load_suite("world-relations").prompts[:240]
 COLOURS = sorted({p.value for prompt in PROMPTS for p in prompt.constituents if p.kind == "colour"})
@@ -46,9 +46,9 @@ def test_the_two_values_that_are_merged_are_the_only_ones_named(seed: int) -> No
     (lost,) = (pair for pair in found if pair.lost)
 
     assert (lost.kind, lost.values) == ("colour", MERGED)
-    assert lost.latents.lower > 0.9
-    assert lost.again.lower < 0.5 < lost.again.upper
-    assert lost.loss.estimate == pytest.approx(lost.latents.estimate - lost.again.estimate)
+    assert lost.before.lower > 0.9
+    assert lost.behind.lower < 0.5 < lost.behind.upper
+    assert lost.loss.estimate == pytest.approx(lost.before.estimate - lost.behind.estimate)
 
 
 def test_of_three_values_that_are_merged_all_pairs_are_named() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from t2i_audit.printable import printable
+from t2i_audit.report.blocks import blocks_sentence
 from t2i_audit.report.html.chart import Chart, Table
 from t2i_audit.report.html.intervals import number, page_colour, share_text, specification
 from t2i_audit.report.html.page import Section
@@ -40,7 +41,7 @@ def where_lost_section(contents: Contents) -> Section:
         found = best_readings(readings, slot)
         if found:
             charts.append(_chart(f"lost-{index}", slot, way, found, drawn.get(slot)))
-    vae = contents.run.summary.vae
+    vae, blocks = contents.run.summary.vae, contents.run.summary.blocks
     controlled = any(not math.isnan(r.random_weights_balanced_accuracy) for r in readings)
     return Section(
         "where-lost",
@@ -54,6 +55,7 @@ def where_lost_section(contents: Contents) -> Section:
                 printable(name) for name in dict.fromkeys(stop.component for stop in way)
             ],
             "reason": "" if charts else _why_none(contents),
+            "blocks": None if blocks is None else printable(blocks_sentence(blocks)),
             "vae": None if vae is None else printable(vae_sentence(vae)),
             "pairs": None if vae is None else _pairs(vae),
         },
@@ -69,8 +71,8 @@ def _pairs(vae: VaeSummary) -> Table:
         tuple(
             (
                 printable(f"{pair.kind}: {pair.values[0]}, {pair.values[1]}"),
-                str(pair.latents),
-                str(pair.again),
+                str(pair.before),
+                str(pair.behind),
                 str(pair.loss),
                 "yes" if pair.lost else "no",
             )
