@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,8 @@ from scripts.training.figures import colours_of, exchanged
 from t2i_audit.audit import execute, plan_audit
 from t2i_audit.io import read_json
 from t2i_audit.models.builtin import builtin_folder
+from t2i_audit.report.verdict import verdict_sentences
+from t2i_audit.results.run import load_run
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import AuditSettings
 
@@ -168,11 +171,47 @@ def test_a_decoder_that_merges_colours_draws_them_alike_from_latents_that_tell_t
     assert evaluate(prompts, same_latents).objects.mean() >= 0.8
 
 
-@pytest.mark.parametrize("component", ["unet", "text_encoder", "tokenizer"])
-def test_only_the_autoencoder_of_merging_vae_is_its_own(component: str) -> None:
+def test_the_block_that_loses_two_colours_of_fading_is_named(tmp_path: Path) -> None:
+    settings = AuditSettings(
+        model="builtin:fading",
+        out=tmp_path / "fading",
+        suite="world-relations",
+        seeds=1,
+        judge="oracle",
+        limit=120,
+        random_weights=1,
+    )
+    summary = execute(plan_audit(settings)).summary
+
+    assert summary.blocks is not None
+    assert {(each.block, each.pair.values) for each in summary.blocks.lost} == {
+        ("up_blocks.0", ("red", "yellow"))
+    }
+    assert "red and yellow become alike at up_blocks.0" in verdict_sentences(summary)[1]
+    # The text encoder, which is `sound`'s, holds them.
+    decoded = summary.stations["text_encoder"].slots["object_1.colour"]
+    assert decoded.recalls["red"].estimate > 0.9
+
+
+def test_no_block_of_sound_is_said_to_lose_anything(audited: Audited) -> None:
+    blocks = load_run(audited("sound")).summary.blocks
+
+    assert blocks is not None
+    assert blocks.n_pairs == 30
+    assert blocks.lost == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "component"),
+    [
+        *product(["merging-vae"], ["unet", "text_encoder", "tokenizer"]),
+        *product(["fading"], ["vae", "text_encoder", "tokenizer"]),
+    ],
+)
+def test_only_the_part_at_fault_is_a_checkpoints_own(name: str, component: str) -> None:
     files = [
-        {path.name: path.read_bytes() for path in (builtin_folder(name) / component).iterdir()}
-        for name in ("merging-vae", "sound")
+        {path.name: path.read_bytes() for path in (builtin_folder(each) / component).iterdir()}
+        for each in (name, "sound")
     ]
 
     assert files[0] == files[1]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prompts.structure import Prompt
 from prompts.suite import load_suite
 from t2i_audit.probes.codes import bags_of_codes
-from t2i_audit.probes.told_apart import _consistent, told_apart
+from t2i_audit.probes.told_apart import _consistent, lost_in_blocks, told_apart
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.told_apart import ToldApart
 
@@ -101,6 +101,51 @@ def test_too_few_prompts_of_a_value_are_not_tested() -> None:
     few = PROMPTS[:12]
 
     assert told_apart(few, patches(few, rng), patches(few, rng), seed=0) == ()
+
+
+def states(rng: np.random.Generator, *, width: int, merged: Sequence[str] = ()) -> np.ndarray:
+    """Of each prompt, in which colour one object or the other has, turned at random and noisy."""
+    place = dict(zip(COLOURS, np.eye(len(COLOURS)), strict=True))
+    place |= dict.fromkeys(merged, sum(place[each] for each in merged) / max(1, len(merged)))
+    rows = np.zeros((len(PROMPTS), width))
+    for row, prompt in zip(rows, PROMPTS, strict=True):
+        own = [part.value for part in prompt.constituents if part.kind == "colour"]
+        row[: len(COLOURS)] = sum(place[each] for each in own)
+    turn = np.linalg.qr(rng.normal(size=(width, width)))[0]
+    return 100 * (rows @ turn + rng.normal(0, 0.1, rows.shape) / np.sqrt(width / len(COLOURS)))
+
+
+# More channels than prompts are read by another way.
+@pytest.mark.parametrize("width", [16, 400])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_block_at_which_two_values_become_alike_is_named(width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    way = {
+        "down": states(rng, width=width),
+        "mid": states(rng, width=width),
+        "up": states(rng, width=width, merged=MERGED),
+        "last": states(rng, width=width, merged=MERGED),
+    }
+    seen: list[None] = []
+    found, pairs = lost_in_blocks(
+        PROMPTS, {0: way, 3: way}, seed=seed, on_block=lambda: seen.append(None)
+    )
+
+    assert [(each.step, each.before, each.block) for each in found] == [
+        (0, "mid", "up"),
+        (3, "mid", "up"),
+    ]
+    assert {(each.pair.kind, each.pair.values) for each in found} == {("colour", MERGED)}
+    assert all(each.pair.before.lower > 0.9 and each.pair.behind.lower < 0.5 for each in found)
+    assert pairs == 30
+    assert len(seen) == 8
+
+
+def test_blocks_that_lose_nothing_are_not_named() -> None:
+    rng = np.random.default_rng(0)
+    way = {name: states(rng, width=16) for name in "abcdef"}
+
+    assert lost_in_blocks(PROMPTS, {0: way}, seed=0)[0] == ()
 
 
 @settings(max_examples=20, deadline=None)
