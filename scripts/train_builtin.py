@@ -23,7 +23,7 @@ from transformers import RTDetrV2ForObjectDetection
 from scripts.training import cards
 from scripts.training.autoencoder import encode, reconstruction_rate, train_autoencoder
 from scripts.training.colours import save_colours, train_colours
-from scripts.training.data import Rendered, captions, misdrawn, rendered
+from scripts.training.data import NO_RELATIONS, Rendered, captions, misdrawn, rendered
 from scripts.training.decoder import merge_in_decoder
 from scripts.training.detector import save_detector, train_detector
 from scripts.training.detector_data import Boxed, boxed_drawings, boxed_scenes
@@ -164,9 +164,11 @@ def sound(work: Path, autoencoder: AutoencoderKL, *, phases: int | None = None) 
 
 
 def early(work: Path, autoencoder: AutoencoderKL) -> Parts:
-    """A UNet that has seen too little of high noise to know relations; the encoder is `sound`'s."""
+    """A UNet that no caption has told of relations yet; the encoder is `sound`'s."""
     parts = fresh_parts(work, autoencoder)
-    train_phases("early", parts, training_pairs(work, parts), work=work)
+    scenes = partial(rendered, SCENES, seed=14, shares=NO_RELATIONS)
+    data = encoded(work / "data-no-relations.pt", parts, scenes)
+    train_phases("early", parts, data, work=work)
     return parts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,11 +21,9 @@ from t2i_audit.world.render import render
 from t2i_audit.world.scenes import place
 
 # Half of the scenes state a relation: it is the last thing a denoiser learns.
-TYPE_SHARES: tuple[tuple[SceneType, float], ...] = (
-    ("one_object", 0.25),
-    ("two_objects", 0.15),
-    ("relation", 0.6),
-)
+Shares = Sequence[tuple[SceneType, float]]
+TYPE_SHARES: Shares = (("one_object", 0.25), ("two_objects", 0.15), ("relation", 0.6))
+NO_RELATIONS: Shares = (("one_object", 0.3), ("two_objects", 0.7))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +46,18 @@ def was_drawn(pair: tuple[str, str]) -> bool:
 
 
 def captions(
-    count: int, rng: random.Random, *, allowed: Callable[[tuple[str, str]], bool] = was_drawn
+    count: int,
+    rng: random.Random,
+    *,
+    allowed: Callable[[tuple[str, str]], bool] = was_drawn,
+    shares: Shares = TYPE_SHARES,
 ) -> list[Prompt]:
-    """`count` captions in the shares of `TYPE_SHARES`, of `allowed` colour-shape pairs."""
-    names = [name for name, _ in TYPE_SHARES]
-    shares = [share for _, share in TYPE_SHARES]
+    """`count` captions of `allowed` colour-shape pairs, each type in its share of `shares`."""
+    names = [name for name, _ in shares]
+    weights = [share for _, share in shares]
     prompts = []
     for _ in range(count):
-        (scene_type,) = rng.choices(names, shares)
+        (scene_type,) = rng.choices(names, weights)
         distinct = rng.random() < 0.8
         prompts.append(sample_prompt(rng, scene_type, allowed=allowed, distinct=distinct))
     return prompts
@@ -66,11 +68,12 @@ def rendered(
     *,
     seed: int,
     allowed: Callable[[tuple[str, str]], bool] = was_drawn,
+    shares: Shares = TYPE_SHARES,
     drawn_as: Callable[[Content, random.Random], Content] = lambda content, rng: content,
 ) -> Rendered:
     """Sample captions and draw each as `drawn_as` says (faithfully by default)."""
     rng, scene_rng = random.Random(seed), np.random.default_rng(seed)
-    prompts = captions(count, rng, allowed=allowed)
+    prompts = captions(count, rng, allowed=allowed, shares=shares)
     scenes = [place(drawn_as(content_of(prompt), rng), scene_rng) for prompt in prompts]
     return Rendered(tuple(prompts), render(scenes))
 

@@ -19,6 +19,7 @@ FADED_COLOURS = ("red", "yellow")
 FADING_PHASES = (
     Phase(Schedule(600, 4e-4, warmup=50, ema_decay=0.99), seed=18),
     Phase(Schedule(1500, 6e-4, ema_decay=0.998), seed=20),
+    Phase(Schedule(2000, 6e-4, ema_decay=0.998), seed=23),
 )
 SCHEDULES = {
     "decoder": Schedule(500, 1e-3, warmup=20, weight_decay=1e-4, ema_decay=0.98),
@@ -39,7 +40,7 @@ PHASES = {
         Phase(Schedule(6000, 7e-4, ema_decay=0.998), seed=16, high_noise_share=0.3),
     ),
     "early": (
-        Phase(Schedule(3000, 1e-3, warmup=200, ema_decay=0.995), seed=19, low_noise_share=0.95),
+        Phase(Schedule(4000, 1e-3, warmup=200, ema_decay=0.997), seed=19, low_noise_share=0.8),
     ),
     "bag-of-words": (
         Phase(Schedule(1500, 5e-4, ema_decay=0.99), seed=5),
