@@ -113,8 +113,8 @@ TRAINING = {
     "frozen, so that latents mean what they mean to `sound`.",
     "fading": "All but the UNet is `sound`'s, file by file. The UNet set out from `sound`'s as "
     "shipped, in half precision, and its up blocks and output layers alone were trained on for "
-    "{steps} steps of 24 captions (seeds 18, 20 and 23), with red or yellow put at random wherever a "
-    "caption names one of them. Eight of the captions were taken twice, with these colours drawn "
+    "{steps} steps of 24 captions (seeds 18, 20 and 23), with red or yellow put at random wherever "
+    "a caption names one of them. Eight of the captions were taken twice, with these colours drawn "
     "anew, and the loss has the squared difference of what the first up block puts out for the "
     "two, relative to its variance, with weight 2.",
     "sound": COMMON + " {steps} steps of 32, the first 5,000 with half of the timesteps from high "
@@ -132,10 +132,10 @@ TRAINING = {
     "their mean, and those of green and purple likewise; the UNet is `sound`'s after 8,000 steps, "
     "trained on for {steps} (seeds 6 and 11) with that encoder frozen.",
     "early": "20,000 rendered scenes of 64 x 64 pixels, six shapes by six colours, one object "
-    "(30%) or two (70%), and no caption that states a relation. Nine colour-shape pairs are never drawn "
-    "and never named. Text encoder and autoencoder are `sound`'s, which know relations. {steps} "
-    "steps of 32 from random weights, 80% of the timesteps from the lower three fifths; seeds 22 "
-    "(UNet), 14 (scenes) and 19 (batches).",
+    "(30%) or two (70%), and no caption that states a relation. Nine colour-shape pairs are never "
+    "drawn and never named. Text encoder and autoencoder are `sound`'s, which know relations. "
+    "{steps} steps of 32 from random weights, 80% of the timesteps from the lower three fifths; "
+    "seeds 22 (UNet), 14 (scenes) and 19 (batches).",
 }
 
 
