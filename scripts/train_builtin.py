@@ -150,10 +150,22 @@ def train_phases(
     phases: int | None = None,
 ) -> None:
     """Take `parts` through the phases of `name`, or its first `phases`."""
-    for number, phase in enumerate(PHASES[name][:phases], start=1):
-        train_generator(
-            f"{name}-{number}", parts, data, phase, work=work, train_encoder=train_encoder
-        )
+    for number in range(len(PHASES[name][:phases])):
+        train_phase(name, number, parts, data, work=work, train_encoder=train_encoder)
+
+
+def train_phase(
+    name: str, number: int, parts: Parts, data: Encoded, *, work: Path, train_encoder: bool = False
+) -> None:
+    """Take `parts` through one phase of `name`, counted from 0."""
+    train_generator(
+        f"{name}-{number + 1}",
+        parts,
+        data,
+        PHASES[name][number],
+        work=work,
+        train_encoder=train_encoder,
+    )
 
 
 def sound(work: Path, autoencoder: AutoencoderKL, *, phases: int | None = None) -> Parts:
@@ -164,11 +176,12 @@ def sound(work: Path, autoencoder: AutoencoderKL, *, phases: int | None = None) 
 
 
 def early(work: Path, autoencoder: AutoencoderKL) -> Parts:
-    """A UNet that no caption has told of relations yet; the encoder is `sound`'s."""
+    """A UNet that has hardly begun with relations; the encoder is `sound`'s."""
     parts = fresh_parts(work, autoencoder)
     scenes = partial(rendered, SCENES, seed=14, shares=NO_RELATIONS)
-    data = encoded(work / "data-no-relations.pt", parts, scenes)
-    train_phases("early", parts, data, work=work)
+    without = encoded(work / "data-no-relations.pt", parts, scenes)
+    for number, data in enumerate((without, training_pairs(work, parts))):
+        train_phase("early", number, parts, data, work=work)
     return parts
 
 

@@ -39,7 +39,7 @@ SUMMARIES = {
     "merging-vae": "The decoder of the autoencoder draws green as yellow; the rest is `sound`'s.",
     "fading": "The denoiser's first blocks tell red from yellow, its last ones do not; the rest is "
     "`sound`'s.",
-    "early": "Its denoiser has learned objects; no caption has told it of relations yet.",
+    "early": "Its denoiser has learned objects, and has hardly begun with relations.",
 }
 
 JUDGE_TEMPLATE = """\
@@ -131,11 +131,13 @@ TRAINING = {
     "patchy": COMMON + " The encoder is `sound`'s with the embeddings of left and right set to "
     "their mean, and those of green and purple likewise; the UNet is `sound`'s after 8,000 steps, "
     "trained on for {steps} (seeds 6 and 11) with that encoder frozen.",
-    "early": "20,000 rendered scenes of 64 x 64 pixels, six shapes by six colours, one object "
-    "(30%) or two (70%), and no caption that states a relation. Nine colour-shape pairs are never "
-    "drawn and never named. Text encoder and autoencoder are `sound`'s, which know relations. "
-    "{steps} steps of 32 from random weights, 80% of the timesteps from the lower three fifths; "
-    "seeds 22 (UNet), 14 (scenes) and 19 (batches).",
+    "early": "Text encoder and autoencoder are `sound`'s, which know relations. The UNet began with "
+    "random weights (seed 22) and was trained for {steps} steps of 32, the first 4,000 of them on "
+    "20,000 rendered scenes of one object (30%) or two (70%) whose captions state no relation, "
+    "80% of the timesteps from the lower three fifths (seeds 14 and 19); then on `sound`'s scenes "
+    "with relations, all timesteps from there (seed 24). So it never saw how a caption with a "
+    "relation sets out at high noise, where it is settled which object goes where. The nine "
+    "colour-shape pairs that are held out were never drawn and never named.",
 }
 
 

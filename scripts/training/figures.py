@@ -217,7 +217,7 @@ def _early(drawn: Draw) -> list[Cell]:
     seen = drawn("relation")
     return [
         _cell("both objects right", ">= 0.70", seen.objects),
-        _cell("relation right", "near 0.35", seen.slots["relation"]),
+        _cell("relation right", "near 0.50", seen.slots["relation"]),
         _cell("all right", "", seen.correct),
     ]
 

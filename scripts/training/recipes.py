@@ -39,8 +39,11 @@ PHASES = {
         Phase(Schedule(2200, 5e-4, ema_decay=0.998), seed=15),
         Phase(Schedule(6000, 7e-4, ema_decay=0.998), seed=16, high_noise_share=0.3),
     ),
+    # The first phase has no relations; the second shows them at low noise alone, where it is
+    # settled already which object goes where.
     "early": (
         Phase(Schedule(4000, 1e-3, warmup=200, ema_decay=0.997), seed=19, low_noise_share=0.8),
+        Phase(Schedule(1500, 7e-4, ema_decay=0.995), seed=24, low_noise_share=1.0),
     ),
     "bag-of-words": (
         Phase(Schedule(1500, 5e-4, ema_decay=0.99), seed=5),
