@@ -131,13 +131,14 @@ TRAINING = {
     "patchy": COMMON + " The encoder is `sound`'s with the embeddings of left and right set to "
     "their mean, and those of green and purple likewise; the UNet is `sound`'s after 8,000 steps, "
     "trained on for {steps} (seeds 6 and 11) with that encoder frozen.",
-    "early": "Text encoder and autoencoder are `sound`'s, which know relations. The UNet began with "
-    "random weights (seed 22) and was trained for {steps} steps of 32, the first 4,000 of them on "
-    "20,000 rendered scenes of one object (30%) or two (70%) whose captions state no "
-    "relation, 80% of the timesteps from the lower three fifths (seeds 14 and 19); then on `sound`'s scenes "
-    "with relations, all timesteps from there (seed 24). So it never saw how a caption with a "
-    "relation sets out at high noise, where it is settled which object goes where. The nine "
-    "colour-shape pairs that are held out were never drawn and never named.",
+    "early": "Text encoder and autoencoder are `sound`'s, which know relations. The UNet began "
+    "with random weights (seed 22) and was trained for {steps} steps of 32, the first "
+    "4,000 of them on 20,000 rendered scenes of one object (30%) or two (70%) whose "
+    "captions state no relation, 80% of the timesteps from the lower three fifths (seeds "
+    "14 and 19); then on `sound`'s scenes with relations, all timesteps from there (seed "
+    "24). So it never saw how a caption with a relation sets out at high noise, where it "
+    "is settled which object goes where. The nine colour-shape pairs that are held out "
+    "were never drawn and never named.",
 }
 
 
