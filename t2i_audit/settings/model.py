@@ -14,7 +14,9 @@ DType = Literal["auto", "float32", "float16", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Offload = Literal["auto", "none", "model", "sequential"]
 
-SAFE = ".safetensors"
+Quantization = Literal["nf4", "int8", "fp8"]
+
+SAFE, GGUF = ".safetensors", ".gguf"
 
 # Options that several settings types share.
 DTypeOption = Annotated[
@@ -134,9 +136,18 @@ class ModelOptions:
         Option(
             "--config",
             "Folder of a pipeline with the same architecture; needed if MODEL is a single "
-            ".safetensors file.",
+            ".safetensors or .gguf file.",
             group="Model",
             metavar="DIR",
+        ),
+    ] = None
+    quantize: Annotated[
+        Quantization | None,
+        Option(
+            "--quantize",
+            "Keep the linear layers of the denoiser and of the text encoders in 4 (nf4) or 8 bits "
+            "(int8, fp8), to save memory.",
+            group="Model",
         ),
     ] = None
     lora: Annotated[
