@@ -57,8 +57,8 @@ def check_quantization(
     saved = saved_quantization(path, components)
     for component, library in saved.items():
         check_library(library, f"the {component} of {name!r}")
-    if lora and saved:
-        refuse_lora(f"the {listed([*saved])} of {name!r}")
+    if lora and (saved or choice is not None):
+        refuse_lora(f"the {listed([*saved])} of {name!r}" if saved else repr(name))
     if choice is None:
         return
     if saved:
