@@ -45,6 +45,9 @@ SAMPLING = (
     "attention_slicing",
     "vae_tiling",
     "device_map",
+    "compile",
+    "attention",
+    "channels_last",
     "images",
 )
 
