@@ -28,7 +28,7 @@ def speed_up(pipeline: Any, placement: Placement) -> None:
         ModelError: an option has no effect on it, or its attention is not installed.
     """
     name = denoiser_name(pipeline)
-    denoiser = None if name is None else pipeline.components[name]
+    denoiser: Any = None if name is None else pipeline.components[name]
     prepare(denoiser, placement)
     if placement.compile:
         if not getattr(denoiser, "_repeated_blocks", None):

@@ -16,6 +16,7 @@ from t2i_audit.errors import AuditError, ModelError
 from t2i_audit.generation import cut_batches
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
 from t2i_audit.models import load_model
+from t2i_audit.run.features import Key
 from t2i_audit.settings import Placement
 from tests.families.loading import save_family
 
@@ -24,7 +25,7 @@ SAMPLING = Sampling(steps=6, guidance_scale=1.5, seeds=1, batch_size=6, record_d
 (BATCH,) = cut_batches(PROMPTS, seeds=1, batch_size=6)
 
 
-def made(model: str, placement: Placement) -> tuple[np.ndarray, dict[object, np.ndarray]]:
+def made(model: str, placement: Placement) -> tuple[np.ndarray, dict[Key, np.ndarray]]:
     """The images of `BATCH`, and what was recorded of them."""
     loaded = load_model(model, device="cpu", placement=placement)
     recorder = recorder_of(loaded, SAMPLING, steps=SAMPLING.steps)
