@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-MOST_THREADS = 8  # a disk takes no more at once
+MOST_THREADS = 8  # a machine with several GPUs has a process for each of them
 
 
 def encode_pngs(images: np.ndarray) -> list[bytes]:

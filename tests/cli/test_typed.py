@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from t2i_audit.cli.parameters import with_settings
@@ -32,6 +33,7 @@ def received(kind: type, words: list[str]) -> Any:
     return found[0]
 
 
+@examples(deadline=None)
 @given(
     st.fixed_dictionaries(
         {"model": WORD, "suite": WORD, "out": TEXT.map(Path)},

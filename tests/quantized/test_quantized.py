@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import Linear
 
 from prompts.suite import load_suite
 from t2i_audit.activations.random_weights import random_denoiser, random_text_encoders
@@ -15,6 +17,7 @@ from t2i_audit.activations.text.encode import encode_suite
 from t2i_audit.cli.main import main
 from t2i_audit.errors import ModelError
 from t2i_audit.generation import cut_batches, sample_batch
+from t2i_audit.generation.nonfinite import damaged_component
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.interventions import Intervention, TextInterventions
 from t2i_audit.interventions.blocks import BlockInterventions
@@ -103,6 +106,16 @@ def test_the_control_with_random_weights_is_the_architecture_unquantised(
             for key, tensor in other.pipeline.components[name].state_dict().items():
                 assert torch.equal(weights[key], tensor), key
     assert sorted(quantised.quantization) == ["text_encoder", "unet"]
+
+
+def test_damage_is_found_in_quantised_weights_too() -> None:
+    loaded = load_model("builtin:sound", device="cpu", options=ModelOptions(quantize="int8"))
+    assert damaged_component(loaded.pipeline) is None
+
+    layer = next(each for each in loaded.pipeline.unet.modules() if isinstance(each, Linear))
+    weights: Any = layer.weight
+    weights.scale.fill_(torch.nan)
+    assert damaged_component(loaded.pipeline) == "unet"
 
 
 def test_a_checkpoint_saved_quantised_is_the_one_that_is_quantised_while_it_is_loaded(
