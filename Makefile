@@ -27,6 +27,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses $(TEST_PROCESSES) --dist loadfile
+	OMP_NUM_THREADS=1 PYTHONPATH=$(abspath $(VENV))/quantizers $(BIN)/pytest tests/quantized
 
 test-slow: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow
@@ -48,6 +49,8 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --group test
+	@# Beside the environment: where they are installed, diffusers imports them at every start.
+	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/quantizers --group quantizers
 	touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed

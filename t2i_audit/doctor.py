@@ -104,18 +104,21 @@ def _components(loaded: LoadedModel) -> tuple[ComponentInfo, ...]:
     from torch import nn
 
     return tuple(
-        ComponentInfo(name, type(each).__name__, *_weights(each))
+        ComponentInfo(name, type(each).__name__, *_weights(each, loaded.quantization.get(name)))
         for name, each in sorted(loaded.pipeline.components.items())
         if isinstance(each, nn.Module)
     )
 
 
-def _weights(network: Any) -> tuple[int, str, str]:
-    """Number of parameters of a network, their dtypes, and the devices they are on."""
+def _weights(network: Any, quantization: str | None) -> tuple[int, str, str]:
+    """Number of parameters of a network, how they are kept, and the devices they are on."""
+    from t2i_audit.models.quantize import size_of
+
     every = list(network.parameters())
     dtypes = sorted({str(each.dtype).removeprefix("torch.") for each in every})
     devices = sorted({each.device.type for each in every})
-    return sum(each.numel() for each in every), ", ".join(dtypes), ", ".join(devices)
+    kept = ", ".join(dtypes) if quantization is None else quantization
+    return sum(map(size_of, every)), kept, ", ".join(devices)
 
 
 def _encoders(loaded: LoadedModel) -> tuple[EncoderInfo, ...]:

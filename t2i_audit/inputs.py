@@ -91,9 +91,15 @@ class Inputs:
             "caption_cleaning": self.loaded.adapter.caption_cleaning,
             "commit": self.loaded.commit,
             "variant": settings.model_options.variant,
+            **_if_any("quantization", self.loaded.quantization),
             "lora": self.loaded.loras,
             "embedding": self.loaded.embeddings,
         }
+
+
+def _if_any(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """What few runs have, under its name; absent in all others, as in those of earlier versions."""
+    return {name: value} if value else {}
 
 
 def earlier_run(out: Path) -> EarlierRun | None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.models.offload import take_turns
+from t2i_audit.models.speed import prepare
 from t2i_audit.pipelines.workarounds import quiet_libraries, uninitialised_memory_is_nan
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def random_denoiser(loaded: LoadedModel, *, seed: int) -> Iterator[LoadedModel]:
         _fill_uninitialised(fresh)
         _open_gates(fresh)
         fresh = fresh.to(dtype=loaded.dtype).eval()
+        prepare(fresh, loaded.placement)
     with _standing_in(loaded, {name: fresh}, "random denoiser") as random_model:
         yield random_model
 

@@ -39,11 +39,15 @@ SAMPLING = (
     "seed",
     "sampler",
     "dtype",
+    "quantization",
     "device",
     "batch_size",
     "attention_slicing",
     "vae_tiling",
     "device_map",
+    "compile",
+    "attention",
+    "channels_last",
     "images",
 )
 
@@ -91,6 +95,7 @@ class AuditedRun:
             height=scalar(sampler.get("height")),
             width=scalar(sampler.get("width")),
             dtype=scalar(settings.get("dtype")),
+            quantization=_quantization(settings.get("quantization")),
             device=scalar(settings.get("device")),
             lora=_additions(settings.get("lora")),
             embedding=_additions(settings.get("embedding") or settings.get("embeddings")),
@@ -129,6 +134,13 @@ class AuditedRun:
                 {**each, "file": None} if isinstance(each, Mapping) else each for each in loras
             ]
         return as_key(kept)
+
+
+def _quantization(kept: Any) -> Scalar:
+    """How the weights of each component are kept, as ``transformer: gguf Q4_K``."""
+    if not isinstance(kept, Mapping):
+        return scalar(kept)
+    return "; ".join(f"{name}: {kind}" for name, kind in kept.items()) or None
 
 
 def _additions(entries: Any) -> Scalar:

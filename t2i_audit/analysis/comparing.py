@@ -23,6 +23,7 @@ PROBES = "probe_version"
 NOTED = {
     "size": "image size",
     "dtype": "dtype",
+    "quantization": "quantization",
     "device": "device",
     "base_seed": "base seed",
     "negative_prompt": "negative prompt",

@@ -8,7 +8,7 @@ from t2i_audit.reporter import TerminalReporter
 from t2i_audit.settings import ProbeSettings
 
 # They concern the denoiser and the autoencoder, which a probe does not run.
-OF_IMAGES = ("attention_slicing", "vae_tiling")
+OF_IMAGES = ("attention_slicing", "vae_tiling", "compile", "attention", "channels_last")
 
 
 @with_settings(ProbeSettings, without=OF_IMAGES)

@@ -26,6 +26,8 @@ def damaged_component(pipeline: Any) -> str | None:
             # Layers that are offloaded at the moment have no values here.
             if weights.device.type == "meta" or not weights.is_floating_point():
                 continue
+            if hasattr(weights, "__tensor_flatten__"):  # quantised, as torchao keeps them
+                weights = weights.dequantize()
             if not bool(torch.isfinite(weights).all()):
                 return name
     return None

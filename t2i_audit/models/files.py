@@ -13,7 +13,7 @@ from typing import Any
 
 from t2i_audit.io import read_json, sha256_of
 from t2i_audit.models.builtin import PIPELINE_INDEX
-from t2i_audit.settings import SAFE
+from t2i_audit.settings import GGUF, SAFE
 
 Checkpoint = Mapping[str, Mapping[str, str]]
 """SHA-256 of each file that is loaded, by component and by name within the component's folder."""
@@ -166,7 +166,7 @@ def hash_of(hashes: Mapping[str, str]) -> str:
 
 
 def weights_sha256(checkpoint: Checkpoint, path: Path) -> str:
-    """One SHA-256 over the safetensors files that were loaded of the checkpoint in `path`.
+    """One SHA-256 over the files of weights that were loaded of the checkpoint in `path`.
 
     Of a folder it covers the files' names within it and their contents. Of a single file it is the
     file's own, joined with those of the folders that the file's missing components came from.
@@ -175,7 +175,7 @@ def weights_sha256(checkpoint: Checkpoint, path: Path) -> str:
         f"{group}/{name}": digest
         for group, members in checkpoint.items()
         for name, digest in members.items()
-        if name.endswith(SAFE)
+        if name.endswith((SAFE, GGUF))
     }
     if path.is_dir():
         return hash_of(weights)

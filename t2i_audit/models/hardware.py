@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t2i_audit.models.quantize import size_of
+
 if TYPE_CHECKING:
     import torch
 
@@ -42,7 +44,7 @@ def parameters_of(pipeline: Any) -> dict[str, int]:
     from torch import nn
 
     return {
-        name: sum(each.numel() for each in network.parameters())
+        name: sum(map(size_of, network.parameters()))
         for name, network in sorted(pipeline.components.items())
         if isinstance(network, nn.Module)
     }

@@ -102,8 +102,8 @@ def check_network(component: str, network: nn.Module) -> None:
             )
         if _is_quantised(parameter):
             raise ModelError(
-                f"{component} is quantised, and the control with random weights cannot be; "
-                f"audit it before it is quantised, or call {component}.dequantize() first"
+                f"{component} is quantised, and its weights cannot be shared with a copy; {SAVE}, "
+                f"or call {component}.dequantize() first"
             )
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prompts.errors import first_line
-from t2i_audit.errors import ModelError
 from t2i_audit.models.devices import DeviceName, DtypeName, choose_device, choose_dtype
 from t2i_audit.models.files import (
     WHOLE,
@@ -17,10 +13,11 @@ from t2i_audit.models.files import (
     pipeline_files,
     weights_sha256,
 )
+from t2i_audit.models.folder import as_model_error, read_folder
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.models.offload import loading_arguments, place
+from t2i_audit.models.offload import place
+from t2i_audit.models.quantize import quantization_notes, quantization_of
 from t2i_audit.models.resolve import (
-    absent_components,
     check_pipeline,
     fetch_from_hub,
     own_code,
@@ -29,9 +26,8 @@ from t2i_audit.models.resolve import (
 )
 from t2i_audit.models.tokenizers import limit_tokenizers
 from t2i_audit.models.unused import refuse_unused
-from t2i_audit.models.variants import check_variant, names_in
 from t2i_audit.pipelines.text_to_image import require_text_to_image
-from t2i_audit.pipelines.workarounds import moved_modules, quiet_libraries
+from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.settings import ModelOptions, Placement
 
@@ -80,14 +76,16 @@ def load_model(
     if path is None:
         path = fetch_from_hub(name, options)
         check_pipeline(path, name, trusted=trusted)
-    pipeline, checkpoint = _read(path, name, chosen_dtype, options, placement, trusted=trusted)
+    pipeline, checkpoint = _read(
+        path, name, chosen_dtype, chosen_device, options, placement, trusted=trusted
+    )
     require_text_to_image(pipeline, name)
     pipeline.set_progress_bar_config(disable=True)
     # Before the networks are placed: with sequential offloading nothing can be added to them.
     loras, embeddings, notes = _change(pipeline, options)
-    with _as_model_error(name), quiet_libraries():
+    with as_model_error(name), quiet_libraries():
         pipeline = place(pipeline, chosen_device, placement, reporter)
-    notes += limit_tokenizers(pipeline)
+    notes += (*quantization_notes(quantization_of(pipeline)), *limit_tokenizers(pipeline))
     return LoadedModel(
         name=name,
         source=resolved.source,
@@ -125,50 +123,33 @@ def _read(
     path: Path,
     name: str,
     dtype: torch.dtype,
+    device: torch.device,
     options: ModelOptions,
     placement: Placement,
     *,
     trusted: bool,
 ) -> tuple[Any, Checkpoint]:
     """The pipeline in `path` as it was saved, and the hashes of the files that were read."""
-    from diffusers import DiffusionPipeline
-
     from t2i_audit.models.single_file import load_single_file
 
     if path.is_file():
-        with _as_model_error(name), quiet_libraries():
-            pipeline, beside = load_single_file(path, options, dtype)
+        with as_model_error(name), quiet_libraries():
+            pipeline, beside = load_single_file(path, options, placement, dtype, device)
         assert options.config is not None  # else it is refused
         files = pipeline_files(
             options.config, pipeline.components, variant=options.variant, with_weights=beside
         )
         files[WHOLE] |= {path.name: path}
         return pipeline, hash_files(files)
-    index, components = read_index(path, name, trusted=trusted)
-    check_variant(names_in(path, components), name, options.variant)
-    packages = [str(index[key][0]) for key in components]
-    with _as_model_error(name), quiet_libraries(), moved_modules(packages):
-        pipeline = DiffusionPipeline.from_pretrained(
-            path,
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            variant=options.variant,
-            trust_remote_code=trusted,
-            **dict.fromkeys(absent_components(path)),
-            **loading_arguments(placement),
-        )
-    own = own_code(path, index, components)
+    pipeline = read_folder(
+        path,
+        name,
+        dtype=dtype,
+        device=device,
+        options=options,
+        placement=placement,
+        trusted=trusted,
+    )
+    own = own_code(path, *read_index(path, name, trusted=trusted))
     files = pipeline_files(path, pipeline.components, variant=options.variant, own_code=own)
     return pipeline, hash_files(files)
-
-
-@contextmanager
-def _as_model_error(name: str) -> Iterator[None]:
-    """Turn what the libraries raise, for damaged files nearly any type, into a `ModelError`."""
-    try:
-        yield
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(f"{name!r} does not load: {first_line(error)}") from error

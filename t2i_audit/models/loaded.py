@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.models.files import Checkpoint
+from t2i_audit.models.quantize import quantization_of
 from t2i_audit.models.resolve import Source
 from t2i_audit.pipelines.adapter import PipelineAdapter, adapt
 from t2i_audit.reporter import SILENT, Reporter
@@ -51,6 +53,11 @@ class LoadedModel:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "adapter", adapt(self.pipeline))
+
+    @cached_property
+    def quantization(self) -> dict[str, str]:
+        """How the weights of each quantised component are kept; see `quantization_of`."""
+        return quantization_of(self.pipeline)
 
     @property
     def dtype_name(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import ModelError
 from t2i_audit.models.out_of_memory import runs_short
+from t2i_audit.models.speed import speed_up
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +48,7 @@ def place(pipeline: Any, device: torch.device, placement: Placement, reporter: R
                 f"{name} has no autoencoder that works in tiles; leave --vae-tiling out"
             )
         vae.enable_tiling()
+    speed_up(pipeline, placement)
     if placement.device_map is not None:
         return pipeline
     if placement.offload == "model":

@@ -27,7 +27,7 @@ from t2i_audit.models.files import WHOLE
 from t2i_audit.models.variants import check_variant, names_among
 from t2i_audit.pipelines.moved_modules import is_pipeline_folder
 from t2i_audit.pipelines.workarounds import quiet_libraries
-from t2i_audit.settings import ModelOptions
+from t2i_audit.settings import GGUF, SAFE, ModelOptions
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 WEIGHT_FILES = "*.safetensors"
@@ -82,7 +82,7 @@ def resolve_model(
         return ResolvedModel(name, "folder", path)
     if path.suffix in PICKLES:
         raise ModelError(f"{name!r} is a pickle, which can run code when it is read. {CONVERT}")
-    if single and path.is_file() and path.suffix == ".safetensors":
+    if single and path.is_file() and path.suffix in (SAFE, GGUF):
         return ResolvedModel(name, "file", path)
     if path.exists():
         raise ModelError(

@@ -1,7 +1,7 @@
 """Checkpoints in one file, with the configuration of a folder of the same architecture.
 
-Some files hold a whole pipeline, others only the denoiser, as those of FLUX.1. What the file lacks
-is read from the folder.
+Some files hold a whole pipeline, others only the denoiser, as those of FLUX.1 and all in GGUF. What
+the file lacks is read from the folder.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from t2i_audit.errors import ModelError
 from t2i_audit.models.builtin import NETWORK_CONFIG, PIPELINE_INDEX
 from t2i_audit.models.files import has_variant
+from t2i_audit.models.folder import read_folder
+from t2i_audit.models.gguf import load_gguf
 from t2i_audit.models.resolve import WEIGHT_FILES, read_index
 from t2i_audit.models.variants import check_variant, names_in
-from t2i_audit.settings import ModelOptions
+from t2i_audit.settings import GGUF, ModelOptions, Placement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -28,7 +30,11 @@ LEFT_OUT = ("safety_checker", "feature_extractor", "image_encoder")
 
 
 def load_single_file(
-    path: Path, options: ModelOptions, dtype: torch.dtype
+    path: Path,
+    options: ModelOptions,
+    placement: Placement,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> tuple[Any, tuple[str, ...]]:
     """Load the pipeline of the class that ``options.config`` names, with the weights in `path`.
 
@@ -48,6 +54,18 @@ def load_single_file(
             f"{PIPELINE_INDEX}) of the same architecture."
         )
     index, components = read_index(config, str(config))
+    if path.suffix == GGUF:
+        own, denoiser = load_gguf(path, config, dtype)
+        pipeline = read_folder(
+            config,
+            str(config),
+            dtype=dtype,
+            device=device,
+            options=options,
+            placement=placement,
+            given={own: denoiser},
+        )
+        return pipeline, tuple(components - {own})
     name = index.get("_class_name")
     kind: Any = getattr(diffusers, str(name), None)
     if not hasattr(kind, "from_single_file"):

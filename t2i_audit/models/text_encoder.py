@@ -18,7 +18,9 @@ from t2i_audit.models.files import (
     settings_files,
 )
 from t2i_audit.models.loaded import LoadedModel
+from t2i_audit.models.quantize import check_library, saved_in
 from t2i_audit.models.resolve import CONVERT, WEIGHT_FILES
+from t2i_audit.models.shards import check_weights, with_indices
 from t2i_audit.pipelines.components import UNLIMITED
 from t2i_audit.pipelines.workarounds import quiet_libraries
 from t2i_audit.settings import SAFE
@@ -163,6 +165,10 @@ def _check_folder(path: Path) -> None:
             f"--text-encoder {path} has no weights in safetensors format; other formats can run "
             f"code when they are read. {CONVERT}"
         )
+    check_weights(path, f"--text-encoder {path}")
+    library = saved_in(path)
+    if library is not None:
+        check_library(library, f"--text-encoder {path}")
 
 
 def _load_transformers(path: Path, dtype: torch.dtype) -> Any:
@@ -178,15 +184,16 @@ def _load_transformers(path: Path, dtype: torch.dtype) -> Any:
     # If the model has a decoder as well, only its encoder is loaded.
     encodes = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
     kind: Any = transformers.AutoModelForTextEncoding if encodes else transformers.AutoModel
-    model, info = kind.from_pretrained(
-        path,
-        config=config,
-        dtype=dtype,
-        use_safetensors=True,
-        local_files_only=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-    )
+    with with_indices(path) as shown:
+        model, info = kind.from_pretrained(
+            shown,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
     # The library initialises missing weights at random.
     missing = sorted(key for key in info["missing_keys"] if UNREAD not in key)
     if missing:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from t2i_audit.errors import ModelError
+from t2i_audit.models.quantize import refuse_lora
 from t2i_audit.models.resolve import ResolvedModel, own_code, read_index
-from t2i_audit.settings import ModelOptions
+from t2i_audit.settings import GGUF, ModelOptions
 
 
 def refuse_unused(resolved: ResolvedModel, options: ModelOptions) -> None:
@@ -29,6 +30,12 @@ def refuse_unused(resolved: ResolvedModel, options: ModelOptions) -> None:
         raise ModelError(
             f"--config is for a checkpoint in a single file, and {name!r} is none; leave it out."
         )
+    if source == "file" and options.quantize is not None:
+        raise ModelError(
+            f"--quantize is for a folder or a hub id, and {name!r} is a single file; leave it out."
+        )
+    if name.endswith(GGUF) and source == "file" and options.lora:
+        refuse_lora(repr(name))
     trusted = options.trust_remote_code
     if trusted is None:
         return

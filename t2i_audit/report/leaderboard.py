@@ -22,6 +22,7 @@ DIFFERING = {
     "scheduler": "scheduler",
     "size": "size",
     "dtype": "dtype",
+    "quantization": "quantization",
     "device": "device",
     "lora": "LoRA",
     "embedding": "embedding",

@@ -239,6 +239,7 @@ COLUMNS: tuple[BoardColumn, ...] = (
     setting("height", "Of an image.", "int64", "pixels"),
     setting("width", "Of an image.", "int64", "pixels"),
     setting("dtype", "Number format."),
+    setting("quantization", "How quantised weights are kept; empty for a checkpoint without any."),
     setting("device", "Kind of device that the images were made on."),
     setting("lora", "LoRAs with weight and start of the hash."),
     setting("embedding", "Embeddings with start of the hash."),

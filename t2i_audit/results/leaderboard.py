@@ -26,6 +26,7 @@ class Setup:
     height: Scalar = None
     width: Scalar = None
     dtype: Scalar = None
+    quantization: Scalar = None
     device: Scalar = None
     lora: Scalar = None
     embedding: Scalar = None

@@ -22,7 +22,16 @@ from t2i_audit.settings.images import ImagesOptions, Layout
 from t2i_audit.settings.judge import JudgeSettings
 from t2i_audit.settings.label import LabelSettings
 from t2i_audit.settings.many import ManySettings, is_models_file
-from t2i_audit.settings.model import SAFE, Device, DType, ModelOptions, Offload, Placement
+from t2i_audit.settings.model import (
+    GGUF,
+    SAFE,
+    Device,
+    DType,
+    ModelOptions,
+    Offload,
+    Placement,
+    Quantization,
+)
 from t2i_audit.settings.option import (
     Option,
     OptionField,
@@ -46,6 +55,7 @@ __all__ = [
     "DEFAULT_SEEDS",
     "DEFAULT_SUITE",
     "DEFAULT_USE_PROMPTS",
+    "GGUF",
     "LARGEST_AUTO_BATCH",
     "SAFE",
     "AuditSettings",
@@ -69,6 +79,7 @@ __all__ = [
     "Placement",
     "PlanSettings",
     "ProbeSettings",
+    "Quantization",
     "RunSettings",
     "UseOptions",
     "UseSettings",

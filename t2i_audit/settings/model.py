@@ -14,7 +14,9 @@ DType = Literal["auto", "float32", "float16", "bfloat16"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Offload = Literal["auto", "none", "model", "sequential"]
 
-SAFE = ".safetensors"
+Quantization = Literal["nf4", "int8", "fp8"]
+
+SAFE, GGUF = ".safetensors", ".gguf"
 
 # Options that several settings types share.
 DTypeOption = Annotated[
@@ -37,7 +39,7 @@ TrustRemoteCode = Annotated[
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a pipeline's networks are placed, and how speed is traded for memory.
+    """Where a pipeline's networks are placed, what saves memory and what makes them faster.
 
     Raises:
         AuditError: a value is unknown, or two exclude each other.
@@ -77,15 +79,46 @@ class Placement:
         ),
     ] = None
     """As diffusers' ``device_map`` takes it."""
+    compile: Annotated[
+        bool,
+        Option(
+            "--compile",
+            "Compile the repeated blocks of the denoiser: a minute at first, faster steps after.",
+            group="Speed",
+        ),
+    ] = False
+    """Recorded steps run uncompiled."""
+    attention: Annotated[
+        str | None,
+        Option(
+            "--attention",
+            "How the denoiser computes attention, by diffusers' name for it: native, flash, sage, "
+            "xformers, ... [default: diffusers' own]",
+            group="Speed",
+            metavar="NAME",
+            not_empty=True,
+        ),
+    ] = None
+    channels_last: Annotated[
+        bool,
+        Option(
+            "--channels-last",
+            "Lay the weights of a UNet out with the channels last, which convolutions prefer.",
+            group="Speed",
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.compile and self.offload == "sequential":
+            names = (option_name(Placement, each) for each in ("compile", "offload"))
+            raise AuditError(f"{' and '.join(names)} sequential exclude each other; give one")
         if self.device_map is not None and self.offload in ("model", "sequential"):
             names = (option_name(Placement, each) for each in ("device_map", "offload"))
             raise AuditError(f"{' and '.join(names)} exclude each other; give one of them")
 
     def rounding(self) -> dict[str, object]:
-        """The placements that change results by rounding, keyed by name; empty by default.
+        """What of it changes results by rounding, keyed by name; empty by default.
 
         Offloading does not: the same operations run in the same order.
         """
@@ -93,6 +126,9 @@ class Placement:
             "attention_slicing": self.attention_slicing,
             "vae_tiling": self.vae_tiling,
             "device_map": self.device_map,
+            "compile": self.compile,
+            "attention": self.attention,
+            "channels_last": self.channels_last,
         }
         return {name: value for name, value in changes.items() if value}
 
@@ -134,9 +170,18 @@ class ModelOptions:
         Option(
             "--config",
             "Folder of a pipeline with the same architecture; needed if MODEL is a single "
-            ".safetensors file.",
+            ".safetensors or .gguf file.",
             group="Model",
             metavar="DIR",
+        ),
+    ] = None
+    quantize: Annotated[
+        Quantization | None,
+        Option(
+            "--quantize",
+            "Keep the linear layers of the denoiser and of the text encoders in 4 (nf4) or 8 bits "
+            "(int8, fp8), to save memory.",
+            group="Model",
         ),
     ] = None
     lora: Annotated[

@@ -16,7 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from t2i_audit.errors import AuditError
 
-Group = Literal["Run", "Images", "Model", "Sampling", "Judge", "Use", "Memory"]
+Group = Literal["Run", "Images", "Model", "Sampling", "Judge", "Use", "Memory", "Speed"]
 
 
 @dataclass(frozen=True)

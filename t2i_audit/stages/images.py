@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ from t2i_audit.generation import Batch, cut_batches
 from t2i_audit.generation.memory import Made, Parts, largest_batch
 from t2i_audit.generation.sampler import Sampled
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
+from t2i_audit.images.png import encode_pngs
 from t2i_audit.io import sha256_of, write_bytes
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
@@ -214,17 +214,14 @@ def write_images(
         sampled: its images.
         row_of: by prompt's id, the number that the files are called by.
     """
-    from PIL import Image
-
     images = []
-    for index, item in enumerate(batch.items):
+    contents = encode_pngs(sampled.images)
+    for index, (item, content) in enumerate(zip(batch.items, contents, strict=True)):
         pixels = sampled.images[index]
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, format="PNG")
         name = folder / f"{row_of[item.prompt.id]:06d}_{item.seed_index:03d}.png"
-        write_bytes(run / name, buffer.getvalue())
+        write_bytes(run / name, content)
         flaw = _flaw(pixels, bool(sampled.finite[index]), bool(sampled.blocked[index]))
-        digest = hashlib.sha256(buffer.getvalue()).hexdigest()
+        digest = hashlib.sha256(content).hexdigest()
         images.append(
             ImageFile(item.prompt.id, item.seed_index, name.as_posix(), flaw=flaw, sha256=digest)
         )

@@ -64,7 +64,7 @@ def own_code(folder: Path) -> None:
         (wrong_class, "NoSuchPipeline"),
         (image_to_image, "needs an image beside the prompt"),
         (missing_tokenizer, "'tokenizer' of"),
-        (corrupted, "does not load"),
+        (corrupted, "is damaged or was cut off"),
         (own_code, "code of its own (unet), which is not run"),
     ],
 )

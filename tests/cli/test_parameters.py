@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from t2i_audit.cli.main import app, main
 from t2i_audit.cli.parameters import with_settings
+from t2i_audit.cli.probe import OF_IMAGES
 from t2i_audit.errors import AuditError
 from t2i_audit.settings import (
     AuditSettings,
@@ -140,7 +141,7 @@ def test_every_option_stands_in_the_section_of_its_group(command: str) -> None:
     found = sections(help_of(command))
 
     for each in all_option_fields(COMMANDS[command]):
-        if each.name in ("attention_slicing", "vae_tiling") and command == "probe":
+        if each.name in OF_IMAGES and command == "probe":
             continue  # they concern what a probe does not run
         heading = "Arguments" if each.option.is_argument else f"{each.option.group} options"
         name = (

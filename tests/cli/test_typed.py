@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from t2i_audit.cli.parameters import with_settings
@@ -32,6 +33,7 @@ def received(kind: type, words: list[str]) -> Any:
     return found[0]
 
 
+@examples(deadline=None)
 @given(
     st.fixed_dictionaries(
         {"model": WORD, "suite": WORD, "out": TEXT.map(Path)},
@@ -41,11 +43,14 @@ def received(kind: type, words: list[str]) -> Any:
             "steps": NUMBER,
             "guidance_scale": st.floats(0, 20),
             "batch_size": st.none() | NUMBER,
-            "lora": st.lists(TEXT, max_size=3).map(tuple),
+            # What follows a colon is its weight.
+            "lora": st.lists(TEXT.filter(lambda text: ":" not in text), max_size=3).map(tuple),
+            "quantize": st.sampled_from(["nf4", "int8", "fp8"]),
             "negative_prompt": TEXT,
             "denoiser_station": st.booleans(),
             "strict": st.booleans(),
             "vae_tiling": st.booleans(),
+            "compile": st.booleans(),
             "judge": WORD,
         },
     )

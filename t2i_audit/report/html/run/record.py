@@ -62,7 +62,7 @@ def _settings(settings: Mapping[str, Any], run: Run) -> Iterator[tuple[str, str]
         yield name, printable(value)
     for judge in summary.judges:
         yield "judge", printable(judge.name)
-    for name in ("seed", "dtype", "device", "commit", "lora", "embedding"):
+    for name in ("seed", "dtype", "quantization", "device", "commit", "lora", "embedding"):
         if settings.get(name) not in (None, [], ""):
             yield name, printable(str(settings[name]))
     for name, shown in HASHES.items():
