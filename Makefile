@@ -26,8 +26,8 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	OMP_NUM_THREADS=1 PYTHONPATH=$(abspath $(VENV))/quantizers $(BIN)/pytest --quiet tests/quantized
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses $(TEST_PROCESSES) --dist loadfile
-	OMP_NUM_THREADS=1 PYTHONPATH=$(abspath $(VENV))/quantizers $(BIN)/pytest tests/quantized
 
 test-slow: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow

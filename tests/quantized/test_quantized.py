@@ -1,8 +1,13 @@
-"""Networks that torchao quantises: audited as others are, and told apart from them."""
+"""Networks that torchao quantises: audited as others are, and told apart from them.
+
+These tests need torchao and bitsandbytes, which `make test` keeps beside the environment. Diffusers
+imports them at every start where they are installed, for which all other tests would wait.
+"""
 
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +32,10 @@ from t2i_audit.models.quantize import loading_config
 from t2i_audit.settings import ModelOptions, Quantization
 from tests.generation.test_offload import made, put_away
 from tests.tiny import tiny_pipeline
+
+pytestmark = pytest.mark.skipif(
+    find_spec("torchao") is None, reason="torchao is not on the path; see `make test`"
+)
 
 PROMPTS = load_suite("world-smoke").limited(8).prompts
 SLOT = "object_1.colour"
