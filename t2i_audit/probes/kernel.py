@@ -29,33 +29,37 @@ class Kernel:
     features are far larger than the others, as those of transformers are.
     """
 
-    places: IntArray
-    """``(n,)`` the rows, in ascending order."""
+    rows: Rows
+    """`n`."""
     products: FloatArray
     """``(n, n)`` of the features less their mean over these rows."""
 
     @classmethod
     def of(cls, rows: Rows) -> Kernel:
         """Of `rows`, some features of them at a time."""
-        ordered = Rows(rows.features, np.sort(rows.places))
         products = np.zeros((len(rows), len(rows)))
         step = max(1, CHUNK // max(1, len(rows)))
         for start in range(0, rows.width, step):
-            part = ordered.columns(start, start + step)
+            part = rows.columns(start, start + step)
             part -= part.mean(axis=0)
             products += part @ part.T
-        return cls(ordered.places, products)
+        return cls(rows, products)
 
     def between(self, rows: Rows, others: Rows) -> FloatArray:
         """Inner products ``(m, n)`` of `rows` and `others`, which are rows of this place."""
-        lines = np.searchsorted(self.places, rows.places)
-        columns = np.searchsorted(self.places, others.places)
         # Whole rows first: they lie together.
-        return self.products[lines][:, columns]
+        return self.products[self._line_of[rows.places]][:, self._line_of[others.places]]
 
     def centred(self, rows: Rows) -> FloatArray:
         """Inner products of `rows` with each other, less their own mean, ``(n, n)``."""
         return _Centred.of(self, rows).products
+
+    @cached_property
+    def _line_of(self) -> IntArray:
+        """``(m,)`` where each row of the array is among the `n`."""
+        lines = np.zeros(len(self.rows.features), dtype=int)
+        lines[self.rows.places] = np.arange(len(self.rows))
+        return lines
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,14 +27,21 @@ class OpenedBlock:
     block: FeatureBlock
     converted: FeatureBlock
     """The same, in memory where that is small and its features are read more than once."""
+    order: IntArray
+    """``(n,)`` the prompts in the order in which sums are taken over them."""
 
     @classmethod
-    def of(cls, block: FeatureBlock) -> OpenedBlock:
-        """Open `block`, of which nothing is read before it is asked for."""
+    def of(cls, block: FeatureBlock, order: IntArray | None = None) -> OpenedBlock:
+        """Open `block`, of which nothing is read before it is asked for.
+
+        Sums over prompts are in the `order`, ``(n,)``, or that of the block where there is none.
+        """
         held = int(block.valid.sum())
         # Of a wide one only the inner products are asked for, and once.
         is_wide = held <= min(block.values.shape[1], MOST_IN_KERNEL)
-        return cls(block, block if is_wide else block.in_memory())
+        if order is None:
+            order = np.arange(len(block.valid))
+        return cls(block, block if is_wide else block.in_memory(), order)
 
     def rows(self, prompts: IntArray) -> Rows:
         """What is held of `prompts`, ``(m,)``."""
@@ -60,7 +67,7 @@ class OpenedBlock:
     @cached_property
     def kernel(self) -> Kernel:
         """Inner products of all prompts that the block holds."""
-        return Kernel.of(self.rows(np.flatnonzero(self.block.valid)))
+        return Kernel.of(self.rows(self.order[self.block.valid[self.order]]))
 
     @property
     def _held(self) -> int:

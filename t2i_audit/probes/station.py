@@ -23,6 +23,7 @@ from t2i_audit.probes.slots import StationSummary
 from t2i_audit.probes.threads import side_by_side
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.integer]
 
 FIRST_LAYER = "embeddings"
 
@@ -58,7 +59,8 @@ def probe_station(
     measures = StationMeasures.of(
         prompts, [task.target for task in slots], draws=len(random_weights), seed=seed
     )
-    reader = _Reader(slots, presences, jackknife, measures.coder)
+    order = np.array(sorted(range(len(prompts)), key=lambda row: prompts[row].id))
+    reader = _Reader(slots, presences, jackknife, measures.coder, order)
     # Of a place only its figures are kept, and what it read in the folds where it is the best yet.
     own, first, words = Best(), Best(), Best()
     random = [Best() for _ in random_weights]
@@ -117,6 +119,8 @@ class _Reader:
     presences: Sequence[Task]
     jackknife: Jackknife
     coder: Coder
+    order: IntArray
+    """``(n,)`` the prompts sorted by id, so that no sum depends on the order of a suite."""
     plans: dict[tuple[bytes, tuple[str, ...]], ProbePlan] = field(default_factory=dict)
 
     def read(self, blocks: Iterable[FeatureBlock]) -> Iterator[_Read]:
@@ -125,7 +129,7 @@ class _Reader:
 
     def _read(self, planned: tuple[FeatureBlock, ProbePlan]) -> _Read:
         block, plan = planned
-        opened = OpenedBlock.of(block)
+        opened = OpenedBlock.of(block, self.order)
         readings = read_block(opened, plan)
         places = _places(block, readings, self.jackknife)
         return _Read(block, readings, places, self.coder.bits(opened))

@@ -184,7 +184,7 @@ def test_a_kernel_gives_what_the_features_give_whatever_the_rows_and_their_order
     # Far from zero, as the features of a transformer are.
     features = (rng.normal(size=(50, 80)) + 20).astype(np.float16)
     kernel = Kernel.of(Rows(features, rng.permutation(50)[:45]))
-    every = rng.permutation(kernel.places)
+    every = rng.permutation(kernel.rows.places)
     train, tested = Rows(features, every[:30]), Rows(features, every[30:])
     targets = np.eye(3)[rng.integers(3, size=30)]
     chosen = np.array([0, 6, 12])

@@ -91,9 +91,13 @@ def measured(
         (measures.own, *measures.random), (own, *random_weights), strict=True
     ):
         for each in blocks:
-            network.read(each, (), measures.coder.bits(OpenedBlock.of(each)))
+            network.read(
+                each, (), measures.coder.bits(OpenedBlock.of(each, measures.coder.sample.rows))
+            )
     counts = presence_block(prompts, "text_encoder")
-    measures.read_words(counts, (), measures.coder.bits(OpenedBlock.of(counts)))
+    measures.read_words(
+        counts, (), measures.coder.bits(OpenedBlock.of(counts, measures.coder.sample.rows))
+    )
     return measures.of_slots()
 
 
