@@ -113,7 +113,7 @@ def test_both_stations_are_read_beside_their_controls(finished: Path) -> None:
     "how",
     [
         pytest.param(signal.SIGKILL, id="kill -9"),
-        pytest.param(signal.SIGTERM, id="preempted"),
+        pytest.param(signal.SIGTERM, id="preempted", marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, id="Ctrl-C", marks=pytest.mark.slow),
     ],
 )
