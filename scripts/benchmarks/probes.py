@@ -13,7 +13,9 @@ def probes(rounds: int, limit: int) -> list[Line]:
     import numpy as np
     from sklearn.linear_model import RidgeCV
 
-    from t2i_audit.probes.ridge import RELATIVE_ALPHAS, RidgePath
+    from t2i_audit.probes.path import RELATIVE_ALPHAS
+    from t2i_audit.probes.ridge import RidgePath
+    from t2i_audit.probes.rows import Rows
 
     rng = np.random.default_rng(0)
     rows = np.arange(limit)
@@ -26,7 +28,7 @@ def probes(rounds: int, limit: int) -> list[Line]:
     def ours() -> np.ndarray:
         path = RidgePath.of(features[train])
         chosen = path.errors(targets[train]).argmin(axis=0)
-        return path.predict(targets[train], path.alphas[chosen], features[test])
+        return path.predict(targets[train], path.alphas[chosen], Rows.all(features[test]))
 
     def rival() -> np.ndarray:
         columns = [

@@ -36,6 +36,7 @@ from t2i_audit.analysis.use.drawn import DrawnImages
 from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.probes.features import FeatureBlock, slot_targets
 from t2i_audit.probes.folds import Folds
+from t2i_audit.probes.opened import OpenedBlock
 from t2i_audit.probes.plan import ProbePlan, tasks_of
 from t2i_audit.probes.reading import read_block
 from t2i_audit.probes.scoring import Jackknife
@@ -178,7 +179,7 @@ def confidences_of(
     best = Best()
     for block in blocks:
         own = [task for task in tasks if task.target.name in block.targets]
-        best.offer(read_block(block, ProbePlan.of(block.valid, own)))
+        best.offer(read_block(OpenedBlock.of(block), ProbePlan.of(block.valid, own)))
     jackknife = Jackknife.of([prompt.composition for prompt in prompts], seed=seed)
     folds = [fold for chosen in best.chosen(jackknife).values() for fold in chosen.folds]
     said = np.concatenate([fold.confidence for fold in folds])

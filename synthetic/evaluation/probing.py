@@ -11,6 +11,7 @@ import numpy as np
 from synthetic.evaluation.results import ProbeScore
 from synthetic.evaluation.scores import mean_r2
 from t2i_audit.probes.ridge import RidgePath
+from t2i_audit.probes.rows import Rows
 
 
 def probe_place(
@@ -32,8 +33,8 @@ def probe_place(
     path = RidgePath.of(features[0][:half])
     fitted = targets[0][:half]
     alphas = path.alphas[path.errors(fitted).argmin(axis=0)]
-    predicted = path.predict(fitted, alphas, features[0][half:])
-    predicted_held_out = path.predict(fitted, alphas, features[1])
+    predicted = path.predict(fitted, alphas, Rows.all(features[0][half:]))
+    predicted_held_out = path.predict(fitted, alphas, Rows.all(features[1]))
     return ProbeScore(
         place=place,
         r2_in_distribution=mean_r2(predicted, targets[0][half:]),
@@ -41,7 +42,7 @@ def probe_place(
         accuracy_in_distribution=_accuracy(predicted, constituents[0][half:], classes),
         accuracy_held_out=_accuracy(predicted_held_out, constituents[1], classes),
         n_fit=half,
-        n_held_out=len(features[1]),
+        n_held_out=len(Rows.all(features[1])),
     )
 
 

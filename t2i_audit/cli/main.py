@@ -36,13 +36,15 @@ from t2i_audit.cli import (
 )
 from t2i_audit.cli.help import GroupedCommand
 from t2i_audit.cli.plugins import ProgramCommands
+from t2i_audit.cli.termination import TERMINATED, Terminated, ending_when_told
 from t2i_audit.failures import sentence_of
 from t2i_audit.printable import print_line, printable_messages
 from t2i_audit.spinning import bound_spinning
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
-INTERRUPTED_TEXT = "interrupted; give the same command again to resume where it stopped"
+RESUME = "give the same command again to resume where it stopped"
+INTERRUPTED_TEXT = f"interrupted; {RESUME}"
 
 app = typer.Typer(
     name="t2i-audit",
@@ -86,10 +88,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return app(arguments or ["--help"], prog_name="t2i-audit", standalone_mode=False)
 
     try:
-        with printable_messages():
+        with printable_messages(), ending_when_told():
             code = bash.complete(run) if bash.is_asked() else run()
     except (KeyboardInterrupt, Abort):
         return _fail(INTERRUPTED_TEXT, INTERRUPTED)
+    except Terminated:
+        return _fail(f"told to end (SIGTERM); {RESUME}", TERMINATED)
     except TyperException as err:
         return _fail(_usage_sentence(err), BAD_INPUT)
     except Exception as err:

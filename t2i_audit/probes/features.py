@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prompts.structure import PRESENCE, Pair, Prompt
-from t2i_audit.probes.ridge import Rows
+from t2i_audit.probes.rows import Rows
 from t2i_audit.results.place import Place, Position
 
 # Numbers that are converted once, 64 MiB as float64.

@@ -14,11 +14,11 @@ from scipy.special import softmax
 
 from t2i_audit.probes.features import FeatureBlock
 from t2i_audit.probes.folds import FEWEST_PER_CLASS
+from t2i_audit.probes.opened import OpenedBlock
 from t2i_audit.probes.plan import Task
 from t2i_audit.probes.reading import FoldReading
-from t2i_audit.probes.ridge import RidgePath
 from t2i_audit.probes.scoring import Jackknife, variance_without
-from t2i_audit.probes.threads import fitting_threads
+from t2i_audit.probes.threads import side_by_side
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]
@@ -61,15 +61,24 @@ class Refit:
 def refit(wanted: Sequence[Refit], jackknife: Jackknife) -> list[RefittedFold]:
     """Fit each of `wanted` anew; those with the same training prompts share a factorisation."""
     found: list[RefittedFold | None] = [None] * len(wanted)
-    groups: dict[tuple[int, bytes], list[int]] = {}
+    blocks: dict[int, dict[bytes, list[int]]] = {}
     for index, each in enumerate(wanted):
         if len(each.reading.tested):
-            groups.setdefault((id(each.block), each.train.tobytes()), []).append(index)
+            fits = blocks.setdefault(id(each.block), {})
+            fits.setdefault(each.train.tobytes(), []).append(index)
         else:
             found[index] = _untested(each.reading, jackknife)
-    for members in groups.values():
-        together = [wanted[index] for index in members]
-        for index, refitted in zip(members, _refit(together, jackknife), strict=True):
+
+    def at_block(fits: dict[bytes, list[int]]) -> list[tuple[int, RefittedFold]]:
+        opened = OpenedBlock.of(wanted[next(iter(fits.values()))[0]].block)
+        return [
+            pair
+            for own in fits.values()
+            for pair in zip(own, _refit(opened, [wanted[i] for i in own], jackknife), strict=True)
+        ]
+
+    for pairs in side_by_side(at_block, blocks.values()):
+        for index, refitted in pairs:
             found[index] = refitted
     return [each for each in found if each is not None]
 
@@ -79,16 +88,16 @@ def _untested(reading: FoldReading, jackknife: Jackknife) -> RefittedFold:
     return RefittedFold(**vars(reading), error=reading.probability, correct_without=without)
 
 
-def _refit(wanted: Sequence[Refit], jackknife: Jackknife) -> Iterable[RefittedFold]:
-    block, train = wanted[0].block, wanted[0].train
+def _refit(
+    opened: OpenedBlock, wanted: Sequence[Refit], jackknife: Jackknife
+) -> Iterable[RefittedFold]:
+    train = wanted[0].train
     columns = [each.task.target.labels[train][:, None] == _classes(each) for each in wanted]
     chosen = np.repeat([each.reading.alpha for each in wanted], [each.width for each in wanted])
     every = np.unique(np.concatenate([each.reading.tested for each in wanted]))
-    with fitting_threads(len(train), block.values.shape[1]):
-        path = RidgePath.of(block.rows(train))
-        without = path.predict_without(
-            np.concatenate(columns, axis=1), chosen, block.rows(every), jackknife.flat[:, train]
-        )
+    without = opened.path(train).predict_without(
+        np.concatenate(columns, axis=1), chosen, opened.rows(every), jackknife.flat[:, train]
+    )
     start = 0
     for each in wanted:
         lines = np.searchsorted(every, each.reading.tested)

@@ -1,10 +1,10 @@
-"""Ridge regression with an intercept, the whole regularisation path from one factorisation.
+"""Ridge regression with an intercept, from features that are read a chunk of rows at a time.
 
 Leave-one-out residuals follow from the hat matrix, ``e_i / (1 - h_ii)`` (Hastie, Tibshirani and
 Friedman, Elements of Statistical Learning, eq. 7.64).
 
-Features are read a chunk of rows at a time, so that what is kept does not grow with the number of
-rows: of many rows only the Gram matrix of the features, ``(d, d)``, is factorised.
+What is kept does not grow with the number of rows: of many rows only the Gram matrix of the
+features, ``(d, d)``, is factorised.
 """
 
 from __future__ import annotations
@@ -15,66 +15,23 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.integer]
+from t2i_audit.probes.kernel import solve_each
+from t2i_audit.probes.path import Path, singular_of, strengths
+from t2i_audit.probes.rows import FloatArray, IntArray, Rows
 
-# Relative to the mean eigenvalue of the centred Gram matrix, so that they mean the same at
-# every width and scale of the features.
-RELATIVE_ALPHAS = tuple(10.0**power for power in np.arange(-4, 2.5, 0.5))
 # A point with all the leverage would divide by zero; it then predicts itself.
 LARGEST_LEVERAGE = 1 - 1e-6
-# Numbers in a chunk, 16 MiB as float64.
-CHUNK = 2**21
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """Some rows of an array ``(m, d)`` that may be mapped from disk."""
-
-    features: NDArray[np.floating]
-    places: IntArray
-    """``(n,)`` which rows, in order."""
-
-    @classmethod
-    def all(cls, features: NDArray[np.floating]) -> Rows:
-        """Every row of `features`."""
-        return cls(features, np.arange(len(features)))
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    @property
-    def width(self) -> int:
-        """Features of a row, `d`."""
-        return int(self.features.shape[1])
-
-    def chunks(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Which of the ``n`` rows come next, and those rows as float64, ``(c, d)``."""
-        step = max(1, CHUNK // self.width)
-        for start in range(0, len(self), step):
-            part = slice(start, start + step)
-            yield part, self.features[self.places[part]].astype(np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class RidgePath:
+class RidgePath(Path):
     """The factorised training features; fits any number of targets at any regularisation."""
 
-    rows: Rows
-    """The `n` training rows."""
     mean: FloatArray
     """``(d,)`` feature means."""
-    left: FloatArray | None
-    """``(n, r)`` left singular vectors of the centred features; None if that is too much to keep,
-    and they are computed again where they are needed."""
-    singular: FloatArray
-    """``(r,)`` singular values."""
     right: FloatArray
     """``(d, r)`` right singular vectors."""
-    alphas: FloatArray
-    """``(a,)`` absolute regularisation strengths, the `alpha` of scikit-learn's `Ridge`."""
 
     @classmethod
     def of(cls, features: NDArray[np.floating] | Rows) -> RidgePath:
@@ -85,18 +42,18 @@ class RidgePath:
         mean = np.sum([chunk.sum(axis=0) for _, chunk in rows.chunks()], axis=0) / n
         if n <= d:
             centred = np.concatenate([chunk for _, chunk in rows.chunks()]) - mean
-            singular, left = _singular(centred @ centred.T)
+            singular, left = singular_of(centred @ centred.T)
             right = centred.T @ left / singular
         else:
             gram = np.zeros((d, d))
             for _, chunk in rows.chunks():
                 chunk -= mean
                 gram += chunk.T @ chunk
-            singular, right = _singular(gram)
+            singular, right = singular_of(gram)
             # `chunk` is the last one; of few rows it holds them all.
-            left = chunk @ right / singular if n * d <= CHUNK else None
-        scale = float(np.sum(singular**2)) / max(1, min(n, d)) or 1.0
-        return cls(rows, mean, left, singular, right, np.array(RELATIVE_ALPHAS) * scale)
+            left = chunk @ right / singular if rows.is_one_chunk else None
+        alphas = strengths(float(np.sum(singular**2)), min(n, d))
+        return cls(rows, left, singular, alphas, mean, right)
 
     def errors(self, targets: NDArray) -> FloatArray:
         """Squared errors of each row predicted by the ridge fitted to the others, ``(a, k)``.
@@ -129,61 +86,8 @@ class RidgePath:
             predictions[part] = targets[part] - missed
         return predictions
 
-    def predict_path(self, targets: NDArray, features: NDArray[np.floating] | Rows) -> FloatArray:
-        """Fit ``(n, k)`` targets at every regularisation, and predict `features`, ``(a, m, k)``."""
-        rows = features if isinstance(features, Rows) else Rows.all(features)
-        centre, projected = self._project(targets)
-        weights = self._shrinkage[:, :, None] * projected
-        predictions = np.empty((len(self.alphas), len(rows), targets.shape[1]))
-        for part, basis in self._in_basis(rows):
-            predictions[:, part] = basis @ weights + centre
-        return predictions
-
-    def predict_without(
-        self,
-        targets: NDArray,
-        chosen: IntArray,
-        features: NDArray[np.floating] | Rows,
-        left_out: NDArray[np.bool_],
-    ) -> FloatArray:
-        """Predictions of `features` by fits without each group of rows `left_out`, ``(g, m, k)``.
-
-        Column j of `targets`, ``(n, k)``, is fitted at ``alphas[chosen[j]]``; `left_out` is
-        ``(g, n)``. Without the rows G the coefficients change by ``-inverse(X'X + alpha I) X_G'
-        inverse(I - H_GG) e_G``, with the residuals e and the hat matrix H of all rows (Cook and
-        Weisberg 1982, Residuals and Influence in Regression, eq. 3.6.2; of one row it gives ESL
-        7.64).
-        """
-        rows = features if isinstance(features, Rows) else Rows.all(features)
-        centre, projected = self._project(targets)
-        kept = self._shrinkage[chosen]
-        weights = kept.T * projected
-        levels, level_of = np.unique(chosen, return_inverse=True)
-        columns, n = np.arange(targets.shape[1]), len(self.rows)
-        changed = np.tile(weights, (len(left_out), 1, 1))
-        centres = np.tile(centre, (len(left_out), 1))
-        for group, mask in enumerate(left_out):
-            own = np.flatnonzero(mask)
-            # A fit needs rows; without any it stays as it is.
-            if not 0 < len(own) < n:
-                continue
-            left = self._left_of(own)
-            residual = targets[own] - centre - left @ weights
-            hat = (left * self._shrinkage[levels][:, None]) @ left.T + 1 / n
-            solved = np.linalg.solve(np.eye(len(own)) - hat, residual)
-            missed = solved[level_of, :, columns]
-            changed[group] -= kept.T * (left.T @ missed.T)
-            centres[group] -= missed.sum(axis=1) / n
-        predictions = np.empty((len(left_out), len(rows), targets.shape[1]))
-        for part, basis in self._in_basis(rows):
-            predictions[:, part] = basis @ changed + centres[:, None]
-        return predictions
-
-    def predict(
-        self, targets: NDArray, alphas: FloatArray, features: NDArray[np.floating] | Rows
-    ) -> FloatArray:
-        """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict rows of `features`."""
-        rows = features if isinstance(features, Rows) else Rows.all(features)
+    def predict(self, targets: NDArray, alphas: FloatArray, rows: Rows) -> FloatArray:
+        """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict `rows`, ``(m, k)``."""
         coefficients, centre = self._fit(targets, alphas)
         predictions = np.empty((len(rows), targets.shape[1]))
         for part, chunk in rows.chunks():
@@ -203,13 +107,6 @@ class RidgePath:
         centre, projected = self._project(targets)
         shrunk = self.singular[:, None] / (self.singular[:, None] ** 2 + alphas[None]) * projected
         return self.right @ shrunk, centre
-
-    @cached_property
-    def _shrinkage(self) -> FloatArray:
-        """``(a, r)`` how much of each singular direction a fit keeps."""
-        squares = self.singular**2
-        kept: FloatArray = squares / (squares + self.alphas[:, None])
-        return kept
 
     @cached_property
     def _one_minus_leverage(self) -> FloatArray:
@@ -287,22 +184,17 @@ class RidgeSystem:
             for _, chunk in rows.chunks():
                 chunk -= mean
                 gram += chunk.T @ chunk
-        scale = float(np.trace(gram)) / max(1, min(n, d)) or 1.0
-        return cls(rows, mean, gram, np.array(RELATIVE_ALPHAS) * scale)
+        return cls(rows, mean, gram, strengths(float(np.trace(gram)), min(n, d)))
 
-    def predict(self, targets: NDArray, alphas: FloatArray, features: Rows) -> FloatArray:
-        """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict rows of `features`."""
+    def predict(self, targets: NDArray, alphas: FloatArray, rows: Rows) -> FloatArray:
+        """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict `rows`, ``(m, k)``."""
         centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
         wide = len(self.rows) <= self.rows.width
         right = targets - centre if wide else self._across(targets - centre)
-        solved = np.empty(right.shape)
-        for alpha in np.unique(alphas):
-            columns = alphas == alpha
-            system = self.gram + alpha * np.eye(len(self.gram))
-            solved[:, columns] = linalg.solve(system, right[:, columns], assume_a="pos")
+        solved = solve_each(self.gram, alphas, right)
         coefficients = self._across(solved) if wide else solved
-        predictions = np.empty((len(features), targets.shape[1]))
-        for part, chunk in features.chunks():
+        predictions = np.empty((len(rows), targets.shape[1]))
+        for part, chunk in rows.chunks():
             predictions[part] = (chunk - self.mean) @ coefficients + centre
         return predictions
 
@@ -313,11 +205,3 @@ class RidgeSystem:
             chunk -= self.mean
             total += chunk.T @ values[part]
         return total
-
-
-def _singular(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Singular values ``(r,)`` and vectors ``(m, r)`` of what has the Gram matrix `gram`."""
-    eigenvalues, vectors = np.linalg.eigh(gram)
-    # Eigenvalues carry rounding of this size, relative to the largest.
-    kept = eigenvalues > max(eigenvalues[-1], 0) * 1e-12
-    return np.sqrt(eigenvalues[kept]), vectors[:, kept]

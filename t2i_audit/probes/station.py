@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prompts.structure import Prompt
 from t2i_audit.probes.decoded import NOTHING, PlaceReading, StationProbes
 from t2i_audit.probes.features import FeatureBlock, presence_block, presence_targets, slot_targets
 from t2i_audit.probes.folds import Folds
 from t2i_audit.probes.measures import StationMeasures
+from t2i_audit.probes.measures.coding import Coder
+from t2i_audit.probes.opened import OpenedBlock
 from t2i_audit.probes.plan import ProbePlan, Task, tasks_of
 from t2i_audit.probes.reading import TargetReading, read_block
 from t2i_audit.probes.scoring import Jackknife
 from t2i_audit.probes.selection import Best, shuffled_tally, tally_as_fitted
 from t2i_audit.probes.slots import StationSummary
-from t2i_audit.probes.threads import fitting_threads
+from t2i_audit.probes.threads import side_by_side
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.integer]
 
 FIRST_LAYER = "embeddings"
 
@@ -50,34 +56,33 @@ def probe_station(
     slots = tasks_of(slot_targets(prompts), folds, seed=seed)
     presences = tasks_of(presence_targets(prompts), folds, seed=seed)
     jackknife = Jackknife.of([prompt.composition for prompt in prompts], seed=seed)
-    reader = _Reader(slots, presences, jackknife)
     measures = StationMeasures.of(
         prompts, [task.target for task in slots], draws=len(random_weights), seed=seed
     )
+    order = np.array(sorted(range(len(prompts)), key=lambda row: prompts[row].id))
+    reader = _Reader(slots, presences, jackknife, measures.coder, order)
     # Of a place only its figures are kept, and what it read in the folds where it is the best yet.
     own, first, words = Best(), Best(), Best()
     random = [Best() for _ in random_weights]
     places: list[PlaceReading] = []
     random_places: list[PlaceReading] = []
-    for block in blocks:
-        readings = reader.read(block)
-        own.offer(readings)
-        measures.own.read(block, readings)
-        if block.place.layer == FIRST_LAYER:
-            first.offer(readings)
-        places += _places(block, readings, jackknife)
+    for read in reader.read(blocks):
+        own.offer(read.readings)
+        measures.own.read(read.block, read.readings, read.bits)
+        if read.block.place.layer == FIRST_LAYER:
+            first.offer(read.readings)
+        places += read.places
         on_block(1)
     for best, measured, draw in zip(random, measures.random, random_weights, strict=True):
-        for block in draw:
-            readings = reader.read(block)
-            best.offer(readings)
-            measured.read(block, readings)
-            random_places += _places(block, readings, jackknife)
+        for read in reader.read(draw):
+            best.offer(read.readings)
+            measured.read(read.block, read.readings, read.bits)
+            random_places += read.places
             on_block(1)
     counts = presence_block(prompts, blocks[0].station if blocks else "")
-    readings = reader.read(counts)
-    words.offer(readings)
-    measures.read_words(counts, readings)
+    for read in reader.read([counts]):
+        words.offer(read.readings)
+        measures.read_words(counts, read.readings, read.bits)
     summary = StationSummary.of(
         prompts, jackknife, own=own, first=first, random=random, words=words
     )
@@ -96,16 +101,40 @@ def probe_station(
 
 
 @dataclass(frozen=True, eq=False)
+class _Read:
+    """What was read at one place."""
+
+    block: FeatureBlock
+    readings: list[TargetReading]
+    places: list[PlaceReading]
+    bits: dict[str, FloatArray]
+    """By slot, the length of each prompt's code."""
+
+
+@dataclass(frozen=True, eq=False)
 class _Reader:
-    """Reads blocks of features one by one; equal plans are made once."""
+    """Reads blocks of features, several at once; equal plans are made once."""
 
     slots: Sequence[Task]
     presences: Sequence[Task]
     jackknife: Jackknife
+    coder: Coder
+    order: IntArray
+    """``(n,)`` the prompts sorted by id, so that no sum depends on the order of a suite."""
     plans: dict[tuple[bytes, tuple[str, ...]], ProbePlan] = field(default_factory=dict)
 
-    def read(self, block: FeatureBlock) -> list[TargetReading]:
-        """Decode all that may be decoded from `block`."""
+    def read(self, blocks: Iterable[FeatureBlock]) -> Iterator[_Read]:
+        """Decode all that may be decoded from each of `blocks`, in their order."""
+        return side_by_side(self._read, ((block, self._plan(block)) for block in blocks))
+
+    def _read(self, planned: tuple[FeatureBlock, ProbePlan]) -> _Read:
+        block, plan = planned
+        opened = OpenedBlock.of(block, self.order)
+        readings = read_block(opened, plan)
+        places = _places(block, readings, self.jackknife)
+        return _Read(block, readings, places, self.coder.bits(opened))
+
+    def _plan(self, block: FeatureBlock) -> ProbePlan:
         wanted = [task for task in self.slots if task.target.name in block.targets]
         # The presence of any word may be read where no word has its position.
         if not block.place.position.is_slot:
@@ -113,8 +142,7 @@ class _Reader:
         key = np.packbits(block.valid).tobytes(), tuple(task.target.name for task in wanted)
         if key not in self.plans:
             self.plans[key] = ProbePlan.of(block.valid, wanted)
-        with fitting_threads(len(block.valid), block.values.shape[1]):
-            return read_block(block, self.plans[key])
+        return self.plans[key]
 
 
 def _places(

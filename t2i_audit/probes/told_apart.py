@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from prompts.structure import Prompt
 from t2i_audit.probes.codes import bags_of_codes
 from t2i_audit.probes.ridge import RidgePath
+from t2i_audit.probes.rows import Rows
 from t2i_audit.results.blocks import LostInBlock
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.told_apart import ToldApart
@@ -183,7 +184,7 @@ def _right(features: FloatArray, is_first: BoolArray, fold: NDArray[np.integer])
             continue
         path = RidgePath.of(features[train])
         alpha = path.alphas[[int(path.errors(targets[train])[:, 0].argmin())]]
-        said = path.predict(targets[train], alpha, features[tested])[:, 0] > 0
+        said = path.predict(targets[train], alpha, Rows.all(features[tested]))[:, 0] > 0
         right[tested] = said == is_first[tested]
     return right
 

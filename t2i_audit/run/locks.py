@@ -1,4 +1,4 @@
-"""Locks of a run directory; the kernel lets go of them when their process ends, however it ends.
+"""Locks of a run directory; the system lets go of them when their process ends, however it ends.
 
 A process that does all holds ``.lock`` alone. Those of a divided run hold it together, and each
 its own ``.lock-INDEX`` as well, which tells the others that it is alive.
@@ -6,9 +6,9 @@ its own ``.lock-INDEX`` as well, which tells the others that it is alive.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -35,7 +35,9 @@ class RunLock:
         """From here on the other processes of a divided run may come in."""
         if self.alone and not self._worker.is_whole:
             self.alone = False
-            if not _wait(self._files[0], fcntl.LOCK_SH):
+            # Windows gives no shared lock beside one's own exclusive one.
+            _unlock(self._files[0])
+            if not _wait(self._files[0], shared=True):
                 raise _refusal(self._out, self._files[0])
 
     def is_held(self, index: int) -> bool:
@@ -45,7 +47,7 @@ class RunLock:
         try:
             with _own_path(self._out, index).open("r", encoding="utf-8") as file:
                 # Shared, so that two processes asking at once do not see each other.
-                return not _try(file, fcntl.LOCK_SH)
+                return not _try(file, shared=True)
         except FileNotFoundError:
             return False
 
@@ -65,12 +67,12 @@ def hold(out: Path, worker: Worker) -> RunLock:
     files: list[IO[str]] = []
     try:
         files.append((out / LOCK).open("a+", encoding="utf-8"))
-        alone = _try(files[0], fcntl.LOCK_EX)
-        if not alone and (worker.is_whole or not _wait(files[0], fcntl.LOCK_SH)):
+        alone = _try(files[0], shared=False)
+        if not alone and (worker.is_whole or not _wait(files[0], shared=True)):
             raise _refusal(out, files[0])
         if not worker.is_whole:
             files.append(_own_path(out, worker.index).open("a+", encoding="utf-8"))
-            if not _wait(files[1], fcntl.LOCK_EX):
+            if not _wait(files[1], shared=False):
                 raise _refusal(out, files[1])
         for file in files:
             file.truncate(0)
@@ -92,17 +94,27 @@ def _own_path(out: Path, index: int) -> Path:
     return out / f"{LOCK}-{index:05d}"
 
 
-def _try(file: IO[str], kind: int) -> bool:
+def _try(file: IO[str], *, shared: bool) -> bool:
+    # Takes a quarter of a second where redis is installed, for which it has locks as well.
+    import portalocker
+
+    kind = portalocker.LockFlags.SHARED if shared else portalocker.LockFlags.EXCLUSIVE
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
+        portalocker.lock(file, kind | portalocker.LockFlags.NON_BLOCKING)
+    except portalocker.AlreadyLocked:
         return False
     return True
 
 
-def _wait(file: IO[str], kind: int) -> bool:
+def _unlock(file: IO[str]) -> None:
+    import portalocker
+
+    portalocker.unlock(file)
+
+
+def _wait(file: IO[str], *, shared: bool) -> bool:
     end = time.monotonic() + PATIENCE
-    while not _try(file, kind):
+    while not _try(file, shared=shared):
         if time.monotonic() > end:
             return False
         time.sleep(PAUSE)
@@ -110,8 +122,11 @@ def _wait(file: IO[str], kind: int) -> bool:
 
 
 def _refusal(out: Path, file: IO[str]) -> RunDirectoryError:
-    file.seek(0)
-    holder = file.read().strip() or "unknown"
+    holder = ""
+    with suppress(OSError):  # Windows lets nobody read what another process has locked
+        file.seek(0)
+        holder = file.read().strip()
+    holder = holder or "unknown"
     return RunDirectoryError(
         f"another process ({holder}) is at work in {out}; wait for it or give another --out"
     )

@@ -167,16 +167,22 @@ def left_by_others(
     A process that starts late finds them made and continues with the next.
     """
     while waiting:
-        orphans = [b for b in waiting if not run.is_at_work(b.index % run.worker.count)]
+        owners = {batch.index % run.worker.count for batch in waiting}
+        dead = {owner for owner in owners if not run.is_at_work(owner)}
+        # In this order, as a process that has just ended has made all its batches.
         made = {b.index for b in waiting if shards.path(b.index).exists()}
         advance(sum(len(batch.items) for batch in waiting if batch.index in made))
         waiting = [batch for batch in waiting if batch.index not in made]
-        # In this order, as a process that has just ended has made all its batches.
-        orphan = next((batch for batch in orphans if batch in waiting), None)
-        if orphan is not None:
-            waiting.remove(orphan)
-            yield orphan
-        elif waiting:
+        done = set()
+        for batch in waiting:
+            owner = batch.index % run.worker.count
+            # Asked again, since all that was yielded before took its time.
+            if owner not in dead or run.is_at_work(owner) or shards.path(batch.index).exists():
+                continue
+            done.add(batch.index)
+            yield batch
+        waiting = [batch for batch in waiting if batch.index not in done]
+        if waiting and not done:
             time.sleep(PAUSE)
 
 

@@ -113,6 +113,7 @@ def test_both_stations_are_read_beside_their_controls(finished: Path) -> None:
     "how",
     [
         pytest.param(signal.SIGKILL, id="kill -9"),
+        pytest.param(signal.SIGTERM, id="preempted", marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, id="Ctrl-C", marks=pytest.mark.slow),
     ],
 )
@@ -131,8 +132,14 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
     _, said = process.communicate(timeout=100)
     made = {path: path.stat().st_mtime_ns for path in (out / "images").glob("*.png")}
 
-    assert process.returncode != 0
+    assert process.returncode == (143 if how is signal.SIGTERM else process.returncode) != 0
     assert "Traceback" not in said
+    if how is signal.SIGTERM:
+        assert said.splitlines()[-1] == (
+            "t2i-audit: told to end (SIGTERM); give the same command again to resume where it "
+            "stopped"
+        )
+    assert not list(out.rglob("*.t2i-audit-tmp")) or how is signal.SIGKILL
     assert 0 < len(list((out / "images").glob("*.json"))) < PROMPTS * SEEDS / BATCH_SIZE
     assert not (out / "summary.json").exists()
 

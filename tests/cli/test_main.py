@@ -258,6 +258,28 @@ def test_a_fault_of_ours_keeps_its_traceback() -> None:
     assert (done.returncode, "Traceback" in done.stderr) == (1, True)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal from outside")
+def test_a_scheduler_that_ends_the_program_is_told_how_to_go_on_and_leaves_no_half_files(
+    tmp_path: Path,
+) -> None:
+    """As a preempted job does: blocks that are left on the way clear up after themselves."""
+    body = (
+        "from t2i_audit.io import atomic_file; import signal\n"
+        f"    with atomic_file(Path({str(tmp_path)!r}) / 'half') as half:\n"
+        "        half.write_text('half')\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(60)"
+    )
+
+    ended = run_body(body)
+
+    assert ended.returncode == 143
+    assert ended.stderr == (
+        "t2i-audit: told to end (SIGTERM); give the same command again to resume where it stopped\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_interrupt_says_how_to_go_on() -> None:
     code = WITH_COMMAND.format(body='print("ready", flush=True); time.sleep(60)')
     process = subprocess.Popen(

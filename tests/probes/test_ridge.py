@@ -10,12 +10,14 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import Ridge
 
-from t2i_audit.probes import ridge
+from t2i_audit.probes import rows as chunks_of
 from t2i_audit.probes.calibration import (
     INVERSE_TEMPERATURES,
     fit_inverse_temperatures,
 )
-from t2i_audit.probes.ridge import RidgePath, RidgeSystem, Rows
+from t2i_audit.probes.kernel import Kernel, KernelPath, KernelSystem
+from t2i_audit.probes.ridge import RidgePath, RidgeSystem
+from t2i_audit.probes.rows import Rows
 
 # More rows than features, and fewer.
 SHAPES = [(60, 12), (20, 50)]
@@ -41,7 +43,7 @@ def test_predictions_are_scikit_learns_at_every_regularisation(shape: tuple[int,
 
     for alpha in path.alphas:
         theirs = Ridge(alpha=alpha, solver="svd").fit(features, targets).predict(new)
-        ours = path.predict(targets, np.full(4, alpha), new)
+        ours = path.predict(targets, np.full(4, alpha), Rows.all(new))
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
@@ -80,7 +82,7 @@ def test_rows_read_in_chunks_give_what_all_at_once_gives(monkeypatch: pytest.Mon
         return [path.errors(own), path.leave_one_out(own, chosen), predicted]
 
     at_once = everything()
-    monkeypatch.setattr(ridge, "CHUNK", 7 * 12)
+    monkeypatch.setattr(chunks_of, "CHUNK", 7 * 12)
     assert len(list(Rows(features, rows).chunks())) == 8
     assert RidgePath.of(Rows(features, rows)).left is None
 
@@ -92,7 +94,7 @@ def test_constant_features_predict_the_mean() -> None:
     _, targets = regression(20, 3)
     path = RidgePath.of(np.ones((20, 3)))
 
-    predicted = path.predict(targets, np.full(4, path.alphas[0]), np.ones((2, 3)))
+    predicted = path.predict(targets, np.full(4, path.alphas[0]), Rows.all(np.ones((2, 3))))
 
     np.testing.assert_allclose(predicted, np.tile(targets.mean(axis=0), (2, 1)))
 
@@ -153,7 +155,7 @@ def test_without_a_group_of_rows_it_is_scikit_learns_fit_to_the_others(
     left_out = np.arange(4)[:, None] == rng.integers(4, size=shape[0])
     path, chosen = RidgePath.of(features), np.array([4, 8, 8])
 
-    quick = path.predict_without(targets, chosen, others, left_out)
+    quick = path.predict_without(targets, chosen, Rows.all(others), left_out)
 
     for group, out in enumerate(left_out):
         for column, place in enumerate(chosen):
@@ -175,3 +177,46 @@ def test_a_path_and_a_single_system_predict_the_same(shape: tuple[int, int]) -> 
     np.testing.assert_allclose(system.alphas, path.alphas)
     np.testing.assert_allclose(one, path.predict(targets, path.alphas[chosen], others), atol=1e-8)
     np.testing.assert_allclose(one, every[chosen, :, np.arange(3)].T, atol=1e-8)
+
+
+def test_a_kernel_gives_what_the_features_give_whatever_the_rows_and_their_order() -> None:
+    rng = np.random.default_rng(5)
+    # Far from zero, as the features of a transformer are.
+    features = (rng.normal(size=(50, 80)) + 20).astype(np.float16)
+    kernel = Kernel.of(Rows(features, rng.permutation(50)[:45]))
+    every = rng.permutation(kernel.rows.places)
+    train, tested = Rows(features, every[:30]), Rows(features, every[30:])
+    targets = np.eye(3)[rng.integers(3, size=30)]
+    chosen = np.array([0, 6, 12])
+    left_out = np.arange(4)[:, None] == rng.integers(4, size=30)
+
+    theirs, ours = RidgePath.of(train), KernelPath.of(kernel, train)
+    system = KernelSystem.of(kernel, train)
+
+    np.testing.assert_allclose(ours.alphas, theirs.alphas)
+    np.testing.assert_allclose(system.alphas, theirs.alphas)
+    alphas = theirs.alphas[chosen]
+    expected = theirs.predict(targets, alphas, tested)
+    for found in (ours.predict(targets, alphas, tested), system.predict(targets, alphas, tested)):
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+    np.testing.assert_allclose(
+        ours.predict_path(targets, tested), theirs.predict_path(targets, tested), atol=1e-9
+    )
+    np.testing.assert_allclose(
+        ours.predict_without(targets, chosen, tested, left_out),
+        theirs.predict_without(targets, chosen, tested, left_out),
+        atol=1e-9,
+    )
+
+
+def test_a_kernels_fit_is_scikit_learns() -> None:
+    rng = np.random.default_rng(6)
+    features = rng.normal(size=(40, 100))
+    targets = rng.normal(size=(30, 2))
+    train, tested = Rows(features, np.arange(30)), Rows(features, np.arange(30, 40))
+    path = KernelPath.of(Kernel.of(Rows.all(features)), train)
+
+    for place in (0, 6, 12):
+        theirs = Ridge(alpha=path.alphas[place]).fit(features[:30], targets)
+        ours = path.predict_path(targets, tested)[place]
+        np.testing.assert_allclose(ours, theirs.predict(features[30:]), atol=1e-9)

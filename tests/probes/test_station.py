@@ -14,6 +14,7 @@ from t2i_audit.activations.readable import targets_at
 from t2i_audit.probes.decoded import StationProbes
 from t2i_audit.probes.features import FeatureBlock, presence_counts, slot_targets
 from t2i_audit.probes.folds import Folds
+from t2i_audit.probes.opened import OpenedBlock
 from t2i_audit.probes.plan import ProbePlan, tasks_of
 from t2i_audit.probes.reading import read_block
 from t2i_audit.probes.station import probe_station
@@ -175,14 +176,14 @@ def test_values_that_the_training_prompts_lack_are_counted_not_scored(
     target = next(t for t in slot_targets(prompts) if t.name == "object_1.colour")
     one_place = block(prompts, written(prompts, SLOTS))
     (task,) = tasks_of([target], Folds(prompts, 0), seed=0)
-    whole = read_block(one_place, ProbePlan.of(one_place.valid, [task]))[0]
+    whole = read_block(OpenedBlock.of(one_place), ProbePlan.of(one_place.valid, [task]))[0]
 
     # The same prompts, but the value `red` is never there where a fold trains.
     red = target.labels == target.classes.index("red")
     starved = replace(
         task, folds=tuple(replace(fold, train=fold.train & ~red) for fold in task.folds)
     )
-    read = read_block(one_place, ProbePlan.of(one_place.valid, [starved]))[0]
+    read = read_block(OpenedBlock.of(one_place), ProbePlan.of(one_place.valid, [starved]))[0]
 
     lost = sum(int((fold.tested & red).sum()) for fold in starved.folds)
     assert whole.masked == 0
@@ -341,7 +342,7 @@ def calibration_error(prompts: tuple[Prompt, ...], values: np.ndarray) -> float:
     """The expected calibration error over ten bins of the predicted class (Guo et al. 2017)."""
     one_place = block(prompts, values)
     tasks = tasks_of(slot_targets(prompts), Folds(prompts, 0), seed=0)
-    readings = read_block(one_place, ProbePlan.of(one_place.valid, tasks))
+    readings = read_block(OpenedBlock.of(one_place), ProbePlan.of(one_place.valid, tasks))
     confidence, correct = (
         np.concatenate([getattr(fold, name) for read in readings for fold in read.folds])
         for name in ("confidence", "correct")

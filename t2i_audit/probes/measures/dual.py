@@ -9,12 +9,13 @@ without any refit (Rasmussen and Williams 2006, Gaussian Processes for Machine L
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from t2i_audit.probes.ridge import Rows
+from t2i_audit.probes.rows import CHUNK, Rows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]
@@ -23,11 +24,18 @@ IntArray = NDArray[np.integer]
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
-def centred_kernel(*parts: Rows) -> FloatArray:
-    """Inner products of all rows of `parts`, one after the other, less their mean, ``(n, n)``."""
-    features = np.concatenate([chunk for rows in parts for _, chunk in rows.chunks()])
-    features -= features.mean(axis=0)
-    return features @ features.T
+def centred_kernel(parts: Sequence[Rows], lines: IntArray) -> FloatArray:
+    """Inner products of the rows `lines` with all rows of `parts`, less their mean, ``(m, n)``.
+
+    The `n` rows of the parts are one after the other, and `lines`, ``(m,)``, are some of them.
+    """
+    kernel = np.zeros((len(lines), sum(map(len, parts))))
+    step = max(1, CHUNK // max(1, kernel.shape[1]))
+    for start in range(0, parts[0].width, step):
+        features = np.concatenate([each.columns(start, start + step) for each in parts])
+        features -= features.mean(axis=0)
+        kernel += features[lines] @ features.T
+    return kernel
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from t2i_audit.probes.features import FeatureBlock
-from t2i_audit.probes.measures.code_length import SIZES, code_lengths
-from t2i_audit.probes.measures.dual import centred_kernel
 from t2i_audit.probes.measures.explained import FoldErrors, explained, fold_errors
 from t2i_audit.probes.measures.figure import Figure, Resamples
-from t2i_audit.probes.measures.partners import ORDERS, Split, halves, numbered
+from t2i_audit.probes.measures.partners import ORDERS
 from t2i_audit.probes.measures.sample import Sample
 from t2i_audit.probes.measures.shared import Readout, read_shared, shared_sites
 from t2i_audit.probes.reading import TargetReading
-from t2i_audit.probes.threads import fitting_threads
+from t2i_audit.probes.threads import side_by_side
 from t2i_audit.results.measures import PlaceMeasures
 from t2i_audit.results.place import Place
 
@@ -40,43 +38,19 @@ class NetworkMeasures:
     coded: dict[str, int] = field(default_factory=dict)
     """By slot, the places at which it was coded."""
     places: dict[tuple[Place, str], PlaceMeasures] = field(default_factory=dict)
-    splits: dict[tuple[str, bytes], tuple[IntArray, tuple[Split, ...]]] = field(
-        default_factory=dict
-    )
-    """Partner values and splits by slot and the prompts that have it; equal ones are made once."""
 
-    def read(self, block: FeatureBlock, readings: Iterable[TargetReading] = ()) -> None:
-        """Code every slot that may be read from `block`, of which the probes found `readings`."""
+    def read(
+        self,
+        block: FeatureBlock,
+        readings: Iterable[TargetReading],
+        bits: Mapping[str, FloatArray],
+    ) -> None:
+        """Take what the probes found at `block`, `readings`, and by slot the `bits` of its code."""
         self._explain(readings)
         if block.place.position.is_slot:
             self.blocks.append(block)
-        valid = block.valid[self.sample.rows]
-        held = np.flatnonzero(valid)
-        slots = sorted(block.targets & self.sample.labels.keys())
-        if not slots or not len(held):
-            return
-        with fitting_threads(len(held), block.values.shape[1]):
-            kernel = centred_kernel(block.rows(self.sample.rows[held]))
-        with fitting_threads(len(held), SIZES[-1]):
-            self._code(block.place, slots, held, kernel)
-
-    def _code(self, place: Place, slots: Iterable[str], held: IntArray, kernel: FloatArray) -> None:
-        """Code `slots` of the prompts `held`, ``(n,)``, whose kernel is given."""
-        for slot in slots:
-            labels = self.sample.labels[slot]
-            there = labels[held] >= 0
-            groups, splits = self._splits_of(slot, held[there])
-            if not splits:
-                continue
-            bits = np.full((ORDERS, len(labels)), np.nan)
-            bits[:, held[there]] = code_lengths(
-                kernel if there.all() else kernel[np.ix_(there, there)],
-                labels[held[there]],
-                groups,
-                splits,
-                classes=len(self.sample.classes[slot]),
-            )
-            self._keep(place, slot, bits)
+        for slot, own in bits.items():
+            self._keep(block.place, slot, own)
 
     def _explain(self, readings: Iterable[TargetReading]) -> None:
         for reading in readings:
@@ -86,13 +60,6 @@ class NetworkMeasures:
                 self.errors[slot] = tuple(
                     one.or_better(other) for one, other in zip(known, own, strict=True)
                 )
-
-    def _splits_of(self, slot: str, rows: IntArray) -> tuple[IntArray, tuple[Split, ...]]:
-        key = slot, rows.tobytes()
-        if key not in self.splits:
-            groups = numbered([self.sample.partners[slot][row] for row in rows.tolist()])
-            self.splits[key] = groups, halves(groups, seed=self.sample.seed)
-        return self.splits[key]
 
     def _keep(self, place: Place, slot: str, bits: FloatArray) -> None:
         if np.isnan(bits).all():
@@ -133,9 +100,9 @@ class NetworkMeasures:
     def _readouts(self) -> dict[str, tuple[Readout, Readout]]:
         """The readouts of each slot, split by split at the layer that did best inside."""
         best: dict[str, tuple[Readout, Readout]] = {}
-        for members in shared_sites(self.blocks, self.sample):
-            with fitting_threads(len(self.sample.rows), SIZES[-1]):
-                own = read_shared(members, self.sample)
+        sites = shared_sites(self.blocks, self.sample)
+        found = side_by_side(lambda members: read_shared(members, self.sample), sites)
+        for members, own in zip(sites, found, strict=True):
             for member in members:
                 if member.slot not in own:
                     continue

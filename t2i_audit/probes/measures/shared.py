@@ -84,17 +84,25 @@ def read_shared(members: Sequence[Member], sample: Sample) -> dict[str, tuple[Re
     splits = halves(objects.groups, seed=sample.seed)
     if not splits:
         return {}
-    kernel = objects.kernel(members, sample)
-    readouts = {}
+    # Of each entity the rows that the shared and the transferred readout learn from.
+    learned = {}
     for number, member in enumerate(members):
         asked = objects.member == number
-        shared, transferred = (
-            _read(kernel, objects, splits, allowed=allowed, asked=asked, n=len(sample.prompts))
-            for allowed in (asked | True, ~asked)
-        )
+        shared, transferred = (_learned(splits, allowed) for allowed in (asked | True, ~asked))
         if shared is not None and transferred is not None:
-            readouts[member.slot] = shared, transferred
-    return readouts
+            learned[member.slot] = asked, (shared, transferred)
+    if not learned:
+        return {}
+    lines = np.unique(np.concatenate([t.ravel() for _, both in learned.values() for t in both]))
+    kernel = objects.kernel(members, sample, lines)
+
+    def read(train: IntArray, asked: BoolArray) -> Readout:
+        return _read(kernel, lines, objects, splits, train, asked=asked, n=len(sample.prompts))
+
+    return {
+        slot: (read(shared, asked), read(transferred, asked))
+        for slot, (asked, (shared, transferred)) in learned.items()
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,39 +143,44 @@ class _Objects:
             numbered(partners),
         )
 
-    def kernel(self, members: Sequence[Member], sample: Sample) -> FloatArray:
-        """Inner products of the objects' features, ``(m, m)``."""
+    def kernel(self, members: Sequence[Member], sample: Sample, lines: IntArray) -> FloatArray:
+        """Inner products of the features of the objects `lines` with those of all, ``(l, m)``."""
         return centred_kernel(
-            *(
+            [
                 each.block.rows(sample.rows[self.prompt[self.member == number]])
                 for number, each in enumerate(members)
-            )
+            ],
+            lines,
         )
+
+
+def _learned(splits: Sequence[Split], allowed: BoolArray) -> IntArray | None:
+    """For each split as many of the rows `allowed`, ``(m,)``, as all have; None for too few."""
+    own = [split.train[allowed[split.train]] for split in splits]
+    size = min(MOST, *map(len, own))
+    return np.stack([each[:size] for each in own]) if size >= LEAST else None
 
 
 def _read(
     kernel: FloatArray,
+    lines: IntArray,
     objects: _Objects,
     splits: Sequence[Split],
+    train: IntArray,
     *,
-    allowed: BoolArray,
     asked: BoolArray,
     n: int,
-) -> Readout | None:
-    """What a map that learned from the rows `allowed` reads off the rows `asked`, both ``(m,)``.
+) -> Readout:
+    """What a map that learned from the rows `train`, ``(s, t)``, reads off those `asked`, ``(m,)``.
 
-    None if there are too few rows to learn from.
+    The kernel, ``(l, m)``, is of the rows `lines` with all.
     """
-    own = [split.train[allowed[split.train]] for split in splits]
-    size = min(MOST, *map(len, own))
-    if size < LEAST:
-        return None
-    train = np.stack([each[:size] for each in own])
-    inside = kernel[train[:, :, None], train[:, None, :]]
+    own = np.searchsorted(lines, train)
+    inside = kernel[own[:, :, None], train[:, None, :]]
     labels = objects.labels
     fit = fit_dual(inside, labels[train], objects.groups[train], classes=objects.classes)
     rows = np.flatnonzero(asked)
-    guessed = fit.scores(kernel[train[:, None, :], rows[:, None]]).argmax(axis=2)
+    guessed = fit.scores(kernel[own[:, None, :], rows[:, None]]).argmax(axis=2)
     right = np.full((len(splits), n), np.nan)
     for line, split in enumerate(splits):
         tested = np.isin(rows, split.tested)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prompts.structure import Prompt
 from t2i_audit.probes.features import FeatureBlock, Target
+from t2i_audit.probes.measures.coding import Coder
 from t2i_audit.probes.measures.figure import Figure, Resamples
 from t2i_audit.probes.measures.network import NetworkMeasures
 from t2i_audit.probes.measures.sample import Sample
 from t2i_audit.probes.reading import TargetReading
 from t2i_audit.results.measures import PLACE_MEASURES, Measure, PlaceMeasures
 from t2i_audit.results.place import Place, Position
+
+FloatArray = NDArray[np.float64]
 
 # Of these less is better.
 LENGTHS = frozenset({"code_length"})
@@ -29,6 +33,7 @@ class StationMeasures:
     random: tuple[NetworkMeasures, ...]
     """Of each draw of random weights."""
     words: NetworkMeasures
+    coder: Coder
     resamples: Resamples
 
     @classmethod
@@ -47,14 +52,20 @@ class StationMeasures:
             NetworkMeasures(sample),
             tuple(NetworkMeasures(sample) for _ in range(draws)),
             NetworkMeasures(sample),
+            Coder(sample),
             Resamples.of(
                 [prompt.composition for prompt in sample.prompts], seed=seed, resamples=resamples
             ),
         )
 
-    def read_words(self, counts: FeatureBlock, readings: Iterable[TargetReading] = ()) -> None:
+    def read_words(
+        self,
+        counts: FeatureBlock,
+        readings: Iterable[TargetReading],
+        bits: Mapping[str, FloatArray],
+    ) -> None:
         """Read the words alone, from the `presence_block` of the prompts."""
-        self.words.read(counts, readings)
+        self.words.read(counts, readings, bits)
         # At the words of every slot there is nothing else either.
         self.words.blocks += [
             replace(counts, place=replace(counts.place, position=Position.of_slot(slot)))

@@ -21,7 +21,8 @@ from t2i_audit.probes.measures.code_length import code_lengths
 from t2i_audit.probes.measures.dual import STRENGTHS, centred_kernel, fit_dual
 from t2i_audit.probes.measures.figure import Resamples
 from t2i_audit.probes.measures.partners import halves, numbered, partner_values
-from t2i_audit.probes.ridge import Rows
+from t2i_audit.probes.opened import OpenedBlock
+from t2i_audit.probes.rows import Rows
 from t2i_audit.results.measures import Measure
 from t2i_audit.results.place import Place, Position
 
@@ -90,8 +91,13 @@ def measured(
         (measures.own, *measures.random), (own, *random_weights), strict=True
     ):
         for each in blocks:
-            network.read(each)
-    measures.read_words(presence_block(prompts, "text_encoder"))
+            network.read(
+                each, (), measures.coder.bits(OpenedBlock.of(each, measures.coder.sample.rows))
+            )
+    counts = presence_block(prompts, "text_encoder")
+    measures.read_words(
+        counts, (), measures.coder.bits(OpenedBlock.of(counts, measures.coder.sample.rows))
+    )
     return measures.of_slots()
 
 
@@ -131,7 +137,7 @@ def test_groups_left_out_are_predicted_as_scikit_learn_predicts_them(seed: int, 
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(24, 7))
     labels, groups = rng.integers(k, size=24), np.sort(rng.integers(4, size=24))
-    kernel = centred_kernel(Rows.all(features))
+    kernel = centred_kernel([Rows.all(features)], np.arange(len(features)))
     centred = features - features.mean(axis=0)
     target = np.eye(k)[labels] - 1 / k
     scale = np.trace(kernel) / 24
