@@ -30,7 +30,8 @@ from t2i_audit.run.features import (
     write_part,
 )
 from t2i_audit.run.shards import Shards
-from t2i_audit.stages.cost import CostMeter
+from t2i_audit.stages.cost import CostMeter, keep_cost
+from t2i_audit.stages.engine import Engine
 from t2i_audit.stages.files import (
     DENOISER,
     IMAGES,
@@ -73,8 +74,11 @@ def make_images(
     sampling: Sampling,
     *,
     judge: JudgeBatch | None = None,
+    engine: Engine | None = None,
 ) -> tuple[Batch, ...]:
     """Make the images that are missing; returns all batches of the run.
+
+    They are sampled by `engine` if there is one, else here.
 
     In a divided run this process makes only its own batches. The process that finishes the run
     then waits for the others, and makes what a dead process has left.
@@ -83,10 +87,6 @@ def make_images(
     """
     batches = cut_batches(prompts, seeds=sampling.seeds, batch_size=sampling.batch_size)
     shards = image_shards(run.path, len(batches))
-    recorder = recorder_of(loaded, sampling, steps=sampling.steps)
-    meter = CostMeter(run.path, loaded)
-    sample = meter.measuring(sampler_of(loaded, sampling, recorder, steps=sampling.steps))
-    parts = Parts(loaded, run.path, sampling.batch_size, sampling.shrinks)
     row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
     (run.path / IMAGES).mkdir(exist_ok=True)
     (run.path / DENOISER).mkdir(parents=True, exist_ok=True)
@@ -99,6 +99,17 @@ def make_images(
     total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
 
     write = partial(_write, run.path, shards, row_of=row_of, judge=judge)
+    if engine is not None:
+        with run.stage("images", total, done=total - left) as advance:
+            for sent in engine.sample(missing, sampling):
+                keep_cost(run.path, sent.maker, sent.cost)
+                write(sent.batch, sent.made)
+                advance(len(sent.batch.items))
+        return batches
+    recorder = recorder_of(loaded, sampling, steps=sampling.steps)
+    meter = CostMeter(run.path, loaded)
+    sample = meter.measuring(sampler_of(loaded, sampling, recorder, steps=sampling.steps))
+    parts = Parts(loaded, run.path, sampling.batch_size, sampling.shrinks)
     with run.stage("images", total, done=total - left) as advance, ThreadPoolExecutor(1) as pool:
         writer = _Writer(lambda batch: parts.sample(batch, sample), write, meter, pool, advance)
         for batch in missing:
