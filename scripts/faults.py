@@ -1,12 +1,16 @@
 """Break an audit at random points of every stage, give the same command again, compare.
 
-    python -m scripts.faults [--points N] [--seed N] [--fault kill|full] [--folder DIR]
+    python -m scripts.faults [--points N] [--seed N] [--fault FAULT] [--folder DIR] [--engine ray]
 
 A point is a stage and a moment within it. There the process is killed (SIGKILL), or its disk is
 full (no file may grow any more). The same command must then end with the tables, summary and
 images of an undisturbed run, byte for byte. Prints one row a point; the exit code is 1 if any
 differs. Audits are forked from one process that has imported the libraries, so a point takes
 seconds.
+
+With ``--engine ray`` the images are made by actors on a cluster of two nodes, and what is killed is
+an actor, a node or the driver. The audit must survive the first two. All is compared with a run
+without the engine.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -33,6 +38,7 @@ from rich.table import Table
 
 from prompts.suite import dump_prompts
 from prompts.world import Content, write
+from scripts.fault_cluster import Nodes, two_nodes
 from t2i_audit.io import write_text
 
 OPTIONS = "--judge oracle --device cpu --seeds 2 --batch-size 4 --steps 2"
@@ -42,6 +48,9 @@ SUITE = "suite.jsonl"
 # Before the manifest is there, the run is in no stage.
 START = "start"
 FAULTS = ("kill", "full")
+# Those with an engine, and the stages in which there are actors to lose.
+ENGINE_FAULTS = ("actor", "node", "driver")
+ENGINE_STAGES = ("images", "judge", "random denoiser")
 # What the program says of the second.
 FULL = re.compile(r"the disk is full|may not grow as large")
 POLL = 0.001  # seconds
@@ -87,7 +96,7 @@ class Audit:
         return os.waitstatus_to_exitcode(status), text
 
 
-def fork_audit(out: Path) -> Audit:
+def fork_audit(out: Path, engine: str = "") -> Audit:
     """Start the audit in `out` in a process of its own; it prints into a pipe."""
     reading, writing = os.pipe()
     process = os.fork()
@@ -102,7 +111,8 @@ def fork_audit(out: Path) -> Audit:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         from t2i_audit.cli.main import main as program
 
-        code = program([*COMMAND, "--suite", str(out.parent / SUITE), "--out", str(out)])
+        given = ["--engine", engine] if engine else []
+        code = program([*COMMAND, *given, "--suite", str(out.parent / SUITE), "--out", str(out)])
         sys.stdout.flush()
     finally:
         os._exit(code)
@@ -125,9 +135,9 @@ def _stage_in(manifest: Path, *_: int) -> str:
     return entered[-1] if entered else START
 
 
-def undisturbed(out: Path) -> dict[str, float]:
+def undisturbed(out: Path, engine: str = "") -> dict[str, float]:
     """Run the audit in `out`; the seconds it spent in each stage."""
-    audit = fork_audit(out)
+    audit = fork_audit(out, engine)
     durations: Counter[str] = Counter()
     last = time.monotonic()
     while os.waitid(os.P_PID, audit.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -141,9 +151,15 @@ def undisturbed(out: Path) -> dict[str, float]:
     return dict(durations)
 
 
-def break_at(out: Path, point: Point, seconds: float) -> tuple[int, str]:
-    """Run the audit in `out` and break it at `point`; its exit code and what it printed."""
-    audit = fork_audit(out)
+def break_at(
+    out: Path, point: Point, seconds: float, nodes: Nodes | None = None
+) -> tuple[int, str, bool]:
+    """Run the audit in `out` and break it at `point`.
+
+    Returns:
+        Its exit code, what it printed, and whether there was anything to break.
+    """
+    audit = fork_audit(out, engine_of(nodes))
     order = [START, *stages_in(out.parent / "whole")]
 
     def over() -> bool:
@@ -153,13 +169,23 @@ def break_at(out: Path, point: Point, seconds: float) -> tuple[int, str]:
     while order.index(stage_of(out)) < order.index(point.stage) and not over():
         time.sleep(POLL)
     time.sleep(point.share * seconds)
-    if not over():
-        if point.fault == "kill":
+    hit = not over()
+    if hit:
+        if point.fault in ("kill", "driver"):
             os.kill(audit.process, signal.SIGKILL)
+        elif nodes is not None and point.fault == "node":
+            nodes.lose_one()
+        elif nodes is not None:
+            hit = nodes.kill_actor(random.Random(point.share))
         else:
             _, hard = resource.prlimit(audit.process, resource.RLIMIT_FSIZE)
             resource.prlimit(audit.process, resource.RLIMIT_FSIZE, (0, hard))
-    return audit.wait()
+    return *audit.wait(), hit
+
+
+def engine_of(nodes: Nodes | None) -> str:
+    """The engine of audits on `nodes`; empty for none."""
+    return "" if nodes is None else f"ray:{nodes.address}"
 
 
 def stages_in(out: Path) -> list[str]:
@@ -187,9 +213,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--points", type=int, default=56)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--fault", choices=FAULTS, help="only this one; else they take turns")
+    parser.add_argument("--engine", choices=("ray",), help="have actors make the images")
+    every = (*FAULTS, *ENGINE_FAULTS)
+    parser.add_argument("--fault", choices=every, help="only this one; else they take turns")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary one if not given")
     arguments = parser.parse_args(argv)
+    if arguments.engine:
+        # Each node has one processor, and a process rounds by the number of its threads.
+        os.environ["OMP_NUM_THREADS"] = "1"
     # Imported before the forks, and nothing run with them: threads do not survive a fork.
     for name in IMPORTED:
         import_module(name)
@@ -198,29 +229,43 @@ def main(argv: list[str] | None = None) -> int:
     from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
 
     diffusers.utils.logging.disable_progress_bar()
-    with tempfile.TemporaryDirectory() as temporary:
-        return _run(arguments, Path(arguments.folder or temporary))
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        two_nodes() if arguments.engine else nullcontext() as nodes,
+    ):
+        return _run(arguments, Path(arguments.folder or temporary), nodes)
 
 
-def _run(arguments: argparse.Namespace, folder: Path) -> int:
+def _run(arguments: argparse.Namespace, folder: Path, nodes: Nodes | None) -> int:
     # Few values and one object a prompt: few probes, so that a point takes seconds.
     contents = [Content(((colour, shape),)) for colour in COLOURS for shape in SHAPES]
     write_text(folder / SUITE, dump_prompts(tuple(write(content) for content in contents)))
     whole = folder / "whole"
     durations = undisturbed(whole)
     expected = results(whole)
-    faults = (arguments.fault,) if arguments.fault else FAULTS
-    points = draw_points(arguments.points, stages_in(whole), faults, arguments.seed)
+    stages, known = stages_in(whole), FAULTS
+    if nodes is not None:
+        durations = undisturbed(folder / "engine", engine_of(nodes))
+        if results(folder / "engine") != expected:
+            raise SystemExit("the undisturbed audit with the engine has other results")
+        stages, known = list(ENGINE_STAGES), ENGINE_FAULTS
+    faults = (arguments.fault,) if arguments.fault else known
+    points = draw_points(arguments.points, stages, faults, arguments.seed)
     table = Table("#", "stage", "moment", "fault", "ended with", "the same command")
-    broken = failed = 0
+    broken = failed = hits = 0
     for number, point in enumerate(points, start=1):
         out = folder / f"point-{number}"
-        code, said = break_at(out, point, durations.get(point.stage, 0.0))
-        again, later = fork_audit(out).wait()
+        code, said, hit = break_at(out, point, durations.get(point.stage, 0.0), nodes)
+        if nodes is not None:
+            nodes.restore()
+        again, later = (0, "")
+        if code or nodes is None:
+            again, later = fork_audit(out, engine_of(nodes)).wait()
         problem = _problem(point, code, said, again, later)
         if not problem and results(out) != expected:
             problem = "other results"
         broken += code != 0
+        hits += hit
         failed += bool(problem)
         moment = f"{point.share:.2f} of {durations.get(point.stage, 0.0):.2f} s"
         outcome = problem or "equal"
@@ -231,7 +276,8 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
     screen.print(table)
     screen.print(
         f"{len(points)} points (seed {arguments.seed}): {broken} broke the audit, "
-        f"{len(points) - broken} came after its end; {failed} failures"
+        f"{hits - broken} were survived, {len(points) - hits} found nothing to break; "
+        f"{failed} failures"
     )
     return 1 if failed else 0
 
@@ -239,6 +285,8 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
 def _problem(point: Point, code: int, said: str, again: int, later: str) -> str:
     if "Traceback" in said + later:
         return f"a traceback: {(said + later)[-300:]}"
+    if code and point.fault in ("actor", "node"):
+        return f"exit code {code} although only an actor was lost: {said[-300:]}"
     if again:
         return f"exit code {again}: {later[-300:]}"
     if code and point.fault == "full":

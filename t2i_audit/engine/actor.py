@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import wraps
@@ -73,7 +74,8 @@ class AuditActor:
         self._loaded: LoadedModel | None = None
         self._sampler: Any = None  # for the sampling it was made for
         self._members: dict[int, Member] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix="t2i-audit-"))
+        # Made only where memory runs short and something is to be remembered.
+        self._folder = Path(tempfile.gettempdir()) / f"t2i-audit-{uuid.uuid4().hex}"
         self._untrained: tuple[int, Any] | None = None
         self._stack = ExitStack()
 
@@ -134,9 +136,7 @@ class AuditActor:
         from t2i_audit.judges.room import Room
         from t2i_audit.stages.judging import judged_rows
 
-        folder = self._folder / str(number)
-        folder.mkdir(exist_ok=True)
-        room = Room(folder, self._order.at_once, self.reporter)
+        room = Room(self._folder / str(number), self._order.at_once, self.reporter)
         pixels_of = dict(zip(images, pixels, strict=True))
         member = self._member(number, scope)
         return judged_rows(member, room, self._order.prompts, images, pixels_of.__getitem__)

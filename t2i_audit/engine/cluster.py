@@ -23,9 +23,7 @@ ANSWERS_WITHIN = 30.0  # seconds
 CONNECTS_WITHIN = 5.0
 ADDRESS = "RAY_ADDRESS"
 HEALTH_CHECK = ("-m", "ray.scripts.scripts", "health-check", "--skip-version-check", "--address")
-# Ray reads these when it is imported: it sends no statistics, and prints none of the lines that it
-# forwards from other machines. Those are in its logs.
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "(?s).*"}
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}  # no statistics are sent
 
 
 def check_engine(engine: str) -> None:
@@ -71,17 +69,17 @@ def connected(engine: str) -> Iterator[None]:
     Raises:
         AuditError: the cluster refuses this process.
     """
-    with _environment(QUIET):
-        import ray
+    import ray
 
-        if ray.is_initialized():
-            yield
-            return
+    if ray.is_initialized():
+        yield
+        return
+    with _environment(QUIET), _silent():
         before = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
                 parse_engine(engine),
-                include_dashboard=False if _starts(engine) else None,
+                include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
             )
@@ -95,15 +93,26 @@ def connected(engine: str) -> Iterator[None]:
             # Ray's own ends the process at once.
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, before)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Have Ray print nothing of what happens on other machines, which is in its logs as well.
+
+    It would go to standard output, among the results. Ray's own debugger does the same.
+    """
+    from ray._private import worker
+
+    before = worker._worker_logs_enabled
+    worker._worker_logs_enabled = False
     try:
         yield
     finally:
-        ray.shutdown()
-
-
-def _starts(engine: str) -> bool:
-    """Whether Ray may have to be started: with an address it refuses options of its own."""
-    return parse_engine(engine) is None and ADDRESS not in os.environ
+        worker._worker_logs_enabled = before
 
 
 def may_fit(needs: Mapping[str, float]) -> bool:

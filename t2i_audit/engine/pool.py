@@ -46,6 +46,8 @@ class _Hand:
     """An actor, and the call it is at."""
 
     actor: Any
+    started: Any
+    """A call that ends as soon as the actor has a place."""
     call: Any = None
     item: int | None = None
     """Index of the item that the call is for; None while the actor gets ready."""
@@ -95,6 +97,8 @@ class Pool:
         """
         import ray
 
+        if not items:
+            return
         queue = deque(range(len(items)))
         losses: Counter[int] = Counter()
         for hand in self._hands:
@@ -152,12 +156,18 @@ class Pool:
 
     def _resize(self, left: int, ready: Callable[[Any], Any]) -> None:
         """Ask for as many actors as there are items left, and for no more."""
+        import ray
+
         spare = len(self._hands) - left
-        for hand in [hand for hand in self._hands if not hand.ready][: max(0, spare)]:
-            self._drop(hand)
+        if spare > 0:
+            calls = [hand.started for hand in self._hands]
+            started, _ = ray.wait(calls, num_returns=len(calls), timeout=0)
+            pending = [hand for hand in self._hands if hand.started not in started]
+            for hand in pending[:spare]:
+                self._drop(hand)
         while len(self._hands) < min(left, MOST_ACTORS):
             actor = self._start()
-            self._hands.append(_Hand(actor, ready(actor)))
+            self._hands.append(_Hand(actor, actor.__ray_ready__.remote(), ready(actor)))
 
     def _lose(self, hand: _Hand) -> None:
         now = time.monotonic()
