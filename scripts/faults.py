@@ -243,13 +243,14 @@ def _run(arguments: argparse.Namespace, folder: Path, nodes: Nodes | None) -> in
     whole = folder / "whole"
     durations = undisturbed(whole)
     expected = results(whole)
-    stages, known = stages_in(whole), FAULTS
+    stages: list[str] = stages_in(whole)
+    known: tuple[str, ...] = FAULTS
     if nodes is not None:
         durations = undisturbed(folder / "engine", engine_of(nodes))
         if results(folder / "engine") != expected:
             raise SystemExit("the undisturbed audit with the engine has other results")
         stages, known = list(ENGINE_STAGES), ENGINE_FAULTS
-    faults = (arguments.fault,) if arguments.fault else known
+    faults: tuple[str, ...] = (arguments.fault,) if arguments.fault else known
     points = draw_points(arguments.points, stages, faults, arguments.seed)
     table = Table("#", "stage", "moment", "fault", "ended with", "the same command")
     broken = failed = hits = 0

@@ -294,9 +294,10 @@ def _make_images(
 
     sampling = _located(plan, readings)
     count = sampling.batches_of(plan.prompts)
-    judge = judge_as_made(run, plan.judging, plan.prompts, count)
-    if engine is not None and engine.judges(plan.judging.primary):
-        judge = None  # its actors judge all images once they are made
+    judge = None
+    # An engine's actors judge all images once they are made.
+    if engine is None or not engine.judges(plan.judging.primary):
+        judge = judge_as_made(run, plan.judging, plan.prompts, count)
     return make_images(run, plan.inputs.loaded, plan.prompts, sampling, judge=judge, engine=engine)
 
 

@@ -40,7 +40,7 @@ def answering(
     """
 
     @wraps(method)
-    def answer(self: AuditActor, *args: P.args, **kwargs: P.kwargs) -> Answer:
+    def answer(self: AuditActor, /, *args: P.args, **kwargs: P.kwargs) -> Answer:
         from t2i_audit.failures import sentence_of
 
         value = failure = None

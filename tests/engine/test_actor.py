@@ -18,7 +18,7 @@ from t2i_audit.stages.judging import Judging
 def failing(error: Exception) -> object:
     class Failing(AuditActor):
         @answering
-        def work(self) -> None:
+        def work(self, /) -> None:
             self.reporter.note("it begins")
             raise error
 
