@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine, for `scripts.faults`, and ways to break it.
+"""A Ray cluster of two nodes on this machine, for `scripts.engine_faults`, and ways to break it.
 
 It runs in a process of its own, as the harness forks its audits and threads do not survive a fork.
 

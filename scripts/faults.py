@@ -1,16 +1,13 @@
 """Break an audit at random points of every stage, give the same command again, compare.
 
-    python -m scripts.faults [--points N] [--seed N] [--fault FAULT] [--folder DIR] [--engine ray]
+    python -m scripts.faults [--points N] [--seed N] [--fault kill|full] [--folder DIR]
+    python -m scripts.faults --engine ray [--points N] [--seed N] [--folder DIR]
 
 A point is a stage and a moment within it. There the process is killed (SIGKILL), or its disk is
 full (no file may grow any more). The same command must then end with the tables, summary and
 images of an undisturbed run, byte for byte. Prints one row a point; the exit code is 1 if any
 differs. Audits are forked from one process that has imported the libraries, so a point takes
-seconds.
-
-With ``--engine ray`` the images are made by actors on a cluster of two nodes, and what is killed is
-an actor, a node or the driver. The audit must survive the first two. All is compared with a run
-without the engine.
+seconds. For the second form see `scripts.engine_faults`.
 """
 
 from __future__ import annotations
@@ -27,7 +24,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -38,7 +34,6 @@ from rich.table import Table
 
 from prompts.suite import dump_prompts
 from prompts.world import Content, write
-from scripts.fault_cluster import Nodes, two_nodes
 from t2i_audit.io import write_text
 
 OPTIONS = "--judge oracle --device cpu --seeds 2 --batch-size 4 --steps 2"
@@ -48,9 +43,6 @@ SUITE = "suite.jsonl"
 # Before the manifest is there, the run is in no stage.
 START = "start"
 FAULTS = ("kill", "full")
-# Those with an engine, and the stages in which there are actors to lose.
-ENGINE_FAULTS = ("actor", "node", "driver")
-ENGINE_STAGES = ("images", "judge", "random denoiser")
 # What the program says of the second.
 FULL = re.compile(r"the disk is full|may not grow as large")
 POLL = 0.001  # seconds
@@ -96,7 +88,7 @@ class Audit:
         return os.waitstatus_to_exitcode(status), text
 
 
-def fork_audit(out: Path, engine: str = "") -> Audit:
+def fork_audit(out: Path, *options: str) -> Audit:
     """Start the audit in `out` in a process of its own; it prints into a pipe."""
     reading, writing = os.pipe()
     process = os.fork()
@@ -111,8 +103,8 @@ def fork_audit(out: Path, engine: str = "") -> Audit:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         from t2i_audit.cli.main import main as program
 
-        given = ["--engine", engine] if engine else []
-        code = program([*COMMAND, *given, "--suite", str(out.parent / SUITE), "--out", str(out)])
+        where = ("--suite", str(out.parent / SUITE), "--out", str(out))
+        code = program([*COMMAND, *where, *options])
         sys.stdout.flush()
     finally:
         os._exit(code)
@@ -135,9 +127,9 @@ def _stage_in(manifest: Path, *_: int) -> str:
     return entered[-1] if entered else START
 
 
-def undisturbed(out: Path, engine: str = "") -> dict[str, float]:
+def undisturbed(out: Path, *options: str) -> dict[str, float]:
     """Run the audit in `out`; the seconds it spent in each stage."""
-    audit = fork_audit(out, engine)
+    audit = fork_audit(out, *options)
     durations: Counter[str] = Counter()
     last = time.monotonic()
     while os.waitid(os.P_PID, audit.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -151,15 +143,9 @@ def undisturbed(out: Path, engine: str = "") -> dict[str, float]:
     return dict(durations)
 
 
-def break_at(
-    out: Path, point: Point, seconds: float, nodes: Nodes | None = None
-) -> tuple[int, str, bool]:
-    """Run the audit in `out` and break it at `point`.
-
-    Returns:
-        Its exit code, what it printed, and whether there was anything to break.
-    """
-    audit = fork_audit(out, engine_of(nodes))
+def break_at(out: Path, point: Point, seconds: float) -> tuple[int, str]:
+    """Run the audit in `out` and break it at `point`; its exit code and what it printed."""
+    audit = fork_audit(out)
     order = [START, *stages_in(out.parent / "whole")]
 
     def over() -> bool:
@@ -169,23 +155,13 @@ def break_at(
     while order.index(stage_of(out)) < order.index(point.stage) and not over():
         time.sleep(POLL)
     time.sleep(point.share * seconds)
-    hit = not over()
-    if hit:
-        if point.fault in ("kill", "driver"):
+    if not over():
+        if point.fault == "kill":
             os.kill(audit.process, signal.SIGKILL)
-        elif nodes is not None and point.fault == "node":
-            nodes.lose_one()
-        elif nodes is not None:
-            hit = nodes.kill_actor(random.Random(point.share))
         else:
             _, hard = resource.prlimit(audit.process, resource.RLIMIT_FSIZE)
             resource.prlimit(audit.process, resource.RLIMIT_FSIZE, (0, hard))
-    return *audit.wait(), hit
-
-
-def engine_of(nodes: Nodes | None) -> str:
-    """The engine of audits on `nodes`; empty for none."""
-    return "" if nodes is None else f"ray:{nodes.address}"
+    return audit.wait()
 
 
 def stages_in(out: Path) -> list[str]:
@@ -213,10 +189,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--points", type=int, default=56)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--engine", choices=("ray",), help="have actors make the images")
-    every = (*FAULTS, *ENGINE_FAULTS)
-    parser.add_argument("--fault", choices=every, help="only this one; else they take turns")
+    parser.add_argument("--fault", choices=FAULTS, help="only this one; else they take turns")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary one if not given")
+    parser.add_argument("--engine", choices=("ray",), help="have actors of a cluster make images")
     arguments = parser.parse_args(argv)
     if arguments.engine:
         # Each node has one processor, and a process rounds by the number of its threads.
@@ -229,44 +204,34 @@ def main(argv: list[str] | None = None) -> int:
     from transformers import CLIPTextModel, CLIPTokenizer  # noqa: F401
 
     diffusers.utils.logging.disable_progress_bar()
-    with (
-        tempfile.TemporaryDirectory() as temporary,
-        two_nodes() if arguments.engine else nullcontext() as nodes,
-    ):
-        return _run(arguments, Path(arguments.folder or temporary), nodes)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(arguments.folder or temporary)
+        # Few values and one object a prompt: few probes, so that a point takes seconds.
+        contents = [Content(((colour, shape),)) for colour in COLOURS for shape in SHAPES]
+        write_text(folder / SUITE, dump_prompts(tuple(write(content) for content in contents)))
+        if arguments.engine:
+            from scripts.engine_faults import break_actors
+
+            return break_actors(arguments.points, arguments.seed, folder)
+        return _run(arguments, folder)
 
 
-def _run(arguments: argparse.Namespace, folder: Path, nodes: Nodes | None) -> int:
-    # Few values and one object a prompt: few probes, so that a point takes seconds.
-    contents = [Content(((colour, shape),)) for colour in COLOURS for shape in SHAPES]
-    write_text(folder / SUITE, dump_prompts(tuple(write(content) for content in contents)))
+def _run(arguments: argparse.Namespace, folder: Path) -> int:
     whole = folder / "whole"
     durations = undisturbed(whole)
     expected = results(whole)
-    stages: list[str] = stages_in(whole)
-    known: tuple[str, ...] = FAULTS
-    if nodes is not None:
-        durations = undisturbed(folder / "engine", engine_of(nodes))
-        if results(folder / "engine") != expected:
-            raise SystemExit("the undisturbed audit with the engine has other results")
-        stages, known = list(ENGINE_STAGES), ENGINE_FAULTS
-    faults: tuple[str, ...] = (arguments.fault,) if arguments.fault else known
-    points = draw_points(arguments.points, stages, faults, arguments.seed)
+    faults = (arguments.fault,) if arguments.fault else FAULTS
+    points = draw_points(arguments.points, stages_in(whole), faults, arguments.seed)
     table = Table("#", "stage", "moment", "fault", "ended with", "the same command")
-    broken = failed = hits = 0
+    broken = failed = 0
     for number, point in enumerate(points, start=1):
         out = folder / f"point-{number}"
-        code, said, hit = break_at(out, point, durations.get(point.stage, 0.0), nodes)
-        if nodes is not None:
-            nodes.restore()
-        again, later = (0, "")
-        if code or nodes is None:
-            again, later = fork_audit(out, engine_of(nodes)).wait()
+        code, said = break_at(out, point, durations.get(point.stage, 0.0))
+        again, later = fork_audit(out).wait()
         problem = _problem(point, code, said, again, later)
         if not problem and results(out) != expected:
             problem = "other results"
         broken += code != 0
-        hits += hit
         failed += bool(problem)
         moment = f"{point.share:.2f} of {durations.get(point.stage, 0.0):.2f} s"
         outcome = problem or "equal"
@@ -277,8 +242,7 @@ def _run(arguments: argparse.Namespace, folder: Path, nodes: Nodes | None) -> in
     screen.print(table)
     screen.print(
         f"{len(points)} points (seed {arguments.seed}): {broken} broke the audit, "
-        f"{hits - broken} were survived, {len(points) - hits} found nothing to break; "
-        f"{failed} failures"
+        f"{len(points) - broken} came after its end; {failed} failures"
     )
     return 1 if failed else 0
 
@@ -286,8 +250,6 @@ def _run(arguments: argparse.Namespace, folder: Path, nodes: Nodes | None) -> in
 def _problem(point: Point, code: int, said: str, again: int, later: str) -> str:
     if "Traceback" in said + later:
         return f"a traceback: {(said + later)[-300:]}"
-    if code and point.fault in ("actor", "node"):
-        return f"exit code {code} although only an actor was lost: {said[-300:]}"
     if again:
         return f"exit code {again}: {later[-300:]}"
     if code and point.fault == "full":

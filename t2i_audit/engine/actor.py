@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from t2i_audit.engine.files import local_path
 from t2i_audit.engine.order import Order, difference
-from t2i_audit.engine.pool import Answer
+from t2i_audit.engine.pool import Answer, reason_of
 from t2i_audit.errors import AuditError
 from t2i_audit.reporter import CollectingReporter
 from t2i_audit.spinning import bound_spinning
@@ -205,7 +205,13 @@ class AuditActor:
     def _read(self, path: str, offset: int) -> bytes:
         import ray
 
-        chunk: bytes = ray.get(self._files.read.remote(path, offset))
+        try:
+            chunk: bytes = ray.get(self._files.read.remote(path, offset))
+        except ray.exceptions.RayError as err:
+            raise AuditError(
+                f"{path} cannot be sent to {_machine()} ({reason_of(err)}); put it there at the "
+                "same path"
+            ) from err
         return chunk
 
 

@@ -180,9 +180,14 @@ class Pool:
         _end(hand.actor)  # one that Ray only cannot reach would come back
 
     def _require_few_losses(self, losses: int, err: Exception) -> None:
+        if getattr(err, "actor_init_failed", False):
+            raise AuditError(
+                f"an actor does not start on a machine of the Ray cluster ({reason_of(err)}); "
+                "install this project there, with the same versions as here"
+            )
         if max(losses, self._lost_early) < MOST_LOSSES:
             return
-        reason = " ".join(str(err).split("\n")[-1].split()).rstrip(".")[:300]
+        reason = reason_of(err)
         short = "memory" in reason
         advice = "give machines with more memory or a smaller --batch-size; " if short else ""
         raise AuditError(
@@ -204,6 +209,11 @@ class Pool:
         if sentence not in self._said:
             self._said.add(sentence)
             self._note(sentence)
+
+
+def reason_of(err: Exception) -> str:
+    """The last line of what Ray says, where the reason stands."""
+    return " ".join(str(err).strip().split("\n")[-1].split()).rstrip(".")[:300]
 
 
 def _end(actor: Any) -> None:
