@@ -111,7 +111,7 @@ def plan_from(
     from t2i_audit.stages.sampling import plan_sampling
 
     worker = this_worker(settings.shard)
-    _check_engine(settings, worker)
+    _check_engine(settings, worker, in_memory=pipeline is not None)
     inputs = load_inputs(settings, reporter, earlier=earlier, pipeline=pipeline)
     device = inputs.loaded.device
     chosen = choose_judges(
@@ -229,8 +229,8 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
     return finished
 
 
-def _check_engine(settings: AuditSettings, worker: Worker) -> None:
-    """Refuse an engine that is not there, or that is given beside a launcher."""
+def _check_engine(settings: AuditSettings, worker: Worker, *, in_memory: bool) -> None:
+    """Refuse an engine that is not there, or that cannot make this audit."""
     if settings.engine is None:
         return
     from t2i_audit.engine import check_engine
@@ -239,6 +239,11 @@ def _check_engine(settings: AuditSettings, worker: Worker) -> None:
         raise AuditError(
             "--engine divides the images among its actors, and the launcher among its processes; "
             "start the command without the launcher, or leave --engine out"
+        )
+    if in_memory:
+        raise AuditError(
+            f"{settings.model!r} is a pipeline in this process's memory, which no actor can load; "
+            "save it with save_pretrained and audit the folder, or leave the engine out"
         )
     check_engine(settings.engine)
 

@@ -73,7 +73,7 @@ class AuditActor:
         self._paths: dict[str, str] | None = None
         self._loaded: LoadedModel | None = None
         self._sampler: Any = None  # for the sampling it was made for
-        self._members: dict[int, Member] = {}
+        self._judge: tuple[int, Member] | None = None  # with its number in the panel
         # Made only where memory runs short and something is to be remembered.
         self._folder = Path(tempfile.gettempdir()) / f"t2i-audit-{uuid.uuid4().hex}"
         self._untrained: tuple[int, Any] | None = None
@@ -166,22 +166,21 @@ class AuditActor:
 
     def _member(self, number: int, scope: Scope) -> Member:
         from t2i_audit.judges.load import load_judge
-        from t2i_audit.judges.panel import HOST, Member
+        from t2i_audit.judges.panel import Member
 
-        if number not in self._members:
+        if self._judge is None or self._judge[0] != number:
+            self._judge = None  # its memory is the next one's
             order = self._own_order()
             spec = order.judges[number]
             assert spec is not None  # the driver judges by those itself
-            for other in self._members.values():
-                other.judge.move_to(HOST)
             judge = load_judge(spec, device=order.device)
             if judge.fingerprint != order.fingerprints[number]:
                 raise AuditError(
                     f"judge {judge.name!r} is another one on {_machine()} than here; give its "
                     "files the same contents there, or another path here"
                 )
-            self._members[number] = Member(judge, scope)
-        return self._members[number]
+            self._judge = number, Member(judge, scope)
+        return self._judge[1]
 
     def _own_order(self) -> Order:
         """The order with the paths of this machine."""

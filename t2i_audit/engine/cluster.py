@@ -122,7 +122,7 @@ def may_fit(needs: Mapping[str, float]) -> bool:
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     config: Any = state.get_cluster_config()  # of clusters that grow; None of others
-    groups = [] if config is None else [each.resources for each in config.node_group_configs]
+    groups = [] if config is None else [dict(each.resources) for each in config.node_group_configs]
     return any(all(has.get(key, 0) >= n for key, n in needs.items()) for has in (*nodes, *groups))
 
 

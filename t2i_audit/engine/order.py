@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.engine.files import SentPath, sent_path
-from t2i_audit.errors import AuditError
 from t2i_audit.judges.clip_spec import LOCAL
 from t2i_audit.judges.load import is_server, judge_specs
 from t2i_audit.run.manifest import library_versions
@@ -78,18 +77,9 @@ class Order:
 def order_of(
     settings: AuditSettings, loaded: LoadedModel, judging: Judging, prompts: tuple[Prompt, ...]
 ) -> Order:
-    """What actors are told of an audit that this process has planned.
-
-    Raises:
-        AuditError: the checkpoint is in this process's memory alone.
-    """
+    """What actors are told of an audit that this process has planned."""
     import torch
 
-    if loaded.source == "memory":
-        raise AuditError(
-            f"{settings.model!r} is a pipeline in this process's memory, which no actor can load; "
-            "save it with save_pretrained and audit the folder, or leave the engine out"
-        )
     source = loaded.name if loaded.source == "builtin" else str(loaded.path)
     specs = tuple(_for_actors(spec) for spec in judge_specs(settings.judge))
     options = settings.model_options

@@ -42,8 +42,7 @@ def ray_engine(
     """Connect to the cluster that ``settings.engine`` names; actors are started when needed.
 
     Raises:
-        AuditError: the cluster cannot be used, no machine of it has what an actor takes, or the
-            checkpoint is in this process's memory alone.
+        AuditError: the cluster cannot be used, or no machine of it has what an actor takes.
     """
     assert settings.engine is not None
     order = order_of(settings, loaded, judging, prompts)
