@@ -104,6 +104,7 @@ class AuditActor:
 
         if self._sampler is None:
             self._stack.close()
+            self._untrained = None
             loaded = self._pipeline()
             meter = CostMeter(self._folder, loaded)
             recorder = recorder_of(loaded, sampling, steps=sampling.steps)
