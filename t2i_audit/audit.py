@@ -336,6 +336,8 @@ def _probe(
             engine=engine,
         )
         notes += more
+    elif engine is not None:
+        engine.release()  # nothing else is sampled
     return probed, notes
 
 
