@@ -43,7 +43,8 @@ class TwoNodes:
 @pytest.fixture(scope="session")
 def ray_nodes() -> Iterator[TwoNodes]:
     pytest.importorskip("ray")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Actors of a lower priority would wait for the tests beside these.
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False}
