@@ -1,12 +1,13 @@
 """Break an audit at random points of every stage, give the same command again, compare.
 
     python -m scripts.faults [--points N] [--seed N] [--fault kill|full] [--folder DIR]
+    python -m scripts.faults --engine ray [--points N] [--seed N] [--folder DIR]
 
 A point is a stage and a moment within it. There the process is killed (SIGKILL), or its disk is
 full (no file may grow any more). The same command must then end with the tables, summary and
 images of an undisturbed run, byte for byte. Prints one row a point; the exit code is 1 if any
 differs. Audits are forked from one process that has imported the libraries, so a point takes
-seconds.
+seconds. For the second form see `scripts.engine_faults`.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Audit:
         return os.waitstatus_to_exitcode(status), text
 
 
-def fork_audit(out: Path) -> Audit:
+def fork_audit(out: Path, *options: str) -> Audit:
     """Start the audit in `out` in a process of its own; it prints into a pipe."""
     reading, writing = os.pipe()
     process = os.fork()
@@ -102,7 +103,8 @@ def fork_audit(out: Path) -> Audit:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         from t2i_audit.cli.main import main as program
 
-        code = program([*COMMAND, "--suite", str(out.parent / SUITE), "--out", str(out)])
+        where = ("--suite", str(out.parent / SUITE), "--out", str(out))
+        code = program([*COMMAND, *where, *options])
         sys.stdout.flush()
     finally:
         os._exit(code)
@@ -125,9 +127,9 @@ def _stage_in(manifest: Path, *_: int) -> str:
     return entered[-1] if entered else START
 
 
-def undisturbed(out: Path) -> dict[str, float]:
+def undisturbed(out: Path, *options: str) -> dict[str, float]:
     """Run the audit in `out`; the seconds it spent in each stage."""
-    audit = fork_audit(out)
+    audit = fork_audit(out, *options)
     durations: Counter[str] = Counter()
     last = time.monotonic()
     while os.waitid(os.P_PID, audit.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -189,7 +191,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fault", choices=FAULTS, help="only this one; else they take turns")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary one if not given")
+    parser.add_argument("--engine", choices=("ray",), help="have actors of a cluster make images")
     arguments = parser.parse_args(argv)
+    if arguments.engine:
+        # Each node has one processor, and a process rounds by the number of its threads.
+        os.environ["OMP_NUM_THREADS"] = "1"
     # Imported before the forks, and nothing run with them: threads do not survive a fork.
     for name in IMPORTED:
         import_module(name)
@@ -199,13 +205,18 @@ def main(argv: list[str] | None = None) -> int:
 
     diffusers.utils.logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as temporary:
-        return _run(arguments, Path(arguments.folder or temporary))
+        folder = Path(arguments.folder or temporary)
+        # Few values and one object a prompt: few probes, so that a point takes seconds.
+        contents = [Content(((colour, shape),)) for colour in COLOURS for shape in SHAPES]
+        write_text(folder / SUITE, dump_prompts(tuple(write(content) for content in contents)))
+        if arguments.engine:
+            from scripts.engine_faults import break_actors
+
+            return break_actors(arguments.points, arguments.seed, folder)
+        return _run(arguments, folder)
 
 
 def _run(arguments: argparse.Namespace, folder: Path) -> int:
-    # Few values and one object a prompt: few probes, so that a point takes seconds.
-    contents = [Content(((colour, shape),)) for colour in COLOURS for shape in SHAPES]
-    write_text(folder / SUITE, dump_prompts(tuple(write(content) for content in contents)))
     whole = folder / "whole"
     durations = undisturbed(whole)
     expected = results(whole)

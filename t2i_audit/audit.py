@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t2i_audit.errors import AuditError
 from t2i_audit.inputs import EarlierRun, Inputs, earlier_run, load_inputs, require_resumable
 from t2i_audit.printable import counted
 from t2i_audit.reporter import SILENT, NotesReporter, Reporter
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from t2i_audit.probes.decoded import StationProbes
     from t2i_audit.results.run import Run
     from t2i_audit.run.directory import RunDirectory
+    from t2i_audit.stages.engine import Engine
     from t2i_audit.stages.judging import Judging
     from t2i_audit.stages.readings import Readings
     from t2i_audit.stages.sampling import SamplingPlan
@@ -107,6 +110,7 @@ def plan_from(
     from t2i_audit.stages.sampling import plan_sampling
 
     worker = this_worker(settings.shard)
+    _check_engine(settings, worker, in_memory=pipeline is not None)
     inputs = load_inputs(settings, reporter, earlier=earlier, pipeline=pipeline)
     device = inputs.loaded.device
     chosen = choose_judges(
@@ -190,13 +194,17 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
     if not plan.worker.speaks:
         reporter = NotesReporter(reporter)
     plan = replace(plan, inputs=plan.inputs.reporting_to(reporter))
-    with open_run(
-        plan.settings.out,
-        plan.identity,
-        stages=plan.stages,
-        worker=plan.worker,
-        reporter=reporter,
-    ) as run:
+    # The engine first: where it cannot be used, nothing is written.
+    with (
+        _engine_of(plan, reporter) as engine,
+        open_run(
+            plan.settings.out,
+            plan.identity,
+            stages=plan.stages,
+            worker=plan.worker,
+            reporter=reporter,
+        ) as run,
+    ):
         for source in plan.sources:
             copy_batches(source, run, judges=[each.key for each in plan.judging.panel])
         keep_settings(run, plan.settings)
@@ -204,7 +212,7 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
         if not there:
             for line in plan.lines if plan.worker.speaks else ():
                 reporter.note(line)
-            _make(run, _with_layout(plan))
+            _make(run, _with_layout(plan), engine)
     if not plan.worker.finishes:
         return None
     if plan.settings.use:
@@ -220,6 +228,34 @@ def execute(plan: AuditPlan, reporter: Reporter = SILENT) -> Run | None:
     return finished
 
 
+def _check_engine(settings: AuditSettings, worker: Worker, *, in_memory: bool) -> None:
+    """Refuse an engine that is not there, or that cannot make this audit."""
+    if settings.engine is None:
+        return
+    from t2i_audit.engine import check_engine
+
+    if not worker.is_whole:
+        raise AuditError(
+            "--engine divides the images among its actors, and the launcher among its processes; "
+            "start the command without the launcher, or leave --engine out"
+        )
+    if in_memory:
+        raise AuditError(
+            f"{settings.model!r} is a pipeline in this process's memory, which no actor can load; "
+            "save it with save_pretrained and audit the folder, or leave the engine out"
+        )
+    check_engine(settings.engine)
+
+
+def _engine_of(plan: AuditPlan, reporter: Reporter) -> AbstractContextManager[Engine | None]:
+    """The engine that samples and judges in the place of this process, if one is asked for."""
+    if plan.settings.engine is None:
+        return nullcontext()
+    from t2i_audit.engine import ray_engine
+
+    return ray_engine(plan.settings, plan.inputs.loaded, plan.judging, plan.prompts, reporter)
+
+
 def _with_layout(plan: AuditPlan) -> AuditPlan:
     """The plan with the denoiser's layout, which is not looked for where a run seems complete."""
     from t2i_audit.stages.sampling import with_layout
@@ -228,7 +264,7 @@ def _with_layout(plan: AuditPlan) -> AuditPlan:
     return replace(plan, sampling=replace(plan.sampling, sampling=own))
 
 
-def _make(run: RunDirectory, plan: AuditPlan) -> None:
+def _make(run: RunDirectory, plan: AuditPlan, engine: Engine | None) -> None:
     """Make what is missing of the run; a worker that does not finish it makes images alone."""
     from t2i_audit.stages.judging import judge_images, judge_own_images
     from t2i_audit.stages.text import read_prompts, read_text
@@ -247,20 +283,25 @@ def _make(run: RunDirectory, plan: AuditPlan) -> None:
         draws=plan.settings.random_weights,
         drawn=True,
     )
-    batches = _make_images(run, plan, text.readings)
-    judged = judge_images(run, plan.judging, plan.prompts, batches)
-    probed, notes = _probe(run, plan, text, batches)
+    batches = _make_images(run, plan, text.readings, engine)
+    judged = judge_images(run, plan.judging, plan.prompts, batches, engine=engine)
+    probed, notes = _probe(run, plan, text, batches, engine)
     _write_results(run, plan, text, judged, probed, notes)
 
 
-def _make_images(run: RunDirectory, plan: AuditPlan, readings: Readings) -> tuple[Batch, ...]:
+def _make_images(
+    run: RunDirectory, plan: AuditPlan, readings: Readings, engine: Engine | None = None
+) -> tuple[Batch, ...]:
     from t2i_audit.stages.images import make_images
     from t2i_audit.stages.judging import judge_as_made
 
     sampling = _located(plan, readings)
     count = sampling.batches_of(plan.prompts)
-    judge = judge_as_made(run, plan.judging, plan.prompts, count)
-    return make_images(run, plan.inputs.loaded, plan.prompts, sampling, judge=judge)
+    judge = None
+    # An engine's actors judge all images once they are made.
+    if engine is None or not engine.judges(plan.judging.primary):
+        judge = judge_as_made(run, plan.judging, plan.prompts, count)
+    return make_images(run, plan.inputs.loaded, plan.prompts, sampling, judge=judge, engine=engine)
 
 
 def _located(plan: AuditPlan, readings: Readings) -> Sampling:
@@ -269,7 +310,11 @@ def _located(plan: AuditPlan, readings: Readings) -> Sampling:
 
 
 def _probe(
-    run: RunDirectory, plan: AuditPlan, text: TextSide, batches: Sequence[Batch]
+    run: RunDirectory,
+    plan: AuditPlan,
+    text: TextSide,
+    batches: Sequence[Batch],
+    engine: Engine | None,
 ) -> tuple[dict[str, StationProbes], list[str]]:
     """The probes of each station, and notes on what they leave out."""
     from t2i_audit.stages.denoiser import probe_denoiser
@@ -286,8 +331,11 @@ def _probe(
             batches,
             seed=plan.settings.seed,
             draws=plan.settings.random_weights,
+            engine=engine,
         )
         notes += more
+    elif engine is not None:
+        engine.release()  # nothing else is sampled
     return probed, notes
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,28 @@ def put_away(pipelines: Iterable[Any]) -> None:
         free = getattr(pipeline, "maybe_free_model_hooks", None)
         if free is not None:
             free()
+
+
+@contextmanager
+def on_host(loaded: LoadedModel) -> Iterator[None]:
+    """Keep the networks of `loaded` on the host while the block runs, so that another process has
+    the memory of their device."""
+    placement, pipeline = loaded.placement, loaded.pipeline
+    leave_by_themselves = placement.offload == "sequential" or is_offloaded(pipeline)
+    if leave_by_themselves or placement.device_map or not has_own_memory(loaded.device):
+        yield
+        return
+    from accelerate.utils.memory import clear_device_cache
+
+    # Of networks that are quantised some cannot move.
+    with suppress(ValueError):
+        pipeline.to("cpu")
+    clear_device_cache(garbage_collection=True)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            pipeline.to(loaded.device)
 
 
 def _knows_turns(pipeline: Any) -> bool:

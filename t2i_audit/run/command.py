@@ -49,7 +49,7 @@ def write_settings(run: Path, settings: AuditSettings, reporter: Reporter = SILE
             if current == there:
                 return
             settings = current
-    kept = to_json(replace(settings, shard=None))
+    kept = to_json(replace(settings, shard=None, engine=None))
     del kept["out"], kept["report"]
     write_json(path, kept)
 

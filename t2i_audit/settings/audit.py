@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from t2i_audit.errors import AuditError
 from t2i_audit.settings.defaults import AUTO_JUDGE, DEFAULT_SEEDS
+from t2i_audit.settings.engine import parse_engine
 from t2i_audit.settings.judge import JUDGE_HELP, JudgeBatchSize, Strict
 from t2i_audit.settings.model import TrustRemoteCode
 from t2i_audit.settings.option import Option, option_name
@@ -67,6 +68,15 @@ class AuditSettings(RunSettings):
             metavar="I/N",
         ),
     ] = None
+    engine: Annotated[
+        str | None,
+        Option(
+            "--engine",
+            "Have the actors of a Ray cluster make and judge the images: ray finds or starts the "
+            "Ray of this machine, ray:HOST:PORT is that of another. [default: this process]",
+            metavar="ray[:ADDRESS]",
+        ),
+    ] = None
 
     use: Annotated[
         bool,
@@ -82,6 +92,13 @@ class AuditSettings(RunSettings):
         super().__post_init__()
         if self.shard is not None:
             parse_shard(self.shard)
+        if self.engine is not None:
+            parse_engine(self.engine)
+        if self.engine is not None and self.shard is not None:
+            raise AuditError(
+                "--engine divides the images among its actors, and --shard makes a part of them; "
+                "give one of the two"
+            )
         if self.use and self.shard is not None:
             raise AuditError(
                 "--use needs the whole run, and --shard makes a part of it; join the shards and "

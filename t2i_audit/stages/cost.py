@@ -29,7 +29,9 @@ class CostMeter:
 
     def __init__(self, run: Path, loaded: LoadedModel) -> None:
         """Of the run directory `run`."""
-        self._path = run / PARTS / f"{uuid.uuid4().hex}.json"
+        self._run = run
+        self.name = uuid.uuid4().hex
+        """That no other execution has."""
         self._device = device_label(loaded.device)
         self._parameters = parameters_of(loaded.pipeline)
         self._memory = PeakMemory(loaded)
@@ -63,8 +65,13 @@ class CostMeter:
 
     def keep(self, cost: Cost) -> None:
         """Write what this execution has taken so far, instead of what it wrote before."""
-        with suppress(OSError):
-            write_json(self._path, cost)
+        keep_cost(self._run, self.name, cost)
+
+
+def keep_cost(run: Path, name: str, cost: Cost) -> None:
+    """Write what the execution `name` of a run has taken so far, instead of what was there."""
+    with suppress(OSError):
+        write_json(run / PARTS / f"{name}.json", cost)
 
 
 def join_costs(run: Path) -> None:

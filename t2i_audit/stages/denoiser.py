@@ -14,6 +14,7 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.probes.decoded import NOTHING, StationProbes
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.features import Features
+from t2i_audit.stages.engine import Engine
 from t2i_audit.stages.images import denoiser_features
 from t2i_audit.stages.random_denoiser import random_denoiser_features
 from t2i_audit.stages.text import probe
@@ -28,10 +29,12 @@ def probe_denoiser(
     *,
     seed: int,
     draws: int,
+    engine: Engine | None = None,
 ) -> tuple[StationProbes, list[str]]:
     """Probe the denoiser at `prompts`, those it was recorded at, beside `draws` untrained ones.
 
-    Nothing is run where no prompt has constituents.
+    Nothing is run where no prompt has constituents. The untrained ones are sampled by `engine` if
+    there is one, else here.
 
     Returns:
         The probes, and notes on what was left out of them.
@@ -45,7 +48,11 @@ def probe_denoiser(
     # What is recorded of the VAE lies beside it.
     every = denoiser_features(run.path, batches, prompts)
     features = [each for each in every if each.encoder == component]
-    control = random_denoiser_features(run, loaded, prompts, sampling, seed=seed, draws=draws)
+    control = random_denoiser_features(
+        run, loaded, prompts, sampling, seed=seed, draws=draws, engine=engine
+    )
+    if engine is not None:
+        engine.release()  # what follows needs none
     rows = range(len(prompts))
     probes = probe(run, "denoiser", prompts, features, rows, seed=seed, random_weights=control)
     broken = _not_finite(features)

@@ -30,7 +30,8 @@ from t2i_audit.run.features import (
     write_part,
 )
 from t2i_audit.run.shards import Shards
-from t2i_audit.stages.cost import CostMeter
+from t2i_audit.stages.cost import CostMeter, keep_cost
+from t2i_audit.stages.engine import Engine
 from t2i_audit.stages.files import (
     DENOISER,
     IMAGES,
@@ -73,8 +74,11 @@ def make_images(
     sampling: Sampling,
     *,
     judge: JudgeBatch | None = None,
+    engine: Engine | None = None,
 ) -> tuple[Batch, ...]:
     """Make the images that are missing; returns all batches of the run.
+
+    They are sampled by `engine` if there is one, else here.
 
     In a divided run this process makes only its own batches. The process that finishes the run
     then waits for the others, and makes what a dead process has left.
@@ -83,10 +87,6 @@ def make_images(
     """
     batches = cut_batches(prompts, seeds=sampling.seeds, batch_size=sampling.batch_size)
     shards = image_shards(run.path, len(batches))
-    recorder = recorder_of(loaded, sampling, steps=sampling.steps)
-    meter = CostMeter(run.path, loaded)
-    sample = meter.measuring(sampler_of(loaded, sampling, recorder, steps=sampling.steps))
-    parts = Parts(loaded, run.path, sampling.batch_size, sampling.shrinks)
     row_of = {prompt.id: row for row, prompt in enumerate(prompts)}
     (run.path / IMAGES).mkdir(exist_ok=True)
     (run.path / DENOISER).mkdir(parents=True, exist_ok=True)
@@ -99,25 +99,63 @@ def make_images(
     total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
 
     write = partial(_write, run.path, shards, row_of=row_of, judge=judge)
-    with run.stage("images", total, done=total - left) as advance, ThreadPoolExecutor(1) as pool:
+    with run.stage("images", total, done=total - left) as advance:
+        if engine is not None:
+            _make_elsewhere(run, engine, missing, sampling, write, advance)
+        else:
+            _make_here(run, loaded, sampling, missing, there, shards, write, advance)
+    return batches
+
+
+def _make_elsewhere(
+    run: RunDirectory,
+    engine: Engine,
+    missing: Sequence[Batch],
+    sampling: Sampling,
+    write: Callable[[Batch, Made], None],
+    advance: Advance,
+) -> None:
+    for sent in engine.sample(missing, sampling):
+        keep_cost(run.path, sent.maker, sent.cost)
+        write(sent.batch, sent.made)
+        advance(len(sent.batch.items))
+
+
+def _make_here(
+    run: RunDirectory,
+    loaded: LoadedModel,
+    sampling: Sampling,
+    missing: Sequence[Batch],
+    there: Sequence[Batch],
+    shards: Shards,
+    write: Callable[[Batch, Made], None],
+    advance: Advance,
+) -> None:
+    """Make those of the batches `missing` that this process owns, and, if it finishes the run, what
+    others have left of them and of those that were `there` before."""
+    recorder = recorder_of(loaded, sampling, steps=sampling.steps)
+    meter = CostMeter(run.path, loaded)
+    sample = meter.measuring(sampler_of(loaded, sampling, recorder, steps=sampling.steps))
+    parts = Parts(loaded, run.path, sampling.batch_size, sampling.shrinks)
+    with ThreadPoolExecutor(1) as pool:
         writer = _Writer(lambda batch: parts.sample(batch, sample), write, meter, pool, advance)
         for batch in missing:
             # Checked again: the finishing process may have taken over what began late.
             if run.worker.owns(batch.index) and not shards.path(batch.index).exists():
                 writer.make(batch)
         writer.settle()
-        if run.worker.finishes and others:
-            waiting = [batch for batch in missing if not run.worker.owns(batch.index)]
-            for batch in left_by_others(run, waiting, shards, advance):
-                writer.make(batch)
-                writer.settle()
-            # Files that an earlier launch left; what this one made is whole.
-            drop_damaged(run.path, there, shards, run.reporter)
-            for batch in there:
-                if not shards.path(batch.index).exists():
-                    writer.make(batch)
+        if not run.worker.finishes:
+            return
+        waiting = [batch for batch in missing if not run.worker.owns(batch.index)]
+        for batch in left_by_others(run, waiting, shards, advance):
+            writer.make(batch)
             writer.settle()
-    return batches
+        # Files that an earlier launch left; what this one made is whole.
+        drop_damaged(run.path, there, shards, run.reporter)
+        for batch in there:
+            if not shards.path(batch.index).exists():
+                writer.make(batch)
+        writer.settle()
 
 
 class _Writer:

@@ -36,6 +36,7 @@ from t2i_audit.run.tables import (
     table_path,
     write_table,
 )
+from t2i_audit.stages.engine import Engine
 from t2i_audit.stages.files import (
     ImageFile,
     image_shards,
@@ -88,10 +89,16 @@ def judge_as_made(
 
 
 def judge_images(
-    run: RunDirectory, judging: Judging, prompts: Sequence[Prompt], batches: Sequence[Batch]
+    run: RunDirectory,
+    judging: Judging,
+    prompts: Sequence[Prompt],
+    batches: Sequence[Batch],
+    *,
+    engine: Engine | None = None,
 ) -> list[dict[str, Any]]:
     """Judge what is not judged yet, and join all into the table ``judgements``.
 
+    An `engine` judges, if there is one, by the judges that it takes; all else is judged here.
     Images of prompts that a judge cannot judge get a row without a verdict.
 
     Returns:
@@ -101,7 +108,7 @@ def judge_images(
         JudgeError: a judge could not read a single image.
         ModelError: every image has a flaw, so there was none to read.
     """
-    _judge(run, judging, prompts, batches)
+    _judge(run, judging, prompts, batches, engine)
     paths = [
         path
         for member in judging.panel
@@ -120,7 +127,11 @@ def judge_own_images(
 
 
 def _judge(
-    run: RunDirectory, judging: Judging, prompts: Sequence[Prompt], batches: Sequence[Batch]
+    run: RunDirectory,
+    judging: Judging,
+    prompts: Sequence[Prompt],
+    batches: Sequence[Batch],
+    engine: Engine | None = None,
 ) -> None:
     count = 1 + max((batch.index for batch in batches), default=-1)
     works = [_Work.of(run, judging, member, prompts, count) for member in judging.panel]
@@ -129,7 +140,9 @@ def _judge(
     left = sum(len(batch.items) for each in missing for batch in each)
     with run.stage("judge", total, done=total - left) as advance:
         for work, todo in zip(works, missing, strict=True):
-            if todo:
+            if todo and engine is not None and engine.judges(work.member):
+                work.judge_through(engine, todo, advance)
+            elif todo:
                 with at_work(judging.panel, work.member, judging.device):
                     work.judge_all(todo, advance)
             if run.worker.finishes:
@@ -181,10 +194,15 @@ class _Work:
         for batch in self.missing(others):
             self._judge_made(batch)
 
+    def judge_through(self, engine: Engine, todo: Sequence[Batch], advance: Advance) -> None:
+        """Have an engine judge `todo`, and keep the verdicts."""
+        for batch, rows in engine.judge(self.member, todo, self._pixels_of):
+            self._keep(batch.index, rows)
+            advance(len(batch.items))
+
     def judge(self, index: int, images: Sequence[ImageFile], read: Read) -> None:
         """Judge the images of one batch, and keep the verdicts."""
-        rows = self._rows(images, read)
-        write_table(self.verdicts.path(index), "judgements", table_from_rows("judgements", rows))
+        self._keep(index, self._rows(images, read))
 
     def require_readable(self, batches: Sequence[Batch], *, count_flaws: bool) -> None:
         """Refuse verdicts of which none rests on an image that the judge could read."""
@@ -220,6 +238,13 @@ class _Work:
     def _judge_made(self, batch: Batch) -> None:
         images = read_record(self.images.path(batch.index)).images
         self.judge(batch.index, images, lambda image: read_pixels(self.run.path, image))
+
+    def _pixels_of(self, batch: Batch) -> dict[ImageFile, np.ndarray]:
+        images = read_record(self.images.path(batch.index)).images
+        return {image: read_pixels(self.run.path, image) for image in images}
+
+    def _keep(self, index: int, rows: list[dict[str, Any]]) -> None:
+        write_table(self.verdicts.path(index), "judgements", table_from_rows("judgements", rows))
 
     def _rows(self, images: Sequence[ImageFile], read: Read) -> list[dict[str, Any]]:
         return judged_rows(self.member, self.room, self.prompts, images, read)

@@ -8,7 +8,8 @@ what untrained weights made of it.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from prompts.structure import Prompt
@@ -27,6 +28,7 @@ from t2i_audit.run.features import (
     read_part,
     write_part,
 )
+from t2i_audit.stages.engine import Engine
 from t2i_audit.stages.files import random_denoiser_folder
 
 
@@ -38,11 +40,12 @@ def random_denoiser_features(
     *,
     seed: int,
     draws: int,
+    engine: Engine | None = None,
 ) -> tuple[tuple[Features, ...], ...]:
     """The states of the denoiser with random weights, for each of `draws` draws from `seed`.
 
     A draw that an earlier process finished is taken as it is, and of an unfinished one the batches
-    that are there.
+    that are there. What is missing is made by `engine` if there is one, else here.
     """
     batches = cut_batches(prompts, seeds=1, batch_size=sampling.batch_size)
     every = []
@@ -51,7 +54,16 @@ def random_denoiser_features(
             folder = random_denoiser_folder(run.path, number)
             there = _finished(folder, len(prompts))
             if there is None:
-                _make_missing(run.path, folder, loaded, batches, sampling, seed=own, on=advance)
+                missing = [each for each in batches if not _is_whole(_path(folder, each), each)]
+                advance(sum(len(batch.items) for batch in batches if batch not in missing))
+                made = (
+                    _made_here(run.path, loaded, missing, sampling, seed=own)
+                    if engine is None
+                    else engine.sample_untrained(missing, sampling, seed=own)
+                )
+                for batch, part in made:
+                    write_part(_path(folder, batch), part)
+                    advance(len(batch.items))
                 parts = (read_part(_path(folder, batch)) for batch in batches)
                 ids = [prompt.id for prompt in prompts]
                 there = gather_parts(parts, ids, folder=folder)
@@ -63,22 +75,28 @@ def random_denoiser_features(
     return tuple(every)
 
 
-def _make_missing(
-    run: Path,
-    folder: Path,
-    loaded: LoadedModel,
-    batches: Sequence[Batch],
-    sampling: Sampling,
-    *,
-    seed: int,
-    on: Callable[[int], None],
-) -> None:
-    """Write the part of each of the `batches` that `folder` lacks; `on` counts prompts."""
-    missing = [batch for batch in batches if not _is_whole(_path(folder, batch), batch)]
-    on(sum(len(batch.items) for batch in batches if batch not in missing))
-    if not missing:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
+def _made_here(
+    run: Path, loaded: LoadedModel, missing: Sequence[Batch], sampling: Sampling, *, seed: int
+) -> Iterator[tuple[Batch, FeaturePart]]:
+    """The part of each of the batches that are `missing`."""
+    if missing:
+        with untrained_sampler(run, loaded, sampling, seed=seed) as sample:
+            for batch in missing:
+                yield batch, sample(batch)
+
+
+@contextmanager
+def untrained_sampler(
+    folder: Path, loaded: LoadedModel, sampling: Sampling, *, seed: int
+) -> Iterator[Callable[[Batch], FeaturePart]]:
+    """The function that records a batch with the denoiser of random weights that `seed` draws.
+
+    Args:
+        folder: remembers how many images fit at once.
+        loaded: the checkpoint, whose denoiser is on the host while the block runs.
+        sampling: of the run.
+        seed: of the draw.
+    """
     with random_denoiser(loaded, seed=seed) as random_model:
         recorder = DenoiserRecorder(
             random_model.pipeline,
@@ -88,12 +106,14 @@ def _make_missing(
             stops=True,
         )
         sample = sampler_of(random_model, sampling, recorder, steps=sampling.steps)
-        fitting = Parts(random_model, run, sampling.batch_size, sampling.shrinks)
-        for batch in missing:
+        fitting = Parts(random_model, folder, sampling.batch_size, sampling.shrinks)
+
+        def record(batch: Batch) -> FeaturePart:
             _, part = fitting.sample(batch, sample)
             assert part is not None
-            write_part(_path(folder, batch), part)
-            on(len(batch.items))
+            return part
+
+        yield record
 
 
 def _finished(folder: Path, prompts: int) -> tuple[Features, ...] | None:
