@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from prompts.structure import Prompt
+from t2i_audit import storage
 from t2i_audit.generation import Batch, cut_batches
 from t2i_audit.generation.memory import Made, Parts, largest_batch
 from t2i_audit.generation.sampler import Sampled
@@ -22,13 +23,14 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.reporter import Advance
 from t2i_audit.results.cost import Cost
-from t2i_audit.run.directory import RunDirectory
+from t2i_audit.run.directory import RunDirectory, open_run_files
 from t2i_audit.run.features import (
     Features,
     gather_parts,
     read_part,
     write_part,
 )
+from t2i_audit.run.images import TAR, is_packed, pack, write_index
 from t2i_audit.run.shards import Shards
 from t2i_audit.stages.cost import CostMeter
 from t2i_audit.stages.files import (
@@ -44,6 +46,7 @@ from t2i_audit.stages.files import (
 )
 
 PAUSE = 0.5  # seconds between checks of what the other processes have made
+STORE_PAUSE = 5.0  # the same where that is in a store, which charges for requests
 
 JudgeBatch = Callable[[Batch, Sequence[ImageFile], np.ndarray], None]
 """Judges the images of a batch, ``(b, h, w, 3)``, and keeps the verdicts."""
@@ -98,7 +101,8 @@ def make_images(
     missing = [batch for batch in counted if not shards.path(batch.index).exists()]
     total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
 
-    write = partial(_write, run.path, shards, row_of=row_of, judge=judge)
+    packed = is_packed(run.manifest.settings)
+    write = partial(_write, run.path, shards, row_of=row_of, packed=packed, judge=judge)
     with run.stage("images", total, done=total - left) as advance, ThreadPoolExecutor(1) as pool:
         writer = _Writer(lambda batch: parts.sample(batch, sample), write, meter, pool, advance)
         for batch in missing:
@@ -117,6 +121,8 @@ def make_images(
                 if not shards.path(batch.index).exists():
                     writer.make(batch)
             writer.settle()
+    if packed and run.worker.finishes:
+        write_index(run.path / IMAGES, [path.with_suffix(TAR) for path in shards.paths()])
     return batches
 
 
@@ -167,6 +173,9 @@ def left_by_others(
     A process that starts late finds them made and continues with the next.
     """
     while waiting:
+        if storage.store_of(shards.folder) is not None:
+            time.sleep(STORE_PAUSE)
+            open_run_files(run.path, shards.folder.relative_to(run.path).as_posix())
         orphans = [b for b in waiting if not run.is_at_work(b.index % run.worker.count)]
         made = {b.index for b in waiting if shards.path(b.index).exists()}
         advance(sum(len(batch.items) for batch in waiting if batch.index in made))
@@ -187,10 +196,15 @@ def _write(
     made: Made,
     *,
     row_of: dict[str, int],
+    packed: bool,
     judge: JudgeBatch | None,
 ) -> None:
     sampled, part = made
-    images = write_images(run, IMAGES, batch, sampled, row_of=row_of)
+    if packed:
+        shard = shards.path(batch.index).with_suffix(TAR)
+        images = _write_shard(shard, batch, sampled, row_of=row_of)
+    else:
+        images = write_images(run, IMAGES, batch, sampled, row_of=row_of)
     kept = None
     if part is not None and part.prompt_ids:
         path = denoiser_part(run, batch.index)
@@ -214,21 +228,47 @@ def write_images(
         sampled: its images.
         row_of: by prompt's id, the number that the files are called by.
     """
+    images = []
+    for image, content in _encoded(folder, batch, sampled, row_of):
+        write_bytes(run / image.image, content)
+        images.append(image)
+    return tuple(images)
+
+
+def _write_shard(
+    shard: Path, batch: Batch, sampled: Sampled, *, row_of: Mapping[str, int]
+) -> tuple[ImageFile, ...]:
+    """As `write_images`, into one tar file."""
+    encoded = list(_encoded(IMAGES, batch, sampled, row_of))
+    texts = [item.prompt.text for item in batch.items]
+    about = [
+        {"prompt_id": image.prompt_id, "seed": image.seed, "prompt": text}
+        for (image, _), text in zip(encoded, texts, strict=True)
+    ]
+    members = (
+        (Path(image.image).name, content, row)
+        for (image, content), row in zip(encoded, about, strict=True)
+    )
+    write_bytes(shard, pack(members))
+    return tuple(image for image, _ in encoded)
+
+
+def _encoded(
+    folder: Path, batch: Batch, sampled: Sampled, row_of: Mapping[str, int]
+) -> Iterator[tuple[ImageFile, bytes]]:
+    """Each image of a batch, and its PNG file."""
     from PIL import Image
 
-    images = []
     for index, item in enumerate(batch.items):
         pixels = sampled.images[index]
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, format="PNG")
+        content = buffer.getvalue()
         name = folder / f"{row_of[item.prompt.id]:06d}_{item.seed_index:03d}.png"
-        write_bytes(run / name, buffer.getvalue())
         flaw = _flaw(pixels, bool(sampled.finite[index]), bool(sampled.blocked[index]))
-        digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-        images.append(
-            ImageFile(item.prompt.id, item.seed_index, name.as_posix(), flaw=flaw, sha256=digest)
-        )
-    return tuple(images)
+        digest = hashlib.sha256(content).hexdigest()
+        image = ImageFile(item.prompt.id, item.seed_index, name.as_posix(), flaw, digest)
+        yield image, content
 
 
 def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:
@@ -246,6 +286,7 @@ def denoiser_features(
 ) -> tuple[Features, ...]:
     """The recorded states of the denoiser, in the order of the suite's prompts."""
     shards = image_shards(run, len(batches))
+    storage.fetch(denoiser_part(run, batch.index) for batch in batches)
     parts = (
         read_part(denoiser_part(run, batch.index))
         for batch in batches
