@@ -33,10 +33,8 @@ def require_space(out: Path, images: int, height: int, width: int, *, fewer: str
     copy = storage.store_of(out)
     if copy is not None:
         # The working copy of a run in a store has its images as well.
-        out, fewer = (
-            copy.folder.parent,
-            f"{fewer.partition(',')[0]}, or set TMPDIR to a larger disk",
-        )
+        out = copy.folder.parent
+        fewer = f"{fewer.partition(',')[0]}, or set TMPDIR to a folder of a larger disk"
     folder = next(each for each in (out, *out.absolute().parents) if each.exists())
     needed = images * height * width * LEAST_PER_PIXEL
     free = shutil.disk_usage(folder).free

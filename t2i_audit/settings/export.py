@@ -22,7 +22,7 @@ class ExportSettings:
     """
 
     run: Annotated[
-        Path, Option("RUN", "Directory of the finished run.", metavar="RUN", place="run")
+        Path, Option("RUN", "Directory or URL of the finished run.", metavar="RUN", place="run")
     ]
     to: Annotated[Target, Option("--to", "The format to write; see above.")]
     out: Annotated[

@@ -21,7 +21,9 @@ class ForecastSettings:
 
     run: Annotated[
         Path,
-        Option("RUN", "Directory of a finished audit of the model.", metavar="RUN", place="run"),
+        Option(
+            "RUN", "Directory or URL of a finished audit of the model.", metavar="RUN", place="run"
+        ),
     ]
     prompts: Annotated[
         str,

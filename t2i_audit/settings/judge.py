@@ -56,7 +56,7 @@ class JudgeSettings:
         Path,
         Option(
             "RUN",
-            "Directory of the finished run, or a folder or file of images made elsewhere.",
+            "Directory or URL of the finished run, or a folder or file of images made elsewhere.",
             metavar="RUN|IMAGES",
             place="run",
         ),

@@ -18,7 +18,7 @@ class LabelSettings:
     """
 
     run: Annotated[
-        Path, Option("RUN", "Directory of the finished audit.", metavar="RUN", place="run")
+        Path, Option("RUN", "Directory or URL of the finished audit.", metavar="RUN", place="run")
     ]
     out: Annotated[
         Path, Option("--out", "The page to write.", short="-o", metavar="FILE.html", place="file")

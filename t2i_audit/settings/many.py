@@ -34,8 +34,8 @@ class ManySettings:
         Path | None,
         Option(
             "--out",
-            "Run directory, or its URL in a store (s3://BUCKET/runs/a). An interrupted run in it is "
-            "resumed. Of several models it holds a run directory each, and leaderboard.csv. "
+            "Run directory, or its URL in a store, like s3://BUCKET/runs/a. An interrupted run in "
+            "it is resumed. Of several models it holds a run directory each, and leaderboard.csv. "
             "[default: in the folder runs; required for several models]",
             short="-o",
             metavar="DIR|URL",

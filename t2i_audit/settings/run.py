@@ -108,8 +108,8 @@ class RunSettings:
         Path,
         Option(
             "--out",
-            "Run directory, or its URL in a store (s3://BUCKET/runs/a). An interrupted run in it is "
-            "resumed.",
+            "Run directory, or its URL in a store, like s3://BUCKET/runs/a. An interrupted run in "
+            "it is resumed.",
             short="-o",
             metavar="DIR|URL",
             place="run",

@@ -108,7 +108,7 @@ class UseSettings:
     """
 
     run: Annotated[
-        Path, Option("RUN", "Directory of a finished audit.", metavar="RUN", place="run")
+        Path, Option("RUN", "Directory or URL of a finished audit.", metavar="RUN", place="run")
     ]
     options: UseOptions = field(default_factory=UseOptions)
     plan: Annotated[
