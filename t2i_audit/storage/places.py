@@ -63,12 +63,13 @@ def local_file(place: str | Path) -> Path:
     return path
 
 
-def opened(place: str | Path) -> Path | None:
-    """The folder for a path, or for a URL that `local_folder` has opened; None for another URL."""
-    if not is_url(place):
-        return Path(place)
-    copy = _by_url.get(normal_url(place))
-    return path_on_disk(place) if copy is None else copy.folder
+def opened(place: str) -> Path:
+    """The folder for a path, or for a URL that was opened before; nothing is read.
+
+    Tables and pages call a run as the user did.
+    """
+    copy = _by_url.get(normal_url(place)) if is_url(place) else None
+    return Path(place) if copy is None else copy.folder
 
 
 def refuse_url(place: str | Path, name: str) -> None:

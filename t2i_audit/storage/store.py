@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from t2i_audit.storage.faults import StoreError, is_final, naming, no_file_system
-from t2i_audit.storage.urls import masked
+from t2i_audit.storage.urls import has_secret, masked
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -26,11 +26,16 @@ class Store:
         """Of a URL as `normal_url` gives it; nothing is requested yet.
 
         Raises:
-            StoreError: there is no file system for it here.
+            StoreError: it holds credentials, or there is no file system for it here.
         """
         import fsspec
 
         self.url = url
+        if has_secret(url):
+            raise StoreError(
+                f"{masked(url)} holds credentials, which would be seen where the URL is; give it "
+                "without them, and set them in the environment"
+            )
         try:
             file_system, root = fsspec.url_to_fs(url)
         except Exception as err:  # whatever the file system's own constructor raises
@@ -147,8 +152,8 @@ class Store:
                 self._try(request)
         except FileNotFoundError as err:
             raise StoreError(
-                f"{self.shown} cannot be written: {masked(str(err)).rstrip('.')}; make the bucket, "
-                "or give another URL"
+                f"{self.shown}/{name} cannot be written: {masked(str(err)).rstrip('.')}; make the "
+                "bucket, or give another URL"
             ) from err
 
     def _try(self, request: Callable[[], T]) -> T:

@@ -8,7 +8,8 @@ from pathlib import Path
 # At least two letters, as C:/runs is a path on Windows. `Path` makes one slash of two.
 _URL = re.compile(r"(?P<protocol>[A-Za-z][A-Za-z0-9+.-]+):/{1,3}(?P<rest>[^/].*)?", re.DOTALL)
 _ON_DISK = ("file", "local")
-_CREDENTIALS = re.compile(r"(?<=[:/])[^\s/@]+@")
+# A key may hold slashes; what looks like a port is none: hdfs://host:8020/a@b.
+_CREDENTIALS = re.compile(r"(:/{1,3})[^/@:\s]*:(?!\d+/)[^@\s]*@")
 
 
 def is_url(value: str | Path) -> bool:
@@ -43,10 +44,19 @@ def path_on_disk(value: str | Path) -> Path | None:
     return Path("/" + rest.lstrip("/"))
 
 
+def has_secret(url: str) -> bool:
+    """Whether a URL holds a password or a key.
+
+    >>> has_secret("s3://key:secret@bucket/a"), has_secret("sftp://me@host/a")
+    (True, False)
+    """
+    return _CREDENTIALS.search(url) is not None
+
+
 def masked(text: str) -> str:
     """`text` without the credentials that URLs in it may hold.
 
     >>> masked("s3://key:secret@bucket/runs/a")
     's3://***@bucket/runs/a'
     """
-    return _CREDENTIALS.sub("***@", text)
+    return _CREDENTIALS.sub(r"\1***@", text)

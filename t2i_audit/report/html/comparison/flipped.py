@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import chain, zip_longest
-from pathlib import Path
 
 from t2i_audit import storage
 from t2i_audit.images.packing import ImageFile, pack
@@ -58,7 +57,7 @@ def _pairs(comparison: Comparison, most_bytes: int) -> tuple[list[Pair], int]:
     flips = list(_in_turn(comparison.flipped))
     markup = [MARKUP + 3 * len(escape(flip.prompt).encode()) for flip in flips]
     files = [
-        ImageFile((storage.opened(run) or Path(run)) / name)
+        ImageFile(storage.opened(run) / name)
         for flip in flips
         for run, name in (
             (comparison.base, flip.base_image),
