@@ -207,8 +207,10 @@ def test_shards_that_ran_elsewhere_are_merged_in_a_store(
 ) -> None:
     parts = [f"s3://{BUCKET}/runs/part-{number}" for number in (1, 2)]
     for number, part in enumerate(parts, start=1):
-        assert audited(small_suite, part, "--shard", f"{number}/2") == 0
+        shard = ("--shard", f"{number}/2", "--no-denoiser-station")
+        assert audited(small_suite, part, *shard) == 0
     joined = f"s3://{BUCKET}/runs/joined"
     assert main(["merge", *parts, "-o", joined, "--no-report"]) == 0
     there = objects(joined)
-    assert {name: there[name] for name in tables_on(on_disk)} == tables_on(on_disk)
+    for name in ("judgements.parquet", "prompts.parquet"):
+        assert there[name] == (on_disk / name).read_bytes()
