@@ -46,7 +46,7 @@ class Run:
     """
 
     path: Path
-    """The run directory."""
+    """The run directory; its working copy on this machine if the run is in a store."""
     manifest: Manifest
     """What was asked for, and with which versions of the libraries."""
     summary: RunSummary

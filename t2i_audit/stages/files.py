@@ -194,10 +194,10 @@ def found_sums(run: Path, names: Mapping[Path, Collection[str]]) -> dict[str, st
     """
     shards = [record.with_suffix(TAR) for record in names]
     storage.fetch(shards)
-    there = [shard for shard in shards if shard.exists()]
+    there = {shard for shard in shards if shard.exists()}
     packed = {
         (IMAGES / name).as_posix(): digest
-        for sums in shard_sums(there)
+        for sums in shard_sums(sorted(there))
         for name, digest in (sums or {}).items()
     }
     own = {
