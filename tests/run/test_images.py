@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -114,6 +114,7 @@ def test_an_index_that_leads_elsewhere_is_refused(folder: Path) -> None:
         read_image(folder / "000000_000.png")
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=2000), min_size=1, max_size=6))
 def test_whatever_is_packed_comes_out_again(
     tmp_path_factory: pytest.TempPathFactory, contents: list[bytes]
