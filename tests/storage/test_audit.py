@@ -181,7 +181,7 @@ def test_the_other_commands_take_urls(
         "dataset",
     }
     assert finished.encode() in written["comparison.json"]
-    assert b"t2i-audit-" not in b"".join(
+    assert b"/t2i-audit-" not in b"".join(
         content for name, content in written.items() if not name.endswith(".parquet")
     )
 
