@@ -14,6 +14,7 @@ from t2i_audit.printable import counted
 from t2i_audit.reporter import SILENT, NotesReporter, Reporter
 from t2i_audit.run.command import judges_of
 from t2i_audit.run.directory import open_run
+from t2i_audit.run.images import LAYOUT, SHARDS, packs
 from t2i_audit.run.space import require_space
 from t2i_audit.settings import AuditSettings
 from t2i_audit.workers import Worker, this_worker
@@ -124,6 +125,8 @@ def plan_from(
     settings = replace(settings, judge=chosen.text)
     before = None if earlier is None else earlier.manifest
     sampling = plan_sampling(inputs.loaded, inputs.prompts_to_try, settings, before)
+    count = len(inputs.prompts) * settings.seeds
+    packed = packs(settings.image_files, count, None if before is None else before.settings)
     identity = {
         "command": "audit",
         **inputs.identity(settings),
@@ -131,6 +134,7 @@ def plan_from(
         **sampling.identity,
         **panel_identity(panel),
         "denoiser_station": settings.denoiser_station,
+        **({LAYOUT: SHARDS} if packed else {}),
     }
     require_resumable(settings.out, identity)
     seeds_there = 0 if before is None else int(before.settings.get("seeds", 0))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from t2i_audit import storage
 from t2i_audit.analysis.judge_card import judge_card
 from t2i_audit.analysis.labelled import Image, Item, judged_items, opinions, slot_kinds, whole
 from t2i_audit.analysis.labels_needed import draw_images, label_plan
@@ -106,8 +107,14 @@ def plan_calibration(settings: CalibrateSettings) -> CalibrationPlan:
         )
     if source in by_judge:
         return replace(plan, labels=tuple(labels_from_rows(by_judge[source])))
-    if _is_card(Path(source)):
-        return replace(plan, card=_card_of(Path(source), judge))
+    place = storage.local_folder(source) if _is_store(source) else Path(source)
+    if _is_card(place):
+        return replace(plan, card=_card_of(place, judge))
+    if _is_store(source):
+        raise AuditError(
+            f"{storage.masked(source)} is no calibrated run; give a file of labels by a path on "
+            "this machine"
+        )
     return _with_source(plan, source)
 
 
@@ -271,6 +278,13 @@ def _with_source(plan: CalibrationPlan, source: str) -> CalibrationPlan:
 
     read = read_labels(source, plan.prompts, image_keys(plan.rows))
     return replace(plan, labels=read.labels, notes=read.notes)
+
+
+def _is_store(source: str) -> bool:
+    from t2i_audit.judges.load import KINDS
+
+    kind, colon, _ = source.partition("://")
+    return bool(colon) and kind.partition(":")[0] not in KINDS
 
 
 def _is_card(path: Path) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prompts.structure import Prompt
+from t2i_audit.addresses import as_given
 from t2i_audit.analysis import weakest_slot
 from t2i_audit.analysis.audited_run import AuditedRun
 from t2i_audit.analysis.paired import (
@@ -67,8 +68,8 @@ def compare_runs(base: Path, candidate: Path) -> Comparison:
     parts = _parts(shared)
     by_station, slots_by_station = _decodability(shared)
     return Comparison(
-        base=str(base),
-        candidate=str(candidate),
+        base=as_given(str(base)),
+        candidate=as_given(str(candidate)),
         base_model=one.summary.model,
         candidate_model=other.summary.model,
         suite=one.summary.suite,
@@ -119,7 +120,7 @@ def plan_comparison(base: Path, *, correlation: float = CORRELATION) -> Comparis
         "share nothing, and what more seeds would show is not known.",
     )
     return ComparisonPlan(
-        base=str(base),
+        base=as_given(str(base)),
         model=run.summary.model,
         suite=run.summary.suite,
         judge=run.summary.judge or "",
@@ -145,7 +146,7 @@ class _Side:
         self.path = path
         self.summary = run.summary
         self.audited = AuditedRun(
-            str(path), self.summary, run.manifest.settings, run.manifest.versions
+            as_given(str(path)), self.summary, run.manifest.settings, run.manifest.versions
         )
         self.prompts = prompts_of(path)
         self.judged = primary_rows(run)

@@ -1,5 +1,7 @@
 """The errors a user can cause; the command line turns each into one sentence and exit code 2."""
 
+from t2i_audit.addresses import as_given
+
 
 class AuditError(Exception):
     """Bad input or a state that the user can put right; one sentence that names the remedy.
@@ -11,6 +13,9 @@ class AuditError(Exception):
     ...     print(error)
     nowhere is no folder; name the folder of a run
     """
+
+    def __str__(self) -> str:
+        return as_given(super().__str__())
 
 
 class ModelError(AuditError):

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from t2i_audit import storage
 from t2i_audit.errors import AuditError
 from t2i_audit.export.card import read_card
 from t2i_audit.io import write_text
@@ -54,12 +55,15 @@ def export(settings: ExportSettings, reporter: Reporter = SILENT) -> Exported:
         from t2i_audit.export.dataset import write_dataset
 
         _require_images(run)
-        return Exported(out, write_dataset(run, out, reporter))
+        count = write_dataset(run, out, reporter)
+        _keep_folder(out)
+        return Exported(out, count)
     if settings.to == "geneval":
         from t2i_audit.export.geneval import write_geneval
 
         _require_images(run)
         written = write_geneval(run, out, reporter)
+        _keep_folder(out)
         return Exported(out, written.images, notes=written.notes)
     text, count = export_text(run, settings)
     write_text(out, text)
@@ -88,6 +92,14 @@ def export_text(run: Run, settings: ExportSettings) -> tuple[str, int]:
     if settings.card is None:
         return index_yaml(index), count
     return with_results(read_card(settings.card), index, source=str(settings.card)), count
+
+
+def _keep_folder(out: Path) -> None:
+    """Have the store hold the files of a new folder, if it belongs to one."""
+    if storage.store_of(out) is not None:
+        for path in sorted(out.rglob("*")):
+            if path.is_file():
+                storage.keep(path)
 
 
 def _require_images(run: Run) -> None:
@@ -125,7 +137,7 @@ def _check_folder(out: Path, to: str) -> None:
         raise AuditError(
             f"{out} is a file or a link, and --to {to} makes a folder; give another -o"
         )
-    if out.is_dir() and any(out.iterdir()):
+    if (out.is_dir() and any(out.iterdir())) or storage.open_tree(out):
         raise AuditError(f"{out} exists and is not empty; give a new -o, or remove it")
     above = next(each for each in out.absolute().parents if each.exists())
     if not above.is_dir():

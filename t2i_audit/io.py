@@ -2,7 +2,8 @@
 
 Every writer goes through `atomic_file`: the bytes reach a temporary file in the same folder, are
 synced, and take the final name in one rename. A kill or a full disk leaves at most a temporary
-file, which `remove_leftovers` knows by its name.
+file, which `remove_leftovers` knows by its name. A file of a run in a store is in the store, too,
+when its writer returns, and is fetched from there when it is read (`t2i_audit.storage`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t2i_audit import storage
+from t2i_audit.addresses import as_given
 from t2i_audit.printable import printable_json
 
 if TYPE_CHECKING:
@@ -51,6 +54,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     The folder is made if it is missing. On any exception the temporary file is removed and an
     earlier `path` stays as it was.
+
+    Raises:
+        StoreError: `path` belongs to a store, which cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Processes of two machines that share the folder may have the same number.
@@ -61,6 +67,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         _sync(temporary)
         os.replace(temporary, path)
         _sync(path.parent)
+        storage.keep(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -98,6 +105,7 @@ def read_json(path: Path) -> Any:
         OSError: the file cannot be read.
         ValueError: it is no ordinary file, not JSON, or nested more than `DEEPEST` levels deep.
     """
+    storage.fetch([path])
     # A pipe would be waited for forever.
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise ValueError("it is not an ordinary file")
@@ -160,6 +168,7 @@ def reserve(path: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    storage.fetch([path])
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(HASH_CHUNK):
@@ -176,6 +185,7 @@ def sha256_of_all(paths: Sequence[Path]) -> tuple[str | None, ...]:
         except OSError:
             return None
 
+    storage.fetch(paths)
     # Reading and hashing leave the interpreter free, so that threads work side by side.
     with ThreadPoolExecutor() as pool:
         return tuple(pool.map(digest, paths))
@@ -207,7 +217,7 @@ def to_json(value: object) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Path):
-        return str(value)
+        return as_given(str(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):

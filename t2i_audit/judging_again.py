@@ -10,7 +10,7 @@ from t2i_audit.errors import RunDirectoryError
 from t2i_audit.inputs import EarlierRun
 from t2i_audit.merge import settings_of
 from t2i_audit.reporter import SILENT, Reporter
-from t2i_audit.run.directory import check_output, read_manifest
+from t2i_audit.run.directory import check_output, open_run_files, read_manifest
 from t2i_audit.run.manifest import Manifest, new_manifest
 from t2i_audit.run.same import other_versions, require_same
 from t2i_audit.settings import JudgeSettings, UseOptions
@@ -32,6 +32,7 @@ def plan_judge(settings: JudgeSettings, reporter: Reporter = SILENT) -> AuditPla
     """
     check_output(settings.out)
     manifest = read_manifest(settings.run)
+    open_run_files(settings.run)
     audit = settings_of(settings.run, settings.trust_remote_code)
     _require_other_folder(settings)
     _require_finished(settings.run, manifest)

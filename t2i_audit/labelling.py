@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from prompts.structure import Prompt
 from t2i_audit.errors import AuditError
 from t2i_audit.images.thumbnails import SMALLEST, embedded
-from t2i_audit.io import sha256_of, write_text
+from t2i_audit.io import write_text
 from t2i_audit.judges.questions import questions_of
 from t2i_audit.labels.own import column_of
 from t2i_audit.labels.page import PageItem, PageQuestion, render_page
@@ -20,6 +21,7 @@ from t2i_audit.labels.sample import Candidate, draw
 from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.results.run import Run, load_run
 from t2i_audit.results.run_prompts import prompts_of
+from t2i_audit.run.images import read_image
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import LabelSettings
 
@@ -95,7 +97,11 @@ def _item(
     most: int,
 ) -> PageItem:
     path = run / row["image"]
-    if not path.is_file() or sha256_of(path) != row["image_sha256"]:
+    try:
+        content = read_image(path)
+    except OSError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != row["image_sha256"]:
         raise AuditError(f"{path} is missing or was changed; mend the run by its own command")
     source = embedded(path, most)
     if source is None:

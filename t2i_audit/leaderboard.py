@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from t2i_audit import storage
+from t2i_audit.addresses import as_given
 from t2i_audit.analysis.audited_run import AuditedRun
 from t2i_audit.analysis.comparing import check_allowed
 from t2i_audit.analysis.leaderboard import board_of_rows, leaderboard
@@ -20,6 +22,7 @@ from t2i_audit.results.cost import read_cost
 from t2i_audit.results.leaderboard import Leaderboard, LeaderboardRow
 from t2i_audit.results.outcomes import OutcomeReader
 from t2i_audit.results.run import load_run
+from t2i_audit.run.directory import MANIFEST
 
 # Excel takes a CSV file for UTF-8 only if it begins so; LibreOffice and pandas take it either way.
 BYTE_ORDER_MARK = "\ufeff"
@@ -119,9 +122,10 @@ def write_leaderboard(
     kept: list[LeaderboardRow] = []
     if append and output is not None and output.exists():
         there = read_board(output).rows
-        kept = [row for row in there if not Path(row.run).exists()]
+        places = {row.run: storage.local_folder(row.run) for row in there}
+        kept = [row for row in there if not _is_there(places[row.run])]
         known = {run.resolve() for run in runs}
-        found = (Path(row.run) for row in there if Path(row.run).exists())
+        found = (place for place in places.values() if _is_there(place))
         # A run that is given is called as it is called now, and its row is replaced.
         runs = [*runs, *(run for run in found if run.resolve() not in known)]
     listed = with_pairs or pairs is not None or html is not None
@@ -136,6 +140,11 @@ def write_leaderboard(
 
         _write(html, board_page(board, root=html.parent), "--html")
     return board
+
+
+def _is_there(run: Path) -> bool:
+    # The working copy of a URL is always there.
+    return run.exists() if storage.store_of(run) is None else (run / MANIFEST).exists()
 
 
 def _check_files(files: Mapping[str, Path], runs: Sequence[Path]) -> None:
@@ -215,7 +224,7 @@ def _read(run: Path, reader: OutcomeReader) -> AuditedRun:
             "t2i-audit audit, or of t2i-audit judge"
         )
     return AuditedRun(
-        str(run),
+        as_given(str(run)),
         found.summary,
         found.manifest.settings,
         found.manifest.versions,
@@ -227,6 +236,6 @@ def _read(run: Path, reader: OutcomeReader) -> AuditedRun:
 
 
 def _given_again(paths: Sequence[Path]) -> str:
-    links = [str(path) for path in dict.fromkeys(paths) if path != paths[0]]
+    links = [as_given(str(path)) for path in dict.fromkeys(paths) if path != paths[0]]
     other = f" (also as {', '.join(links)})" if links else ""
-    return f"{paths[0]} was given {len(paths)} times{other}; it is listed once."
+    return as_given(f"{paths[0]} was given {len(paths)} times{other}; it is listed once.")

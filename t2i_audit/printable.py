@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
+from t2i_audit.addresses import as_given
+
 # Control characters (C0, DEL and C1), line and paragraph separators, the marks that change the
 # direction of text, the byte order mark, lone surrogates (bytes of a path that are not UTF-8) and
 # the invisible copies of ASCII known as tags.
@@ -26,7 +28,11 @@ UNPRINTABLE_IN_JSON = re.compile(UNPRINTABLE.pattern.replace("\x00-\x1f", ""))
 
 
 def printable(text: str) -> str:
-    r"""`text` on one line, with control characters escaped, e.g. ``\x1b``."""
+    r"""`text` on one line, with control characters escaped, e.g. ``\x1b``.
+
+    A file of a store is called by its URL.
+    """
+    text = as_given(text)
     return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 

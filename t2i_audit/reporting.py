@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from t2i_audit import storage
 from t2i_audit.errors import AuditError
 from t2i_audit.io import write_text
 from t2i_audit.leaderboard import check_table_path, read_board
@@ -34,8 +35,8 @@ def write_report(
 
     Args:
         of: the directory of a finished run, the CSV file of a leaderboard, or two runs, the base
-            first.
-        out: the file; None for that of `default_out`.
+            first; URLs of stores may stand for them.
+        out: the file, or its URL; None for that of `default_out`.
         max_mb: the largest size of the page, in millions of bytes; images are left out before it
             grows larger.
         reporter: receives the progress.
@@ -47,7 +48,8 @@ def write_report(
     if not LEAST_MEGABYTES <= max_mb <= MOST_MEGABYTES:
         limits = f"from {LEAST_MEGABYTES:g} to {MOST_MEGABYTES:g}"
         raise AuditError(f"--max-mb should be {limits}, not {max_mb:g}")
-    target = default_out(of) if out is None else out
+    of = [_at_hand(path) for path in of]
+    target = default_out(of) if out is None else storage.local_file(out)
     _check(target)
     most_bytes = int(max_mb * MEGABYTE)
     page = _page(of, target, most_bytes, reporter)
@@ -70,6 +72,12 @@ def default_out(of: Sequence[Path]) -> Path:
     if len(of) != 1:
         raise AuditError(f"give {WHAT}, and not {len(of)} of them")
     return of[0].with_suffix(".html") if _is_board(of[0]) else of[0] / PAGE
+
+
+def _at_hand(path: Path) -> Path:
+    if path.suffix.lower() == BOARD and storage.is_url(path):
+        return storage.local_file(path)
+    return storage.local_folder(path)
 
 
 def _is_board(path: Path) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from t2i_audit import storage
 from t2i_audit.audit import audit_in_memory
 from t2i_audit.errors import AuditError
 from t2i_audit.inputs import suite_of
@@ -95,6 +96,7 @@ class AuditDuringTraining:
             raise AuditError(f"`failing` should be 'warn' or 'raise', not {failing!r}")
         if settings.get("shard") is not None:
             raise AuditError("`shard` divides an audit among machines; leave it out in a training")
+        storage.refuse_url(out, "`out` of a training")
         self.out = Path(out)
         self.every = every
         self._name = self.out.resolve().name if name is None else name

@@ -11,6 +11,7 @@ from t2i_audit.merge import settings_of
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.results.run import Run, load_audited
 from t2i_audit.results.run_prompts import prompts_of
+from t2i_audit.run.directory import open_run_files
 from t2i_audit.settings import AuditSettings, UseSettings
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def plan_use(settings: UseSettings) -> UsingPlan:
     )
 
     run = load_audited(settings.run)
+    open_run_files(run.path, "use")
     _require_audit(run)
     require_own_versions(run)
     audit = settings_of(run.path, settings.trust_remote_code, instead=AGAIN)

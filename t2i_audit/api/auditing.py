@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t2i_audit import storage
 from t2i_audit.api.given import judges_text, reporter_for, required
 from t2i_audit.errors import AuditError
 from t2i_audit.results.run import Run
@@ -246,8 +247,8 @@ def merge(
         raise AuditError("`runs` should name at least one run directory")
     reporter = reporter_for(progress)
     asked = MergeSettings(
-        runs=tuple(Path(run) for run in runs),
-        out=None if out is None else Path(out),
+        runs=tuple(storage.local_folder(run) for run in runs),
+        out=None if out is None else storage.local_folder(out),
         trust_remote_code=trust_remote_code,
     )
     return required(execute(plan_merge(asked, reporter), reporter))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t2i_audit.api.given import path_of, reporter_for
+from t2i_audit.api.given import file_at, path_of, reporter_for
 from t2i_audit.results.run import Run
 from t2i_audit.settings import (
     DEFAULT_MEGABYTES,
@@ -104,11 +104,11 @@ def leaderboard(
     paths = list(map(path_of, runs))
     return write_leaderboard(
         paths,
-        None if out is None else Path(out),
+        file_at(out),
         append=append,
         allow=allow,
-        pairs=None if pairs is None else Path(pairs),
-        html=None if html is None else Path(html),
+        pairs=file_at(pairs),
+        html=file_at(html),
         with_pairs=True,
     )
 
@@ -160,12 +160,12 @@ def associate(runs: Sequence[str | Path | Run], *, out: str | Path | None = None
     """
     from t2i_audit.associating import associate_runs, check_output, write_associations
 
-    paths = list(map(path_of, runs))
-    if out is not None:
-        check_output(Path(out), paths)
+    paths, file = list(map(path_of, runs)), file_at(out)
+    if file is not None:
+        check_output(file, paths)
     found = associate_runs(paths)
-    if out is not None:
-        write_associations(found, Path(out))
+    if file is not None:
+        write_associations(found, file)
     return found
 
 
@@ -201,7 +201,7 @@ def export(
     asked = ExportSettings(
         run=path_of(run),
         to=to,
-        out=None if out is None else Path(out),
+        out=file_at(out),
         card=None if card is None else Path(card),
         source=source,
     )
@@ -247,7 +247,7 @@ def forecast(
         asked = ForecastSettings(
             run=path_of(run),
             prompts=source,
-            out=None if out is None else Path(out),
+            out=file_at(out),
             words_alone=words_alone,
             seed=seed,
             device=device,

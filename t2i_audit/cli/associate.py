@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from t2i_audit import storage
 from t2i_audit.cli import completion, options
 
 
@@ -43,7 +44,9 @@ def associate(
     from t2i_audit.report.associations import print_associations
     from t2i_audit.report.tables import console
 
+    runs = [storage.local_folder(run) for run in runs]
     if out is not None:
+        out = storage.local_file(out)
         check_output(out, runs)
     found = associate_runs(runs)
     written = () if out is None else write_associations(found, out)

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from t2i_audit import storage
 from t2i_audit.cli import options
 from t2i_audit.errors import AuditError
 from t2i_audit.printable import print_line
@@ -91,7 +92,10 @@ def compare(
     from t2i_audit.leaderboard import check_table_path
     from t2i_audit.report.comparison import print_comparison, print_comparison_plan
 
+    base = storage.local_folder(base)
+    candidate = None if candidate is None else storage.local_folder(candidate)
     if out is not None and out != STREAM:
+        out = storage.local_file(out)
         runs = [each for each in (base, candidate) if each is not None]
         check_table_path(out, runs, example="comparison.json")
     if candidate is None:

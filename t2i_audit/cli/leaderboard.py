@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from t2i_audit import storage
 from t2i_audit.cli import completion, options
 from t2i_audit.errors import AuditError
 from t2i_audit.reporter import TerminalReporter
@@ -84,6 +85,11 @@ def leaderboard(
     from t2i_audit.report.leaderboard import print_leaderboard, write_to_stdout
 
     to_stream = target == STREAM
+    runs = [storage.local_folder(run) for run in runs]
+    target, pairs, html = (
+        None if file is None else storage.local_file(file) for file in (target, pairs, html)
+    )
+    assert target is not None
     if to_stream and as_json:
         raise AuditError("-o - and --json both write to standard output; give one of them")
     if to_stream and append:

@@ -20,6 +20,8 @@ from t2i_audit.results.dataset import dataset_features, dataset_rows
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.run import Run
 from t2i_audit.results.verdict_rows import primary_rows
+from t2i_audit.run.directory import open_run_files
+from t2i_audit.run.images import image_size
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +32,7 @@ GROUP_ROWS = 100
 GROUP_BYTES = 1 << 26  # of images that are in memory at a time
 
 SPLIT = "test"
+IMAGES = "images"
 
 
 def write_dataset(
@@ -50,8 +53,9 @@ def write_dataset(
     import pyarrow.parquet as pq
 
     rows = list(dataset_rows(run))
-    sha256 = {str(run.path / row["image"]): row["image_sha256"] for row in primary_rows(run)}
-    sizes = [Path(row["image"]).stat().st_size for row in rows]
+    sha256 = {run.path / row["image"]: row["image_sha256"] for row in primary_rows(run)}
+    open_run_files(run.path, IMAGES)  # which tells the sizes of images in a store
+    sizes = [image_size(row["image"]) or 0 for row in rows]
     files = _cuts(sizes, most_bytes=file_bytes, most_rows=len(rows))
     schema = dataset_features().arrow_schema
     with new_folder(folder) as temporary, reporter.stage("images", len(rows)) as advance:
@@ -82,16 +86,16 @@ def _cuts(sizes: Sequence[int], *, most_bytes: int, most_rows: int) -> list[tupl
 
 
 def _table(
-    run: Run, rows: Sequence[dict[str, Any]], sha256: dict[str, str], schema: pa.Schema
+    run: Run, rows: Sequence[dict[str, Any]], sha256: dict[Path, str], schema: pa.Schema
 ) -> pa.Table:
     """`rows` with the images themselves."""
     import pyarrow as pa
 
     def embedded() -> Iterator[dict[str, Any]]:
         for row in rows:
-            name = Path(row["image"]).relative_to(run.path).as_posix()
-            content = image_bytes(run, name, sha256[row["image"]])
-            yield {**row, "image": {"bytes": content, "path": Path(name).name}}
+            path: Path = row["image"]
+            content = image_bytes(run, path.relative_to(run.path).as_posix(), sha256[path])
+            yield {**row, "image": {"bytes": content, "path": path.name}}
 
     return pa.Table.from_pylist(list(embedded()), schema=schema)
 

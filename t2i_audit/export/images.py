@@ -7,6 +7,7 @@ import hashlib
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.results.run import Run
 from t2i_audit.results.summary import AGAIN
+from t2i_audit.run.images import read_image
 
 
 def image_bytes(run: Run, name: str, sha256: str) -> bytes:
@@ -17,7 +18,7 @@ def image_bytes(run: Run, name: str, sha256: str) -> bytes:
     """
     path = run.path / name
     try:
-        content = path.read_bytes()
+        content = read_image(path)
     except FileNotFoundError as err:
         raise RunDirectoryError(f"{path} is missing; {AGAIN}") from err
     except OSError as err:

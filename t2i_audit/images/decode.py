@@ -22,6 +22,7 @@ import numpy as np
 
 from prompts.errors import first_line
 from t2i_audit.errors import RunDirectoryError
+from t2i_audit.run.images import read_image
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -105,15 +106,26 @@ def pixels_in(path: Path) -> np.ndarray:
         RunDirectoryError: this machine cannot read it.
     """
     try:
-        with quiet_pillow():
-            return decode(path.read_bytes()).pixels
-    except ImageFault as err:
-        raise RunDirectoryError(
-            f"{path} cannot be read here: {err}; judge it with the versions that the run names"
-        ) from err
+        content = read_image(path)
     except OSError as err:
         raise RunDirectoryError(
             f"{path} cannot be read ({err}); give the same command again"
+        ) from err
+    return pixels_of(content, path)
+
+
+def pixels_of(content: bytes, path: Path) -> np.ndarray:
+    """As `pixels_in`, of the bytes of the image that is called `path`.
+
+    Raises:
+        RunDirectoryError: this machine cannot read it.
+    """
+    try:
+        with quiet_pillow():
+            return decode(content).pixels
+    except ImageFault as err:
+        raise RunDirectoryError(
+            f"{path} cannot be read here: {err}; judge it with the versions that the run names"
         ) from err
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.images.decode import ImageFault, decode
+from t2i_audit.run.images import read_image
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -47,9 +48,11 @@ def thumbnails(path: Path, sides: Sequence[int], *, sha256: str = "") -> Iterato
     from PIL import Image
 
     try:
-        data = path.read_bytes()
+        data = read_image(path)
+    except FileNotFoundError as err:
+        raise ImageFault("it is missing") from err
     except OSError as err:
-        raise ImageFault("it is missing" if not path.exists() else "it cannot be read") from err
+        raise ImageFault("it cannot be read") from err
     if sha256 and hashlib.sha256(data).hexdigest() != sha256:
         raise ImageFault("it was changed since")
     image = Image.fromarray(decode(data).pixels)
@@ -71,10 +74,10 @@ def embedded(path: Path, most: int) -> str | None:
     from PIL import Image
 
     try:
-        data = path.read_bytes()
+        data = read_image(path)
         if path.suffix in KINDS and length_in_base64(data) <= most:
             return _address(data, KINDS[path.suffix])
-        with Image.open(path) as opened:
+        with Image.open(io.BytesIO(data)) as opened:
             image = opened.convert("RGB")
     except OSError as err:
         raise RunDirectoryError(f"{path} cannot be read: {err}") from err

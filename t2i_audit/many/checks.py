@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from t2i_audit import storage
 from t2i_audit.errors import AuditError, ModelError, RunDirectoryError
 from t2i_audit.run.directory import MANIFEST, check_output, read_manifest_if_any
 from t2i_audit.settings import AUTO_JUDGE, SAFE, AuditSettings, check_count
@@ -16,6 +17,7 @@ def check_folder(out: Path) -> None:
     Raises:
         RunDirectoryError: it is a run directory itself, is no folder, or cannot be written.
     """
+    storage.refuse_url(out, "--out of several models")
     try:
         parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
         is_run = (out / MANIFEST).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from t2i_audit.printable import printable
 from t2i_audit.results.run import Run
 from t2i_audit.results.verdict_rows import primary_rows
+from t2i_audit.run.images import read_image
 from t2i_audit.run.tables import read_rows, table_path
 
 COLUMNS = 4
@@ -65,7 +67,7 @@ def _drawn(run: Run, rows: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
         for each in axes:
             each.axis("off")
         for each, row in zip(axes, rows, strict=False):
-            with Image.open(run.path / row["image"]) as image:
+            with Image.open(io.BytesIO(read_image(run.path / row["image"]))) as image:
                 each.imshow(np.asarray(image))
             each.set_title(
                 _caption(texts[row["prompt_id"]], row), y=0, pad=-4, va="top", fontsize=7

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.results.summary import AGAIN
+from t2i_audit.run.images import read_image
 from t2i_audit.run.tables import read_rows, table_path
 
 if TYPE_CHECKING:
@@ -19,7 +21,20 @@ def dataset_of(run: Run) -> datasets.Dataset:
     """One row per image of `run`; see `Run.dataset`."""
     from datasets import Dataset
 
-    return Dataset.from_list(list(dataset_rows(run)), features=dataset_features())
+    rows = [{**row, "image": _image(row["image"])} for row in dataset_rows(run)]
+    return Dataset.from_list(rows, features=dataset_features())
+
+
+def _image(path: Path) -> str | dict[str, Any]:
+    """What the library takes for an image: the path of its file, or its bytes where it has none."""
+    if path.is_file():
+        return str(path)
+    try:
+        return {"bytes": read_image(path), "path": path.name}
+    except FileNotFoundError as err:
+        raise RunDirectoryError(f"{path} is missing; {AGAIN}") from err
+    except OSError as err:
+        raise RunDirectoryError(f"{path} cannot be read: {err}; {AGAIN}") from err
 
 
 def dataset_features() -> datasets.Features:
@@ -51,11 +66,11 @@ def dataset_features() -> datasets.Features:
 
 
 def dataset_rows(run: Run) -> Iterator[dict[str, Any]]:
-    """The rows of `dataset_of`, with the path of the image in place of the image.
+    """The rows of `dataset_of`, with what the image is called in place of it.
 
     Raises:
         AuditError: the run made no images.
-        RunDirectoryError: a table or an image is missing or cannot be read.
+        RunDirectoryError: a table is missing or cannot be read.
     """
     if not run.summary.n_images:
         raise AuditError(f"{run.path} is the run of a probe and made no images")
@@ -73,12 +88,9 @@ def dataset_rows(run: Run) -> Iterator[dict[str, Any]]:
         if row["judge"] != run.summary.judge:
             continue
         prompt = prompt_of[row["prompt_id"]]
-        path = run.path / str(row["image"])
-        if not path.is_file():
-            raise RunDirectoryError(f"{path} is missing; {AGAIN}")
         slots: dict[str, bool] = row["slots"]  # type: ignore[assignment]
         yield {
-            "image": str(path),
+            "image": run.path / str(row["image"]),
             "prompt_id": row["prompt_id"],
             "seed": row["seed"],
             "prompt": prompt["text"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from t2i_audit import storage
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.results.decoding import DENOISER, TEXT_ENCODER
 from t2i_audit.results.place import Place
@@ -82,6 +83,7 @@ def _denoiser_states(run: Run, place: Place) -> Iterator[tuple[str, np.ndarray]]
 
     row = place.to_row()
     key = row["encoder"], row["layer"], row["position"]
+    storage.fetch(storage.open_tree(run.path / FOLDER / DENOISER))
     for path in sorted((run.path / FOLDER / DENOISER).glob("batch_*.npz")):
         part = read_part(path)
         if key in part.arrays:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from t2i_audit import storage
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.results.cost import Cost, read_cost
 from t2i_audit.results.place import Place
@@ -15,6 +17,7 @@ from t2i_audit.results.summary import AGAIN, RunSummary, read_summary
 from t2i_audit.results.use import Use, read_use
 from t2i_audit.run.columns import COLUMNS, TableName
 from t2i_audit.run.directory import MANIFEST, SUMMARY, read_manifest
+from t2i_audit.run.images import is_packed, read_image
 from t2i_audit.run.manifest import Manifest
 from t2i_audit.run.results import result_names, unlike_sealed, use_names
 from t2i_audit.run.tables import read_rows, read_table, table_path
@@ -43,7 +46,7 @@ class Run:
     """
 
     path: Path
-    """The run directory."""
+    """The run directory; its working copy on this machine if the run is in a store."""
     manifest: Manifest
     """What was asked for, and with which versions of the libraries."""
     summary: RunSummary
@@ -174,7 +177,7 @@ class Run:
         return disagreements(self.table("judgements"))
 
     def image_paths(self, prompt_id: str) -> dict[int, Path]:
-        """The image files of one prompt by seed.
+        """The image files of one prompt by seed, copied to this machine if the run is in a store.
 
         >>> import t2i_audit as t2i
         >>> run = t2i.load_run("runs/demo")
@@ -183,11 +186,15 @@ class Run:
         ['.png']
 
         Raises:
-            AuditError: the run made no images, or has no such prompt.
+            AuditError: the run made no images, has no such prompt, or its images are packed.
         """
-        paths = {seed: path for other, seed, path in self._images() if other == prompt_id}
-        if not paths:
-            raise AuditError(f"{self.path} holds no image of a prompt {prompt_id!r}")
+        if is_packed(self.manifest.settings):
+            raise AuditError(
+                f"the images of {self.path} are packed and have no files of their own; "
+                "Run.images reads them"
+            )
+        paths = self._paths_of(prompt_id)
+        storage.fetch(paths.values())
         return paths
 
     def images(self, prompt_id: str) -> dict[int, Image.Image]:
@@ -200,15 +207,15 @@ class Run:
         (64, 64)
 
         Raises:
-            AuditError: as `image_paths`.
+            AuditError: the run made no images, or has no such prompt.
             RunDirectoryError: an image cannot be read.
         """
         from PIL import Image
 
         opened = {}
-        for seed, path in self.image_paths(prompt_id).items():
+        for seed, path in self._paths_of(prompt_id).items():
             try:
-                with Image.open(path) as image:
+                with Image.open(io.BytesIO(read_image(path))) as image:
                     opened[seed] = image.copy()
             except OSError as err:
                 raise RunDirectoryError(f"{path} cannot be read: {err}; {AGAIN}") from err
@@ -238,6 +245,13 @@ class Run:
 
         return dataset_of(self)
 
+    def _paths_of(self, prompt_id: str) -> dict[int, Path]:
+        """What the images of one prompt are called by seed."""
+        paths = {seed: path for other, seed, path in self._images() if other == prompt_id}
+        if not paths:
+            raise AuditError(f"{self.path} holds no image of a prompt {prompt_id!r}")
+        return paths
+
     def _images(self) -> Iterator[tuple[str, int, Path]]:
         self._require_table("judgements")
         for row in read_table(table_path(self.path, "judgements"), "judgements").to_pylist():
@@ -255,7 +269,7 @@ class Run:
 
 
 def load_run(path: str | Path) -> Run:
-    """Read the finished run in the directory `path`.
+    """Read the finished run in the directory `path`, or at a URL such as ``s3://bucket/runs/a``.
 
     The summary and the tables are compared with the checksums that the run left.
 
@@ -267,7 +281,7 @@ def load_run(path: str | Path) -> Run:
         RunDirectoryError: `path` holds no run, the run is not finished, or its summary or one of
             its tables is missing or was changed since.
     """
-    run = load_audited(Path(path))
+    run = load_audited(storage.local_folder(path))
     _require_as_sealed(run.path, run.manifest, use_names(run.manifest), f"t2i-audit use {run.path}")
     return run
 

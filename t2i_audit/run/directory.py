@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from t2i_audit import storage
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import TEMPORARY_SUFFIX, read_json, remove_leftovers, write_json
 from t2i_audit.reporter import SILENT, Reporter
@@ -16,6 +18,7 @@ from t2i_audit.run.handle import MANIFEST, RunDirectory
 from t2i_audit.run.locks import LOCK, RunLock, hold, is_lock
 from t2i_audit.run.manifest import Manifest, StageState, manifest_from_json, new_manifest
 from t2i_audit.run.same import other_versions, require_same, stages_again, with_changes
+from t2i_audit.storage.lease import Lease, take
 from t2i_audit.workers import ALONE, Worker
 
 __all__ = [
@@ -29,6 +32,11 @@ __all__ = [
 ]
 
 SUMMARY = "summary.json"
+LATER = re.compile(
+    r"(images|use/images/[^/]+)/[^/]+\.(?!json$|parquet$)[^./]+"
+    r"|activations/denoiser/batch_[0-9]+\.npz"
+)
+"""Files of a run that are fetched from a store when they are read."""
 
 
 def check_output(out: Path) -> None:
@@ -40,6 +48,10 @@ def check_output(out: Path) -> None:
         RunDirectoryError: it holds something else, is no folder, or cannot be written.
     """
     read_manifest_if_any(out)
+    copy = storage.store_of(out)
+    if copy is not None:
+        copy.require_writable()
+        return
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not parent.is_dir():
         raise RunDirectoryError(f"{parent} is a file, so {out} cannot be made; give another --out")
@@ -86,7 +98,7 @@ def open_run(
     there = read_manifest_if_any(out)
     if there is not None:
         require_same(out, there, asked)
-    lock, there, manifest = _begin(out, asked, worker)
+    lock, there, manifest = _begin(out, asked, worker, reporter)
     others = other_versions(there, asked) if there is not None and there.complete else ""
     if others and worker.speaks:
         reporter.note(f"{out} was finished with other versions ({others}); it is shown as it is")
@@ -146,15 +158,18 @@ def read_manifest_if_any(out: Path) -> Manifest | None:
         raise RunDirectoryError(f"{out} cannot be read: {err.strerror}") from err
 
 
-def _begin(out: Path, asked: Manifest, worker: Worker) -> tuple[RunLock, Manifest | None, Manifest]:
+def _begin(
+    out: Path, asked: Manifest, worker: Worker, reporter: Reporter
+) -> tuple[RunLock | Lease, Manifest | None, Manifest]:
     """The lock on `out`, the manifest that was there, and the manifest of the run that begins."""
     made = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = hold(out, worker)
+        lock = _locked(out, worker, reporter)
     except OSError as err:
         raise RunDirectoryError(f"{out} cannot be written: {err.strerror}") from err
     try:
+        open_run_files(out)
         # Read again: another process may have begun or ended a run before the lock was ours.
         there = read_manifest_if_any(out)
         if there is not None:
@@ -179,6 +194,27 @@ def _begin(out: Path, asked: Manifest, worker: Worker) -> tuple[RunLock, Manifes
                 out.rmdir()
         raise
     return lock, there, manifest
+
+
+def _locked(out: Path, worker: Worker, reporter: Reporter) -> RunLock | Lease:
+    copy = storage.store_of(out)
+    return hold(out, worker) if copy is None else take(copy, worker, reporter.note)
+
+
+def open_run_files(out: Path, folder: str = "") -> None:
+    """Have the files of a run in a store at hand.
+
+    Its images and the states of its denoiser, most of its bytes, are fetched when they are read.
+
+    Args:
+        out: the run directory.
+        folder: in it, of which alone the files are wanted.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    found = storage.open_tree(out / folder)
+    storage.fetch(path for path in found if not LATER.fullmatch(path.relative_to(out).as_posix()))
 
 
 def _resumed(there: Manifest, asked: Manifest) -> Manifest:

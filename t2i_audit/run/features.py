@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from t2i_audit import storage
 from t2i_audit.io import TEMPORARY_SUFFIX, atomic_file, read_json, reserve, write_json
 
 INDEX = "index.json"
@@ -58,7 +59,8 @@ class FeatureWriter:
         self._files = 0
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / INDEX).unlink(missing_ok=True)
+            if (folder / INDEX).exists():
+                storage.remove(folder / INDEX)
 
     def put(self, key: Key, rows: Sequence[int] | np.ndarray, values: np.ndarray) -> None:
         """Set `rows` of the array `key` to `values`, ``(r, d)``.
@@ -93,6 +95,7 @@ class FeatureWriter:
             name = f"{number:04}.npy"
             assert array.filename is not None
             os.replace(array.filename, self._folder / name)
+            storage.keep(self._folder / name)
             encoder, layer, position = key
             entries.append(
                 {
@@ -132,6 +135,7 @@ def open_features(folder: Path) -> tuple[Features, ...]:
         FileNotFoundError: the folder has no index, so its content is incomplete.
     """
     index = read_json(folder / INDEX)
+    storage.fetch(folder / Path(entry["file"]).name for entry in index["arrays"])
     features = []
     for entry in index["arrays"]:
         values = np.load(folder / Path(entry["file"]).name, mmap_mode="r", allow_pickle=False)
@@ -173,6 +177,7 @@ def write_part(path: Path, part: FeaturePart) -> None:
 
 def read_part(path: Path) -> FeaturePart:
     """Read what `write_part` wrote."""
+    storage.fetch([path])
     with np.load(path, allow_pickle=False) as archive:
         ids = tuple(str(each) for each in archive["prompt_ids"])
         keys = json.loads(str(archive["keys"]))

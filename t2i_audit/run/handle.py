@@ -10,11 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from t2i_audit.errors import RunDirectoryError
+from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.io import sha256_of_all, write_json
 from t2i_audit.reporter import Advance, Reporter
 from t2i_audit.run.locks import RunLock
 from t2i_audit.run.manifest import Manifest, StageState
+from t2i_audit.storage.lease import Lease
 from t2i_audit.workers import Worker
 
 MANIFEST = "manifest.json"
@@ -30,7 +31,7 @@ class RunDirectory:
         self,
         path: Path,
         manifest: Manifest,
-        lock: RunLock,
+        lock: RunLock | Lease,
         worker: Worker,
         reporter: Reporter,
         *,
@@ -84,7 +85,8 @@ class RunDirectory:
 
                 yield advance
         except BaseException:
-            with suppress(OSError):  # a full disk must not hide the reason
+            # A full disk or a store that fails must not hide the reason.
+            with suppress(OSError, AuditError):
                 self._set(name, StageState("running", count, total))
             raise
         self._set(name, StageState("done", total, total))

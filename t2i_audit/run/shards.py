@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from t2i_audit import storage
 from t2i_audit.errors import RunDirectoryError
 
 
@@ -45,6 +46,7 @@ class Shards:
     def remove(self) -> None:
         """Delete the batches' files, and their folder if nothing else lies in it."""
         for batch in range(self.count):
-            self.path(batch).unlink(missing_ok=True)
+            if self.path(batch).exists():
+                storage.remove(self.path(batch))
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from t2i_audit import storage
 from t2i_audit.errors import RunDirectoryError
 
 # PNG files of photographs, and of the built-in checkpoints, take about 1 byte per pixel. A tenth of
@@ -29,6 +30,11 @@ def require_space(out: Path, images: int, height: int, width: int, *, fewer: str
     Raises:
         RunDirectoryError: the least that the images can take is more than what is free.
     """
+    copy = storage.store_of(out)
+    if copy is not None:
+        # The working copy of a run in a store has its images as well.
+        out = copy.folder.parent
+        fewer = f"{fewer.partition(',')[0]}, or set TMPDIR to a folder of a larger disk"
     folder = next(each for each in (out, *out.absolute().parents) if each.exists())
     needed = images * height * width * LEAST_PER_PIXEL
     free = shutil.disk_usage(folder).free

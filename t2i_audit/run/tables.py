@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from t2i_audit import storage
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import to_json, write_parquet
 from t2i_audit.run.columns import COLUMNS, TableName, check_nulls, check_table, schema_of
@@ -75,6 +76,7 @@ def read_table(path: Path, name: TableName, *, columns: Sequence[str] | None = N
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    storage.fetch([path])
     try:
         # ParquetFile and not read_table: that one takes a column from a folder named ``a=b``.
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
@@ -127,6 +129,7 @@ def join_tables(paths: Sequence[Path], name: TableName, path: Path) -> pa.Table:
     """
     import pyarrow as pa
 
+    storage.fetch(paths)
     tables = [read_table(each, name) for each in paths]
     table = pa.concat_tables(tables) if tables else table_from_rows(name, ())
     write_table(path, name, table)

@@ -1,6 +1,6 @@
 """What the user asked for: the settings of each command, checked before any work starts."""
 
-from t2i_audit.settings.audit import AuditSettings, MergeSettings, check_count
+from t2i_audit.settings.audit import AuditSettings, ImageFiles, MergeSettings, check_count
 from t2i_audit.settings.build import checked_settings, checked_values, settings_from
 from t2i_audit.settings.calibrate import CalibrateSettings
 from t2i_audit.settings.defaults import (
@@ -65,6 +65,7 @@ __all__ = [
     "DoctorSettings",
     "ExportSettings",
     "ForecastSettings",
+    "ImageFiles",
     "ImageOptions",
     "ImagesOptions",
     "JudgeSettings",

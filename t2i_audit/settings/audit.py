@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from t2i_audit.errors import AuditError
 from t2i_audit.settings.defaults import AUTO_JUDGE, DEFAULT_SEEDS
@@ -16,6 +16,8 @@ from t2i_audit.settings.run import RunSettings, WriteReport
 from t2i_audit.settings.sampling import MOST_IMAGES, ImageOptions, Seeds, Steps
 from t2i_audit.settings.use import UseOptions
 from t2i_audit.workers import parse_shard
+
+ImageFiles = Literal["auto", "files", "shards"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,16 @@ class AuditSettings(RunSettings):
             off="--no-denoiser-station",
         ),
     ] = True
+    image_files: Annotated[
+        ImageFiles,
+        Option(
+            "--images",
+            "How the images are kept: a PNG file each, or packed into a tar file for each batch, "
+            "the shards of a WebDataset. auto packs more than 5,000; a resumed run keeps what it "
+            "has.",
+            group="Images",
+        ),
+    ] = "auto"
     shard: Annotated[
         str | None,
         Option(
@@ -137,15 +149,18 @@ class MergeSettings:
     """Settings of the command that joins the shards of an audit."""
 
     runs: Annotated[
-        tuple[Path, ...], Option("RUNS", "Directories in which shards ran.", metavar="RUN...")
+        tuple[Path, ...],
+        Option("RUNS", "Directories or URLs in which shards ran.", metavar="RUN...", place="run"),
     ]
     out: Annotated[
         Path | None,
         Option(
             "--out",
-            "Directory in which several runs are joined. [default: the run itself, if it is one]",
+            "Directory or URL in which several runs are joined. [default: the run itself, if it is "
+            "one]",
             short="-o",
-            metavar="DIR",
+            metavar="DIR|URL",
+            place="run",
         ),
     ] = None
     report: WriteReport = True

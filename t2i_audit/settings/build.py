@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, get_args
 
+from t2i_audit import storage
 from t2i_audit.errors import AuditError
-from t2i_audit.settings.option import all_option_fields, nested_settings, option_fields
+from t2i_audit.settings.option import OptionField, all_option_fields, nested_settings, option_fields
 
 S = TypeVar("S")
 
@@ -22,19 +24,45 @@ def settings_from(settings_type: type[S], values: Mapping[str, Any]) -> S:
 
     Raises:
         TypeError: there is no field of that name, or a required one is absent.
-        AuditError: a value is out of its range.
+        AuditError: a value is out of its range, or is a URL that cannot be used.
     """
     kind: Any = settings_type
     known = {each.name for each in all_option_fields(kind)}
     unknown = next((name for name in values if name not in known), None)
     if unknown is not None:
         raise TypeError(f"{settings_type.__name__} has no setting {unknown!r}")
-    own = {each.name: values[each.name] for each in option_fields(kind) if each.name in values}
+    own = {
+        each.name: at_hand(each, values[each.name])
+        for each in option_fields(kind)
+        if each.name in values
+    }
     for name, nested in nested_settings(kind).items():
         inner = {each.name for each in all_option_fields(nested)}
         own[name] = settings_from(nested, {key: values[key] for key in values if key in inner})
     make: Callable[..., S] = getattr(settings_type, "of", settings_type)
     return make(**own)
+
+
+def at_hand(each: OptionField, value: Any) -> Any:
+    """`value` of the field `each`, with paths of this machine in the place of URLs.
+
+    Raises:
+        AuditError: a URL stands where none can be used, or cannot be used itself.
+    """
+    if isinstance(value, tuple | list):
+        return tuple(at_hand(each, item) for item in value)
+    if not _takes_paths(each) or not isinstance(value, str | Path) or not storage.is_url(value):
+        return value
+    if each.option.place == "run":
+        return storage.local_folder(value)
+    if each.option.place == "file":
+        return storage.local_file(value)
+    storage.refuse_url(value, each.option.name)
+    return value
+
+
+def _takes_paths(each: OptionField) -> bool:
+    return each.type is Path or Path in get_args(each.type)
 
 
 def checked_settings(settings_type: type[S], values: Mapping[str, Any], *, function: str) -> S:

@@ -27,6 +27,7 @@ class CalibrateSettings:
             "Directory of the finished run whose judge is calibrated. Without it, the raters of "
             "--labels are compared with each other, on the prompts of --suite.",
             metavar="[RUN]",
+            place="run",
         ),
     ] = None
     labels: Annotated[

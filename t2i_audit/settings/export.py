@@ -21,7 +21,9 @@ class ExportSettings:
         AuditError: a value is not among the choices, or the options contradict each other.
     """
 
-    run: Annotated[Path, Option("RUN", "Directory of the finished run.", metavar="RUN")]
+    run: Annotated[
+        Path, Option("RUN", "Directory or URL of the finished run.", metavar="RUN", place="run")
+    ]
     to: Annotated[Target, Option("--to", "The format to write; see above.")]
     out: Annotated[
         Path | None,
@@ -31,6 +33,7 @@ class ExportSettings:
             "writes a file's text to standard output.",
             short="-o",
             metavar="PATH",
+            place="file",
         ),
     ] = None
     card: Annotated[

@@ -20,7 +20,10 @@ class ForecastSettings:
     """
 
     run: Annotated[
-        Path, Option("RUN", "Directory of a finished audit of the model.", metavar="RUN")
+        Path,
+        Option(
+            "RUN", "Directory or URL of a finished audit of the model.", metavar="RUN", place="run"
+        ),
     ]
     prompts: Annotated[
         str,
@@ -42,6 +45,7 @@ class ForecastSettings:
             "Table of all prompts to write; the reliability curve is drawn beside it.",
             short="-o",
             metavar="FILE.csv",
+            place="file",
         ),
     ] = None
     words_alone: Annotated[

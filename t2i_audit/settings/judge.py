@@ -56,8 +56,9 @@ class JudgeSettings:
         Path,
         Option(
             "RUN",
-            "Directory of the finished run, or a folder or file of images made elsewhere.",
+            "Directory or URL of the finished run, or a folder or file of images made elsewhere.",
             metavar="RUN|IMAGES",
+            place="run",
         ),
     ]
     judge: Annotated[
@@ -68,9 +69,10 @@ class JudgeSettings:
         Path,
         Option(
             "--out",
-            "Run directory of the new results.",
+            "Run directory of the new results, or its URL in a store.",
             short="-o",
-            metavar="DIR",
+            metavar="DIR|URL",
+            place="run",
         ),
     ]
     judge_batch_size: JudgeBatchSize = None

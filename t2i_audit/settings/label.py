@@ -17,8 +17,12 @@ class LabelSettings:
         AuditError: a value is out of its range.
     """
 
-    run: Annotated[Path, Option("RUN", "Directory of the finished audit.", metavar="RUN")]
-    out: Annotated[Path, Option("--out", "The page to write.", short="-o", metavar="FILE.html")]
+    run: Annotated[
+        Path, Option("RUN", "Directory or URL of the finished audit.", metavar="RUN", place="run")
+    ]
+    out: Annotated[
+        Path, Option("--out", "The page to write.", short="-o", metavar="FILE.html", place="file")
+    ]
     n: Annotated[
         int,
         Option("--n", "Number of images to label.", metavar="N", at_least=1, at_most=10_000),

@@ -34,11 +34,12 @@ class ManySettings:
         Path | None,
         Option(
             "--out",
-            "Run directory. An interrupted run in it is resumed. Of several models it holds a run "
-            "directory each, and leaderboard.csv. [default: in the folder runs; required for "
-            "several models]",
+            "Run directory, or its URL in a store, like s3://BUCKET/runs/a. An interrupted run in "
+            "it is resumed. Of several models it holds a run directory each, and leaderboard.csv. "
+            "[default: in the folder runs; required for several models]",
             short="-o",
-            metavar="DIR",
+            metavar="DIR|URL",
+            place="run",
         ),
     ] = None
     processes: Annotated[

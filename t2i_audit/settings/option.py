@@ -40,6 +40,8 @@ class Option:
     computed: str | None = None
     """How the help text describes a default that depends on other options. The option is None
     then until the settings compute it."""
+    place: Literal["run", "file"] | None = None
+    """What may also be named by the URL of a store: a run directory, or a file."""
     parse: Callable[[str], Any] | None = None
     """Turns what was typed into the value of the field, where the type alone does not say how."""
 

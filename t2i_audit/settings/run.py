@@ -108,9 +108,11 @@ class RunSettings:
         Path,
         Option(
             "--out",
-            "Run directory. An interrupted run in it is resumed.",
+            "Run directory, or its URL in a store, like s3://BUCKET/runs/a. An interrupted run in "
+            "it is resumed.",
             short="-o",
-            metavar="DIR",
+            metavar="DIR|URL",
+            place="run",
             computed="in the folder runs",
         ),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from typing import Any
 
+from t2i_audit.addresses import as_given
 from t2i_audit.settings.option import OptionField, nested_settings, option_fields
 
 
@@ -40,7 +41,7 @@ def _one(each: OptionField, value: Any) -> Iterator[str]:
         yield option.name if value else str(option.off)
         return
     for item in value if isinstance(value, tuple) else (value,):
-        text = "auto" if item is None else str(item)
+        text = "auto" if item is None else as_given(str(item))
         if option.is_argument:
             yield text
         elif text.startswith("-"):

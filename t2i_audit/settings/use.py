@@ -107,7 +107,9 @@ class UseSettings:
         AuditError: a value is out of its range.
     """
 
-    run: Annotated[Path, Option("RUN", "Directory of a finished audit.", metavar="RUN")]
+    run: Annotated[
+        Path, Option("RUN", "Directory or URL of a finished audit.", metavar="RUN", place="run")
+    ]
     options: UseOptions = field(default_factory=UseOptions)
     plan: Annotated[
         bool,

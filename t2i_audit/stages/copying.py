@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from t2i_audit.io import atomic_file
-from t2i_audit.run.directory import RunDirectory
+from t2i_audit.run.directory import RunDirectory, open_run_files
+from t2i_audit.run.images import TAR
 from t2i_audit.stages.cost import copy_costs
 from t2i_audit.stages.files import (
     IMAGES,
@@ -30,6 +31,7 @@ def copy_batches(source: Path, run: RunDirectory, *, judges: Sequence[str]) -> N
         run: receives them.
         judges: the keys of the judges whose verdicts are copied too, as far as there are any.
     """
+    open_run_files(source)
     for record in sorted((source / IMAGES).glob("batch_*.json")):
         if not RECORD.fullmatch(record.name):
             continue
@@ -39,7 +41,11 @@ def copy_batches(source: Path, run: RunDirectory, *, judges: Sequence[str]) -> N
                 run.reporter.note(f"{damage}; its batch is taken from another run, or made again")
                 continue
             for name in record_sums(record):
-                _copy(source / name, run.path / name)
+                if (source / name).exists():
+                    _copy(source / name, run.path / name)
+            shard = IMAGES / f"{record.stem}{TAR}"
+            if (source / shard).exists():
+                _copy(source / shard, run.path / shard)
             # The record comes last: with it the batch is complete.
             _copy(record, run.path / IMAGES / record.name)
         for key in judges:

@@ -18,7 +18,7 @@ from t2i_audit.images.sources import SOURCES, SUITE, read_sources
 from t2i_audit.io import sha256_of_all, write_bytes
 from t2i_audit.results.run import load_run
 from t2i_audit.run.command import SETTINGS
-from t2i_audit.run.directory import RunDirectory
+from t2i_audit.run.directory import RunDirectory, open_run_files
 from t2i_audit.run.results import unlike_sealed
 from t2i_audit.run.space import GB
 from t2i_audit.stages.files import (
@@ -108,6 +108,7 @@ def images_of_run(path: Path) -> Found:
         RunDirectoryError: it is not finished, or a file of it is missing or damaged.
     """
     run = load_run(path)
+    open_run_files(path)
     damaged = unlike_sealed(path, run.manifest, [SETTINGS, SUITE, SOURCES])
     damage = f"{path / damaged[0]} is missing or damaged" if damaged else ""
     records = (path / name for name in run.manifest.files if name.startswith(f"{IMAGES}/"))

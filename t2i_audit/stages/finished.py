@@ -8,13 +8,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from t2i_audit import storage
 from t2i_audit.images.sources import SOURCES, SUITE
-from t2i_audit.io import sha256_of_all
 from t2i_audit.run.command import SETTINGS, write_settings
 from t2i_audit.run.directory import RunDirectory
+from t2i_audit.run.images import INDEX
 from t2i_audit.run.results import USE_RESULTS, result_names, unlike_sealed
 from t2i_audit.settings import AuditSettings
-from t2i_audit.stages.files import IMAGES, JUDGEMENTS, RANDOM_DENOISER, RECORD, record_sums
+from t2i_audit.stages.files import (
+    IMAGES,
+    JUDGEMENTS,
+    RANDOM_DENOISER,
+    RECORD,
+    found_sums,
+    record_sums,
+)
 
 # What a run writes besides its results. The images and the recorded states of the denoiser are
 # listed in the records of their batches.
@@ -24,6 +32,7 @@ LEFT = (
     SUITE,
     "figures/where_lost.*",
     f"{IMAGES}/batch_*.json",
+    f"{IMAGES}/{INDEX}",
     f"{JUDGEMENTS}/*/batch_*.parquet",
     "activations/*/index.json",
     "activations/*/[0-9]*.npy",
@@ -78,7 +87,7 @@ def _check_kept(run: RunDirectory) -> None:
 
 def _delete(run: RunDirectory, damaged: Iterable[str]) -> None:
     for name in filter(_is_relied_on, damaged):
-        (run.path / name).unlink(missing_ok=True)
+        storage.remove(run.path / name)
 
 
 def _is_relied_on(name: str) -> bool:
@@ -95,7 +104,7 @@ def keep_settings(run: RunDirectory, settings: AuditSettings) -> None:
     sealed = SETTINGS in run.manifest.files
     if sealed and unlike_sealed(run.path, run.manifest, [SETTINGS]):
         run.reporter.note(f"{path} is missing or damaged; it is written again")
-        path.unlink(missing_ok=True)
+        storage.remove(path)
     write_settings(run.path, settings, run.reporter)
     if sealed:
         run.seal_again(path)
@@ -116,12 +125,13 @@ def seal(run: RunDirectory, judged: Sequence[Mapping[str, Any]] = ()) -> None:
 
 def _damaged_images(run: Path, files: Mapping[str, str]) -> tuple[str, ...]:
     """Images and recorded states that are missing, or unlike the records of their batches."""
-    sums: dict[str, str] = {}
-    for name in filter(_is_record, files):
-        sums |= record_sums(run / name)
-    found = sha256_of_all([run / name for name in sums])
-    pairs = zip(sums.items(), found, strict=True)
-    return tuple(name for (name, digest), own in pairs if own != digest)
+    records = [run / name for name in files if _is_record(name)]
+    storage.fetch(records)
+    sums = {record: record_sums(record) for record in records}
+    found = found_sums(run, sums)
+    return tuple(
+        name for own in sums.values() for name, digest in own.items() if found[name] != digest
+    )
 
 
 def _is_record(name: str) -> bool:

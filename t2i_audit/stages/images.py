@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from prompts.structure import Prompt
+from t2i_audit import storage
 from t2i_audit.generation import Batch, cut_batches
 from t2i_audit.generation.memory import Made, Parts, largest_batch
 from t2i_audit.generation.sampler import Sampled
@@ -22,13 +23,14 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.reporter import Advance
 from t2i_audit.results.cost import Cost
-from t2i_audit.run.directory import RunDirectory
+from t2i_audit.run.directory import RunDirectory, open_run_files
 from t2i_audit.run.features import (
     Features,
     gather_parts,
     read_part,
     write_part,
 )
+from t2i_audit.run.images import TAR, is_packed, pack, write_index
 from t2i_audit.run.shards import Shards
 from t2i_audit.stages.cost import CostMeter, keep_cost
 from t2i_audit.stages.engine import Engine
@@ -45,6 +47,7 @@ from t2i_audit.stages.files import (
 )
 
 PAUSE = 0.5  # seconds between checks of what the other processes have made
+STORE_PAUSE = 5.0  # the same where that is in a store, which charges for requests
 
 JudgeBatch = Callable[[Batch, Sequence[ImageFile], np.ndarray], None]
 """Judges the images of a batch, ``(b, h, w, 3)``, and keeps the verdicts."""
@@ -98,12 +101,15 @@ def make_images(
     missing = [batch for batch in counted if not shards.path(batch.index).exists()]
     total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
 
-    write = partial(_write, run.path, shards, row_of=row_of, judge=judge)
+    packed = is_packed(run.manifest.settings)
+    write = partial(_write, run.path, shards, row_of=row_of, packed=packed, judge=judge)
     with run.stage("images", total, done=total - left) as advance:
         if engine is not None:
             _make_elsewhere(run, engine, missing, sampling, write, advance)
         else:
             _make_here(run, loaded, sampling, missing, there, shards, write, advance)
+    if packed and run.worker.finishes:
+        write_index(run.path / IMAGES, [path.with_suffix(TAR) for path in shards.paths()])
     return batches
 
 
@@ -205,9 +211,14 @@ def left_by_others(
     A process that starts late finds them made and continues with the next.
     """
     while waiting:
+        in_store = storage.store_of(shards.folder) is not None
+        if in_store:
+            time.sleep(STORE_PAUSE)
         owners = {batch.index % run.worker.count for batch in waiting}
         dead = {owner for owner in owners if not run.is_at_work(owner)}
         # In this order, as a process that has just ended has made all its batches.
+        if in_store:
+            open_run_files(run.path, shards.folder.relative_to(run.path).as_posix())
         made = {b.index for b in waiting if shards.path(b.index).exists()}
         advance(sum(len(batch.items) for batch in waiting if batch.index in made))
         waiting = [batch for batch in waiting if batch.index not in made]
@@ -231,10 +242,15 @@ def _write(
     made: Made,
     *,
     row_of: dict[str, int],
+    packed: bool,
     judge: JudgeBatch | None,
 ) -> None:
     sampled, part = made
-    images = write_images(run, IMAGES, batch, sampled, row_of=row_of)
+    if packed:
+        shard = shards.path(batch.index).with_suffix(TAR)
+        images = _write_shard(shard, batch, sampled, row_of=row_of)
+    else:
+        images = write_images(run, IMAGES, batch, sampled, row_of=row_of)
     kept = None
     if part is not None and part.prompt_ids:
         path = denoiser_part(run, batch.index)
@@ -259,17 +275,42 @@ def write_images(
         row_of: by prompt's id, the number that the files are called by.
     """
     images = []
+    for image, content in _encoded(folder, batch, sampled, row_of):
+        write_bytes(run / image.image, content)
+        images.append(image)
+    return tuple(images)
+
+
+def _write_shard(
+    shard: Path, batch: Batch, sampled: Sampled, *, row_of: Mapping[str, int]
+) -> tuple[ImageFile, ...]:
+    """As `write_images`, into one tar file."""
+    encoded = list(_encoded(IMAGES, batch, sampled, row_of))
+    texts = [item.prompt.text for item in batch.items]
+    about = [
+        {"prompt_id": image.prompt_id, "seed": image.seed, "prompt": text}
+        for (image, _), text in zip(encoded, texts, strict=True)
+    ]
+    members = (
+        (Path(image.image).name, content, row)
+        for (image, content), row in zip(encoded, about, strict=True)
+    )
+    write_bytes(shard, pack(members))
+    return tuple(image for image, _ in encoded)
+
+
+def _encoded(
+    folder: Path, batch: Batch, sampled: Sampled, row_of: Mapping[str, int]
+) -> Iterator[tuple[ImageFile, bytes]]:
+    """Each image of a batch, and its PNG file."""
     contents = encode_pngs(sampled.images)
     for index, (item, content) in enumerate(zip(batch.items, contents, strict=True)):
         pixels = sampled.images[index]
         name = folder / f"{row_of[item.prompt.id]:06d}_{item.seed_index:03d}.png"
-        write_bytes(run / name, content)
         flaw = _flaw(pixels, bool(sampled.finite[index]), bool(sampled.blocked[index]))
         digest = hashlib.sha256(content).hexdigest()
-        images.append(
-            ImageFile(item.prompt.id, item.seed_index, name.as_posix(), flaw=flaw, sha256=digest)
-        )
-    return tuple(images)
+        image = ImageFile(item.prompt.id, item.seed_index, name.as_posix(), flaw, digest)
+        yield image, content
 
 
 def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:
@@ -287,6 +328,7 @@ def denoiser_features(
 ) -> tuple[Features, ...]:
     """The recorded states of the denoiser, in the order of the suite's prompts."""
     shards = image_shards(run, len(batches))
+    storage.fetch(denoiser_part(run, batch.index) for batch in batches)
     parts = (
         read_part(denoiser_part(run, batch.index))
         for batch in batches

@@ -9,6 +9,7 @@ Nothing here needs the checkpoint: the records of the batches name the images.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,16 +19,17 @@ from typing import Any
 import numpy as np
 
 from prompts.structure import Prompt
+from t2i_audit import storage
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
-from t2i_audit.images.decode import pixels_in
-from t2i_audit.io import sha256_of
+from t2i_audit.images.decode import pixels_of
 from t2i_audit.judges.base import Judgement, NamedImageJudge, require_readable, unjudged
 from t2i_audit.judges.panel import Member, Panel, at_work
 from t2i_audit.judges.room import Room
 from t2i_audit.labels.label import ImageKey
 from t2i_audit.reporter import Advance
 from t2i_audit.run.directory import RunDirectory
+from t2i_audit.run.images import TAR, read_image
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import (
     join_tables,
@@ -232,16 +234,23 @@ class _Work:
         if judged is None:
             note = f"{path} is damaged; its {len(images)} images are judged again"
             self.run.reporter.note(note)
-        path.unlink()  # it may also be on images that were made again
+        storage.remove(path)  # it may also be on images that were made again
         return False
 
     def _judge_made(self, batch: Batch) -> None:
-        images = read_record(self.images.path(batch.index)).images
-        self.judge(batch.index, images, lambda image: read_pixels(self.run.path, image))
+        record = self.images.path(batch.index)
+        shard = record.with_suffix(TAR)
+        self.judge(
+            batch.index,
+            read_record(record).images,
+            lambda image: read_pixels(self.run.path, image, shard=shard),
+        )
 
     def _pixels_of(self, batch: Batch) -> dict[ImageFile, np.ndarray]:
-        images = read_record(self.images.path(batch.index)).images
-        return {image: read_pixels(self.run.path, image) for image in images}
+        record = self.images.path(batch.index)
+        shard = record.with_suffix(TAR)
+        images = read_record(record).images
+        return {image: read_pixels(self.run.path, image, shard=shard) for image in images}
 
     def _keep(self, index: int, rows: list[dict[str, Any]]) -> None:
         write_table(self.verdicts.path(index), "judgements", table_from_rows("judgements", rows))
@@ -305,15 +314,24 @@ def _row(image: ImageFile, judge: str, verdict: Judgement) -> dict[str, Any]:
     }
 
 
-def read_pixels(run: Path, file: ImageFile) -> np.ndarray:
+def read_pixels(run: Path, file: ImageFile, *, shard: Path | None = None) -> np.ndarray:
     """The pixels of an image of the run in `run`, ``(h, w, 3)`` uint8.
+
+    Args:
+        run: the run directory.
+        file: the image.
+        shard: as `read_image`.
 
     Raises:
         RunDirectoryError: its file is missing or has changed.
     """
     path = run / file.image
-    if not path.exists() or sha256_of(path) != file.sha256:
+    try:
+        content = read_image(path, shard=shard)
+    except OSError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != file.sha256:
         raise RunDirectoryError(
             f"{path} was changed while the audit ran; give the same command again"
         )
-    return pixels_in(path)
+    return pixels_of(content, path)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit.errors import RunDirectoryError
-from t2i_audit.images.decode import pixels_in
-from t2i_audit.io import sha256_of
+from t2i_audit.images.decode import pixels_of
 from t2i_audit.judges.base import Judge, require_readable
 from t2i_audit.labels.label import Label
 from t2i_audit.reporter import Reporter
+from t2i_audit.run.images import read_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,9 +86,13 @@ def _batches(
 
 def _pixels(run: Path, row: Mapping[str, Any]) -> np.ndarray:
     path = run / str(row["image"])
-    if not path.is_file() or sha256_of(path) != row["image_sha256"]:
+    try:
+        content = read_image(path)
+    except OSError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != row["image_sha256"]:
         raise RunDirectoryError(
             f"{path} is missing or was changed since it was judged; restore it, or give the "
             "command that made the run again"
         )
-    return pixels_in(path)
+    return pixels_of(content, path)

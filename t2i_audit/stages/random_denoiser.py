@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prompts.structure import Prompt
+from t2i_audit import storage
 from t2i_audit.activations.denoiser import DenoiserRecorder, default_steps
 from t2i_audit.activations.random_weights import draw_seeds, random_denoiser
 from t2i_audit.generation import Batch, cut_batches
@@ -70,7 +71,8 @@ def random_denoiser_features(
             else:
                 advance(len(prompts))
             for batch in batches:
-                _path(folder, batch).unlink(missing_ok=True)
+                if _path(folder, batch).exists():
+                    storage.remove(_path(folder, batch))
             every.append(there)
     return tuple(every)
 

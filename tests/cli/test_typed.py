@@ -14,7 +14,9 @@ from t2i_audit.cli.parameters import with_settings
 from t2i_audit.settings import AuditSettings, JudgeSettings, ProbeSettings, settings_from
 from t2i_audit.settings.typed import typed
 
-TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=12)
+# With a colon, a text could be a URL, or a weight after a path.
+LETTERS = st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters=":")
+TEXT = st.text(LETTERS, min_size=1, max_size=12)
 WORD = TEXT.filter(lambda text: text.strip() and not text.startswith("-"))
 NUMBER = st.integers(1, 500)
 

@@ -11,13 +11,13 @@ from t2i_audit.analysis.use import half_width
 from t2i_audit.errors import JudgeError, RunDirectoryError
 from t2i_audit.generation.sampling import Sampling
 from t2i_audit.interventions.intervention import Intervention
-from t2i_audit.io import sha256_of_all
 from t2i_audit.judges.base import Judge
 from t2i_audit.results.run import Run
 from t2i_audit.results.use import TEXT
 from t2i_audit.results.use_plan import PlannedImages, UsePlan
 from t2i_audit.results.verdict_rows import Row, primary_rows
 from t2i_audit.run.directory import MANIFEST
+from t2i_audit.run.images import image_size, image_sums
 from t2i_audit.run.manifest import new_manifest
 from t2i_audit.run.results import USE_RESULTS, unlike_sealed
 from t2i_audit.run.same import other_versions
@@ -156,7 +156,7 @@ def planned(run: Run, prompts: Sequence[Prompt], design: Design) -> UsePlan:
     size = run.manifest.settings["batch_size"]
     own = own_images(own_rows(run))
     files = [run.path / each.image for each in own.values()]
-    there = [path.stat().st_size for path in files if path.is_file()]
+    there = [size for path in files if (size := image_size(path)) is not None]
     parts = []
     for part in design.parts:
         batches = batches_of(part, size)
@@ -200,4 +200,4 @@ def is_measured(run: Run, design: Design) -> bool:
     # Names in a table may come from outside, and must not lead there.
     if not all(map(IMAGE.fullmatch, sums)):
         return False
-    return list(sha256_of_all([run.path / name for name in sums])) == list(sums.values())
+    return list(image_sums([run.path / name for name in sums])) == list(sums.values())

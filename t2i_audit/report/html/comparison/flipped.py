@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import chain, zip_longest
-from pathlib import Path
 
+from t2i_audit import storage
 from t2i_audit.images.packing import ImageFile, pack
 from t2i_audit.printable import counted, printable
 from t2i_audit.report.html.page import Section
@@ -57,7 +57,7 @@ def _pairs(comparison: Comparison, most_bytes: int) -> tuple[list[Pair], int]:
     flips = list(_in_turn(comparison.flipped))
     markup = [MARKUP + 3 * len(escape(flip.prompt).encode()) for flip in flips]
     files = [
-        ImageFile(Path(run) / name)
+        ImageFile(storage.opened(run) / name)
         for flip in flips
         for run, name in (
             (comparison.base, flip.base_image),

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from t2i_audit import storage
 from t2i_audit.printable import counted, printable
 from t2i_audit.report.html.comparison.differences import (
     decodability_charts,
@@ -111,7 +112,7 @@ def _how(comparison: Comparison) -> Section:
     runs = comparison.base, comparison.candidate
     context = {
         "noise": comparison.same_noise,
-        "settings": settings_table(*map(Path, runs)),
+        "settings": settings_table(*map(storage.opened, runs)),
         "command": printable(f"t2i-audit compare {' '.join(map(shlex.quote, runs))}"),
     }
     return Section("how", "How the two runs were made", "comparison/how.html", context)
