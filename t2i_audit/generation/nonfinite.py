@@ -22,7 +22,8 @@ def damaged_component(pipeline: Any) -> str | None:
     import torch
 
     for name, network in _networks(pipeline):
-        for weights in network.parameters():
+        for parameter in network.parameters():
+            weights: torch.Tensor = parameter
             # Layers that are offloaded at the moment have no values here.
             if weights.device.type == "meta" or not weights.is_floating_point():
                 continue

@@ -82,9 +82,9 @@ class _Prompts:
         for pair, first, second in zip(self.pairs, before, behind, strict=True):
             clusters = self.compositions[pair.rows]
             loss = PairedCounts.of(second, first, clusters).interval(level=1 - (1 - LEVEL) / tests)
-            shares = [clustered_share(each, clusters) for each in (first, second)]
-            lost = _is_lost(*shares, loss)
-            found.append(ToldApart(pair.kind, pair.values, *shares, loss, lost))
+            given, made = (clustered_share(each, clusters) for each in (first, second))
+            lost = _is_lost(given, made, loss)
+            found.append(ToldApart(pair.kind, pair.values, given, made, loss, lost))
         found.sort(key=lambda pair: -pair.loss.lower)
         alike = _consistent([pair for pair in found if pair.lost])
         return [replace(pair, lost=pair in alike) for pair in found]

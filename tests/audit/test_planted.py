@@ -181,8 +181,10 @@ def test_the_block_that_loses_two_colours_of_fading_is_named(tmp_path: Path) -> 
         limit=120,
         random_weights=1,
     )
-    summary = execute(plan_audit(settings)).summary
+    run = execute(plan_audit(settings))
 
+    assert run is not None
+    summary = run.summary
     assert summary.blocks is not None
     assert {(each.block, each.pair.values) for each in summary.blocks.lost} == {
         ("up_blocks.0", ("red", "yellow"))

@@ -106,7 +106,8 @@ def test_too_few_prompts_of_a_value_are_not_tested() -> None:
 def states(rng: np.random.Generator, *, width: int, merged: Sequence[str] = ()) -> np.ndarray:
     """Of each prompt, in which colour one object or the other has, turned at random and noisy."""
     place = dict(zip(COLOURS, np.eye(len(COLOURS)), strict=True))
-    place |= dict.fromkeys(merged, sum(place[each] for each in merged) / max(1, len(merged)))
+    if merged:
+        place |= dict.fromkeys(merged, np.mean([place[each] for each in merged], axis=0))
     rows = np.zeros((len(PROMPTS), width))
     for row, prompt in zip(rows, PROMPTS, strict=True):
         own = [part.value for part in prompt.constituents if part.kind == "colour"]

@@ -121,7 +121,9 @@ def test_whatever_is_packed_comes_out_again(
 ) -> None:
     folder = tmp_path_factory.mktemp("packed")
     names = [f"{number:06d}_000.png" for number in range(len(contents))]
-    rows = [(name, content, {}) for name, content in zip(names, contents, strict=True)]
+    rows: list[tuple[str, bytes, dict[str, object]]] = [
+        (name, content, {}) for name, content in zip(names, contents, strict=True)
+    ]
     shard = folder / "batch_00000.tar"
     shard.write_bytes(pack(rows))
     assert pack(rows) == shard.read_bytes()
