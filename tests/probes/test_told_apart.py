@@ -107,7 +107,8 @@ def states(rng: np.random.Generator, *, width: int, merged: Sequence[str] = ()) 
     """Of each prompt, in which colour one object or the other has, turned at random and noisy."""
     place = dict(zip(COLOURS, np.eye(len(COLOURS)), strict=True))
     if merged:
-        place |= dict.fromkeys(merged, np.mean([place[each] for each in merged], axis=0))
+        mean = np.array([place[each] for each in merged]).mean(axis=0)
+        place |= dict.fromkeys(merged, mean)
     rows = np.zeros((len(PROMPTS), width))
     for row, prompt in zip(rows, PROMPTS, strict=True):
         own = [part.value for part in prompt.constituents if part.kind == "colour"]
