@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+from t2i_audit.environment import environment
 
 # Relative error of a float32 product is below 1e-6, of one in bfloat16 above 1e-3.
 _EXACT = 1e-5
@@ -34,16 +35,8 @@ def thread_variables(threads: int) -> Iterator[None]:
 
     Numerical libraries read these environment variables when they are first imported.
     """
-    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
-    try:
+    with environment(dict.fromkeys(_THREAD_VARIABLES, str(threads))):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

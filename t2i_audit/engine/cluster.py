@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from prompts.errors import first_line
+from t2i_audit.environment import environment
 from t2i_audit.errors import AuditError
 from t2i_audit.settings.engine import parse_engine
 
@@ -74,7 +75,7 @@ def connected(engine: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    with _environment(QUIET), _silent():
+    with environment(QUIET), _silent():
         before = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
@@ -124,17 +125,3 @@ def may_fit(needs: Mapping[str, float]) -> bool:
     config: Any = state.get_cluster_config()  # of clusters that grow; None of others
     groups = [] if config is None else [dict(each.resources) for each in config.node_group_configs]
     return any(all(has.get(key, 0) >= n for key, n in needs.items()) for has in (*nodes, *groups))
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -27,9 +27,7 @@ def local_folder(place: str | Path) -> Path:
     Raises:
         StoreError: the URL cannot be used, or its store cannot be read.
     """
-    if not is_url(place):
-        return Path(place)
-    own = path_on_disk(place)
+    own = _on_disk(place)
     if own is not None:
         return own
     copy = _copy_for(normal_url(place))
@@ -43,9 +41,7 @@ def local_file(place: str | Path) -> Path:
     Raises:
         StoreError: the URL cannot be used, or its store cannot be read.
     """
-    if not is_url(place):
-        return Path(place)
-    own = path_on_disk(place)
+    own = _on_disk(place)
     if own is not None:
         return own
     url = normal_url(place)
@@ -61,6 +57,11 @@ def local_file(place: str | Path) -> Path:
     path.unlink(missing_ok=True)
     copy.fetch([path])
     return path
+
+
+def _on_disk(place: str | Path) -> Path | None:
+    """The path that is meant by a path or a ``file://`` URL; None for what lies in a store."""
+    return path_on_disk(place) if is_url(place) else Path(place)
 
 
 def opened(place: str) -> Path:

@@ -7,17 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from prompts.suite import dump_prompts
-from prompts.world import Content, write
 from t2i_audit.cli.main import main
-from tests.audit.small import PARTS, arguments
+from tests.audit.small import arguments, write_small_suite
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("suite") / "suite.jsonl"
-    path.write_text(dump_prompts(tuple(write(Content((part,))) for part in PARTS)))
-    return path
+    return write_small_suite(tmp_path_factory.mktemp("suite"))
 
 
 @pytest.fixture(scope="module")

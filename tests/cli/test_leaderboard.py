@@ -13,25 +13,21 @@ from typing import Any
 
 import pytest
 
-from prompts.suite import dump_prompts
-from prompts.world import Content, write
 from t2i_audit.cli.main import main
 from t2i_audit.io import sha256_of
 from t2i_audit.leaderboard import board_csv, read_board, write_leaderboard
 from t2i_audit.results.board_columns import COLUMNS
 from t2i_audit.run.tables import read_rows, table_from_rows, write_table
+from tests.audit.small import write_small_suite
 
 Capture = pytest.CaptureFixture[str]
 Change = Callable[[dict[str, Any]], Any]
-PARTS = [(colour, shape) for colour in ("red", "blue") for shape in ("circle", "star")]
 OPTIONS = ["--device", "cpu", "--seeds", "1", "--steps", "2", "--no-denoiser-station"]
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("suite") / "suite.jsonl"
-    path.write_text(dump_prompts(tuple(write(Content((part,))) for part in PARTS)))
-    return path
+    return write_small_suite(tmp_path_factory.mktemp("suite"))
 
 
 @pytest.fixture(scope="module")
