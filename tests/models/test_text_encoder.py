@@ -193,7 +193,7 @@ def with_code_of_its_own(folder: Path) -> None:
         (without_tokenizer, "give --tokenizer DIR"),
         (without_safetensors, "no weights in safetensors format"),
         (with_a_layer_missing, "lacks 16 of the weights of a CLIPTextModel"),
-        (cut_short, "does not load"),
+        (cut_short, "is damaged or was cut off"),
         (with_code_of_its_own, "does not load"),
     ],
 )
