@@ -153,7 +153,7 @@ def test_a_judge_without_memory_for_a_batch_takes_its_halves(tmp_path: Path) -> 
     given: list[int] = []
 
     def fail(module: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> None:
-        if type(module).__name__ == "VisionTransformer":
+        if type(module).__name__ == "ModifiedResNet":
             given.append(len(args[0]))
             if given[-1] > 1:
                 raise torch.OutOfMemoryError("out of memory")

@@ -158,7 +158,7 @@ def test_another_judge_of_a_finished_run_costs_only_its_own_verdicts(
     kept = [*by_the_oracle.glob("images/*"), *by_the_oracle.glob("judgements/oracle-*/*")]
     before = {path: path.stat().st_mtime_ns for path in kept}
 
-    with counted("UNet2DConditionModel") as sampled, counted("VisionTransformer") as judged:
+    with counted("UNet2DConditionModel") as sampled, counted("ModifiedResNet") as judged:
         assert main(command(by_the_oracle, "oracle,clip")) == 0
 
     assert sampled == []
@@ -173,7 +173,7 @@ def test_another_order_and_fewer_judges_cost_no_verdict(
 ) -> None:
     run = shutil.copytree(runs["oracle,clip"], tmp_path / "run")
 
-    with counted("UNet2DConditionModel") as sampled, counted("VisionTransformer") as judged:
+    with counted("UNet2DConditionModel") as sampled, counted("ModifiedResNet") as judged:
         assert main(command(run, judges)) == 0
 
     assert sampled == [] and judged == ([1] if "clip" in judges else [])
@@ -193,12 +193,12 @@ def test_a_run_that_is_stopped_in_its_second_judge_goes_on_there(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    with counted("VisionTransformer", most=3):
+    with counted("ModifiedResNet", most=3):
         assert main(command(out, "oracle,clip")) != 0
     with pytest.raises(t2i.AuditError, match="is not finished"):
         t2i.load_run(out)
 
-    with counted("UNet2DConditionModel") as sampled, counted("VisionTransformer") as judged:
+    with counted("UNet2DConditionModel") as sampled, counted("ModifiedResNet") as judged:
         assert main(command(out, "oracle,clip")) == 0
 
     # A trial of each, and the batch that lacked.
@@ -263,7 +263,7 @@ def test_a_prompt_that_one_judge_cannot_judge_is_left_out_by_that_one_alone(
 def test_a_judge_is_shown_no_more_images_at_once_than_asked(
     size: str, runs: dict[str, Path], tmp_path: Path
 ) -> None:
-    with counted("VisionTransformer") as judged:
+    with counted("ModifiedResNet") as judged:
         assert main(command(tmp_path / "run", "clip", "--judge-batch-size", size)) == 0
 
     assert max(judged) == int(size)
@@ -283,7 +283,7 @@ def test_a_judge_without_memory_remembers_how_many_images_fit(
     given: list[int] = []
 
     def fail(module: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> None:
-        if type(module).__name__ == "VisionTransformer":
+        if type(module).__name__ == "ModifiedResNet":
             given.append(len(args[0]))
             if given[-1] > 2:
                 raise torch.OutOfMemoryError("out of memory")
@@ -309,7 +309,7 @@ def test_a_judge_without_memory_remembers_how_many_images_fit(
 def test_a_finished_run_is_judged_by_several_others(runs: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "again"
 
-    with counted("VisionTransformer") as judged:
+    with counted("ModifiedResNet") as judged:
         arguments = ["judge", str(runs["oracle"]), "--judge", "clip,oracle", "-o", str(out)]
         assert main(arguments) == 0
 
@@ -321,7 +321,7 @@ def test_shards_with_several_judges_are_joined(runs: dict[str, Path], tmp_path: 
     parts = [tmp_path / number for number in "12"]
     for part in parts:
         assert main(command(part, "oracle,clip", "--shard", f"{part.name}/2")) == 0
-    with counted("VisionTransformer") as judged:
+    with counted("ModifiedResNet") as judged:
         assert main(["merge", *map(str, parts), "--out", str(tmp_path / "joined")]) == 0
 
     assert judged == [1, *BLIND]  # the shards have judged all

@@ -72,7 +72,7 @@ def test_a_model_that_fails_stops_no_other_and_the_board_says_so(
     shown, err = capsys.readouterr()
     # Lines of the screen are broken where a path is long.
     said = " ".join(shown.split())
-    assert "Note: broken is missing: " in said and "does not load" in said
+    assert "Note: broken is missing: " in said and "is damaged or was cut off" in said
     assert err.splitlines()[-1].startswith("t2i-audit: 1 of 3 audits failed (broken); ")
     assert "Traceback" not in err
     assert sorted(models_on(out)) == [PATCHY, SOUND]
@@ -110,7 +110,7 @@ def test_two_processes_make_the_runs_of_one(
     out, err = capsys.readouterr()
     assert f"patchy: images: {IMAGES}/{IMAGES}" in err and "sound: results: 1/1" in err
     said = " ".join(out.split())
-    assert "Note: broken is missing: " in said and "does not load" in said
+    assert "Note: broken is missing: " in said and "is damaged or was cut off" in said
     assert all_results(tmp_path / "two") == all_results(board)
 
 
