@@ -173,7 +173,8 @@ def test_a_judge_without_memory_for_a_batch_takes_its_halves(tmp_path: Path) -> 
         for name in ("one", "other")
     )
     for verdict, same in zip(one, other, strict=True):
-        assert verdict.pop("margin") == pytest.approx(same.pop("margin"), abs=1e-5)
+        for figure in ("margin", "probability"):
+            assert verdict.pop(figure) == pytest.approx(same.pop(figure), abs=1e-5)
         assert repr(verdict) == repr(same)  # NaN is not equal to itself
 
 
