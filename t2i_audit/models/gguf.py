@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import first_line
 from t2i_audit.errors import ModelError
+from t2i_audit.io import read_json
 from t2i_audit.models.builtin import PIPELINE_INDEX
 from t2i_audit.models.quantize import INSTALL
 from t2i_audit.pipelines.components import DENOISERS
@@ -35,7 +35,7 @@ def load_gguf(path: Path, config: Path, dtype: torch.dtype) -> tuple[str, Any]:
     if find_spec("gguf") is None:
         raise ModelError(f"{path} needs gguf, which is missing; {INSTALL}")
     architecture = _architecture(path)
-    index = json.loads((config / PIPELINE_INDEX).read_text(encoding="utf-8"))
+    index = read_json(config / PIPELINE_INDEX)
     name = next((each for each in DENOISERS if each in index), DENOISERS[0])
     kind: Any = getattr(diffusers, str(index.get(name, [None, None])[1]), None)
     if not hasattr(kind, "from_single_file"):

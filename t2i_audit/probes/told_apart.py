@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from prompts.structure import Prompt
 from t2i_audit.probes.codes import bags_of_codes
+from t2i_audit.probes.kernel import Kernel
+from t2i_audit.probes.path import singular_of
 from t2i_audit.probes.ridge import RidgePath
 from t2i_audit.probes.rows import Rows
 from t2i_audit.results.blocks import LostInBlock
@@ -67,9 +69,9 @@ class _Prompts:
         fold = np.random.default_rng(seed).permutation(len(names))[owner] % FOLDS
         return cls(tuple(_pairs(prompts)), compositions, fold)
 
-    def right(self, features: FloatArray) -> list[BoolArray]:
-        """For each pair which of its prompts are told right from `features`, ``(n, d)``."""
-        features = _without_needless_width(features)
+    def right(self, rows: Rows) -> list[BoolArray]:
+        """For each pair which of its prompts are told right from the features in `rows`, `n`."""
+        features = _without_needless_width(rows)
         return [
             _right(features[pair.rows], pair.is_first, self.fold[pair.rows]) for pair in self.pairs
         ]
@@ -106,13 +108,14 @@ def told_apart(
         seed: of the codes and folds.
     """
     own = _Prompts.of(prompts, seed=seed)
-    before, behind = (own.right(bags_of_codes(each, seed=seed)) for each in (latents, again))
+    bags = (bags_of_codes(each, seed=seed) for each in (latents, again))
+    before, behind = (own.right(Rows.all(bag)) for bag in bags)
     return tuple(own.compared(before, behind, tests=len(own.pairs)))
 
 
 def lost_in_blocks(
     prompts: Sequence[Prompt],
-    ways: Mapping[int, Mapping[str, NDArray[np.floating]]],
+    ways: Mapping[int, Mapping[str, Rows]],
     *,
     seed: int,
     on_block: Callable[[], None] = lambda: None,
@@ -121,7 +124,7 @@ def lost_in_blocks(
 
     Args:
         prompts: `n`.
-        ways: by sampling step, by block in their order, its image states, ``(n, d)``, finite.
+        ways: by sampling step, by block in their order, its image states, `n` finite rows.
         seed: of the folds.
         on_block: called after each block.
 
@@ -134,7 +137,7 @@ def lost_in_blocks(
     for step, blocks in ways.items():
         before: tuple[str, list[BoolArray]] | None = None
         for name, states in blocks.items():
-            right = own.right(np.asarray(states, dtype=np.float64))
+            right = own.right(states)
             if before is not None:
                 pairs = own.compared(before[1], right, tests=tests)
                 found += [LostInBlock(step, before[0], name, pair) for pair in pairs if pair.lost]
@@ -143,17 +146,15 @@ def lost_in_blocks(
     return tuple(found), len(own.pairs)
 
 
-def _without_needless_width(features: FloatArray) -> FloatArray:
-    """`features`, ``(n, d)``, turned so that there are no more than `n` of them.
+def _without_needless_width(rows: Rows) -> FloatArray:
+    """The features of `rows`, `n`, turned so that there are no more than `n` of them.
 
     A ridge does not change when its features are turned, and these are read for many pairs.
     """
-    n, d = features.shape
-    if d <= n:
-        return features
-    centred = features - features.mean(axis=0)
-    squared, vectors = np.linalg.eigh(centred @ centred.T)
-    turned: FloatArray = vectors * np.sqrt(np.maximum(squared, 0))
+    if rows.width <= len(rows):
+        return rows.columns(0, rows.width)
+    singular, left = singular_of(Kernel.of(rows).products)
+    turned: FloatArray = left * singular
     return turned
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from prompts.structure import Prompt
 from t2i_audit.activations.denoiser import GRID
 from t2i_audit.models.loaded import LoadedModel
+from t2i_audit.probes.rows import Rows
 from t2i_audit.probes.told_apart import lost_in_blocks
 from t2i_audit.results.blocks import BlocksSummary
 from t2i_audit.results.place import Place
@@ -37,7 +38,7 @@ def probe_blocks(
         lost, pairs = lost_in_blocks(
             [prompts[row] for row in held.tolist()],
             {
-                step: {name: each.values[held] for name, each in blocks.items()}
+                step: {name: Rows(each.values, held) for name, each in blocks.items()}
                 for step, blocks in by_step.items()
             },
             seed=seed,

@@ -13,6 +13,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -238,19 +239,17 @@ class _Work:
         return False
 
     def _judge_made(self, batch: Batch) -> None:
-        record = self.images.path(batch.index)
-        shard = record.with_suffix(TAR)
-        self.judge(
-            batch.index,
-            read_record(record).images,
-            lambda image: read_pixels(self.run.path, image, shard=shard),
-        )
+        self.judge(batch.index, *self._made(batch))
 
     def _pixels_of(self, batch: Batch) -> dict[ImageFile, np.ndarray]:
+        images, read = self._made(batch)
+        return {image: read(image) for image in images}
+
+    def _made(self, batch: Batch) -> tuple[Sequence[ImageFile], Read]:
+        """The images of `batch`, and what reads the pixels of one of them."""
         record = self.images.path(batch.index)
         shard = record.with_suffix(TAR)
-        images = read_record(record).images
-        return {image: read_pixels(self.run.path, image, shard=shard) for image in images}
+        return read_record(record).images, partial(read_pixels, self.run.path, shard=shard)
 
     def _keep(self, index: int, rows: list[dict[str, Any]]) -> None:
         write_table(self.verdicts.path(index), "judgements", table_from_rows("judgements", rows))

@@ -56,7 +56,7 @@ def random_denoiser_features(
             there = _finished(folder, len(prompts))
             if there is None:
                 missing = [each for each in batches if not _is_whole(_path(folder, each), each)]
-                advance(sum(len(batch.items) for batch in batches if batch not in missing))
+                advance(len(prompts) - sum(len(batch.items) for batch in missing))
                 made = (
                     _made_here(run.path, loaded, missing, sampling, seed=own)
                     if engine is None

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from prompts.structure import Prompt
 from prompts.suite import load_suite
 from t2i_audit.probes.codes import bags_of_codes
+from t2i_audit.probes.rows import Rows
 from t2i_audit.probes.told_apart import _consistent, lost_in_blocks, told_apart
 from t2i_audit.results.interval import Interval
 from t2i_audit.results.told_apart import ToldApart
@@ -103,7 +104,7 @@ def test_too_few_prompts_of_a_value_are_not_tested() -> None:
     assert told_apart(few, patches(few, rng), patches(few, rng), seed=0) == ()
 
 
-def states(rng: np.random.Generator, *, width: int, merged: Sequence[str] = ()) -> np.ndarray:
+def states(rng: np.random.Generator, *, width: int, merged: Sequence[str] = ()) -> Rows:
     """Of each prompt, in which colour one object or the other has, turned at random and noisy."""
     place = dict(zip(COLOURS, np.eye(len(COLOURS)), strict=True))
     if merged:
@@ -114,7 +115,8 @@ def states(rng: np.random.Generator, *, width: int, merged: Sequence[str] = ()) 
         own = [part.value for part in prompt.constituents if part.kind == "colour"]
         row[: len(COLOURS)] = sum(place[each] for each in own)
     turn = np.linalg.qr(rng.normal(size=(width, width)))[0]
-    return 100 * (rows @ turn + rng.normal(0, 0.1, rows.shape) / np.sqrt(width / len(COLOURS)))
+    noise = rng.normal(0, 0.1, rows.shape) / np.sqrt(width / len(COLOURS))
+    return Rows.all(100 * (rows @ turn + noise))
 
 
 # More channels than prompts are read by another way.
