@@ -54,8 +54,10 @@ def local_file(place: str | Path) -> Path:
         folder, _, name = url.rpartition("/")
         copy = _copy_for(folder)
         path = copy.folder / name
-    path.unlink(missing_ok=True)
-    copy.fetch([path])
+    # What was copied before is copied again; a folder of objects is no copy of one.
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        copy.fetch([path])
     return path
 
 

@@ -197,6 +197,19 @@ def test_an_export_does_not_mix_with_what_a_store_has(
     assert f"s3://{BUCKET}/full exists and is not empty" in capsys.readouterr().err
 
 
+def test_a_folder_in_a_store_that_is_open_is_no_file(
+    finished: str, s3: S3, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # In its working copy the folder then lies beside what was opened.
+    bucket = storage.local_folder(f"s3://{BUCKET}")
+    (bucket / "taken").mkdir()
+    import fsspec
+
+    fsspec.url_to_fs(f"s3://{BUCKET}")[0].pipe_file(f"{BUCKET}/taken/x.txt", b"there")
+    assert main(["export", finished, "--to", "geneval", "-o", f"s3://{BUCKET}/taken"]) == 2
+    assert f"s3://{BUCKET}/taken exists and is not empty" in capsys.readouterr().err
+
+
 def test_shards_that_ran_elsewhere_are_merged_in_a_store(
     s3: S3, small_suite: Path, on_disk: Path
 ) -> None:
