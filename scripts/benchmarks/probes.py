@@ -13,9 +13,9 @@ def probes(rounds: int, limit: int) -> list[Line]:
     import numpy as np
     from sklearn.linear_model import RidgeCV
 
-    from t2i_audit.probes.path import RELATIVE_ALPHAS
     from t2i_audit.probes.ridge import RidgePath
     from t2i_audit.probes.rows import Rows
+    from t2i_audit.probes.system import RELATIVE_ALPHAS
 
     rng = np.random.default_rng(0)
     rows = np.arange(limit)

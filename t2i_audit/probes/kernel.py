@@ -15,10 +15,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
-from t2i_audit.probes.path import Path, singular_of, strengths
 from t2i_audit.probes.rows import CHUNK, FloatArray, IntArray, Rows
+from t2i_audit.probes.system import System, shifted, solve_positive, strengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +49,6 @@ class Kernel:
         # Whole rows first: they lie together.
         return self.products[self._line_of[rows.places]][:, self._line_of[others.places]]
 
-    def centred(self, rows: Rows) -> FloatArray:
-        """Inner products of `rows` with each other, less their own mean, ``(n, n)``."""
-        return _Centred.of(self, rows).products
-
     @cached_property
     def _line_of(self) -> IntArray:
         """``(m,)`` where each row of the array is among the `n`."""
@@ -62,95 +57,85 @@ class Kernel:
         return lines
 
 
-@dataclass(frozen=True, eq=False)
-class _Centred:
-    """Training rows, and the products of their features less the means over them."""
+class UnkeptProducts:
+    """Inner products that are computed where they are needed, of more rows than can be kept."""
 
-    kernel: Kernel
+    def between(self, rows: Rows, others: Rows) -> FloatArray:
+        """As `Kernel.between`, of the features less their mean over `others`."""
+        products = np.zeros((len(rows), len(others)))
+        step = max(1, CHUNK // max(len(rows), len(others), 1))
+        for start in range(0, rows.width, step):
+            theirs = others.columns(start, start + step)
+            mean = theirs.mean(axis=0)
+            products += (rows.columns(start, start + step) - mean) @ (theirs - mean).T
+        return products
+
+
+@dataclass(frozen=True, eq=False)
+class KernelSystem(System):
+    """Training rows `n` of which each has at least `n` features: an equation for each row."""
+
+    matrix: FloatArray
+    """``(n, n)`` products of their features less the means over them."""
+    alphas: FloatArray
+    kernel: Kernel | UnkeptProducts
     rows: Rows
     means: FloatArray
     """``(n,)`` of each training row's products with all."""
-    products: FloatArray
-    """``(n, n)``."""
 
     @classmethod
-    def of(cls, kernel: Kernel, rows: Rows) -> _Centred:
+    def of(cls, kernel: Kernel | UnkeptProducts, rows: Rows) -> KernelSystem:
+        """Of `rows`, which are among those of `kernel`."""
         own = kernel.between(rows, rows)
         means = own.mean(axis=0)
         own -= means
         own -= (means - means.mean())[:, None]
-        return cls(kernel, rows, means, own)
+        return cls(own, strengths(float(np.trace(own)), len(rows)), kernel, rows, means)
 
-    def against(self, rows: Rows) -> FloatArray:
-        """The products of any rows with the training rows, ``(m, n)``."""
+    def predict_without(
+        self, targets: NDArray, alphas: FloatArray, rows: Rows, left_out: NDArray[np.bool_]
+    ) -> FloatArray:
+        """As `System.predict_without`.
+
+        With ``P = inverse(K + alpha I) - 1 1' / (alpha n)`` the solution of all rows is ``P y``.
+        Were the targets of the rows G what the fit to the others predicts there, it would not
+        change without them, and be zero there: so the others' fit misses G's targets by
+        ``inverse(P_GG) (P y)_G`` (Rasmussen and Williams 2006, section 5.4.2, for one row).
+        """
+        (centre, right), n = self._right(targets), len(self.rows)
+        groups = [np.flatnonzero(mask) for mask in left_out]
+        solved = np.empty((n, len(groups), targets.shape[1]))
+        centres = np.tile(centre, (len(groups), 1))
+        for alpha in np.unique(alphas):
+            columns = np.flatnonzero(alphas == alpha)
+            inverse = inverse_of(shifted(self.matrix, alpha)) - 1 / (alpha * n)
+            whole = inverse @ right[:, columns]
+            for number, group in enumerate(groups):
+                solved[:, number, columns] = whole
+                if 0 < len(group) < n:
+                    across = inverse[group]
+                    missed = solve_positive(across[:, group], whole[group])
+                    solved[:, number, columns] -= across.T @ missed
+                    centres[number, columns] -= missed.sum(axis=0) / n
+        # One product of all.
+        flat = next(self._left(rows))[1] @ solved.reshape(n, -1)
+        predictions = flat.reshape(len(rows), len(groups), -1) + centres
+        return np.ascontiguousarray(predictions.swapaxes(0, 1))
+
+    def _right(self, targets: NDArray) -> tuple[FloatArray, FloatArray]:
+        centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
+        return centre, targets - centre
+
+    def _left(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
         own = self.kernel.between(rows, self.rows)
         own -= own.mean(axis=1, keepdims=True)
         own -= self.means - self.means.mean()
-        return own
+        yield slice(0, len(rows)), own
 
 
-@dataclass(frozen=True, eq=False)
-class KernelPath(Path):
-    """As a `RidgePath`, from a kernel."""
+def inverse_of(matrix: FloatArray) -> FloatArray:
+    """The inverse of a symmetric `matrix` without negative eigenvalues."""
+    from scipy.linalg import inv
 
-    centred: _Centred
-
-    @classmethod
-    def of(cls, kernel: Kernel, rows: Rows) -> KernelPath:
-        """Factorise the features of `rows`, `n`, of which each has at least `n`."""
-        centred = _Centred.of(kernel, rows)
-        singular, left = singular_of(centred.products)
-        alphas = strengths(float(np.sum(singular**2)), len(rows))
-        return cls(rows, left, singular, alphas, centred)
-
-    def _in_basis(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
-        yield slice(0, len(rows)), self.centred.against(rows) @ self._onto
-
-    def _left_of(self, places: IntArray) -> FloatArray:
-        assert self.left is not None
-        return self.left[places]
-
-    def _project(self, targets: NDArray) -> tuple[FloatArray, FloatArray]:
-        assert self.left is not None
-        centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
-        return centre, self.left.T @ (targets - centre)
-
-    @cached_property
-    def _onto(self) -> FloatArray:
-        assert self.left is not None
-        return self.left / self.singular**2
-
-
-@dataclass(frozen=True, eq=False)
-class KernelSystem:
-    """As a `RidgeSystem`, from a kernel."""
-
-    centred: _Centred
-    alphas: FloatArray
-    """``(a,)`` as of `KernelPath`."""
-
-    @classmethod
-    def of(cls, kernel: Kernel, rows: Rows) -> KernelSystem:
-        """Sum up the features of `rows`, `n`, of which each has at least `n`."""
-        centred = _Centred.of(kernel, rows)
-        return cls(centred, strengths(float(np.trace(centred.products)), len(rows)))
-
-    def predict(self, targets: NDArray, alphas: FloatArray, rows: Rows) -> FloatArray:
-        """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict `rows`, ``(m, k)``."""
-        centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
-        solved = solve_each(self.centred.products, alphas, targets - centre)
-        predictions: FloatArray = self.centred.against(rows) @ solved + centre
-        return predictions
-
-
-def solve_each(gram: FloatArray, alphas: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve ``(gram + alphas[j] I) x = right[:, j]`` for each column; ``(m, k)``."""
-    solved = np.empty(right.shape)
-    for alpha in np.unique(alphas):
-        columns = alphas == alpha
-        system = gram.copy()
-        system.ravel()[:: len(gram) + 1] += alpha
-        solved[:, columns] = linalg.solve(
-            system, right[:, columns], assume_a="pos", overwrite_a=True, check_finite=False
-        )
-    return solved
+    found: FloatArray = inv(matrix, assume_a="pos", overwrite_a=True, check_finite=False)
+    return found

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t2i_audit.probes.features import FeatureBlock
-from t2i_audit.probes.kernel import Kernel, KernelPath, KernelSystem
-from t2i_audit.probes.path import Path, System
-from t2i_audit.probes.ridge import RidgePath, RidgeSystem
+from t2i_audit.probes.kernel import Kernel, KernelSystem, UnkeptProducts
+from t2i_audit.probes.narrow import NarrowSystem
 from t2i_audit.probes.rows import Rows
+from t2i_audit.probes.system import System
 
 IntArray = NDArray[np.integer]
 
@@ -47,22 +47,17 @@ class OpenedBlock:
         """What is held of `prompts`, ``(m,)``."""
         return self.converted.rows(prompts)
 
-    def path(self, prompts: IntArray) -> Path:
-        """Factorise `prompts`, ``(m,)``, to fit them at every regularisation."""
-        rows = self.rows(prompts)
-        return KernelPath.of(self.kernel, rows) if self._is_wide(rows) else RidgePath.of(rows)
-
     def system(self, prompts: IntArray) -> System:
-        """Sum up `prompts`, ``(m,)``, to fit them at few regularisations."""
+        """Sum up `prompts`, ``(m,)``, to fit them."""
         rows = self.rows(prompts)
-        return KernelSystem.of(self.kernel, rows) if self._is_wide(rows) else RidgeSystem.of(rows)
+        if len(rows) > rows.width:
+            return NarrowSystem.of(rows)
+        return KernelSystem.of(self.kernel if self._is_kept else UnkeptProducts(), rows)
 
     def products(self, prompts: IntArray) -> NDArray[np.float64]:
         """Inner products of `prompts`, less their mean, ``(m, m)``."""
-        rows = self.rows(prompts)
-        # Of some prompts of many they take less than the kernel of all.
-        is_small = self._held <= MOST_IN_KERNEL
-        return (self.kernel if is_small else Kernel.of(rows)).centred(rows)
+        products = self.kernel if self._is_kept else UnkeptProducts()
+        return KernelSystem.of(products, self.rows(prompts)).matrix
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -70,8 +65,5 @@ class OpenedBlock:
         return Kernel.of(self.rows(self.order[self.block.valid[self.order]]))
 
     @property
-    def _held(self) -> int:
-        return int(self.block.valid.sum())
-
-    def _is_wide(self, rows: Rows) -> bool:
-        return len(rows) <= rows.width and self._held <= MOST_IN_KERNEL
+    def _is_kept(self) -> bool:
+        return int(self.block.valid.sum()) <= MOST_IN_KERNEL

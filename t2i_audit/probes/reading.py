@@ -12,8 +12,8 @@ from scipy.special import softmax
 from t2i_audit.probes.calibration import fit_inverse_temperatures
 from t2i_audit.probes.features import FeatureBlock
 from t2i_audit.probes.opened import OpenedBlock
-from t2i_audit.probes.path import RELATIVE_ALPHAS, Path, System
 from t2i_audit.probes.plan import Bundle, Fit, ProbePlan, Split, Task, Use
+from t2i_audit.probes.system import RELATIVE_ALPHAS, System
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]
@@ -66,7 +66,7 @@ class TargetReading:
 
 
 def read_block(opened: OpenedBlock, plan: ProbePlan) -> list[TargetReading]:
-    """Decode the plan's tasks from a block; all that share training rows share a factorisation."""
+    """Decode the plan's tasks from a block; all that share training rows share a system."""
     block = opened.block
     reader = _BlockReader(opened, plan)
     for fit in plan.fits:
@@ -116,14 +116,11 @@ class _BlockReader:
         """Read all that `fit` serves."""
         inner = [use for use in fit.uses if use.inner is not None]
         outer = [use for use in fit.uses if use.inner is None]
-        if inner:
-            path = self.opened.path(fit.train)
-            self._read_inner(path, fit, inner)
-            self._read_outer(path, fit, outer)
-        else:
-            self._read_outer(self.opened.system(fit.train), fit, outer)
+        system = self.opened.system(fit.train)
+        self._read_inner(system, fit, inner)
+        self._read_outer(system, fit, outer)
 
-    def _read_inner(self, path: Path, fit: Fit, uses: Sequence[Use]) -> None:
+    def _read_inner(self, system: System, fit: Fit, uses: Sequence[Use]) -> None:
         if not uses:
             return
         numbers = list(dict.fromkeys(use.bundle for use in uses))
@@ -132,14 +129,14 @@ class _BlockReader:
         columns_of = dict(zip(numbers, columns, strict=True))
         splits = [self._split(use) for use in uses]
         every = np.unique(np.concatenate([split.tested for split in splits]))
-        predicted = path.predict_path(truth, self.opened.rows(every))
+        predicted = system.predict_path(truth, self.opened.rows(every))
         for use, split in zip(uses, splits, strict=True):
             lines = np.searchsorted(every, split.tested)
             own = predicted[:, lines, columns_of[use.bundle]]
             scores = _scores(own, self.plan.bundles[use.bundle])
             self.inner.setdefault((use.bundle, use.fold), []).append((split, scores))
 
-    def _read_outer(self, path: Path | System, fit: Fit, uses: Sequence[Use]) -> None:
+    def _read_outer(self, system: System, fit: Fit, uses: Sequence[Use]) -> None:
         if not uses:
             return
         bundles = [self.plan.bundles[use.bundle] for use in uses]
@@ -160,7 +157,7 @@ class _BlockReader:
         rows = self.opened.rows(every)
         both = np.concatenate([truth, shuffled], axis=1)
         predicted, of_shuffled = np.split(
-            path.predict(both, path.alphas[np.tile(chosen, 2)], rows), 2, axis=1
+            system.predict(both, system.alphas[np.tile(chosen, 2)], rows), 2, axis=1
         )
         for use, bundle, split, own, place in zip(
             uses, bundles, splits, settings, columns, strict=True

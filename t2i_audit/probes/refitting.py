@@ -95,8 +95,12 @@ def _refit(
     columns = [each.task.target.labels[train][:, None] == _classes(each) for each in wanted]
     chosen = np.repeat([each.reading.alpha for each in wanted], [each.width for each in wanted])
     every = np.unique(np.concatenate([each.reading.tested for each in wanted]))
-    without = opened.path(train).predict_without(
-        np.concatenate(columns, axis=1), chosen, opened.rows(every), jackknife.flat[:, train]
+    system = opened.system(train)
+    without = system.predict_without(
+        np.concatenate(columns, axis=1),
+        system.alphas[chosen],
+        opened.rows(every),
+        jackknife.flat[:, train],
     )
     start = 0
     for each in wanted:

@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from prompts.structure import Prompt
 from t2i_audit.probes.codes import bags_of_codes
 from t2i_audit.probes.kernel import Kernel
-from t2i_audit.probes.path import singular_of
-from t2i_audit.probes.ridge import RidgePath
+from t2i_audit.probes.ridge import RidgePath, singular_of
 from t2i_audit.probes.rows import Rows
 from t2i_audit.results.blocks import LostInBlock
 from t2i_audit.results.interval import Interval

@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 
 from t2i_audit.errors import AuditError
 from t2i_audit.probes.fitted import FittedProbe, fit_ridge
-from t2i_audit.probes.path import RELATIVE_ALPHAS
+from t2i_audit.probes.system import RELATIVE_ALPHAS
 from t2i_audit.results.place import Place, Position
 
 CLASSES = ("blue", "green", "red")

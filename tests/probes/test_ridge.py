@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
@@ -15,9 +15,12 @@ from t2i_audit.probes.calibration import (
     INVERSE_TEMPERATURES,
     fit_inverse_temperatures,
 )
-from t2i_audit.probes.kernel import Kernel, KernelPath, KernelSystem
-from t2i_audit.probes.ridge import RidgePath, RidgeSystem
+from t2i_audit.probes.kernel import Kernel, KernelSystem, UnkeptProducts
+from t2i_audit.probes.narrow import NarrowSystem
+from t2i_audit.probes.ridge import RidgePath
 from t2i_audit.probes.rows import Rows
+from t2i_audit.probes.system import System
+from t2i_audit.probes.tridiagonal import Tridiagonal
 
 # More rows than features, and fewer.
 SHAPES = [(60, 12), (20, 50)]
@@ -145,78 +148,123 @@ def test_a_class_that_cannot_be_does_not_move_the_temperature() -> None:
     assert chosen == fit_inverse_temperatures(scores, labels)
 
 
+def systems_of(rows: Rows) -> list[System]:
+    """The same training rows in every form that serves their number of features."""
+    if len(rows) > rows.width:
+        return [NarrowSystem.of(rows)]
+    kernel = Kernel.of(Rows.all(rows.features))
+    return [KernelSystem.of(kernel, rows), KernelSystem.of(UnkeptProducts(), rows)]
+
+
 @pytest.mark.parametrize("shape", [(60, 20), (40, 100)])
 def test_without_a_group_of_rows_it_is_scikit_learns_fit_to_the_others(
     shape: tuple[int, int],
 ) -> None:
     rng = np.random.default_rng(3)
-    features, others = rng.normal(size=shape), rng.normal(size=(7, shape[1]))
-    targets = (rng.random((shape[0], 3)) < 0.4).astype(float)
-    left_out = np.arange(4)[:, None] == rng.integers(4, size=shape[0])
-    path, chosen = RidgePath.of(features), np.array([4, 8, 8])
+    n = shape[0] - 7
+    features = rng.normal(size=shape) + 20
+    train, others = Rows(features, np.arange(n)), Rows(features, np.arange(n, shape[0]))
+    targets = (rng.random((n, 3)) < 0.4).astype(float)
+    left_out = np.arange(5)[:, None] == rng.integers(4, size=n)
+    # A fit needs rows, so without all of them it stays as it is; without none of them, too.
+    left_out = np.concatenate([left_out, np.ones((1, n), dtype=bool)])
 
-    quick = path.predict_without(targets, chosen, Rows.all(others), left_out)
+    for system in systems_of(train):
+        alphas = system.alphas[[4, 8, 8]]
+        quick = system.predict_without(targets, alphas, others, left_out)
 
-    for group, out in enumerate(left_out):
-        for column, place in enumerate(chosen):
-            slow = Ridge(alpha=path.alphas[place]).fit(features[~out], targets[~out, column])
-            np.testing.assert_allclose(quick[group, :, column], slow.predict(others), atol=1e-8)
-
-
-@pytest.mark.parametrize("shape", [(60, 20), (40, 100)])
-def test_a_path_and_a_single_system_predict_the_same(shape: tuple[int, int]) -> None:
-    rng = np.random.default_rng(4)
-    features, others = rng.normal(size=shape), Rows.all(rng.normal(size=(7, shape[1])))
-    targets = rng.normal(size=(shape[0], 3))
-    path, system = RidgePath.of(features), RidgeSystem.of(Rows.all(features))
-    chosen = np.array([0, 5, 12])
-
-    one = system.predict(targets, system.alphas[chosen], others)
-    every = path.predict_path(targets, others)
-
-    np.testing.assert_allclose(system.alphas, path.alphas)
-    np.testing.assert_allclose(one, path.predict(targets, path.alphas[chosen], others), atol=1e-8)
-    np.testing.assert_allclose(one, every[chosen, :, np.arange(3)].T, atol=1e-8)
+        for group, out in enumerate(left_out):
+            kept = ~out if not out.all() else out
+            for column, alpha in enumerate(alphas):
+                slow = Ridge(alpha=alpha).fit(features[:n][kept], targets[kept, column])
+                expected = slow.predict(features[n:])
+                np.testing.assert_allclose(quick[group, :, column], expected, atol=1e-8)
 
 
-def test_a_kernel_gives_what_the_features_give_whatever_the_rows_and_their_order() -> None:
-    rng = np.random.default_rng(5)
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 99),
+    rows=st.integers(2, 40),
+    width=st.integers(1, 60),
+    columns=st.integers(1, 3),
+)
+def test_a_system_predicts_what_scikit_learn_does_at_every_regularisation(
+    seed: int, rows: int, width: int, columns: int
+) -> None:
+    rng = np.random.default_rng(seed)
     # Far from zero, as the features of a transformer are.
-    features = (rng.normal(size=(50, 80)) + 20).astype(np.float16)
-    kernel = Kernel.of(Rows(features, rng.permutation(50)[:45]))
-    every = rng.permutation(kernel.rows.places)
-    train, tested = Rows(features, every[:30]), Rows(features, every[30:])
-    targets = np.eye(3)[rng.integers(3, size=30)]
-    chosen = np.array([0, 6, 12])
-    left_out = np.arange(4)[:, None] == rng.integers(4, size=30)
+    features = (rng.normal(size=(rows + 5, width)) + 20).astype(np.float16)
+    order = rng.permutation(rows + 5)
+    train, tested = Rows(features, order[:rows]), Rows(features, order[rows:])
+    targets = rng.normal(size=(rows, columns))
+    wide = features.astype(np.float64)
 
-    theirs, ours = RidgePath.of(train), KernelPath.of(kernel, train)
-    system = KernelSystem.of(kernel, train)
-
-    np.testing.assert_allclose(ours.alphas, theirs.alphas)
-    np.testing.assert_allclose(system.alphas, theirs.alphas)
-    alphas = theirs.alphas[chosen]
-    expected = theirs.predict(targets, alphas, tested)
-    for found in (ours.predict(targets, alphas, tested), system.predict(targets, alphas, tested)):
-        np.testing.assert_allclose(found, expected, atol=1e-9)
-    np.testing.assert_allclose(
-        ours.predict_path(targets, tested), theirs.predict_path(targets, tested), atol=1e-9
-    )
-    np.testing.assert_allclose(
-        ours.predict_without(targets, chosen, tested, left_out),
-        theirs.predict_without(targets, chosen, tested, left_out),
-        atol=1e-9,
-    )
+    for system in systems_of(train):
+        every = system.predict_path(targets, tested)
+        for place in (0, 6, 12):
+            theirs = Ridge(alpha=system.alphas[place], solver="svd")
+            theirs.fit(wide[train.places], targets)
+            expected = theirs.predict(wide[tested.places]).reshape(-1, columns)
+            alphas = np.full(columns, system.alphas[place])
+            np.testing.assert_allclose(every[place], expected, atol=1e-7)
+            np.testing.assert_allclose(system.predict(targets, alphas, tested), expected, atol=1e-7)
 
 
-def test_a_kernels_fit_is_scikit_learns() -> None:
-    rng = np.random.default_rng(6)
-    features = rng.normal(size=(40, 100))
-    targets = rng.normal(size=(30, 2))
-    train, tested = Rows(features, np.arange(30)), Rows(features, np.arange(30, 40))
-    path = KernelPath.of(Kernel.of(Rows.all(features)), train)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_system_has_the_strengths_of_a_path(shape: tuple[int, int]) -> None:
+    features, _ = regression(*shape)
 
-    for place in (0, 6, 12):
-        theirs = Ridge(alpha=path.alphas[place]).fit(features[:30], targets)
-        ours = path.predict_path(targets, tested)[place]
-        np.testing.assert_allclose(ours, theirs.predict(features[30:]), atol=1e-9)
+    for system in systems_of(Rows.all(features)):
+        np.testing.assert_allclose(system.alphas, RidgePath.of(features).alphas)
+
+
+@pytest.mark.parametrize("shape", [(20, 3), (4, 9)])
+def test_a_system_of_constant_features_predicts_the_mean(shape: tuple[int, int]) -> None:
+    targets = np.random.default_rng(0).normal(size=(shape[0], 2))
+    mean = targets.mean(axis=0)
+    rows = Rows.all(np.ones(shape))
+
+    for system in systems_of(rows):
+        np.testing.assert_allclose(system.predict_path(targets, rows)[[0, -1], 1], [mean, mean])
+
+
+def test_a_narrow_system_read_in_chunks_gives_what_all_at_once_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    features, targets = regression(60, 12)
+    left_out = np.arange(3)[:, None] == np.arange(60) % 3
+
+    def everything() -> list[np.ndarray]:
+        rows = Rows.all(features)
+        system = NarrowSystem.of(rows)
+        alphas = system.alphas[[0, 4, 8, 12]]
+        return [
+            system.predict(targets, alphas, rows),
+            system.predict_path(targets, rows),
+            system.predict_without(targets, alphas, rows, left_out),
+        ]
+
+    at_once = everything()
+    monkeypatch.setattr(chunks_of, "CHUNK", 7 * 12)
+
+    for one, other in zip(everything(), at_once, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+@settings(deadline=None)
+@given(size=st.integers(1, 30), seed=st.integers(0, 99))
+def test_a_tridiagonal_form_has_the_matrix_and_solves_it_at_every_shift(
+    size: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(size, size))
+    matrix, right = root @ root.T, rng.normal(size=(size, 3))
+    form = Tridiagonal.of(matrix)
+    turns = form.turned(np.eye(size))
+    middle = np.diag(form.diagonal) + np.diag(form.beside, 1) + np.diag(form.beside, -1)
+
+    np.testing.assert_allclose(turns @ middle @ turns.T, matrix, atol=1e-9)
+    np.testing.assert_allclose(form.into(right), turns.T @ right, atol=1e-9)
+    for shift, found in zip((0.1, 7.0), form.solve(np.array([0.1, 7.0]), right), strict=True):
+        expected = np.linalg.solve(middle + shift * np.eye(size), right)
+        np.testing.assert_allclose(found, expected, atol=1e-8)

@@ -1,0 +1,85 @@
+"""Ridge regression where a place has fewer features than prompts, read a chunk of rows at a time.
+
+What is kept does not grow with the number of rows: of many rows only the Gram matrix of the
+features, ``(d, d)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from t2i_audit.probes.rows import FloatArray, Rows
+from t2i_audit.probes.system import System, solve_each, strengths
+
+
+@dataclass(frozen=True, eq=False)
+class NarrowSystem(System):
+    """Training rows `n` with `d` features: an equation for each feature."""
+
+    matrix: FloatArray
+    """``(d, d)`` Gram matrix of the features less their means."""
+    alphas: FloatArray
+    rows: Rows
+    mean: FloatArray
+    """``(d,)``."""
+
+    @classmethod
+    def of(cls, rows: Rows) -> NarrowSystem:
+        """Sum up `rows`."""
+        mean = np.sum([chunk.sum(axis=0) for _, chunk in rows.chunks()], axis=0) / len(rows)
+        matrix = np.zeros((rows.width, rows.width))
+        for _, chunk in rows.chunks():
+            chunk -= mean
+            matrix += chunk.T @ chunk
+        return cls(matrix, strengths(float(np.trace(matrix)), len(matrix)), rows, mean)
+
+    def predict_without(
+        self, targets: NDArray, alphas: FloatArray, rows: Rows, left_out: NDArray[np.bool_]
+    ) -> FloatArray:
+        """As `System.predict_without`: a group's part is taken out of the sums."""
+        (centre, right), n = self._right(targets), len(self.rows)
+        groups = [np.flatnonzero(mask) for mask in left_out]
+        solved = np.empty((len(self.matrix), len(groups), targets.shape[1]))
+        centres = np.tile(centre, (len(groups), 1))
+        for number, group in enumerate(groups):
+            matrix, others = self.matrix, right
+            left = n - len(group)
+            if group.size and left:
+                own = Rows(self.rows.features, self.rows.places[group])
+                missed = targets[group] - centre
+                total, missing = np.zeros(len(matrix)), missed.sum(axis=0)
+                matrix, others = matrix.copy(), others.copy()
+                for part, chunk in own.chunks():
+                    chunk -= self.mean
+                    matrix -= chunk.T @ chunk
+                    others -= chunk.T @ missed[part]
+                    total += chunk.sum(axis=0)
+                # What is left has its means elsewhere.
+                matrix -= np.outer(total, total / left)
+                others -= np.outer(total, missing / left)
+                centres[number] -= missing / left
+            solved[:, number] = solve_each(matrix, alphas, others)
+            if group.size and left:
+                centres[number] += (total / left) @ solved[:, number]
+        predictions = np.empty((len(groups), len(rows), targets.shape[1]))
+        for part, chunk in self._left(rows):
+            flat = chunk @ solved.reshape(len(solved), -1)
+            shaped = flat.reshape(len(chunk), len(groups), -1)
+            predictions[:, part] = (shaped + centres).swapaxes(0, 1)
+        return predictions
+
+    def _right(self, targets: NDArray) -> tuple[FloatArray, FloatArray]:
+        centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
+        total = np.zeros((len(self.matrix), targets.shape[1]))
+        for part, chunk in self._left(self.rows):
+            total += chunk.T @ (targets[part] - centre)
+        return centre, total
+
+    def _left(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
+        for part, chunk in rows.chunks():
+            chunk -= self.mean
+            yield part, chunk
