@@ -65,7 +65,8 @@ def _require_other_folder(settings: JudgeSettings) -> None:
 def _require_finished(run: Path, manifest: Manifest) -> None:
     """Refuse an audit of which images would have to be made, or whose tables would be mixed."""
     from t2i_audit.run.results import unlike_sealed
-    from t2i_audit.stages.files import IMAGES, JUDGEMENTS, damage_of
+    from t2i_audit.stages.damage import damage_of
+    from t2i_audit.stages.files import IMAGES, JUDGEMENTS
 
     if manifest.settings.get("command") != "audit" or not manifest.complete:
         raise RunDirectoryError(

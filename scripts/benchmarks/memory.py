@@ -11,12 +11,12 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.benchmarks.line import Line
+from scripts.benchmarks.peak import watching
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,20 +67,10 @@ def measured(prompts: int, layers: int, width: int) -> dict[str, float]:
             FeatureBlock("text_encoder", place, features, every, slots)
             for place in (Place.parse("text_encoder", str(n), "eos") for n in range(layers))
         ]
-        before, start = _private(), time.process_time()
-        peak, done = [before], threading.Event()
-
-        def watch() -> None:
-            while not done.wait(0.02):
-                peak.append(max(peak.pop(), _private()))
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
+        start = time.process_time()
+        with watching() as peak:
+            before = peak[0]
             probe_station(suite, blocks)
-        finally:
-            done.set()
-            watcher.join()
         return {"seconds": time.process_time() - start, "peak": peak[0] - before}
 
 
@@ -88,12 +78,6 @@ def _apart(prompts: int, layers: int) -> dict[str, float]:
     command = [sys.executable, "-m", __spec__.name, str(prompts), str(layers), str(WIDTH)]
     found: dict[str, float] = json.loads(subprocess.check_output(command))
     return found
-
-
-def _private() -> float:
-    """MiB of this process's own, pages of mapped files left out."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in status if line.startswith("RssAnon")).split()[1]) / 1024
 
 
 def _suite(values: np.ndarray) -> tuple[Prompt, ...]:

@@ -6,6 +6,7 @@ them; it is written last, so that a folder with an index is complete.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -178,7 +179,12 @@ def write_part(path: Path, part: FeaturePart) -> None:
 def read_part(path: Path) -> FeaturePart:
     """Read what `write_part` wrote."""
     storage.fetch([path])
-    with np.load(path, allow_pickle=False) as archive:
+    return part_of(path.read_bytes())
+
+
+def part_of(content: bytes) -> FeaturePart:
+    """As `read_part`, of the bytes of the file."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         ids = tuple(str(each) for each in archive["prompt_ids"])
         keys = json.loads(str(archive["keys"]))
         arrays = {tuple(key): archive[f"{number:04}"] for number, key in enumerate(keys)}

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prompts.structure import Prompt
-from t2i_audit.images.decode import pixels_in
 from t2i_audit.io import dump_json, read_json, write_json
 from t2i_audit.judges.base import Judge, Judgement
 from t2i_audit.judges.blind import (
@@ -25,6 +24,8 @@ from t2i_audit.judges.blind import (
 from t2i_audit.judges.room import Room
 from t2i_audit.results.judge_facts import BlindBaselines, BlindRate
 from t2i_audit.run.directory import RunDirectory
+from t2i_audit.stages.files import ImageFile
+from t2i_audit.stages.reading import read_pixels
 from t2i_audit.stats.shares import clustered_share
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def blind_baselines(
     kept = _kept(path, key, len(rows))
 
     def load(index: int) -> Pixels:
-        return pixels_in(run.path / rows[index]["image"])
+        row = rows[index]
+        image = ImageFile(row["prompt_id"], row["seed"], row["image"], "", row["image_sha256"])
+        return read_pixels(run.path, image)
 
     ways: dict[str, Callable[[], Sequence[Judgement | None] | None]] = {
         "shuffled": lambda: judge_shuffled(judge, own, load, room=room, seed=seed),

@@ -10,15 +10,8 @@ from t2i_audit.io import atomic_file
 from t2i_audit.run.directory import RunDirectory, open_run_files
 from t2i_audit.run.images import TAR
 from t2i_audit.stages.cost import copy_costs
-from t2i_audit.stages.files import (
-    IMAGES,
-    JUDGEMENTS,
-    RECORD,
-    damage_of,
-    is_judged,
-    read_record,
-    record_sums,
-)
+from t2i_audit.stages.damage import damage_of
+from t2i_audit.stages.files import IMAGES, JUDGEMENTS, RECORD, is_judged, read_record, record_sums
 
 
 def copy_batches(source: Path, run: RunDirectory, *, judges: Sequence[str]) -> None:

@@ -15,8 +15,8 @@ from t2i_audit.probes.decoded import NOTHING, StationProbes
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.features import Features
 from t2i_audit.stages.engine import Engine
-from t2i_audit.stages.images import denoiser_features
 from t2i_audit.stages.random_denoiser import random_denoiser_features
+from t2i_audit.stages.reading import denoiser_features
 from t2i_audit.stages.text import probe
 
 

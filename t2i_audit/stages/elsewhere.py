@@ -21,15 +21,8 @@ from t2i_audit.run.command import SETTINGS
 from t2i_audit.run.directory import RunDirectory, open_run_files
 from t2i_audit.run.results import unlike_sealed
 from t2i_audit.run.space import GB
-from t2i_audit.stages.files import (
-    IMAGES,
-    ImageFile,
-    Record,
-    damage_of,
-    drop_damaged,
-    image_shards,
-    write_record,
-)
+from t2i_audit.stages.damage import damage_of, drop_damaged
+from t2i_audit.stages.files import IMAGES, ImageFile, Record, image_shards, write_record
 
 
 def batches_of(

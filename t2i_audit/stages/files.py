@@ -1,22 +1,17 @@
-"""The files of a batch of images, and whether they are intact."""
+"""The files of a batch of images, and its record, which names them with their checksums."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from t2i_audit import storage
 from t2i_audit.errors import RunDirectoryError
-from t2i_audit.generation import Batch
-from t2i_audit.io import dump_json, read_json, sha256_of_all, to_json, write_json
-from t2i_audit.reporter import Reporter
-from t2i_audit.run.images import TAR, shard_sums
+from t2i_audit.io import dump_json, read_json, to_json, write_json
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import read_rows
 
@@ -121,97 +116,15 @@ def record_sums(path: Path) -> dict[str, str]:
     Raises:
         RunDirectoryError: as `read_record`.
     """
-    record = read_record(path)
+    return sums_of(read_record(path), path)
+
+
+def sums_of(record: Record, path: Path) -> dict[str, str]:
+    """As `record_sums`, of the record that lies at `path`."""
     sums = {image.image: image.sha256 for image in record.images}
     if record.denoiser_sha256 is not None:
         sums[(DENOISER / f"{path.stem}.npz").as_posix()] = record.denoiser_sha256
     return sums
-
-
-def drop_damaged(run: Path, batches: Sequence[Batch], images: Shards, reporter: Reporter) -> None:
-    """Delete the records of those `batches` that are damaged, so that they are made again.
-
-    The last batch of a run that has grown may lack images; it is made again as a whole, since the
-    images of a batch depend on each other by rounding.
-    """
-    records = [images.path(batch.index) for batch in batches]
-    _have_at_hand(run, [record for record in records if record.exists()])
-    for batch, record in zip(batches, records, strict=True):
-        if not record.exists():
-            continue
-        reason = _damage(run, batch, record)
-        if reason:
-            reporter.note(f"{reason}; the {len(batch.items)} images of its batch are made again")
-            storage.remove(record)
-        elif len(read_record(record).images) < len(batch.items):
-            storage.remove(record)
-
-
-def _have_at_hand(run: Path, records: Sequence[Path]) -> None:
-    """Fetch the files of many batches of a run in a store at the same time."""
-    if storage.store_of(run) is None:
-        return
-    storage.fetch(record.with_suffix(TAR) for record in records)
-    for record in records:
-        with suppress(RunDirectoryError):  # a damaged record is found later
-            if not record.with_suffix(TAR).exists():
-                storage.fetch(run / name for name in record_sums(record))
-
-
-def _damage(run: Path, batch: Batch, path: Path) -> str:
-    """What is wrong with a batch, as the beginning of a sentence; empty if nothing is."""
-    damage = damage_of(run, path)
-    if damage:
-        return damage
-    named = [(image.prompt_id, image.seed) for image in read_record(path).images]
-    planned = [(item.prompt.id, item.seed_index) for item in batch.items]
-    if not named or named != planned[: len(named)]:
-        return f"{path} is damaged"
-    return ""
-
-
-def damage_of(run: Path, record: Path) -> str:
-    """What is wrong with the files of a batch by its record alone; empty if nothing is."""
-    try:
-        sums = record_sums(record)
-    except RunDirectoryError:
-        return f"{record} is damaged"
-    found = found_sums(run, {record: tuple(sums)})
-    for name, digest in sums.items():
-        if found[name] is None:
-            return f"{run / name} is missing"
-        if found[name] != digest:
-            return f"{run / name} is damaged"
-    return ""
-
-
-def found_sums(run: Path, names: Mapping[Path, Collection[str]]) -> dict[str, str | None]:
-    """SHA-256 of files and packed images as they are; None for what is missing or unreadable.
-
-    Args:
-        run: the run directory.
-        names: by the record of each batch, what `record_sums` names.
-    """
-    shards = [record.with_suffix(TAR) for record in names]
-    storage.fetch(shards)
-    there = {shard for shard in shards if shard.exists()}
-    packed = {
-        (IMAGES / name).as_posix(): digest
-        for sums in shard_sums(sorted(there))
-        for name, digest in (sums or {}).items()
-    }
-    own = {
-        name
-        for record, named in names.items()
-        for name in named
-        if record.with_suffix(TAR) not in there or not IMAGE.fullmatch(name)
-    }
-    files = sorted(own)
-    alone = sha256_of_all([run / name for name in files])
-    found: dict[str, str | None] = dict(zip(files, alone, strict=True))
-    return found | {
-        name: packed.get(name) for named in names.values() for name in named if name not in own
-    }
 
 
 def is_judged(path: Path, images: Sequence[ImageFile]) -> bool:

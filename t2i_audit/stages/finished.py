@@ -15,14 +15,8 @@ from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.images import INDEX
 from t2i_audit.run.results import USE_RESULTS, result_names, unlike_sealed
 from t2i_audit.settings import AuditSettings
-from t2i_audit.stages.files import (
-    IMAGES,
-    JUDGEMENTS,
-    RANDOM_DENOISER,
-    RECORD,
-    found_sums,
-    record_sums,
-)
+from t2i_audit.stages.damage import found_sums, is_untouched
+from t2i_audit.stages.files import IMAGES, JUDGEMENTS, RANDOM_DENOISER, RECORD, record_sums
 
 # What a run writes besides its results. The images and the recorded states of the denoiser are
 # listed in the records of their batches.
@@ -128,9 +122,10 @@ def _damaged_images(run: Path, files: Mapping[str, str]) -> tuple[str, ...]:
     records = [run / name for name in files if _is_record(name)]
     storage.fetch(records)
     sums = {record: record_sums(record) for record in records}
-    found = found_sums(run, sums)
+    touched = {record: own for record, own in sums.items() if not is_untouched(run, record, own)}
+    found = found_sums(run, touched)
     return tuple(
-        name for own in sums.values() for name, digest in own.items() if found[name] != digest
+        name for own in touched.values() for name, digest in own.items() if found[name] != digest
     )
 
 

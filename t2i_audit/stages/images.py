@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,24 +14,19 @@ from prompts.structure import Prompt
 from t2i_audit import storage
 from t2i_audit.generation import Batch, cut_batches
 from t2i_audit.generation.memory import Made, Parts, largest_batch
-from t2i_audit.generation.sampler import Sampled
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
-from t2i_audit.images.png import encode_pngs
-from t2i_audit.io import sha256_of, write_bytes
+from t2i_audit.io import sha256_of
 from t2i_audit.models.loaded import LoadedModel
-from t2i_audit.pipelines.safety import BLOCKED, FLAT, NOT_FINITE
 from t2i_audit.reporter import Advance
 from t2i_audit.results.cost import Cost
 from t2i_audit.run.directory import RunDirectory, open_run_files
 from t2i_audit.run.features import (
-    Features,
-    gather_parts,
-    read_part,
     write_part,
 )
-from t2i_audit.run.images import TAR, is_packed, pack, write_index
+from t2i_audit.run.images import TAR, is_packed, write_index
 from t2i_audit.run.shards import Shards
 from t2i_audit.stages.cost import CostMeter, keep_cost
+from t2i_audit.stages.damage import drop_damaged
 from t2i_audit.stages.engine import Engine
 from t2i_audit.stages.files import (
     DENOISER,
@@ -40,11 +34,10 @@ from t2i_audit.stages.files import (
     ImageFile,
     Record,
     denoiser_part,
-    drop_damaged,
     image_shards,
-    read_record,
     write_record,
 )
+from t2i_audit.stages.image_files import write_images, write_shard
 
 PAUSE = 0.5  # seconds between checks of what the other processes have made
 STORE_PAUSE = 5.0  # the same where that is in a store, which charges for requests
@@ -248,7 +241,7 @@ def _write(
     sampled, part = made
     if packed:
         shard = shards.path(batch.index).with_suffix(TAR)
-        images = _write_shard(shard, batch, sampled, row_of=row_of)
+        images = write_shard(shard, batch, sampled, row_of=row_of)
     else:
         images = write_images(run, IMAGES, batch, sampled, row_of=row_of)
     kept = None
@@ -260,78 +253,3 @@ def _write(
     write_record(shards.path(batch.index), Record(images, kept))
     if judge is not None:
         judge(batch, images, sampled.images)
-
-
-def write_images(
-    run: Path, folder: Path, batch: Batch, sampled: Sampled, *, row_of: Mapping[str, int]
-) -> tuple[ImageFile, ...]:
-    """Write the images of `batch` as PNG into `folder` of the run directory `run`.
-
-    Args:
-        run: the run directory.
-        folder: in it.
-        batch: the prompts and seeds.
-        sampled: its images.
-        row_of: by prompt's id, the number that the files are called by.
-    """
-    images = []
-    for image, content in _encoded(folder, batch, sampled, row_of):
-        write_bytes(run / image.image, content)
-        images.append(image)
-    return tuple(images)
-
-
-def _write_shard(
-    shard: Path, batch: Batch, sampled: Sampled, *, row_of: Mapping[str, int]
-) -> tuple[ImageFile, ...]:
-    """As `write_images`, into one tar file."""
-    encoded = list(_encoded(IMAGES, batch, sampled, row_of))
-    texts = [item.prompt.text for item in batch.items]
-    about = [
-        {"prompt_id": image.prompt_id, "seed": image.seed, "prompt": text}
-        for (image, _), text in zip(encoded, texts, strict=True)
-    ]
-    members = (
-        (Path(image.image).name, content, row)
-        for (image, content), row in zip(encoded, about, strict=True)
-    )
-    write_bytes(shard, pack(members))
-    return tuple(image for image, _ in encoded)
-
-
-def _encoded(
-    folder: Path, batch: Batch, sampled: Sampled, row_of: Mapping[str, int]
-) -> Iterator[tuple[ImageFile, bytes]]:
-    """Each image of a batch, and its PNG file."""
-    contents = encode_pngs(sampled.images)
-    for index, (item, content) in enumerate(zip(batch.items, contents, strict=True)):
-        pixels = sampled.images[index]
-        name = folder / f"{row_of[item.prompt.id]:06d}_{item.seed_index:03d}.png"
-        flaw = _flaw(pixels, bool(sampled.finite[index]), bool(sampled.blocked[index]))
-        digest = hashlib.sha256(content).hexdigest()
-        image = ImageFile(item.prompt.id, item.seed_index, name.as_posix(), flaw, digest)
-        yield image, content
-
-
-def _flaw(pixels: np.ndarray, finite: bool, blocked: bool) -> str:
-    if blocked:
-        return BLOCKED
-    if not finite:
-        return NOT_FINITE
-    if (pixels == pixels[:1, :1]).all():
-        return FLAT
-    return ""
-
-
-def denoiser_features(
-    run: Path, batches: Sequence[Batch], prompts: Sequence[Prompt]
-) -> tuple[Features, ...]:
-    """The recorded states of the denoiser, in the order of the suite's prompts."""
-    shards = image_shards(run, len(batches))
-    storage.fetch(denoiser_part(run, batch.index) for batch in batches)
-    parts = (
-        read_part(denoiser_part(run, batch.index))
-        for batch in batches
-        if read_record(shards.path(batch.index)).denoiser_sha256 is not None
-    )
-    return gather_parts(parts, [prompt.id for prompt in prompts], folder=run / DENOISER)

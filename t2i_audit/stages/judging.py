@@ -9,28 +9,24 @@ Nothing here needs the checkpoint: the records of the batches name the images.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from prompts.structure import Prompt
 from t2i_audit import storage
-from t2i_audit.errors import RunDirectoryError
 from t2i_audit.generation import Batch
-from t2i_audit.images.decode import pixels_of
 from t2i_audit.judges.base import Judgement, NamedImageJudge, require_readable, unjudged
 from t2i_audit.judges.panel import Member, Panel, at_work
 from t2i_audit.judges.room import Room
 from t2i_audit.labels.label import ImageKey
 from t2i_audit.reporter import Advance
 from t2i_audit.run.directory import RunDirectory
-from t2i_audit.run.images import TAR, read_image
+from t2i_audit.run.images import TAR
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import (
     join_tables,
@@ -49,6 +45,7 @@ from t2i_audit.stages.files import (
     read_record,
 )
 from t2i_audit.stages.images import JudgeBatch, left_by_others
+from t2i_audit.stages.reading import read_pixels
 
 Read = Callable[[ImageFile], np.ndarray]
 """The pixels of an image, ``(h, w, 3)`` uint8."""
@@ -311,26 +308,3 @@ def _row(image: ImageFile, judge: str, verdict: Judgement) -> dict[str, Any]:
         "scores": dict(verdict.scores),
         "flaw": verdict.flaw or None,
     }
-
-
-def read_pixels(run: Path, file: ImageFile, *, shard: Path | None = None) -> np.ndarray:
-    """The pixels of an image of the run in `run`, ``(h, w, 3)`` uint8.
-
-    Args:
-        run: the run directory.
-        file: the image.
-        shard: as `read_image`.
-
-    Raises:
-        RunDirectoryError: its file is missing or has changed.
-    """
-    path = run / file.image
-    try:
-        content = read_image(path, shard=shard)
-    except OSError:
-        content = b""
-    if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise RunDirectoryError(
-            f"{path} was changed while the audit ran; give the same command again"
-        )
-    return pixels_of(content, path)

@@ -12,7 +12,8 @@ from t2i_audit.models import load_model
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.results.vae import VaeSummary
 from t2i_audit.run.directory import open_run
-from t2i_audit.stages.images import denoiser_features, make_images
+from t2i_audit.stages.images import make_images
+from t2i_audit.stages.reading import denoiser_features
 from t2i_audit.stages.vae import probe_vae
 
 PROMPTS = load_suite("world-relations").prompts[:120]

@@ -17,8 +17,9 @@ from t2i_audit.generation.sampling import Sampling
 from t2i_audit.models import load_model
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.run.directory import open_run
-from t2i_audit.stages.images import denoiser_features, make_images
+from t2i_audit.stages.images import make_images
 from t2i_audit.stages.random_denoiser import random_denoiser_features
+from t2i_audit.stages.reading import denoiser_features
 
 SAMPLING = Sampling(steps=3, guidance_scale=1.5, seeds=1, batch_size=8, record_denoiser=True)
 

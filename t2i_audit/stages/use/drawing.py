@@ -16,8 +16,9 @@ from t2i_audit.generation.sampling import sampler_of
 from t2i_audit.interventions.intervention import Intervention
 from t2i_audit.results.use import TEXT
 from t2i_audit.run.directory import RunDirectory
-from t2i_audit.stages.files import ImageFile, Record, drop_damaged, write_record
-from t2i_audit.stages.images import write_images
+from t2i_audit.stages.damage import drop_damaged
+from t2i_audit.stages.files import ImageFile, Record, write_record
+from t2i_audit.stages.image_files import write_images
 from t2i_audit.stages.use.design import Part
 from t2i_audit.stages.use.files import USE, batches_of, image_folder, record_shards
 from t2i_audit.stages.use.limits import read_limits, write_limits

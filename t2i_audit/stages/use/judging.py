@@ -15,7 +15,8 @@ from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.shards import Shards
 from t2i_audit.run.tables import read_rows, table_from_rows, write_table
 from t2i_audit.stages.files import ImageFile, is_judged
-from t2i_audit.stages.judging import judged_rows, read_pixels
+from t2i_audit.stages.judging import judged_rows
+from t2i_audit.stages.reading import read_pixels
 from t2i_audit.stages.use.design import Part
 from t2i_audit.stages.use.files import key_of, verdict_shards
 from t2i_audit.stages.use.subject import Rows, Subject

@@ -15,7 +15,8 @@ from t2i_audit.io import read_json, write_json
 from t2i_audit.models.hardware import device_label
 from t2i_audit.printable import counted
 from t2i_audit.run.directory import RunDirectory
-from t2i_audit.stages.files import damage_of, image_shards, read_record
+from t2i_audit.stages.damage import damage_of
+from t2i_audit.stages.files import image_shards, read_record
 from t2i_audit.stages.use.files import USE
 from t2i_audit.stages.use.subject import Subject
 
