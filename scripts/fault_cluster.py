@@ -69,7 +69,7 @@ def two_nodes() -> Iterator[Nodes]:
         env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
     try:
         assert process.stdout is not None

@@ -15,6 +15,7 @@ from t2i_audit.reporter import SILENT, NotesReporter, Reporter
 from t2i_audit.run.command import judges_of
 from t2i_audit.run.directory import open_run
 from t2i_audit.run.images import LAYOUT, SHARDS, packs
+from t2i_audit.run.manifest import JUDGE_DEVICE
 from t2i_audit.run.space import require_space
 from t2i_audit.settings import AuditSettings
 from t2i_audit.workers import Worker, this_worker
@@ -106,14 +107,16 @@ def plan_from(
     """As `plan_audit`, for a run that continues from `earlier` and takes images of `sources`."""
     from t2i_audit.judges.default import choose_judges, load_chosen
     from t2i_audit.judges.panel import panel_identity
-    from t2i_audit.models.devices import free_memory
+    from t2i_audit.models.devices import choose_judge_device, free_memory
     from t2i_audit.stages.judging import Judging
     from t2i_audit.stages.sampling import plan_sampling
 
     worker = this_worker(settings.shard)
     _check_engine(settings, worker, in_memory=pipeline is not None)
+    named = settings.judge_device
+    apart = None if named is None else choose_judge_device(named)
     inputs = load_inputs(settings, reporter, earlier=earlier, pipeline=pipeline)
-    device = inputs.loaded.device
+    device = apart or inputs.loaded.device
     chosen = choose_judges(
         settings.judge,
         model=settings.model,
@@ -121,7 +124,7 @@ def plan_from(
         free=free_memory(device),
         before="" if earlier is None else judges_of(earlier.path),
     )
-    panel = load_chosen(chosen, inputs.prompts, device=device.type, strict=settings.strict)
+    panel = load_chosen(chosen, inputs.prompts, device=str(device), strict=settings.strict)
     settings = replace(settings, judge=chosen.text)
     before = None if earlier is None else earlier.manifest
     sampling = plan_sampling(inputs.loaded, inputs.prompts_to_try, settings, before)
@@ -133,6 +136,8 @@ def plan_from(
         "seeds": settings.seeds,
         **sampling.identity,
         **panel_identity(panel),
+        # Rounding depends on the kind of a device, and with it a judge's number format.
+        **({} if device.type == inputs.loaded.device.type else {JUDGE_DEVICE: device.type}),
         "denoiser_station": settings.denoiser_station,
         **({LAYOUT: SHARDS} if packed else {}),
     }
@@ -142,7 +147,7 @@ def plan_from(
         size = sampling.sampler["height"], sampling.sampler["width"]
         missing = len(inputs.prompts) * (settings.seeds - seeds_there)
         require_space(settings.out, missing, *size)
-    judging = Judging(panel, device.type, settings.judge_batch_size)
+    judging = Judging(panel, str(device), settings.judge_batch_size)
     plan = AuditPlan(
         settings, inputs, judging, sampling, identity, worker, tuple(sources), chosen.notes
     )

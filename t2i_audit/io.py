@@ -18,7 +18,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from t2i_audit import storage
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Marks a file that was being written; such a file is never part of a run.
 TEMPORARY_SUFFIX = ".t2i-audit-tmp"
 HASH_CHUNK = 1 << 20  # bytes read at a time
+OPENS_FOLDERS = os.name == "posix"
 DEEPEST = 64  # levels of JSON objects and lists; nothing that is read here has more than ten
 
 # Pinned so that the same rows give the same bytes, however they were gathered.
@@ -216,8 +217,10 @@ def to_json(value: object) -> Any:
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
-    if isinstance(value, Path):
-        return as_given(str(value))
+    if isinstance(value, PurePath):
+        given = as_given(str(value))
+        # With slashes on every system, so that what one has written another one finds.
+        return given if given != str(value) else value.as_posix()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -233,7 +236,10 @@ def to_json(value: object) -> Any:
 
 def _sync(path: Path) -> None:
     """Have the bytes (or a folder's names) on the disk before anything relies on them."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if path.is_dir() and not OPENS_FOLDERS:
+        return
+    # Windows syncs only what is open for writing, and no other system opens a folder so.
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from t2i_audit import storage
 from t2i_audit.errors import JudgeError, RunDirectoryError
 from t2i_audit.inputs import EarlierRun, load_inputs
 from t2i_audit.merge import settings_of
@@ -12,6 +13,7 @@ from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.results.run import Run, load_audited
 from t2i_audit.results.run_prompts import prompts_of
 from t2i_audit.run.directory import open_run_files
+from t2i_audit.run.manifest import JUDGE_DEVICE
 from t2i_audit.settings import AuditSettings, UseSettings
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def plan_use(settings: UseSettings) -> UsingPlan:
         JudgeError: the run's judge cannot judge new images, or tells nothing about slots.
         AuditError: there is no slot or block of a name, or the prompts are too few.
     """
+    from t2i_audit.stages.files import IMAGES
     from t2i_audit.stages.use.prepare import (
         design_for,
         is_measured,
@@ -57,6 +60,7 @@ def plan_use(settings: UseSettings) -> UsingPlan:
 
     run = load_audited(settings.run)
     open_run_files(run.path, "use")
+    storage.open_tree(run.path / IMAGES)  # whose sizes the plan tells
     _require_audit(run)
     require_own_versions(run)
     audit = settings_of(run.path, settings.trust_remote_code, instead=AGAIN)
@@ -123,6 +127,7 @@ def load_subject(plan: UsingPlan, reporter: Reporter) -> Subject:
     from t2i_audit.io import to_json
     from t2i_audit.judges.load import judge_specs
     from t2i_audit.judges.panel import load_panel
+    from t2i_audit.models.devices import choose_judge_device
     from t2i_audit.stages.use.prepare import readable, sampling_of
     from t2i_audit.stages.use.subject import Subject
 
@@ -131,7 +136,9 @@ def load_subject(plan: UsingPlan, reporter: Reporter) -> Subject:
     earlier = EarlierRun(run.path, run.manifest)
     inputs = load_inputs(audit, reporter, earlier=earlier, suite=suite)
     first = judge_specs(audit.judge)[:1]
-    panel = load_panel(first, inputs.prompts, device=inputs.loaded.device.type)
+    recorded = run.manifest.settings.get(JUDGE_DEVICE)
+    device = inputs.loaded.device if recorded is None else choose_judge_device(recorded)
+    panel = load_panel(first, inputs.prompts, device=str(device))
     if to_json(panel[0].identity) != run.manifest.settings.get("judge"):
         raise JudgeError(
             f"judge {run.summary.judge!r} is not as the run in {run.path} had it; restore it, or "

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +36,44 @@ def test_no_module_imports_what_only_some_systems_have(package: str) -> None:
 
     assert files
     assert not {file: names for file, names in found.items() if names}
+
+
+def without_encoding(source: str) -> Iterator[int]:
+    """Lines of calls whose text is in the encoding of the system; ruff finds those of `open`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            names = {keyword.arg for keyword in node.keywords}
+            if names & {"text", "universal_newlines", "errors"} and "encoding" not in names:
+                function = ast.unparse(node.func)
+                if function.startswith("subprocess."):
+                    yield node.lineno
+
+
+@pytest.mark.parametrize("package", (*PACKAGES, "scripts"))
+def test_what_processes_write_is_read_in_an_encoding_that_is_named(package: str) -> None:
+    files = sorted((ROOT / package).rglob("*.py"))
+
+    found = {str(file): list(without_encoding(file.read_text(encoding="utf-8"))) for file in files}
+
+    assert not {file: lines for file, lines in found.items() if lines}
+
+
+def test_such_a_process_would_be_found() -> None:
+    assert list(without_encoding("import subprocess\nsubprocess.run(x, text=True)")) == [2]
+    assert not list(without_encoding("subprocess.run(x, encoding='utf-8')"))
+
+
+def test_what_is_redirected_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonl"
+    suite.write_text('{"id": "a", "text": "ein später Kreis → ☃"}\n', encoding="utf-8")
+    locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    code = "import sys; from t2i_audit.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "prompts", "filter", str(suite), "-o", "-"]
+
+    done = subprocess.run(command, env={**os.environ, **locale}, capture_output=True)
+
+    assert done.returncode == 0, done.stderr
+    assert "ein später Kreis → ☃" in done.stdout.decode("utf-8")
 
 
 def test_such_an_import_would_be_found() -> None:

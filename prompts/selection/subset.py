@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TextIO
+from typing import IO
 
 from prompts.errors import RequestError
 from prompts.formats.native import Header, dump_prompt, read_lines
@@ -62,7 +62,7 @@ def choose(
     header: Header | None,
     conditions: Sequence[Condition],
     sample: Sample | None,
-    spool: TextIO,
+    spool: IO[str],
     *,
     source: str,
 ) -> tuple[Subset, Iterator[str]]:

@@ -30,5 +30,5 @@ def watching() -> Iterator[list[float]]:
 
 def private() -> float:
     """MiB of this process's own, pages of mapped files left out."""
-    status = Path("/proc/self/status").read_text().splitlines()
+    status = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return int(next(line for line in status if line.startswith("RssAnon")).split()[1]) / 1024

@@ -63,7 +63,9 @@ def generation(rounds: int, limit: int) -> list[Line]:
 
 def _peak(n: int) -> float:
     code = PEAK.format(grammar=GRAMMAR, n=n)
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, encoding="utf-8"
+    )
     return int(done.stdout) / 1024
 
 

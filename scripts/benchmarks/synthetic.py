@@ -99,7 +99,7 @@ def _official(width: int, rounds: int) -> Line:
         [sys.executable, "-m", "scripts.benchmarks.synthetic_jax", str(width), str(rounds)],
         check=True,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     ours, theirs = (list(one) for one in zip(*json.loads(done.stdout), strict=True))
     what = f"a step of one student of width {width}, the paper's tasks: JAX over ours, on one core"

@@ -34,6 +34,7 @@ from t2i_audit.cli import (
     report,
     use,
 )
+from t2i_audit.cli.encoding import write_utf8
 from t2i_audit.cli.help import GroupedCommand
 from t2i_audit.cli.plugins import ProgramCommands
 from t2i_audit.cli.termination import TERMINATED, Terminated, ending_when_told
@@ -83,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program on `argv` (the process's own if None); returns the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     bound_spinning()
+    write_utf8()
 
     def run() -> object:
         return app(arguments or ["--help"], prog_name="t2i-audit", standalone_mode=False)

@@ -174,7 +174,7 @@ class AuditActor:
             order = self._own_order()
             spec = order.judges[number]
             assert spec is not None  # the driver judges by those itself
-            judge = load_judge(spec, device=order.device)
+            judge = load_judge(spec, device=order.judge_device)
             if judge.fingerprint != order.fingerprints[number]:
                 raise AuditError(
                     f"judge {judge.name!r} is another one on {_machine()} than here; give its "

@@ -32,6 +32,7 @@ class Order:
     """What to load: a built-in name, or the file or folder that the driver has loaded."""
     dtype: str
     device: str
+    judge_device: str
     placement: Placement
     options: ModelOptions
     weights_sha256: str
@@ -99,6 +100,7 @@ def order_of(
         source=source,
         dtype=loaded.dtype_name,
         device=loaded.device.type,
+        judge_device=judging.device.partition(":")[0],
         placement=settings.placement,
         options=options,
         weights_sha256=loaded.weights_sha256,

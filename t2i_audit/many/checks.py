@@ -42,7 +42,7 @@ def check_audit(settings: AuditSettings) -> None:
     """
     from t2i_audit.inputs import suite_of
     from t2i_audit.judges.load import judge_specs, kind_of
-    from t2i_audit.models.devices import choose_device
+    from t2i_audit.models.devices import choose_device, choose_judge_device
     from t2i_audit.models.resolve import resolve_model
     from t2i_audit.models.unused import refuse_unused
 
@@ -56,6 +56,8 @@ def check_audit(settings: AuditSettings) -> None:
             if not (path.endswith(SAFE) and Path(path).is_file()):
                 raise ModelError(f"{option} {path} should name a {SAFE} file that exists.")
     choose_device(settings.device)
+    if settings.judge_device is not None:
+        choose_judge_device(settings.judge_device)
     for spec in judge_specs(settings.judge):
         if spec != AUTO_JUDGE:
             kind_of(spec)

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from t2i_audit.errors import AuditError
+from t2i_audit.file_names import DIGITS, LONGEST, file_name
 from t2i_audit.io import dump_json
 from t2i_audit.many.entries import Entry
-from t2i_audit.settings.defaults import file_name, short_name
-
-LONGEST = 100  # characters; file systems take 255 bytes
-DIGITS = 8  # of a hash, which keep names apart
+from t2i_audit.settings.defaults import short_name
 
 
 def folder_names(entries: Iterable[Entry], *, taken: Iterable[str] = ()) -> tuple[str, ...]:
@@ -38,7 +36,7 @@ def folder_names(entries: Iterable[Entry], *, taken: Iterable[str] = ()) -> tupl
                 f"{entry.where} and {given[entry.name].where} have the same name "
                 f"{entry.name!r}; give another one"
             )
-        name = _shortened(file_name(_described(entry)))
+        name = file_name(_described(entry))
         if name.casefold() in used:
             name = f"{name[: LONGEST - DIGITS - 1]}-{_digest(entry)}"
         used.add(name.casefold())
@@ -58,13 +56,6 @@ def _words(value: Any) -> str:
     if isinstance(value, tuple | list):
         return "-".join(map(_words, value))
     return Path(value).name if isinstance(value, str | Path) else str(value)
-
-
-def _shortened(name: str) -> str:
-    if len(name) <= LONGEST:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:DIGITS]
-    return f"{name[: LONGEST - DIGITS - 1]}-{digest}"
 
 
 def _digest(entry: Entry) -> str:

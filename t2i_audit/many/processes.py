@@ -30,6 +30,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 # A process that is told to stop ends at the next step of its sampler; one that does not is killed.
 PATIENCE = 60.0  # seconds
 INTERRUPTED = "it was interrupted"
+NEW_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # Windows has no sessions
 WORKER = (sys.executable, "-P", "-m", "t2i_audit.many.worker")
 
 
@@ -80,7 +81,7 @@ class _Children:
 
     def audit(self, audit: PlannedAudit, device: str | None, reporter: Reporter) -> str | None:
         """Make one audit in a process; returns why it failed, None if it is finished."""
-        with tempfile.TemporaryFile("w+", errors="replace") as messages:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as messages:
             process = self._start(device, messages)
             if process is None:
                 return INTERRUPTED
@@ -127,13 +128,14 @@ class _Children:
                 return None
             process = subprocess.Popen(
                 WORKER,
-                env={**os.environ, **own},
+                env={**os.environ, **own, "PYTHONIOENCODING": "utf-8:replace"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=messages,
-                text=True,
+                encoding="utf-8",
                 # Ctrl-C reaches this process alone, which then tells each of them once.
                 start_new_session=True,
+                creationflags=NEW_GROUP,
             )
             self._running.append(process)
             return process

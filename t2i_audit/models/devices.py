@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from t2i_audit.errors import ModelError
+from t2i_audit.printable import listed
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +41,27 @@ def choose_device(name: DeviceName) -> torch.device:
         usable = ", ".join(device for device, exists in available.items() if exists)
         raise ModelError(f"This machine has no device {name!r}; it has {usable}.")
     return _own_device(name)
+
+
+def choose_judge_device(name: str) -> torch.device:
+    """The device that ``--judge-device`` names, e.g. ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        ModelError: this machine does not have it.
+    """
+    import torch
+
+    kind, colon, number = name.partition(":")
+    usable = [each for each, exists in available_devices().items() if exists]
+    if kind == "cuda" and kind in usable:
+        count = torch.cuda.device_count()
+        usable[0:1] = [kind, *(f"{kind}:{index}" for index in range(count))]
+    if name not in usable:
+        raise ModelError(
+            f"--judge-device names {name!r}, which this machine does not have; it has "
+            f"{listed(usable)}"
+        )
+    return torch.device(kind, int(number)) if colon else _own_device(kind)
 
 
 def _own_device(kind: str) -> torch.device:

@@ -29,7 +29,7 @@ def processor_name() -> str:
     try:
         if platform.system() == "Darwin":
             command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-            name = subprocess.check_output(command, text=True, timeout=5)
+            name = subprocess.check_output(command, encoding="utf-8", timeout=5)
         else:
             lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
             name = next((line for line in lines if line.startswith("model name")), "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -90,7 +91,21 @@ def _link(path: Path, shown: Path, *, opened: Collection[str]) -> None:
         if entry.name in opened:
             _link(entry, shown / entry.name, opened=())
         else:
-            os.symlink(entry, shown / entry.name, target_is_directory=entry.is_dir())
+            _show(entry, shown / entry.name)
+
+
+def _show(entry: Path, link: Path) -> None:
+    """Have `link` stand for a file or folder, also where links of this kind need rights."""
+    try:
+        os.symlink(entry, link, target_is_directory=entry.is_dir())
+    except OSError:  # Windows lets administrators alone make them, unless it is told otherwise
+        if entry.is_dir():
+            _link(entry, link, opened=())
+            return
+        try:
+            os.link(entry, link)
+        except OSError:
+            shutil.copyfile(entry, link)
 
 
 def _weight_map(files: Iterable[Path]) -> dict[str, str]:

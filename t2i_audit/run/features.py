@@ -90,12 +90,15 @@ class FeatureWriter:
                 for key, array in self._arrays.items()
             )
         entries = []
-        for number, (key, array) in enumerate(self._arrays.items()):
+        for number, key in enumerate(tuple(self._arrays)):
+            array = self._arrays.pop(key)
             assert isinstance(array, np.memmap)
             array.flush()
             name = f"{number:04}.npy"
             assert array.filename is not None
-            os.replace(array.filename, self._folder / name)
+            written, dtype, width = array.filename, str(array.dtype), int(array.shape[1])
+            del array  # Windows renames no file that is open
+            os.replace(written, self._folder / name)
             storage.keep(self._folder / name)
             encoder, layer, position = key
             entries.append(
@@ -104,8 +107,8 @@ class FeatureWriter:
                     "encoder": encoder,
                     "layer": layer,
                     "position": position,
-                    "dtype": str(array.dtype),
-                    "width": int(array.shape[1]),
+                    "dtype": dtype,
+                    "width": width,
                 }
             )
         for left in self._folder.glob(f".*{TEMPORARY_SUFFIX}"):

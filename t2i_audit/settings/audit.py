@@ -52,6 +52,17 @@ class AuditSettings(RunSettings):
             computed="auto: oracle for a built-in checkpoint, else the best that fits the device",
         ),
     ] = AUTO_JUDGE
+    judge_device: Annotated[
+        str | None,
+        Option(
+            "--judge-device",
+            "Device on which the judges work while images are sampled, like cpu or cuda:1. "
+            "[default: the checkpoint's]",
+            group="Judge",
+            metavar="DEVICE",
+            not_empty=True,
+        ),
+    ] = None
     judge_batch_size: JudgeBatchSize = None
     strict: Strict = False
     denoiser_station: Annotated[
@@ -110,6 +121,11 @@ class AuditSettings(RunSettings):
             raise AuditError(
                 "--engine divides the images among its actors, and --shard makes a part of them; "
                 "give one of the two"
+            )
+        if self.engine is not None and self.judge_device not in (None, "cpu", "cuda"):
+            raise AuditError(
+                "--judge-device with an --engine should be cpu or cuda, as an actor sees no device "
+                f"but its own, not {self.judge_device!r}"
             )
         if self.use and self.shard is not None:
             raise AuditError(

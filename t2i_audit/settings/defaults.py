@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import os
 from pathlib import Path
+
+from t2i_audit.file_names import file_name
 
 BUILTIN_PREFIX = "builtin:"
 DEFAULT_SUITE = "world-relations"
@@ -19,7 +21,7 @@ RUNS_FOLDER = Path("runs")
 
 
 def default_out(model: str, suite: str, *, ending: str = "") -> Path:
-    """``runs/<model>-<suite><ending>``, in characters that every file system accepts.
+    """``runs/<model>-<suite><ending>``, in characters that every file system takes.
 
     Of a local folder or of the file of a suite, only the last part of the path is used.
     """
@@ -30,9 +32,5 @@ def default_out(model: str, suite: str, *, ending: str = "") -> Path:
 def short_name(model: str) -> str:
     """A model's name without what says where it comes from; of a local folder the last part."""
     name = model.removeprefix(BUILTIN_PREFIX).removeprefix("local-dir:")
-    return Path(name).resolve().name if Path(name).is_dir() else name
-
-
-def file_name(text: str) -> str:
-    """`text` in characters that every file system accepts; ``run`` where none is left."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "run"
+    # `Path` itself refuses text that is too long for a path.
+    return Path(name).resolve().name if os.path.isdir(name) else name

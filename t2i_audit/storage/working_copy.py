@@ -12,6 +12,7 @@ from pathlib import Path
 
 from t2i_audit.addresses import name_folder
 from t2i_audit.errors import RunDirectoryError
+from t2i_audit.file_names import file_name
 from t2i_audit.storage.store import Store
 
 AT_ONCE = 16  # requests; a store answers many at the same time, each after tens of milliseconds
@@ -24,7 +25,7 @@ class WorkingCopy:
     def __init__(self, store: Store) -> None:
         """An empty folder for `store`."""
         self.store = store
-        name = store.shown.rpartition("/")[2] or "root"
+        name = file_name(store.shown.rpartition("/")[2])
         # Resolved, so that a path in it is found again when links in it are followed.
         self._outer = Path(tempfile.mkdtemp(prefix="t2i-audit-")).resolve()
         self.folder = self._outer / name
@@ -33,6 +34,8 @@ class WorkingCopy:
         """Why nothing may be written any more; empty while it may."""
         self._names: dict[str, int] | None = None
         """All that the store has, with sizes; None until that was listed."""
+        self._sizes: dict[str, int] = {}
+        """Of what was listed, be it all or a folder."""
         self._absent: set[str] = set()
         """What the store was asked for and had not."""
         self._is_writable = False
@@ -47,6 +50,7 @@ class WorkingCopy:
         shutil.rmtree(self.folder)
         self.folder.mkdir()
         self._names = None
+        self._sizes.clear()
         self._absent.clear()
         top = self.store.top()
         for name in top:
@@ -63,6 +67,7 @@ class WorkingCopy:
         below = self._name(folder) if folder != self.folder else ""
         found = self.store.tree(below)
         self._absent.clear()
+        self._sizes |= found
         if not below:
             self._names = found
         elif self._names is not None:
@@ -107,6 +112,7 @@ class WorkingCopy:
         self._absent.discard(self._name(path))
         if self._names is not None:
             self._names[self._name(path)] = path.stat().st_size
+        self._sizes[self._name(path)] = path.stat().st_size
 
     def remove(self, path: Path) -> None:
         """Delete the file `path` in the store and in the folder.
@@ -132,8 +138,8 @@ class WorkingCopy:
         return self.store.read(self._name(path), start, end)
 
     def size_of(self, path: Path) -> int | None:
-        """The bytes of a file in the store, where all of it was listed."""
-        return None if self._names is None else self._names.get(self._name(path))
+        """The bytes of a file in the store, where its folder was listed."""
+        return self._sizes.get(self._name(path))
 
     def require_writable(self) -> None:
         """Refuse a store that cannot be written, by writing and deleting an object.

@@ -119,7 +119,7 @@ def hostile(suite: Path, path: Path) -> dict[str, str]:
         )
         for prompt in load_suite(str(suite)).prompts
     ]
-    path.write_text(dump_prompts(prompts))
+    path.write_text(dump_prompts(prompts), encoding="utf-8")
     return names
 
 
@@ -222,7 +222,9 @@ def test_text_only_prompts_are_probed_without_fault(
 ) -> None:
     suite = tmp_path / "mixed.jsonl"
     lone = {"id": "x", "text": "something else", "type": "text", "template": "text"}
-    suite.write_text(generated.read_text() + json.dumps(lone | {"constituents": []}) + "\n")
+    suite.write_text(
+        generated.read_text(encoding="utf-8") + json.dumps(lone | {"constituents": []}) + "\n"
+    )
 
     assert (
         main(["probe", str(pipeline), "--suite", str(suite), "--out", str(tmp_path / "run")]) == 0

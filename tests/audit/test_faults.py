@@ -44,7 +44,10 @@ def test_an_audit_broken_at_any_stage_ends_the_same(tmp_path: Path) -> None:
 
 
 def edit_a_flaw(path: Path) -> None:
-    path.write_text(path.read_text().replace('"flaw": ""', '"flaw": "not finite"', 1))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"flaw": ""', '"flaw": "not finite"', 1),
+        encoding="utf-8",
+    )
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def long_suite(path: Path) -> Path:
         else:
             start = (FILLER * 9).removeprefix(" and ") + " and "
             lines.append(line(f"far{index}", start + own, start + other, *values))
-    path.write_text("".join(lines))
+    path.write_text("".join(lines), encoding="utf-8")
     return path
 
 

@@ -39,7 +39,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
         suite = "world-relations"
         if name == "patchy":
             suite = str(folder / "half-merged.jsonl")
-            Path(suite).write_text(dump_prompts(half_merged()))
+            Path(suite).write_text(dump_prompts(half_merged()), encoding="utf-8")
         settings = AuditSettings(
             model=f"builtin:{name}",
             out=folder / name,

@@ -27,7 +27,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_labels(path: Path, rows: list[tuple[str, int, str, str]]) -> Path:
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("prompt_id", "seed", "rater", "correct"))
         writer.writerows(rows)

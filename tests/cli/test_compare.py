@@ -35,7 +35,7 @@ def compare(*arguments: object) -> int:
 
 
 def result(path: Path) -> Any:
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def refused(capsys: Capture, said: str) -> None:

@@ -139,7 +139,7 @@ def test_prompts_without_a_split_or_foils_can_be_asked_for(
         {"id": name, "text": name, "type": "t", "template": "t", "constituents": []}
         for name in ("a|b", "c")
     ]
-    Path("own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
     for clause in ("split=none", "!split", "foils=0", "!foils", "constituents<1"):
         assert filter_("own.jsonl", "--where", clause, "-o", "out.jsonl") == 0
@@ -169,7 +169,7 @@ def test_a_sample_is_even_and_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_seed_decides_the_sample_whatever_the_order_of_the_file() -> None:
     lines = [dump_prompt(prompt) for prompt in SUITE]
-    Path("turned.jsonl").write_text("".join(reversed(lines)))
+    Path("turned.jsonl").write_text("".join(reversed(lines)), encoding="utf-8")
 
     def sample(source: str, *seed: str) -> list[str]:
         assert filter_(source, "--sample", "50", "--by", "type", *seed, "-o", "out.jsonl") == 0
@@ -255,7 +255,7 @@ def test_prompts_with_foils_are_chosen_for_a_judge_that_needs_them() -> None:
          "foils": [{"text": "a cow", "change": "c"}] if name == "cat" else []}
         for name in ("cat", "dog")
     ]  # fmt: skip
-    Path("own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
     assert filter_("own.jsonl", "--where", "foils", "-o", "out.jsonl") == 0
 

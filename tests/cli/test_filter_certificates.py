@@ -91,7 +91,7 @@ def test_a_certificate_that_never_was_true_is_not_passed_on(
     rows = [dump_prompt(prompt) for prompt in SUITE]
     rows[0] = rows[0].replace('"split": "seen"', '"split": "?"').replace('"held_out"', '"seen"')
     rows[0] = rows[0].replace('"?"', '"held_out"')
-    Path("own.jsonl").write_text(dump_header(HEADER) + "".join(rows))
+    Path("own.jsonl").write_text(dump_header(HEADER) + "".join(rows), encoding="utf-8")
 
     assert filter_("own.jsonl", "--where", "foils", "-o", "out.jsonl") == 0
 

@@ -41,7 +41,7 @@ NEW = [write(Content((pair,))) for pair in PAIRS if pair in HELD]
 
 
 def save(path: Path, prompts: Sequence[Prompt]) -> Path:
-    path.write_text(dump_prompts(prompts))
+    path.write_text(dump_prompts(prompts), encoding="utf-8")
     return path
 
 
@@ -53,7 +53,7 @@ def label(path: Path, *, merged: float, others: float) -> Path:
         risk = merged if prompt.constituents[0].value in MERGED else others
         for seed in range(2):
             lines.append(f"{prompt.id},{seed},me,{'no' if rng.random() < risk else 'yes'},yes")
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
 

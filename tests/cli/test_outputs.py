@@ -20,10 +20,10 @@ WORDS = '[noun]\nrole = "noun"\nvalues = ["cat", "dog"]\n'
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a grammar, its vocabulary, a suite, and other names for each of them."""
     monkeypatch.chdir(tmp_path)
-    Path("own.grammar").write_text(GRAMMAR)
-    Path("words.toml").write_text(WORDS)
+    Path("own.grammar").write_text(GRAMMAR, encoding="utf-8")
+    Path("words.toml").write_text(WORDS, encoding="utf-8")
     assert prompts("generate", "own.grammar", "-n", "4", "-o", "suite.jsonl") == 0
-    Path("lines.txt").write_text("a cat\na dog\n")
+    Path("lines.txt").write_text("a cat\na dog\n", encoding="utf-8")
     Path("folder.svg").mkdir()
     for name in ("own.grammar", "words.toml", "suite.jsonl", "lines.txt"):
         Path(f"link-to-{name}").symlink_to(name)
@@ -76,16 +76,16 @@ def test_a_grammars_vocabulary_is_read_too(capsys: pytest.CaptureFixture[str]) -
     assert prompts("generate", "own.grammar", "-n", "4", "-o", "words.toml") == 2
 
     assert "-o words.toml is words.toml itself" in capsys.readouterr().err
-    assert Path("words.toml").read_text() == WORDS
+    assert Path("words.toml").read_text(encoding="utf-8") == WORDS
 
 
 def test_a_second_file_of_an_import_is_read_too(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("more.txt").write_text("a cow\n")
+    Path("more.txt").write_text("a cow\n", encoding="utf-8")
 
     assert prompts("import", "text", "lines.txt", "more.txt", "-o", "more.txt") == 2
 
     assert "-o more.txt is more.txt itself" in capsys.readouterr().err
-    assert Path("more.txt").read_text() == "a cow\n"
+    assert Path("more.txt").read_text(encoding="utf-8") == "a cow\n"
 
 
 def test_a_file_of_a_dataset_that_is_read_is_not_overwritten(
@@ -135,7 +135,7 @@ def run(*arguments: str, **streams: object) -> subprocess.CompletedProcess[str]:
 def test_the_file_on_standard_input_is_not_overwritten() -> None:
     before = content()
 
-    with Path("suite.jsonl").open() as file:
+    with Path("suite.jsonl").open(encoding="utf-8") as file:
         done = run("export", "-", "--to", "csv", "-o", "suite.jsonl", stdin=file)
 
     assert done.returncode == 2
@@ -146,7 +146,7 @@ def test_the_file_on_standard_input_is_not_overwritten() -> None:
 def test_a_file_is_not_appended_to_itself() -> None:
     before = content()
 
-    with Path("suite.jsonl").open("a") as file:
+    with Path("suite.jsonl").open("a", encoding="utf-8") as file:
         done = run("export", "suite.jsonl", "--to", "text", "-o", "-", stdout=file)
 
     assert done.returncode == 2
@@ -157,7 +157,9 @@ def test_a_file_is_not_appended_to_itself() -> None:
 def test_a_named_pipe_is_written_to_and_stays_one(capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo("pipe")
     read: list[str] = []
-    reader = threading.Thread(target=lambda: read.append(Path("pipe").read_text()), daemon=True)
+    reader = threading.Thread(
+        target=lambda: read.append(Path("pipe").read_text(encoding="utf-8")), daemon=True
+    )
     reader.start()
 
     assert prompts("export", "suite.jsonl", "--to", "text", "-o", "pipe") == 0

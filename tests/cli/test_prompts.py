@@ -134,8 +134,10 @@ def test_diff_names_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
     own = make()
     lines = own.read_text().splitlines(keepends=True)
     changed = json.loads(lines[2]) | {"split": "seen"}
-    Path("other.jsonl").write_text("".join([*lines[3:], json.dumps(changed) + "\n"]))
-    Path("turned.jsonl").write_text("".join([lines[0], *lines[:0:-1]]))
+    Path("other.jsonl").write_text(
+        "".join([*lines[3:], json.dumps(changed) + "\n"]), encoding="utf-8"
+    )
+    Path("turned.jsonl").write_text("".join([lines[0], *lines[:0:-1]]), encoding="utf-8")
     capsys.readouterr()
 
     assert prompts("diff", "own.jsonl", "turned.jsonl") == 0
@@ -164,7 +166,7 @@ def test_an_export_comes_in_again(to: str, capsys: pytest.CaptureFixture[str]) -
     written = json.loads(capsys.readouterr().out.split("\n", 1)[1])
     assert (written["written"], written["left_out"]) == (60, 0)
     if to == "pairs":
-        header, *rows = Path("out").read_text().splitlines()
+        header, *rows = Path("out").read_text(encoding="utf-8").splitlines()
         assert header == "id,change,text,foil"
         assert len(rows) == sum(len(p.foils) for p in load_suite("own.jsonl").prompts)
         return
@@ -184,9 +186,9 @@ def test_an_import_tells_for_each_file_how_much_has_structure(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Path("color_val.txt").write_text(
-        "a red cup and a blue hat\none blue, one red\na red cup and a blue hat\n"
+        "a red cup and a blue hat\none blue, one red\na red cup and a blue hat\n", encoding="utf-8"
     )
-    Path("spatial.txt").write_text("a cat near a dog\n")
+    Path("spatial.txt").write_text("a cat near a dog\n", encoding="utf-8")
 
     assert prompts("import", "compbench", "color_val.txt", "spatial.txt", "-o", "out.jsonl") == 0
 
@@ -231,7 +233,7 @@ def test_the_readmes_five_lines_make_a_benchmark() -> None:
     (grammar,) = re.findall(r"```text[^\n]*\n(use core.*?)```", readme, flags=re.DOTALL)
     (command,) = re.findall(r"\$ t2i-audit (prompts generate pets.*)", readme)
     assert grammar.count("\n") == 5
-    Path("pets.grammar").write_text(grammar)
+    Path("pets.grammar").write_text(grammar, encoding="utf-8")
 
     assert main(command.split()) == 0
     assert prompts("check", "pets.jsonl") == 0
@@ -240,7 +242,7 @@ def test_the_readmes_five_lines_make_a_benchmark() -> None:
 
 
 def test_a_small_grammar_tells_how_many_prompts_it_has(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("my.grammar").write_text(GRAMMAR)
+    Path("my.grammar").write_text(GRAMMAR, encoding="utf-8")
 
     assert prompts("generate", "my.grammar", "-n", "12", "-o", "my.jsonl") == 0
     assert prompts("generate", "my.grammar", "-n", "13", "-o", "my.jsonl") == 2
@@ -263,10 +265,10 @@ def test_a_small_grammar_tells_how_many_prompts_it_has(capsys: pytest.CaptureFix
 def test_every_command_that_writes_takes_the_same_option(
     arguments: tuple[str, ...], option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("a.txt").write_text("a cat\n")
+    Path("a.txt").write_text("a cat\n", encoding="utf-8")
 
     assert prompts(*arguments, option, "out") == 0
     capsys.readouterr()
     assert prompts(*arguments, option, "-") == 0
 
-    assert capsys.readouterr().out == Path("out").read_text()
+    assert capsys.readouterr().out == Path("out").read_text(encoding="utf-8")

@@ -19,15 +19,15 @@ def write_bad_row(_: None = None) -> None:
     """Row 17 of 10,000 is cut short."""
     lines = dump_prompts(generate(load_grammar("world"), 10_000, seed=0)).splitlines()
     lines[16] = lines[16][:40]
-    Path("own.jsonl").write_text("\n".join(lines) + "\n")
+    Path("own.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_same_span(_: None = None) -> None:
     make()
-    lines = Path("own.jsonl").read_text().splitlines()
+    lines = Path("own.jsonl").read_text(encoding="utf-8").splitlines()
     row = json.loads(lines[1])
     row["constituents"][1] |= {key: row["constituents"][0][key] for key in ("start", "end")}
-    Path("own.jsonl").write_text("\n".join([lines[0], json.dumps(row)]) + "\n")
+    Path("own.jsonl").write_text("\n".join([lines[0], json.dumps(row)]) + "\n", encoding="utf-8")
 
 
 BAD = [
@@ -56,7 +56,7 @@ def test_a_bad_grammar_is_told_and_nothing_is_written(
     content: str | bytes, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("g").write_bytes(content if isinstance(content, bytes) else content.encode())
-    Path("w.toml").write_text("[x]\nvalues = []\n")
+    Path("w.toml").write_text("[x]\nvalues = []\n", encoding="utf-8")
 
     assert prompts("generate", "g", "-n", "1", "-o", "out/own.jsonl") == 2
 
@@ -110,11 +110,11 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make()
-    Path("a.csv").write_text("one,two\n1,2\n")
+    Path("a.csv").write_text("one,two\n1,2\n", encoding="utf-8")
     Path("binary").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xff")
     Path("nulls").write_bytes(b"a\x00b\n")
-    Path("empty").write_text("")
-    Path("doubles").write_text("a cat\nA cat\n")
+    Path("empty").write_text("", encoding="utf-8")
+    Path("doubles").write_text("a cat\nA cat\n", encoding="utf-8")
     before = set(Path().iterdir())
     capsys.readouterr()
 

@@ -23,7 +23,9 @@ def test_check_finds_nothing_in_a_generated_file_and_the_faults_in_a_bad_one(
     flipped = rows[0] | {"split": "seen" if rows[0]["split"] == "held_out" else "held_out"}
     long = {"id": "long", "text": "a red circle and " * 20, "type": "t", "template": "t"}
     bad = [flipped, rows[1], rows[1], long | {"constituents": []}]
-    Path("bad.jsonl").write_text("\n".join([lines[0], *map(json.dumps, bad)]) + "\n")
+    Path("bad.jsonl").write_text(
+        "\n".join([lines[0], *map(json.dumps, bad)]) + "\n", encoding="utf-8"
+    )
     capsys.readouterr()
 
     assert prompts("check", "bad.jsonl", "--model", "builtin:sound", "--json") == 1
@@ -57,7 +59,9 @@ def test_check_says_what_a_judge_cannot_judge_and_why(capsys: pytest.CaptureFixt
         }
         for name, (text, foil) in pairs.items()
     ]  # fmt: skip
-    Path("suite.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("suite.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+    )
 
     assert prompts("check", "suite.jsonl", "--judge", "clip", "--json") == 1
     judge = json.loads(capsys.readouterr().out)["judge"]

@@ -67,7 +67,7 @@ def test_a_folder_that_holds_something_is_refused(
     to: str, audit: t2i.Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("mine").mkdir()
-    Path("mine/notes.txt").write_text("keep")
+    Path("mine/notes.txt").write_text("keep", encoding="utf-8")
 
     said = sentence(capsys, audit.path, "--to", to, "-o", "mine")
     assert said == "t2i-audit: mine exists and is not empty; give a new -o, or remove it"
@@ -77,7 +77,7 @@ def test_a_folder_that_holds_something_is_refused(
 def test_a_file_in_the_place_of_a_folder_is_refused(
     to: str, audit: t2i.Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("mine").write_text("keep")
+    Path("mine").write_text("keep", encoding="utf-8")
 
     assert "mine is a file or a link" in sentence(capsys, audit.path, "--to", to, "-o", "mine")
     assert "is a file, so mine/set cannot be made" in sentence(

@@ -18,12 +18,12 @@ from tests.images.layouts import add, as_compbench, as_csv, as_geneval, as_webda
 
 
 def rows_of(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="") as file:
+    with table.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def write_rows(table: Path, rows: list[dict[str, str]]) -> None:
-    with table.open("w", newline="") as file:
+    with table.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

@@ -23,7 +23,7 @@ Cells = Sequence[object]
 def table(path: Path, columns: Sequence[str], rows: Sequence[Cells]) -> Path:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([columns, *rows])
-    path.write_text(text.getvalue())
+    path.write_text(text.getvalue(), encoding="utf-8")
     return path
 
 

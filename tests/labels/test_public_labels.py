@@ -67,7 +67,7 @@ def answers(row: Mapping[str, object], **given: str) -> dict[str, str]:
 
 
 def geneval_labels(file: Path, row: Mapping[str, object], *rows: dict[str, str]) -> Labels:
-    file.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    file.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
     return read_labels(f"geneval:{file}", geneval_prompts(row), [ImageKey("0", 0)])
 
 

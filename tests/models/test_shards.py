@@ -63,6 +63,26 @@ def test_a_checkpoint_in_shards_is_the_checkpoint(
     assert sorted(path.name for path in folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize("hard", [True, False], ids=["hard links", "copies"])
+def test_shards_without_an_index_need_no_right_to_make_links(
+    hard: bool, checkpoint: Path, sharded: Sharded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(1314, "A required privilege is not held by the client")
+
+    folder = sharded(index=False)
+    monkeypatch.setattr(os, "symlink", refused)
+    if not hard:
+        monkeypatch.setattr(os, "link", refused)
+
+    loaded = load_model(str(folder), device="cpu").pipeline.unet.state_dict()
+
+    expected = load_model(str(checkpoint), device="cpu").pipeline.unet.state_dict()
+    assert all(torch.equal(expected[key], tensor) for key, tensor in loaded.items())
+
+
 def test_shards_of_a_variant_need_no_index_either(checkpoint: Path, sharded: Sharded) -> None:
     from t2i_audit.settings import ModelOptions
 

@@ -23,7 +23,7 @@ LAYERS = (
 
 def imports(path: Path) -> Iterator[str]:
     """The modules that a file imports anywhere, type checking and function bodies included."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             is_package = (ROOT / node.module.replace(".", "/")).is_dir()
             for alias in node.names:

@@ -20,7 +20,7 @@ def rows(count: int = 3) -> list[dict[str, Any]]:
 
 
 def written(path: Path, content: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in content))
+    path.write_text("".join(json.dumps(row) + "\n" for row in content), encoding="utf-8")
     return path
 
 

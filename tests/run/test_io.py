@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
@@ -102,3 +102,30 @@ def test_the_hash_is_the_known_one_for_abc(tmp_path: Path) -> None:
     # FIPS 180-2, appendix B.1.
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert io.sha256_of(tmp_path / "a") == expected
+
+
+def test_paths_are_written_with_slashes_on_every_system() -> None:
+    value = {"config": PureWindowsPath(r"models\sound"), "out": Path("runs/a")}
+
+    assert io.to_json(value) == {"config": "models/sound", "out": "runs/a"}
+
+
+def test_files_are_written_where_folders_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+    import os
+
+    opens = os.open
+
+    def as_on_windows(path: Path, flags: int) -> int:
+        if os.path.isdir(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        assert flags & os.O_RDWR  # else its fsync fails
+        return opens(path, flags)
+
+    monkeypatch.setattr(io, "OPENS_FOLDERS", False)
+    monkeypatch.setattr(os, "open", as_on_windows)
+    io.write_text(tmp_path / "a.txt", "whole")
+
+    assert names_in(tmp_path) == ["a.txt"]

@@ -153,13 +153,13 @@ def sampling_of(run: Run, audit: AuditSettings) -> Sampling:
 
 def planned(run: Run, prompts: Sequence[Prompt], design: Design) -> UsePlan:
     """What is missing of `design`, by the records of what is there, and what it takes."""
-    size = run.manifest.settings["batch_size"]
+    batch_size = run.manifest.settings["batch_size"]
     own = own_images(own_rows(run))
-    files = [run.path / each.image for each in own.values()]
-    there = [size for path in files if (size := image_size(path)) is not None]
+    images = [run.path / each.image for each in own.values()]
+    there = [size for size in map(image_size, images) if size is not None]
     parts = []
     for part in design.parts:
-        batches = batches_of(part, size)
+        batches = batches_of(part, batch_size)
         missing = record_shards(run.path, part, len(batches)).missing()
         parts.append(
             PlannedImages(

@@ -75,11 +75,11 @@ def write_geneval2() -> None:
         )
         for text, atoms, asked in GENEVAL2
     ]
-    Path("geneval2_data.jsonl").write_text("\n".join(lines) + "\n")
+    Path("geneval2_data.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_dsg(name: str, ids: dict[str, str] | None = None) -> None:
-    with Path(name).open("w", newline="") as file:
+    with Path(name).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(DSG_HEADER)
         for item, text, rows in DSG_ROWS:
@@ -195,7 +195,7 @@ def test_tiifs_two_wordings_have_the_same_ids(
             }
             for n in range(2)
         ]
-        Path(f"{kind}_prompts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        Path(f"{kind}_prompts.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     files = ("color+2d_prompts.jsonl", "style_prompts.jsonl")
 
     short, notes = take("tiif", *files)
@@ -209,7 +209,9 @@ def test_tiifs_two_wordings_have_the_same_ids(
     assert short[2].type == "style"
     assert "--text-column long_description reads the long ones" in notes
 
-    Path("eval.jsonl").write_text('{"type": "x", "yn_question_list": ["Is it?"]}\n')
+    Path("eval.jsonl").write_text(
+        '{"type": "x", "yn_question_list": ["Is it?"]}\n', encoding="utf-8"
+    )
     assert main(["prompts", "import", "tiif", "eval.jsonl", "-o", "no.jsonl"]) == 2
     assert "has no short_description or long_description" in capsys.readouterr().err
 
@@ -219,10 +221,12 @@ def test_partiprompts_and_drawbench_have_their_categories(take: Any) -> None:
         "Prompt\tCategory\tChallenge\tNote\n"
         "bond\tAbstract\tBasic\tBiology-inspired concepts\n"
         '"Fly" on a wall\tFood & Beverage\tBasic\t\n'
-        '"Stop"\tArts\tBasic\tsaid "so"\n'
+        '"Stop"\tArts\tBasic\tsaid "so"\n',
+        encoding="utf-8",
     )
     Path("DrawBench.csv").write_text(
-        'Prompts,Category\n"A red car, seen from above.",Colors\nA pear.,Conflicting\n'
+        'Prompts,Category\n"A red car, seen from above.",Colors\nA pear.,Conflicting\n',
+        encoding="utf-8",
     )
 
     parti, _ = take("parti", "PartiPrompts.tsv")
@@ -238,10 +242,12 @@ def test_partiprompts_and_drawbench_have_their_categories(take: Any) -> None:
 
 
 def test_t2i_compbenchs_unseen_prompts_are_held_out(take: Any) -> None:
-    Path("color_val_seen.txt").write_text("a red cup and a blue hat\n")
-    Path("color_val_unseen.txt").write_text("a green cup and a pink hat\n")
-    Path("color_val.txt").write_text("a white cup and a black hat\n")
-    Path("complex_val_spatialaction.txt").write_text("The cat lay next to the soft grey blanket.\n")
+    Path("color_val_seen.txt").write_text("a red cup and a blue hat\n", encoding="utf-8")
+    Path("color_val_unseen.txt").write_text("a green cup and a pink hat\n", encoding="utf-8")
+    Path("color_val.txt").write_text("a white cup and a black hat\n", encoding="utf-8")
+    Path("complex_val_spatialaction.txt").write_text(
+        "The cat lay next to the soft grey blanket.\n", encoding="utf-8"
+    )
 
     prompts, _ = take(
         "compbench",
@@ -259,9 +265,9 @@ def test_t2i_compbenchs_unseen_prompts_are_held_out(take: Any) -> None:
 def test_a_bad_row_of_geneval_2_is_named_with_its_line_and_field(refuse: Any) -> None:
     write_geneval2()
     path = Path("geneval2_data.jsonl")
-    first, *rest = path.read_text().splitlines()
+    first, *rest = path.read_text(encoding="utf-8").splitlines()
     row = json.loads(first)
     row["vqa_list"][2] = ["Are there any bicycles in the image?"]
-    path.write_text("\n".join([*rest, json.dumps(row)]) + "\n")
+    path.write_text("\n".join([*rest, json.dumps(row)]) + "\n", encoding="utf-8")
 
     assert "line 3: vqa_list.2: List should have at least 2 items" in refuse("geneval2", str(path))

@@ -19,7 +19,7 @@ def test_white_space_inside_a_prompt_is_folded_and_counted(take: Any) -> None:
         json.dumps(row | {"prompt": "A red spoon\tand\u00a0light."}),
         json.dumps(row | {"prompt": "A red spoon."}),
     ]
-    Path("a.jsonl").write_text("\n".join(lines))
+    Path("a.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
     prompts, notes = take("geneval", "a.jsonl")
 
@@ -53,7 +53,8 @@ def test_the_cases_are_read(format_: str, name: str, expected: list[str], take: 
 def test_characters_that_nobody_sees_are_taken_out_and_counted(take: Any) -> None:
     Path("a.txt").write_text(
         "a re\u200bd cube\na so\u00adft bed\nan \ufeffowl\na \u2060cat\na \u200fdog\n"
-        "a bl\u200due cup\nan astronaut 👩\u200d🚀\nplain\n"
+        "a bl\u200due cup\nan astronaut 👩\u200d🚀\nplain\n",
+        encoding="utf-8",
     )
 
     prompts, notes = take("text", "a.txt")
@@ -67,7 +68,7 @@ def test_characters_that_nobody_sees_are_taken_out_and_counted(take: Any) -> Non
 
 @pytest.mark.parametrize("character", ["\x00", "\x1b", "\x07", "\u202e", "\x9b"])
 def test_a_control_character_is_named_with_its_line(character: str, refuse: Any) -> None:
-    Path("a.txt").write_text(f"a red cube\na {character} sphere\n")
+    Path("a.txt").write_text(f"a red cube\na {character} sphere\n", encoding="utf-8")
 
     said = refuse("text", "a.txt")
 
@@ -76,7 +77,7 @@ def test_a_control_character_is_named_with_its_line(character: str, refuse: Any)
 
 
 def test_signs_of_an_earlier_wrong_decoding_are_noted(take: Any) -> None:
-    Path("a.txt").write_text("a caf\u00c3\u00a9\na na\ufffdve cat\na café\n")
+    Path("a.txt").write_text("a caf\u00c3\u00a9\na na\ufffdve cat\na café\n", encoding="utf-8")
 
     _, notes = take("text", "a.txt")
 
@@ -92,7 +93,7 @@ def test_line_ends_of_any_system_end_a_prompt(take: Any) -> None:
 
 
 def test_duplicates_are_counted_on_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("a.txt").write_text("a cat\nA\tcat.\na\u200b cat\n")
+    Path("a.txt").write_text("a cat\nA\tcat.\na\u200b cat\n", encoding="utf-8")
 
     assert main(["prompts", "import", "text", "a.txt", "-o", "out.jsonl"]) == 0
 

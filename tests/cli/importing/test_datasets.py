@@ -23,9 +23,9 @@ def put(name: str, *texts: str, **more: Any) -> None:
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)
     elif path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     else:
-        path.write_text("".join(f"{text},x\n" for text in ("prompt", *texts)))
+        path.write_text("".join(f"{text},x\n" for text in ("prompt", *texts)), encoding="utf-8")
 
 
 def taken(*arguments: str) -> list[str]:
@@ -191,7 +191,7 @@ def test_other_files_given_as_datasets_are_told(capsys: pytest.CaptureFixture[st
 def test_an_option_that_says_nothing_of_the_format_is_refused(
     format_: str, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("a").write_text("a cat\n")
+    Path("a").write_text("a cat\n", encoding="utf-8")
 
     assert main(["prompts", "import", format_, "a", option, "x", "-o", "out.jsonl"]) == 2
     assert f"{option} does not apply to {format_}" in capsys.readouterr().err

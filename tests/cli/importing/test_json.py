@@ -25,7 +25,7 @@ from tests.cli.importing.helpers import texts
 )
 @pytest.mark.parametrize("format_", ["json", "jsonl"])
 def test_json_in_its_usual_shapes_is_read(content: str, format_: str, take: Any) -> None:
-    Path("a.json").write_text(content)
+    Path("a.json").write_text(content, encoding="utf-8")
 
     prompts, _ = take(format_, "a.json")
 
@@ -55,20 +55,22 @@ def test_json_in_its_usual_shapes_is_read(content: str, format_: str, take: Any)
     ],
 )
 def test_bad_json_is_told_by_line(content: str, said: str, refuse: Any) -> None:
-    Path("a.json").write_text(content)
+    Path("a.json").write_text(content, encoding="utf-8")
 
     assert said in refuse("jsonl", "a.json")
 
 
 def test_a_lone_surrogate_beside_the_prompt_does_no_harm(take: Any) -> None:
-    Path("a.jsonl").write_text('{"prompt": "a cat", "note": "\\ud800\\u001b[2J"}\n')
+    Path("a.jsonl").write_text(
+        '{"prompt": "a cat", "note": "\\ud800\\u001b[2J"}\n', encoding="utf-8"
+    )
 
     assert take("jsonl", "a.jsonl")[0][0].metadata == {"note": "\ufffd\x1b[2J"}
 
 
 def test_metadata_that_no_reader_could_read_again_is_refused(refuse: Any) -> None:
     for nested in ("[" * 300 + "]" * 300, '{"a":' * 300 + "1" + "}" * 300):
-        Path("a.jsonl").write_text(f'{{"prompt": "a cat", "more": {nested}}}\n')
+        Path("a.jsonl").write_text(f'{{"prompt": "a cat", "more": {nested}}}\n', encoding="utf-8")
         assert "line 1: 'more' is nested more than 50 levels deep" in refuse("jsonl", "a.jsonl")
 
 
@@ -76,6 +78,6 @@ def test_a_file_whose_name_is_no_text_is_read(take: Any) -> None:
     import os
 
     name = os.fsdecode(b"caf\xe9.txt")
-    Path(name).write_text("a cat\n")
+    Path(name).write_text("a cat\n", encoding="utf-8")
 
     assert texts(take("text", name)[0]) == ["a cat"]

@@ -35,7 +35,7 @@ def test_a_file_of_another_kind_is_named(kind: str, said: str, format_: str, ref
     elif kind == "gzip":
         path.write_bytes(gzip.compress(b"a cat\n"))
     elif kind == "html":
-        path.write_text("\n<!DOCTYPE html>\n<html><body>a cat</body></html>\n")
+        path.write_text("\n<!DOCTYPE html>\n<html><body>a cat</body></html>\n", encoding="utf-8")
     else:
         start = {"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-1.7\n"}.get(kind, b"")
         path.write_bytes(start + bytes(range(256)) * 8)
@@ -65,7 +65,7 @@ def test_a_file_of_another_kind_is_named(kind: str, said: str, format_: str, ref
 def test_a_format_that_does_not_fit_is_told_with_the_one_that_does(
     content: str, format_: str, said: str, refuse: Any
 ) -> None:
-    Path("color.txt").write_text(content)
+    Path("color.txt").write_text(content, encoding="utf-8")
 
     assert said in refuse(format_, "color.txt")
 
@@ -78,7 +78,7 @@ def test_a_prompt_in_braces_or_with_commas_is_still_text(take: Any) -> None:
         "42",
         '"an owl"',
     ]
-    Path("a.txt").write_text("\n".join(wanted))
+    Path("a.txt").write_text("\n".join(wanted), encoding="utf-8")
 
     assert texts(take("text", "a.txt")[0]) == wanted
 
@@ -95,7 +95,7 @@ def test_a_prompt_in_braces_or_with_commas_is_still_text(take: Any) -> None:
 def test_marks_that_are_likely_to_be_no_part_of_prompts_are_noted(
     lines: str, said: str, take: Any
 ) -> None:
-    Path("a.txt").write_text(lines)
+    Path("a.txt").write_text(lines, encoding="utf-8")
 
     prompts, notes = take("text", "a.txt")
 
@@ -104,6 +104,8 @@ def test_marks_that_are_likely_to_be_no_part_of_prompts_are_noted(
 
 
 def test_a_pointer_to_a_file_is_not_the_file(refuse: Any) -> None:
-    Path("a.txt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n")
+    Path("a.txt").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", encoding="utf-8"
+    )
 
     assert "a Git LFS pointer" in refuse("text", "a.txt")

@@ -15,7 +15,7 @@ from t2i_audit.cli.main import main
 
 
 def test_the_input_is_never_overwritten() -> None:
-    Path("a.csv").write_text("prompt,n\na cat,1\n")
+    Path("a.csv").write_text("prompt,n\na cat,1\n", encoding="utf-8")
     before = Path("a.csv").read_bytes()
 
     assert main(["prompts", "import", "csv", "a.csv", "-o", "./a.csv"]) == 2
@@ -29,7 +29,7 @@ def test_the_input_is_never_overwritten() -> None:
 def test_an_export_goes_into_no_folder_and_not_over_its_suite(
     to: str, take: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("a.txt").write_text("a cat\n")
+    Path("a.txt").write_text("a cat\n", encoding="utf-8")
     own, _ = take("text", "a.txt")
     Path("folder").mkdir()
 
@@ -44,11 +44,11 @@ def test_an_export_goes_into_no_folder_and_not_over_its_suite(
 def test_a_suite_with_a_byte_order_mark_is_read(
     take: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("a.txt").write_text("a cat\n")
+    Path("a.txt").write_text("a cat\n", encoding="utf-8")
     own, _ = take("text", "a.txt")
     Path("bom.jsonl").write_bytes(b"\xef\xbb\xbf" + Path("out.jsonl").read_bytes())
-    Path("wide.jsonl").write_bytes(Path("out.jsonl").read_text().encode("utf-16"))
-    Path("a.csv").write_text("prompt,n\na cat,1\n")
+    Path("wide.jsonl").write_bytes(Path("out.jsonl").read_text(encoding="utf-8").encode("utf-16"))
+    Path("a.csv").write_text("prompt,n\na cat,1\n", encoding="utf-8")
 
     assert load_suite("bom.jsonl").prompts == own
     for name, said in (
@@ -63,7 +63,7 @@ def test_a_suite_with_a_byte_order_mark_is_read(
 def test_ids_and_columns_reach_the_tables_of_a_run() -> None:
     from t2i_audit.run.tables import read_rows, table_path
 
-    with Path("own.jsonl").open("w") as file:
+    with Path("own.jsonl").open("w", encoding="utf-8") as file:
         for number, prompt in enumerate(load_suite("world-smoke").prompts[:12]):
             more = {"id": f"mine/{number}", "metadata": {"source": "web", "n": number}}
             file.write(json.dumps(json.loads(dump_prompt(prompt)) | more) + "\n")

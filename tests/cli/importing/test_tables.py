@@ -29,13 +29,13 @@ from tests.cli.importing.helpers import texts
     ],
 )
 def test_a_bad_table_is_told_by_row_and_line(content: str, said: str, refuse: Any) -> None:
-    Path("a.csv").write_text(content)
+    Path("a.csv").write_text(content, encoding="utf-8")
 
     assert said in refuse("csv", "a.csv")
 
 
 def test_the_line_of_a_row_after_cells_of_several_lines_is_right(refuse: Any) -> None:
-    Path("a.csv").write_text('prompt,cat\n"a\n\nred cube",x\n,y\n')
+    Path("a.csv").write_text('prompt,cat\n"a\n\nred cube",x\n,y\n', encoding="utf-8")
 
     assert "row 2 (line 5): column 'prompt' is empty" in refuse("csv", "a.csv")
 
@@ -43,7 +43,7 @@ def test_the_line_of_a_row_after_cells_of_several_lines_is_right(refuse: Any) ->
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found(delimiter: str, take: Any) -> None:
     text = "a red cube, a sphere; a cone | a star"
-    Path("a.csv").write_text(f'id{delimiter}Prompt\n7{delimiter}"{text}"\n')
+    Path("a.csv").write_text(f'id{delimiter}Prompt\n7{delimiter}"{text}"\n', encoding="utf-8")
 
     prompts, notes = take("csv", "a.csv")
 
@@ -52,7 +52,7 @@ def test_the_delimiter_is_found(delimiter: str, take: Any) -> None:
 
 
 def test_a_delimiter_can_be_named(take: Any) -> None:
-    Path("a.csv").write_text("prompt~cat\na red cube, on a table~x\n")
+    Path("a.csv").write_text("prompt~cat\na red cube, on a table~x\n", encoding="utf-8")
 
     prompts, _ = take("csv", "a.csv", "--delimiter", "~")
 
@@ -61,16 +61,19 @@ def test_a_delimiter_can_be_named(take: Any) -> None:
 
 
 def test_excels_line_about_the_delimiter_is_no_header(take: Any, refuse: Any) -> None:
-    Path("a.csv").write_text("sep=~\r\nprompt~cat\r\na red cube, on a table~x\r\n")
+    Path("a.csv").write_text(
+        "sep=~\r\nprompt~cat\r\na red cube, on a table~x\r\n", encoding="utf-8"
+    )
 
     assert texts(take("csv", "a.csv")[0]) == ["a red cube, on a table"]
-    Path("a.csv").write_text("sep=;\nprompt;cat\n;x\n")
+    Path("a.csv").write_text("sep=;\nprompt;cat\n;x\n", encoding="utf-8")
     assert "row 1 (line 3): column 'prompt' is empty" in refuse("csv", "a.csv")
 
 
 def test_columns_and_ids_of_the_source_are_kept(take: Any) -> None:
     Path("a.csv").write_text(
-        "prompt_id,caption,source,n\nq1,a red cube,web,1\nq2,a blue cube,book,\n,a cone,web\n,,,\n"
+        "prompt_id,caption,source,n\nq1,a red cube,web,1\nq2,a blue cube,book,\n,a cone,web\n,,,\n",
+        encoding="utf-8",
     )
 
     prompts, notes = take("csv", "a.csv")
@@ -84,8 +87,10 @@ def test_columns_and_ids_of_the_source_are_kept(take: Any) -> None:
 
 
 def test_ids_that_recur_are_told_apart(take: Any) -> None:
-    Path("a.csv").write_text("id,prompt\nx,a red cube\nx,a blue cube\nx-2,a cone\n")
-    Path("b.csv").write_text("name,prompt\nx,a star\n")
+    Path("a.csv").write_text(
+        "id,prompt\nx,a red cube\nx,a blue cube\nx-2,a cone\n", encoding="utf-8"
+    )
+    Path("b.csv").write_text("name,prompt\nx,a star\n", encoding="utf-8")
 
     prompts, notes = take("csv", "a.csv")
     assert [prompt.id for prompt in prompts] == ["x", "x-2", "x-2-2"]
@@ -97,7 +102,8 @@ def test_ids_that_recur_are_told_apart(take: Any) -> None:
 
 def test_metadata_survives_every_table(take: Any, capsys: pytest.CaptureFixture[str]) -> None:
     Path("a.jsonl").write_text(
-        json.dumps({"id": "é1", "prompt": "a cat", "tags": ["x", {"y": 1}], "n": 3, "z": None})
+        json.dumps({"id": "é1", "prompt": "a cat", "tags": ["x", {"y": 1}], "n": 3, "z": None}),
+        encoding="utf-8",
     )
     own, _ = take("jsonl", "a.jsonl")
     assert own[0].metadata == {"tags": ["x", {"y": 1}], "n": 3}
