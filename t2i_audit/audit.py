@@ -146,7 +146,9 @@ def plan_from(
     if seeds_there < settings.seeds:
         size = sampling.sampler["height"], sampling.sampler["width"]
         missing = len(inputs.prompts) * (settings.seeds - seeds_there)
-        require_space(settings.out, missing, *size)
+        warning = require_space(settings.out, missing, *size)
+        if warning and worker.speaks:
+            reporter.note(warning)
     judging = Judging(panel, str(device), settings.judge_batch_size)
     plan = AuditPlan(
         settings, inputs, judging, sampling, identity, worker, tuple(sources), chosen.notes

@@ -228,7 +228,7 @@ def stub_pipeline(clock: Clock, kill_at: int | None) -> Any:
     pool[:, 0, 0, 0] = (rng.random((POOL, 8)) < RIGHT) @ 2.0 ** np.arange(8) / 255
 
     # Called like the family, by which it is known what the class makes.
-    class StableDiffusionPipeline(diffusers.StableDiffusionPipeline):  # type: ignore[misc]
+    class StableDiffusionPipeline(diffusers.StableDiffusionPipeline):
         def __call__(
             self,
             prompt: Any = None,

@@ -10,14 +10,15 @@ from t2i_audit.errors import RunDirectoryError
 
 # PNG files of photographs, and of the built-in checkpoints, take about 1 byte per pixel. A tenth of
 # that refuses no run for which there is room.
-LEAST_PER_PIXEL = 0.1  # bytes
+USUAL_PER_PIXEL = 1.0  # bytes
+LEAST_PER_PIXEL = 0.1
 GB = 1e9
 
 
 FEWER = "--seeds, or give another --out"
 
 
-def require_space(out: Path, images: int, height: int, width: int, *, fewer: str = FEWER) -> None:
+def require_space(out: Path, images: int, height: int, width: int, *, fewer: str = FEWER) -> str:
     """Refuse to make images in `out` for which the disk certainly has no room.
 
     Args:
@@ -26,6 +27,9 @@ def require_space(out: Path, images: int, height: int, width: int, *, fewer: str
         height: of each, in pixels.
         width: of each, in pixels.
         fewer: the option with which fewer are made, for the message.
+
+    Returns:
+        A sentence where the room may not do, as images of this size usually take more; else empty.
 
     Raises:
         RunDirectoryError: the least that the images can take is more than what is free.
@@ -36,10 +40,17 @@ def require_space(out: Path, images: int, height: int, width: int, *, fewer: str
         out = copy.folder.parent
         fewer = f"{fewer.partition(',')[0]}, or set TMPDIR to a folder of a larger disk"
     folder = next(each for each in (out, *out.absolute().parents) if each.exists())
-    needed = images * height * width * LEAST_PER_PIXEL
-    free = shutil.disk_usage(folder).free
-    if needed > free:
+    pixels, free = images * height * width, shutil.disk_usage(folder).free
+    what, room = f"{images:,} images of {height} x {width} pixels", f"{free / GB:.3g} GB free"
+    if pixels * LEAST_PER_PIXEL > free:
         raise RunDirectoryError(
-            f"{images:,} images of {height} x {width} pixels need at least {needed / GB:.3g} GB, "
-            f"and {folder} has {free / GB:.3g} GB free; free some space, or give fewer {fewer}"
+            f"{what} need at least {pixels * LEAST_PER_PIXEL / GB:.3g} GB, "
+            f"and {folder} has {room}; free some space, or give fewer {fewer}"
         )
+    if pixels * USUAL_PER_PIXEL > free:
+        return (
+            f"{what} take about {pixels * USUAL_PER_PIXEL / GB:.3g} GB at 1 byte per pixel, as PNG "
+            f"files of photographs do, and {folder} has {room}: the disk may become full, so free "
+            f"some space, or give fewer {fewer}"
+        )
+    return ""

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from t2i_audit import storage
 from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import to_json, write_parquet
-from t2i_audit.run.columns import COLUMNS, TableName, check_nulls, check_table, schema_of
+from t2i_audit.run.columns import (
+    COLUMNS,
+    ColumnType,
+    TableName,
+    check_nulls,
+    check_table,
+    schema_of,
+)
 from t2i_audit.run.shards import Shards
 
 if TYPE_CHECKING:
@@ -92,22 +99,42 @@ def read_table(path: Path, name: TableName, *, columns: Sequence[str] | None = N
     return table
 
 
-def read_rows(path: Path, name: TableName) -> list[dict[str, object]]:
+def read_rows(
+    path: Path, name: TableName, *, columns: Sequence[str] | None = None
+) -> list[dict[str, object]]:
     """The rows of a table, keyed by column, with ``json`` columns read.
+
+    Args:
+        path: of the table.
+        name: the table.
+        columns: those that are wanted; all if None.
+
+    Returns:
+        The rows, in which equal texts and equal JSON values of a column are one object, as most of
+        a long table's are equal. So these must not be changed.
 
     Raises:
         RunDirectoryError: as `read_table`.
     """
-    rows: list[dict[str, object]] = read_table(path, name).to_pylist()
-    columns = [column.name for column in COLUMNS[name] if column.type == "json"]
+    table = read_table(path, name, columns=columns)
+    types = {column.name: column.type for column in COLUMNS[name]}
     try:
-        for row in rows:
-            row |= {column: json.loads(str(row[column])) for column in columns}
+        values = [_values(table.column(each), types[each]) for each in table.column_names]
     except (ValueError, RecursionError) as err:
         raise RunDirectoryError(
             f"{path} cannot be used ({err}); delete it and give the same command again"
         ) from err
-    return rows
+    return [dict(zip(table.column_names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _values(column: pa.ChunkedArray, kind: ColumnType) -> list[object]:
+    values: list[object] = column.to_pylist()
+    if kind not in ("string", "json"):
+        return values
+    known = {each: each for each in values}
+    if kind == "json":
+        known = {each: json.loads(str(each)) for each in known}
+    return [known[each] for each in values]
 
 
 def merge_shards(shards: Shards, name: TableName, path: Path) -> pa.Table:

@@ -135,7 +135,7 @@ def is_judged(path: Path, images: Sequence[ImageFile]) -> bool:
 def judged_images(path: Path) -> list[tuple[object, ...]] | None:
     """The images that the verdicts in `path` are on, as `named` has them; None if it is damaged."""
     try:
-        rows = read_rows(path, "judgements")
+        rows = read_rows(path, "judgements")  # all columns, any of which may be damaged
     except RunDirectoryError:
         return None
     return [(row["prompt_id"], row["seed"], row["image"], row["image_sha256"]) for row in rows]

@@ -101,8 +101,13 @@ def test_a_disk_without_room_for_the_images_is_told_beforehand(
     with pytest.raises(RunDirectoryError, match="20 images of 64 x 64 pixels need at least"):
         plan_audit(small(tmp_path / "run"))
 
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=8_192))
-    plan_audit(small(tmp_path / "run"))
+    # For which there may be room is said. At 1 byte per pixel they take 81,920 bytes.
+    for free, notes in ((8_192, 1), (81_919, 1), (81_920, 0)):
+        monkeypatch.setattr("shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        reporter = CollectingReporter()
+        plan_audit(small(tmp_path / "run"), reporter)
+        said = [note for note in reporter.notes if "the disk may become full" in note]
+        assert len(said) == notes
 
 
 def test_a_caller_that_asks_for_no_report_gets_none(

@@ -54,13 +54,15 @@ def measure_use(run: Run, subject: Subject, design: Design, reporter: Reporter) 
         judged = own_rows(run)
         images = own_images(judged)
         sampler = manifest.settings["sampler"]
-        require_space(
+        warning = require_space(
             run.path,
             planned(run, subject.prompts, design).missing,
             sampler["height"],
             sampler["width"],
             fewer="--use-prompts",
         )
+        if warning:
+            reporter.note(warning)
         own_noise = require_same_images(directory, subject)
         drawing = Drawing(directory, subject, design.parts)
         drawn = design.within(drawing.limits)
