@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from t2i_audit.errors import AuditError
+from t2i_audit.file_names import LONGEST
 from t2i_audit.many.entries import Entry
-from t2i_audit.many.names import LONGEST, folder_names
+from t2i_audit.many.names import folder_names
 
 ENTRIES = st.lists(
     st.builds(
