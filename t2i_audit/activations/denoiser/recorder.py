@@ -36,6 +36,7 @@ from t2i_audit.activations.denoiser.prompt_states import (
 from t2i_audit.activations.denoiser.reader import BlockReader, RecordedCall
 from t2i_audit.activations.denoiser.search import TOLERANCE
 from t2i_audit.activations.denoiser.trace import DenoiserTrace, TracedCall, Tracer, copied
+from t2i_audit.activations.host import on_host
 from t2i_audit.errors import ModelError
 from t2i_audit.pipelines.arguments import pipeline_call
 from t2i_audit.pipelines.denoiser import (
@@ -199,7 +200,7 @@ class DenoiserRecorder:
                 yield
             if not self._recorded and not self._has_callback:
                 self._require_recorded()
-        arrays = {key: values.cpu().numpy() for key, values in self._reader.features.items()}
+        arrays = on_host(self._reader.features)
         self._part = FeaturePart(tuple(prompt.id for prompt in prompts), arrays)
         if self._layout is None and prompts:
             self.trace = replace(self._template, calls=tuple(self._calls))
