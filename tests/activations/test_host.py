@@ -9,7 +9,13 @@ import torch
 from t2i_audit.activations.host import on_host
 
 
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+NEEDS_CUDA = (
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_CUDA)])
 def test_states_arrive_as_they_were(device: str) -> None:
     made = torch.Generator().manual_seed(3)
     states = {name: torch.randn(64, 9, 33, generator=made) for name in "abc"}
