@@ -8,7 +8,6 @@ import torch
 
 from t2i_audit.activations.host import on_host
 
-
 NEEDS_CUDA = (
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
