@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -65,10 +66,18 @@ def test_such_a_process_would_be_found() -> None:
 
 def test_what_is_redirected_is_utf_8_whatever_the_locale(tmp_path: Path) -> None:
     suite = tmp_path / "suite.jsonl"
-    suite.write_text('{"id": "a", "text": "ein später Kreis → ☃"}\n', encoding="utf-8")
+    prompt = {
+        "id": "a",
+        "type": "one",
+        "template": "one",
+        "text": "ein später Kreis → ☃",
+        "constituents": [],
+    }
+    suite.write_text(json.dumps(prompt, ensure_ascii=False) + "\n", encoding="utf-8")
     locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     code = "import sys; from t2i_audit.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, "prompts", "filter", str(suite), "-o", "-"]
+    command = [sys.executable, "-c", code, "prompts", "filter", str(suite)]
+    command += ["--sample", "1", "-o", "-"]
 
     done = subprocess.run(command, env={**os.environ, **locale}, capture_output=True)
 

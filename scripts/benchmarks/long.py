@@ -119,7 +119,7 @@ class _Ended:
 def _run(module: Sequence[str], *, code: int = 0) -> _Ended:
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", *module], stdout=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-m", *module], stdout=subprocess.PIPE, encoding="utf-8", check=False
     )
     if done.returncode != code:
         raise RuntimeError(f"{' '.join(module)} ended with {done.returncode}")
