@@ -17,6 +17,7 @@ from tests.storage.test_audit import objects
 from tests.use.small import AUDIT
 
 URL = f"s3://{BUCKET}/finished/run"
+SHAPES = ("star", "square", "cross")
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_a_calibration_is_kept_in_the_store(
 def test_use_is_measured_on_a_run_in_a_store(
     s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    contents = product(("red", "blue"), ("left of", "right of"), ("green", "yellow"), ("star",))
+    contents = product(("red", "blue"), ("left of", "right of"), ("green", "yellow"), SHAPES)
     suite = tmp_path / "suite.jsonl"
     prompts = tuple(
         write(Content(((one, "circle"), (other, shape)), relation))
