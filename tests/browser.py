@@ -47,7 +47,7 @@ def quiet_tab(browser: Any, *, files: int = 1, **options: Any) -> Iterator[Any]:
     tab.on("request", lambda request: requests.append(request.url))
     yield tab
     context.close()
-    assert complaints == []
+    assert complaints == [], complaints
     assert {url.split(":")[0] for url in requests} <= {"file", "data", "blob"}
     assert sum(url.startswith("file:") for url in requests) <= files
 
