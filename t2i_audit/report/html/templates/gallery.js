@@ -420,7 +420,9 @@ view.addEventListener("click", (event) => {
 });
 view.addEventListener("close", () => {
   const image = order[at];
-  focusOn(image.place, shown[image.place].indexOf(image));
+  // The list may have been filtered between the closing and this event.
+  const place = shown[image.place]?.indexOf(image);
+  if (place >= 0) focusOn(image.place, place);
 });
 
 function show(prompt) {
