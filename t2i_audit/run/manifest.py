@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 IN_MEMORY = "in_memory"
-JUDGE_DEVICE = "judge_device"  # its kind, where it is another than that of the checkpoint
 """The setting that is true for a run of a pipeline that was in memory, and absent for others."""
+JUDGE_DEVICE = "judge_device"
+"""The setting that names the kind of the judges' device, absent if it is the checkpoint's."""
 # Distributions that a run's numbers can depend on.
 LIBRARIES = (
     "accelerate",

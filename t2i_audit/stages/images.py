@@ -20,9 +20,7 @@ from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.reporter import Advance
 from t2i_audit.results.cost import Cost
 from t2i_audit.run.directory import RunDirectory, open_run_files
-from t2i_audit.run.features import (
-    write_part,
-)
+from t2i_audit.run.features import write_part
 from t2i_audit.run.images import TAR, is_packed, write_index
 from t2i_audit.run.shards import Shards
 from t2i_audit.stages.cost import CostMeter, keep_cost
