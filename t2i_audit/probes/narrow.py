@@ -30,11 +30,8 @@ class NarrowSystem(System):
     @classmethod
     def of(cls, rows: Rows) -> NarrowSystem:
         """Sum up `rows`."""
-        mean = np.sum([chunk.sum(axis=0) for _, chunk in rows.chunks()], axis=0) / len(rows)
-        matrix = np.zeros((rows.width, rows.width))
-        for _, chunk in rows.chunks():
-            chunk -= mean
-            matrix += chunk.T @ chunk
+        mean = rows.mean()
+        matrix = rows.gram(mean)
         return cls(matrix, strengths(float(np.trace(matrix)), len(matrix)), rows, mean)
 
     def predict_without(
@@ -53,8 +50,7 @@ class NarrowSystem(System):
                 missed = targets[group] - centre
                 total, missing = np.zeros(len(matrix)), missed.sum(axis=0)
                 matrix, others = matrix.copy(), others.copy()
-                for part, chunk in own.chunks():
-                    chunk -= self.mean
+                for part, chunk in own.less(self.mean):
                     matrix -= chunk.T @ chunk
                     others -= chunk.T @ missed[part]
                     total += chunk.sum(axis=0)
@@ -80,6 +76,4 @@ class NarrowSystem(System):
         return centre, total
 
     def _left(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
-        for part, chunk in rows.chunks():
-            chunk -= self.mean
-            yield part, chunk
+        return rows.less(self.mean)

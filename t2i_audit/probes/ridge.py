@@ -49,19 +49,14 @@ class RidgePath:
         rows = features if isinstance(features, Rows) else Rows.all(features)
         n, d = len(rows), rows.width
         left: FloatArray | None
-        mean = np.sum([chunk.sum(axis=0) for _, chunk in rows.chunks()], axis=0) / n
+        mean = rows.mean()
         if n <= d:
-            centred = np.concatenate([chunk for _, chunk in rows.chunks()]) - mean
+            centred = np.concatenate([chunk for _, chunk in rows.less(mean)])
             singular, left = singular_of(centred @ centred.T)
             right = centred.T @ left / singular
         else:
-            gram = np.zeros((d, d))
-            for _, chunk in rows.chunks():
-                chunk -= mean
-                gram += chunk.T @ chunk
-            singular, right = singular_of(gram)
-            # `chunk` is the last one; of few rows it holds them all.
-            left = chunk @ right / singular if rows.is_one_chunk else None
+            singular, right = singular_of(rows.gram(mean))
+            left = next(rows.less(mean))[1] @ right / singular if rows.is_one_chunk else None
         alphas = strengths(float(np.sum(singular**2)), min(n, d))
         return cls(rows, left, singular, alphas, mean, right)
 
@@ -100,8 +95,8 @@ class RidgePath:
         """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict `rows`, ``(m, k)``."""
         coefficients, centre = self._fit(targets, alphas)
         predictions = np.empty((len(rows), targets.shape[1]))
-        for part, chunk in rows.chunks():
-            predictions[part] = (chunk - self.mean) @ coefficients + centre
+        for part, chunk in rows.less(self.mean):
+            predictions[part] = chunk @ coefficients + centre
         return predictions
 
     def coefficients(self, targets: NDArray, alphas: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -133,10 +128,8 @@ class RidgePath:
         """The rows in coordinates: of `left` where it is kept, else their centred features."""
         if self.left is not None:
             yield slice(0, len(self.left)), self.left
-            return
-        for part, chunk in self.rows.chunks():
-            chunk -= self.mean
-            yield part, chunk
+        else:
+            yield from self.rows.less(self.mean)
 
     @cached_property
     def _shrinkage(self) -> FloatArray:

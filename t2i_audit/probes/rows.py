@@ -48,6 +48,24 @@ class Rows:
             part = slice(start, start + step)
             yield part, self.features[self.places[part]].astype(np.float64)
 
+    def mean(self) -> FloatArray:
+        """Of each feature, ``(d,)``."""
+        mean: FloatArray = np.sum([chunk.sum(axis=0) for _, chunk in self.chunks()], axis=0)
+        return mean / len(self)
+
+    def less(self, mean: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+        """As `chunks`, of the features less `mean`, ``(d,)``."""
+        for part, chunk in self.chunks():
+            chunk -= mean
+            yield part, chunk
+
+    def gram(self, mean: FloatArray) -> FloatArray:
+        """Gram matrix, ``(d, d)``, of the features less `mean`."""
+        gram = np.zeros((self.width, self.width))
+        for _, chunk in self.less(mean):
+            gram += chunk.T @ chunk
+        return gram
+
     def columns(self, start: int, stop: int) -> FloatArray:
         """The features from `start` to `stop` of all rows, as float64, ``(n, c)``."""
         return self.features[:, start:stop][self.places].astype(np.float64)

@@ -32,10 +32,10 @@ class WorkingCopy:
         self.folder.mkdir()
         self.lost = ""
         """Why nothing may be written any more; empty while it may."""
-        self._names: dict[str, int] | None = None
-        """All that the store has, with sizes; None until that was listed."""
         self._sizes: dict[str, int] = {}
-        """Of what was listed, be it all or a folder."""
+        """Bytes of the files that were listed or put, by their names."""
+        self._is_listed = False
+        """Whether these are all that the store has."""
         self._absent: set[str] = set()
         """What the store was asked for and had not."""
         self._is_writable = False
@@ -49,7 +49,7 @@ class WorkingCopy:
         """
         shutil.rmtree(self.folder)
         self.folder.mkdir()
-        self._names = None
+        self._is_listed = False
         self._sizes.clear()
         self._absent.clear()
         top = self.store.top()
@@ -67,11 +67,10 @@ class WorkingCopy:
         below = self._name(folder) if folder != self.folder else ""
         found = self.store.tree(below)
         self._absent.clear()
-        self._sizes |= found
         if not below:
-            self._names = found
-        elif self._names is not None:
-            self._names |= found
+            self._is_listed = True
+            self._sizes.clear()
+        self._sizes |= found
         return [self.folder / name for name in found]
 
     def fetch(self, paths: Iterable[Path]) -> None:
@@ -85,9 +84,8 @@ class WorkingCopy:
             for path in dict.fromkeys(paths)
             if not path.exists() and self._name(path) not in self._absent
         ]
-        known = self._names
-        if known is not None:
-            missing = [path for path in missing if self._name(path) in known]
+        if self._is_listed:
+            missing = [path for path in missing if self._name(path) in self._sizes]
         if len(missing) == 1:
             self._get(missing[0])
         elif missing:
@@ -110,8 +108,6 @@ class WorkingCopy:
             path.unlink(missing_ok=True)
             raise
         self._absent.discard(self._name(path))
-        if self._names is not None:
-            self._names[self._name(path)] = path.stat().st_size
         self._sizes[self._name(path)] = path.stat().st_size
 
     def remove(self, path: Path) -> None:
@@ -125,8 +121,7 @@ class WorkingCopy:
             raise RunDirectoryError(self.lost)
         self.store.remove(self._name(path))
         path.unlink(missing_ok=True)
-        if self._names is not None:
-            self._names.pop(self._name(path), None)
+        self._sizes.pop(self._name(path), None)
 
     def read_range(self, path: Path, start: int, end: int) -> bytes:
         """Bytes `start` to before `end` of the file `path`, which is not copied.
