@@ -90,7 +90,7 @@ class KernelSystem(System):
         change without them, and be zero there: so the others' fit misses G's targets by
         ``inverse(P_GG) (P y)_G`` (Rasmussen and Williams 2006, section 5.4.2, for one row).
         """
-        (centre, right), n = self._right(targets), len(self.rows)
+        (centre, right), n = self._sides(targets), len(self.rows)
         groups = [np.flatnonzero(mask) for mask in left_out]
         solved = np.empty((n, len(groups), targets.shape[1]))
         centres = np.tile(centre, (len(groups), 1))
@@ -110,9 +110,8 @@ class KernelSystem(System):
         predictions = flat.reshape(len(rows), len(groups), -1) + centres
         return np.ascontiguousarray(predictions.swapaxes(0, 1))
 
-    def _right(self, targets: NDArray) -> tuple[FloatArray, FloatArray]:
-        centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
-        return centre, targets - centre
+    def _right(self, targets: FloatArray) -> FloatArray:
+        return targets
 
     def _left(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
         own = self.kernel.between(rows, self.rows)

@@ -38,7 +38,7 @@ class NarrowSystem(System):
         self, targets: NDArray, alphas: FloatArray, rows: Rows, left_out: NDArray[np.bool_]
     ) -> FloatArray:
         """As `System.predict_without`: a group's part is taken out of the sums."""
-        (centre, right), n = self._right(targets), len(self.rows)
+        (centre, right), n = self._sides(targets), len(self.rows)
         groups = [np.flatnonzero(mask) for mask in left_out]
         solved = np.empty((len(self.matrix), len(groups), targets.shape[1]))
         centres = np.tile(centre, (len(groups), 1))
@@ -68,12 +68,11 @@ class NarrowSystem(System):
             predictions[:, part] = (shaped + centres).swapaxes(0, 1)
         return predictions
 
-    def _right(self, targets: NDArray) -> tuple[FloatArray, FloatArray]:
-        centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
+    def _right(self, targets: FloatArray) -> FloatArray:
         total = np.zeros((len(self.matrix), targets.shape[1]))
         for part, chunk in self._left(self.rows):
-            total += chunk.T @ (targets[part] - centre)
-        return centre, total
+            total += chunk.T @ targets[part]
+        return total
 
     def _left(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
         return rows.less(self.mean)

@@ -34,7 +34,7 @@ class System(ABC):
 
     def predict(self, targets: NDArray, alphas: FloatArray, rows: Rows) -> FloatArray:
         """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict `rows`, ``(m, k)``."""
-        centre, right = self._right(targets)
+        centre, right = self._sides(targets)
         solved = solve_each(self.matrix, alphas, right)
         predictions = np.empty((len(rows), targets.shape[1]))
         for part, left in self._left(rows):
@@ -43,7 +43,7 @@ class System(ABC):
 
     def predict_path(self, targets: NDArray, rows: Rows) -> FloatArray:
         """Fit ``(n, k)`` targets at every regularisation, and predict `rows`, ``(a, m, k)``."""
-        centre, right = self._right(targets)
+        centre, right = self._sides(targets)
         solved = self._tridiagonal.solve(self.alphas, self._tridiagonal.into(right))
         predictions = np.empty((len(self.alphas), len(rows), targets.shape[1]))
         for part, left in self._left(rows):
@@ -61,9 +61,14 @@ class System(ABC):
         fit needs rows: without any it stays as it is.
         """
 
-    @abstractmethod
-    def _right(self, targets: NDArray) -> tuple[FloatArray, FloatArray]:
+    def _sides(self, targets: NDArray) -> tuple[FloatArray, FloatArray]:
         """Means ``(k,)`` of `targets`, ``(n, k)``, and right-hand sides ``(s, k)``."""
+        centre: FloatArray = targets.mean(axis=0, dtype=np.float64)
+        return centre, self._right(targets - centre)
+
+    @abstractmethod
+    def _right(self, targets: FloatArray) -> FloatArray:
+        """Right-hand sides ``(s, k)`` of `targets` less their means, ``(n, k)``."""
 
     @abstractmethod
     def _left(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
