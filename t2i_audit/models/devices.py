@@ -53,9 +53,7 @@ def choose_judge_device(name: str) -> torch.device:
 
     kind, colon, number = name.partition(":")
     usable = [each for each, exists in available_devices().items() if exists]
-    if kind == "cuda" and kind in usable:
-        count = torch.cuda.device_count()
-        usable[0:1] = [kind, *(f"{kind}:{index}" for index in range(count))]
+    usable += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if name not in usable:
         raise ModelError(
             f"--judge-device names {name!r}, which this machine does not have; it has "
