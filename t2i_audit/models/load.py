@@ -27,7 +27,7 @@ from t2i_audit.models.resolve import (
 from t2i_audit.models.tokenizers import limit_tokenizers
 from t2i_audit.models.unused import refuse_unused
 from t2i_audit.pipelines.text_to_image import require_text_to_image
-from t2i_audit.pipelines.workarounds import quiet_libraries
+from t2i_audit.pipelines.workarounds import quick_imports, quiet_libraries
 from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.settings import ModelOptions, Placement
 
@@ -67,8 +67,12 @@ def load_model(
         ModelError: it cannot be found, is incomplete or does not load, or there is no such device.
     """
     trusted = options.trust_remote_code == name
-    resolved = resolve_model(name, builtin=builtin, trusted=trusted, single=True)
-    refuse_unused(resolved, options)
+    with quick_imports():
+        resolved = resolve_model(name, builtin=builtin, trusted=trusted, single=True)
+        refuse_unused(resolved, options)
+        # What is refused above is refused before these take seconds.
+        import diffusers  # noqa: F401
+        import transformers  # noqa: F401
     placement = Placement() if placement is None else placement
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)

@@ -1,9 +1,10 @@
 """Every change to the state of a library, in one place.
 
 Nothing else in this package assigns to a module, a class or a method of diffusers, transformers,
-open_clip, peft or torch. Each change is a context manager that undoes it when its block ends. What
-is process-wide is shared between threads, because a judge works in another thread while images are
-made: the first thread that enters changes it, and the last one that leaves restores it.
+open_clip, peft, torch or the standard library. Each change is a context manager that undoes it when
+its block ends. What is process-wide is shared between threads, because a judge works in another
+thread while images are made: the first thread that enters changes it, and the last one that leaves
+restores it.
 
 The exception is `keep_all_tokens`, whose change stays: the tokenizer was loaded for one judge, and
 nothing else shares it.
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from t2i_audit.pipelines.distributions import distributions_by_package
 from t2i_audit.pipelines.moved_modules import moved_folder
 
 if TYPE_CHECKING:
@@ -91,6 +93,20 @@ def quiet_libraries() -> Iterator[None]:
                 log.enable_progress_bar()
         if hub_bars_disabled:  # transformers switches the hub's bars on with its own
             disable_progress_bars()
+
+
+@_shared_by_threads
+@contextmanager
+def quick_imports() -> Iterator[None]:
+    """Have libraries that are imported find their distributions by `distributions_by_package`."""
+    from importlib import metadata
+
+    before = metadata.packages_distributions
+    try:
+        metadata.packages_distributions = distributions_by_package
+        yield
+    finally:
+        metadata.packages_distributions = before
 
 
 @_shared_by_threads

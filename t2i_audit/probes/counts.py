@@ -46,11 +46,12 @@ class PredictionCounts:
         folds, n = list(folds), len(labels)
         deals = max((deal for deal, *_ in folds), default=0) + 1
         right, tests = np.zeros((deals, n)), np.zeros((deals, n), dtype=int)
-        without = np.zeros((parts, n))
+        without = np.zeros((max((len(each) for *_, each in folds), default=1), n))
         for deal, tested, correct, correct_without in folds:
             right[deal, tested] += correct
             without[:, tested] += correct_without
             tests[deal, tested] += 1
+        without = np.broadcast_to(without, (parts, n))
         return cls(right.sum(axis=0), without, tests.sum(axis=0), right, tests, labels, classes)
 
     def recalls_by_deal(self) -> FloatArray:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t2i_audit.probes.rows import CHUNK, FloatArray, IntArray, Rows
-from t2i_audit.probes.system import System, shifted, solve_positive, strengths
+from t2i_audit.probes.system import System, by_strength, shifted, solve_positive, strengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +94,7 @@ class KernelSystem(System):
         groups = [np.flatnonzero(mask) for mask in left_out]
         solved = np.empty((n, len(groups), targets.shape[1]))
         centres = np.tile(centre, (len(groups), 1))
-        for alpha in np.unique(alphas):
-            columns = np.flatnonzero(alphas == alpha)
+        for alpha, columns in by_strength(alphas):
             inverse = inverse_of(shifted(self.matrix, alpha)) - 1 / (alpha * n)
             whole = inverse @ right[:, columns]
             for number, group in enumerate(groups):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from t2i_audit.probes.rows import FloatArray, Rows
-from t2i_audit.probes.system import System, solve_each, strengths
+from t2i_audit.probes.rows import FloatArray, IntArray, Rows
+from t2i_audit.probes.system import System, by_strength, solve_each, strengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,31 +26,34 @@ class NarrowSystem(System):
     rows: Rows
     mean: FloatArray
     """``(d,)``."""
+    centred: FloatArray | None
+    """``(n, d)`` the rows less `mean`; None if that is too much to keep."""
 
     @classmethod
     def of(cls, rows: Rows) -> NarrowSystem:
         """Sum up `rows`."""
         mean = rows.mean()
-        matrix = rows.gram(mean)
-        return cls(matrix, strengths(float(np.trace(matrix)), len(matrix)), rows, mean)
+        centred = next(rows.less(mean))[1] if rows.is_one_chunk else None
+        matrix = rows.gram(mean) if centred is None else centred.T @ centred
+        alphas = strengths(float(np.trace(matrix)), len(matrix))
+        return cls(matrix, alphas, rows, mean, centred)
 
     def predict_without(
         self, targets: NDArray, alphas: FloatArray, rows: Rows, left_out: NDArray[np.bool_]
     ) -> FloatArray:
         """As `System.predict_without`: a group's part is taken out of the sums."""
         (centre, right), n = self._sides(targets), len(self.rows)
-        groups = [np.flatnonzero(mask) for mask in left_out]
+        groups, each = [np.flatnonzero(mask) for mask in left_out], by_strength(alphas)
         solved = np.empty((len(self.matrix), len(groups), targets.shape[1]))
         centres = np.tile(centre, (len(groups), 1))
         for number, group in enumerate(groups):
             matrix, others = self.matrix, right
             left = n - len(group)
             if group.size and left:
-                own = Rows(self.rows.features, self.rows.places[group])
                 missed = targets[group] - centre
                 total, missing = np.zeros(len(matrix)), missed.sum(axis=0)
                 matrix, others = matrix.copy(), others.copy()
-                for part, chunk in own.less(self.mean):
+                for part, chunk in self._own(group):
                     matrix -= chunk.T @ chunk
                     others -= chunk.T @ missed[part]
                     total += chunk.sum(axis=0)
@@ -58,7 +61,7 @@ class NarrowSystem(System):
                 matrix -= np.outer(total, total / left)
                 others -= np.outer(total, missing / left)
                 centres[number] -= missing / left
-            solved[:, number] = solve_each(matrix, alphas, others)
+            solved[:, number] = solve_each(matrix, each, others)
             if group.size and left:
                 centres[number] += (total / left) @ solved[:, number]
         predictions = np.empty((len(groups), len(rows), targets.shape[1]))
@@ -70,9 +73,16 @@ class NarrowSystem(System):
 
     def _right(self, targets: FloatArray) -> FloatArray:
         total = np.zeros((len(self.matrix), targets.shape[1]))
-        for part, chunk in self._left(self.rows):
+        for part, chunk in self._own(np.arange(len(self.rows))):
             total += chunk.T @ targets[part]
         return total
+
+    def _own(self, group: IntArray) -> Iterator[tuple[slice, FloatArray]]:
+        """Which of the training rows `group`, ``(m,)``, come next, and those less the mean."""
+        if self.centred is not None:
+            yield slice(0, len(group)), self.centred[group]
+        else:
+            yield from Rows(self.rows.features, self.rows.places[group]).less(self.mean)
 
     def _left(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
         return rows.less(self.mean)

@@ -46,7 +46,7 @@ class Rows:
         step = max(1, CHUNK // self.width)
         for start in range(0, len(self), step):
             part = slice(start, start + step)
-            yield part, self.features[self.places[part]].astype(np.float64)
+            yield part, self.features[self.places[part]].astype(np.float64, copy=False)
 
     def mean(self) -> FloatArray:
         """Of each feature, ``(d,)``."""

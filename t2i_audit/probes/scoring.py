@@ -251,7 +251,7 @@ class Jackknife:
         return replace(mean, spreads=(*mean.spreads, spread))
 
     def _compositions(self, rows: IntArray | BoolArray) -> int:
-        return len(np.unique(self.cluster[rows]))
+        return int(np.count_nonzero(np.bincount(self.cluster[rows])))
 
     def _recalls(self, tally: PredictionCounts) -> tuple[FloatArray, IntArray]:
         """Shares of right readings by class, ``(1 + deals * parts, k)``: of all, and without each
@@ -262,7 +262,6 @@ class Jackknife:
         shares = np.concatenate([tally.right[None, rows], tally.right_without[:, rows]])
         count = kept @ hot
         right = (kept * shares / tally.tests[rows]) @ hot
-        trials = [
-            self._compositions(rows[tally.labels[rows] == index]) for index in range(tally.classes)
-        ]
-        return np.where(count > 0, right / np.maximum(count, 1), np.nan), np.array(trials)
+        tested = np.zeros((tally.classes, int(self.cluster.max(initial=-1)) + 1), dtype=bool)
+        tested[tally.labels[rows], self.cluster[rows]] = True
+        return np.where(count > 0, right / np.maximum(count, 1), np.nan), tested.sum(axis=1)

@@ -10,13 +10,13 @@ turned into a tridiagonal one, after which a strength costs no more than a produ
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from t2i_audit.probes.rows import FloatArray, Rows
+from t2i_audit.probes.rows import FloatArray, IntArray, Rows
 from t2i_audit.probes.tridiagonal import Tridiagonal
 
 # Relative to the mean eigenvalue of the centred Gram matrix, so that they mean the same at
@@ -35,7 +35,7 @@ class System(ABC):
     def predict(self, targets: NDArray, alphas: FloatArray, rows: Rows) -> FloatArray:
         """Fit ``(n, k)`` targets, column j at ``alphas[j]``, and predict `rows`, ``(m, k)``."""
         centre, right = self._sides(targets)
-        solved = solve_each(self.matrix, alphas, right)
+        solved = solve_each(self.matrix, by_strength(alphas), right)
         predictions = np.empty((len(rows), targets.shape[1]))
         for part, left in self._left(rows):
             predictions[part] = left @ solved + centre
@@ -45,11 +45,19 @@ class System(ABC):
         """Fit ``(n, k)`` targets at every regularisation, and predict `rows`, ``(a, m, k)``."""
         centre, right = self._sides(targets)
         solved = self._tridiagonal.solve(self.alphas, self._tridiagonal.into(right))
-        predictions = np.empty((len(self.alphas), len(rows), targets.shape[1]))
+        a, s, k = solved.shape
+        solved = solved.swapaxes(0, 1).reshape(s, a * k)
+        # Turning takes as long as the products: the fewer of solutions and rows are turned.
+        turns_rows = len(rows) < a * k
+        if not turns_rows:
+            solved = self._tridiagonal.out_of(solved)
+        predictions = np.empty((len(rows), a * k))
         for part, left in self._left(rows):
-            np.matmul(self._tridiagonal.turned(left), solved, out=predictions[:, part])
-        predictions += centre
-        return predictions
+            own = self._tridiagonal.turned(left) if turns_rows else left
+            np.matmul(own, solved, out=predictions[part])
+        each = predictions.reshape(len(rows), a, k)
+        each += centre
+        return each.swapaxes(0, 1)
 
     @abstractmethod
     def predict_without(
@@ -84,11 +92,17 @@ def strengths(trace: float, directions: int) -> FloatArray:
     return np.array(RELATIVE_ALPHAS) * (trace / max(1, directions) or 1.0)
 
 
-def solve_each(matrix: FloatArray, alphas: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve ``(matrix + alphas[j] I) x = right[:, j]`` for each column; ``(s, k)``."""
+def by_strength(alphas: FloatArray) -> list[tuple[float, IntArray]]:
+    """Each different one of `alphas`, ``(k,)``, and which columns are to be fitted at it."""
+    return [(float(alpha), np.flatnonzero(alphas == alpha)) for alpha in np.unique(alphas)]
+
+
+def solve_each(
+    matrix: FloatArray, strengths: Sequence[tuple[float, IntArray]], right: FloatArray
+) -> FloatArray:
+    """Solve ``(matrix + alpha I) x = right[:, columns]`` for each of `by_strength`; ``(s, k)``."""
     solved = np.empty(right.shape)
-    for alpha in np.unique(alphas):
-        columns = alphas == alpha
+    for alpha, columns in strengths:
         solved[:, columns] = solve_positive(shifted(matrix, alpha), right[:, columns])
     return solved
 

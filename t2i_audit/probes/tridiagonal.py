@@ -8,6 +8,7 @@ multiples of the identity are to be solved (Golub and Van Loan 2013, Matrix Comp
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.linalg import lapack
@@ -41,11 +42,20 @@ class Tridiagonal:
 
     def into(self, values: FloatArray) -> FloatArray:
         """``Q' values`` of ``(s, k)``."""
+        return self._product(values, "T")
+
+    def out_of(self, values: FloatArray) -> FloatArray:
+        """``Q values`` of ``(s, k)``."""
+        return self._product(values, "N")
+
+    def _product(self, values: FloatArray, form: Literal["T", "N"]) -> FloatArray:
         found = np.array(values, order="F")
         if len(found) == 1:  # no reflector
             return found
         work = BLOCK * (found.shape[1] + BLOCK + 1)
-        found[1:] = lapack.dormqr("L", "T", self.reflectors, self.factors, found[1:], lwork=work)[0]
+        found[1:] = lapack.dormqr("L", form, self.reflectors, self.factors, found[1:], lwork=work)[
+            0
+        ]
         return found
 
     def turned(self, rows: FloatArray) -> FloatArray:

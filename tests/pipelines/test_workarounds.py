@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +34,7 @@ from t2i_audit.pipelines.workarounds import (
     moved_modules,
     one_text_per_image,
     one_time_per_row,
+    quick_imports,
     quiet_libraries,
     replaced_method,
     tokenizing_in_one_thread,
@@ -65,6 +67,7 @@ def process_state() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "random numbers": torch.get_rng_state().tolist(),
         "moved": hasattr(pipelines, MOVED),
+        "distributions": metadata.packages_distributions,
     }
 
 
@@ -79,6 +82,7 @@ def stopped() -> Iterator[None]:
 
 
 PROCESS_WIDE: list[Block] = [
+    quick_imports,
     quiet_libraries,
     tokenizing_in_one_thread,
     uninitialised_memory_is_nan,
@@ -104,7 +108,7 @@ def test_the_process_is_as_before_on_success_and_on_error(block: Block) -> None:
 
 
 @pytest.mark.usefixtures("no_tokenizer_setting")
-@pytest.mark.parametrize("block", PROCESS_WIDE[:3])
+@pytest.mark.parametrize("block", PROCESS_WIDE[:4])
 @pytest.mark.parametrize("first_leaves_first", [False, True])
 def test_blocks_that_overlap_in_two_threads_end_with_the_state_from_before(
     block: Block, first_leaves_first: bool
