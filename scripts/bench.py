@@ -29,6 +29,7 @@ from scripts.benchmarks import (
     memory,
     probes,
     prompts,
+    start,
     synthetic,
 )
 from scripts.benchmarks.line import Line
@@ -43,6 +44,7 @@ BENCHES: dict[str, Callable[[int, int], list[Line]]] = {
     "images": audit.images,
     "judging": judging.judging,
     "help": audit.help_text,
+    "start": start.start,
     "beside": beside.beside,
     "board": board.board,
     "prompts": prompts.generation,

@@ -187,14 +187,16 @@ def test_without_a_group_of_rows_it_is_scikit_learns_fit_to_the_others(
     rows=st.integers(2, 40),
     width=st.integers(1, 60),
     columns=st.integers(1, 3),
+    # Fewer and more than there are solutions: which of the two are turned depends on it.
+    tests=st.sampled_from([5, 60]),
 )
 def test_a_system_predicts_what_scikit_learn_does_at_every_regularisation(
-    seed: int, rows: int, width: int, columns: int
+    seed: int, rows: int, width: int, columns: int, tests: int
 ) -> None:
     rng = np.random.default_rng(seed)
     # Far from zero, as the features of a transformer are.
-    features = (rng.normal(size=(rows + 5, width)) + 20).astype(np.float16)
-    order = rng.permutation(rows + 5)
+    features = (rng.normal(size=(rows + tests, width)) + 20).astype(np.float16)
+    order = rng.permutation(rows + tests)
     train, tested = Rows(features, order[:rows]), Rows(features, order[rows:])
     targets = rng.normal(size=(rows, columns))
     wide = features.astype(np.float64)
@@ -265,6 +267,7 @@ def test_a_tridiagonal_form_has_the_matrix_and_solves_it_at_every_shift(
 
     np.testing.assert_allclose(turns @ middle @ turns.T, matrix, atol=1e-9)
     np.testing.assert_allclose(form.into(right), turns.T @ right, atol=1e-9)
+    np.testing.assert_allclose(form.out_of(right), turns @ right, atol=1e-9)
     for shift, found in zip((0.1, 7.0), form.solve(np.array([0.1, 7.0]), right), strict=True):
         expected = np.linalg.solve(middle + shift * np.eye(size), right)
         np.testing.assert_allclose(found, expected, atol=1e-8)
