@@ -84,12 +84,12 @@ class BalancedAccuracy:
         Student's t from the variance of refitting, and that of the tests alone, which is exact at 0
         and 1 (`share_interval`): the former knows nothing of tests that might have been wrong.
         """
-        from scipy import stats
+        from scipy.special import stdtrit
 
         alone = share_interval(self.estimate, self.of_tests, n=self.n, clusters=self.compositions)
         if not alone.is_defined or not math.isfinite(self.variance):
             return alone
-        reach = float(stats.t.ppf(0.975, self.freedom)) * math.sqrt(self.variance)
+        reach = float(stdtrit(self.freedom, 0.975)) * math.sqrt(self.variance)
         lower, upper = max(0.0, self.estimate - reach), min(1.0, self.estimate + reach)
         return replace(alone, lower=min(alone.lower, lower), upper=max(alone.upper, upper))
 

@@ -26,7 +26,8 @@ def share_interval(
     Returns:
         NaN ends below two clusters, and NaN throughout for no items.
     """
-    from scipy import stats
+    # `scipy.stats` has the same functions, but is long to import and checks each number.
+    from scipy.special import betaincinv, ndtri, stdtrit
 
     if n == 0 or math.isnan(estimate):
         return undefined(n)
@@ -39,10 +40,10 @@ def share_interval(
     # Clusters of equal means have no variance but rounding.
     if inside > 1e-12 and variance > 1e-12 * inside:
         upper_tail = (1 + level) / 2
-        narrowing = stats.norm.ppf(upper_tail) / stats.t.ppf(upper_tail, clusters - 1)
+        narrowing = ndtri(upper_tail) / stdtrit(clusters - 1, upper_tail)
         trials = inside / variance * narrowing**2
     tail = (1 - level) / 2
     right, wrong = estimate * trials, (1 - estimate) * trials
-    lower = 0.0 if right < 1e-9 else float(stats.beta.ppf(tail, right, wrong + 1))
-    upper = 1.0 if wrong < 1e-9 else float(stats.beta.ppf(1 - tail, right + 1, wrong))
+    lower = 0.0 if right < 1e-9 else float(betaincinv(right, wrong + 1, tail))
+    upper = 1.0 if wrong < 1e-9 else float(betaincinv(right + 1, wrong, 1 - tail))
     return Interval(estimate, min(lower, estimate), max(upper, estimate), n)
