@@ -6,6 +6,7 @@ features, ``(d, d)``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -52,14 +53,13 @@ class NarrowSystem(System):
             if group.size and left:
                 missed = targets[group] - centre
                 total, missing = np.zeros(len(matrix)), missed.sum(axis=0)
-                matrix, others = matrix.copy(), others.copy()
                 for part, chunk in self._own(group):
-                    matrix -= chunk.T @ chunk
-                    others -= chunk.T @ missed[part]
+                    matrix = less_gram(matrix, chunk)
+                    others = others - chunk.T @ missed[part]
                     total += chunk.sum(axis=0)
                 # What is left has its means elsewhere.
-                matrix -= np.outer(total, total / left)
-                others -= np.outer(total, missing / left)
+                matrix = less_gram(matrix, total[None] / math.sqrt(left))
+                others = others - np.outer(total, missing / left)
                 centres[number] -= missing / left
             solved[:, number] = solve_each(matrix, each, others)
             if group.size and left:
@@ -86,3 +86,14 @@ class NarrowSystem(System):
 
     def _left(self, rows: Rows) -> Iterator[tuple[slice, FloatArray]]:
         return rows.less(self.mean)
+
+
+def less_gram(matrix: FloatArray, rows: FloatArray) -> FloatArray:
+    """A symmetric `matrix`, ``(d, d)``, less the Gram matrix of `rows`, ``(m, d)``.
+
+    Only what `solve_positive` reads is right: the diagonal and above.
+    """
+    from scipy.linalg import blas
+
+    found: FloatArray = blas.dsyrk(-1.0, rows.T, beta=1.0, c=matrix.T, lower=1).T
+    return found

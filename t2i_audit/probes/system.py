@@ -117,6 +117,8 @@ def shifted(matrix: FloatArray, alpha: float) -> FloatArray:
 def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """Solve a symmetric system without negative eigenvalues, ``(s, k)``; `matrix` is overwritten.
 
+    Of the matrix only the diagonal and above are read.
+
     LAPACK is called as such, because most systems are so small that scipy's checks take longer.
     """
     from scipy.linalg import LinAlgError, lapack
