@@ -192,4 +192,4 @@ def _change(interval: Interval) -> str:
 def _with_values(each: SlotCulprit) -> str:
     if not each.values:
         return each.slot
-    return f"{each.slot} (most where {listed(list(each.values))} is named)"
+    return f"{each.slot} (most where {listed(list(each.values), 'or')} is named)"

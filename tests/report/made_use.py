@@ -33,7 +33,11 @@ def made_use() -> Use:
         slots=(*slots, replace(colour, site="mid_block")),
         context=(ContextNeed("relation", RATE, FEW, Interval(0.29, 0.2, 0.35, 200)),),
         culprits=(
-            culprit("object_1.colour", "denoiser fails to draw it", values={"blue": RATE}),
+            culprit(
+                "object_1.colour",
+                "denoiser fails to draw it",
+                values={"blue": RATE, "orange": RATE},
+            ),
             replace(culprit("object_1.shape", "none"), failure_rate=FEW),
             replace(
                 culprit("relation", "denoiser ignores it"), by_correlation="encoder", agrees=False

@@ -58,7 +58,8 @@ def test_each_culprit_has_one_line_and_a_disagreement_is_said() -> None:
 def test_the_sentence_names_the_culprits_by_intervention() -> None:
     assert use_sentence(made_use()) == (
         "By intervention: the denoiser ignores relation; the denoiser uses, but fails to draw, "
-        "object_1.colour (most where blue is named); who spoils object_2.shape is unclear."
+        "object_1.colour (most where blue or orange is named); who spoils object_2.shape is "
+        "unclear."
     )
 
 
