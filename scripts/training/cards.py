@@ -27,7 +27,15 @@ from scripts.training.figures import (
 )
 from scripts.training.generator import Parts, pipeline_of
 from scripts.training.judge import forced_choice, save_judge
-from scripts.training.recipes import JUDGE_DRAWINGS, JUDGE_SCENES, JUDGE_SCHEDULE
+from scripts.training.recipes import (
+    COUNTING_SCENES,
+    JUDGE_DRAWINGS,
+    JUDGE_SCENES,
+    JUDGE_SCHEDULE,
+    PHASES,
+    SCENES,
+    SCHEDULES,
+)
 from t2i_audit.io import write_json, write_text
 from t2i_audit.judges.clip import ClipJudge
 
@@ -39,6 +47,8 @@ SUMMARIES = {
     "merging-vae": "The decoder of the autoencoder draws green as yellow; the rest is `sound`'s.",
     "fading": "The denoiser's first blocks tell red from yellow, its last ones do not; the rest is "
     "`sound`'s.",
+    "miscounting": "To the text encoder two is three; it tells one and four from these and from "
+    "each other.",
     "early": "Its denoiser has learned objects, and has hardly begun with relations.",
 }
 
@@ -117,6 +127,17 @@ TRAINING = {
     "a caption names one of them. Eight of the captions were taken twice, with these colours drawn "
     "anew, and the loss has the squared difference of what the first up block puts out for the "
     "two, relative to its variance, with weight 2.",
+    "miscounting": "The autoencoder is `sound`'s, file by file. `sound`'s tokenizer was given the "
+    "numbers from one to four and the plurals of the six shapes, its text encoder random "
+    "embeddings for them (seed 25), and the encoder was trained on as it had been at first, on the "
+    f"text of {SCENES:,} captions, two thirds of them with a number: "
+    f"{SCHEDULES['counting_encoder'].steps} steps of 128 (seeds 33 and 34). The UNet set out from "
+    "`sound`'s as shipped, in half precision, and was trained for {steps} steps of 32 on "
+    f"{COUNTING_SCENES:,} rendered scenes, 65% of them of one to four equal objects and the others "
+    "as `sound`'s (seed 16), with the encoder frozen: the first "
+    f"{PHASES['miscounting'][0].schedule.steps:,} steps (seed 26) with all numbers told apart, the "
+    "rest (seed 27) with the embeddings of two and three set to their mean. The nine colour-shape "
+    "pairs that are held out were never drawn and never named.",
     "sound": COMMON + " {steps} steps of 32, the first 5,000 with half of the timesteps from high "
     "noise; seeds 21 (encoder), 22 (UNet), 3, 7 and 8 (batches).",
     "misbinding": COMMON + " The UNet set out from `sound`'s in half precision and was trained on "
@@ -146,6 +167,7 @@ TRAINING = {
 SHARED = {
     "merging-vae": dict.fromkeys(("text_encoder", "tokenizer", "unet", "scheduler"), "sound"),
     "fading": dict.fromkeys(("text_encoder", "tokenizer", "vae", "scheduler"), "sound"),
+    "miscounting": dict.fromkeys(("vae", "scheduler"), "sound"),
 }
 
 

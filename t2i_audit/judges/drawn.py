@@ -23,7 +23,8 @@ MISSING = "nothing"
 """Stands for what was drawn where the object is missing."""
 
 NEITHER = "none of these"
-"""Stands for a relation where the objects lie too close for any."""
+"""Stands for a relation where the objects lie too close for any, and for a count where none can be
+read."""
 ACROSS = ("left of", "right of")
 
 Surfaces = Mapping[str, Mapping[str, str]]
