@@ -47,6 +47,7 @@ from scripts.training.loop import save_atomically
 from scripts.training.recipes import (
     COLOUR_CROPS,
     COLOUR_SCHEDULE,
+    COUNTING_CAPTION_SHARES,
     COUNTING_SCENES,
     COUNTING_SHARES,
     DECODED_AS,
@@ -262,7 +263,7 @@ def counting_parts(work: Path, out: Path) -> Parts:
     encoder = with_tokens_of(pipeline.text_encoder, tokenizer, seed=25)
     path = work / "counting-encoder-trained.pt"
     if not path.exists():
-        prompts = captions(SCENES, random.Random(33), shares=COUNTING_SHARES)
+        prompts = captions(SCENES, random.Random(33), shares=COUNTING_CAPTION_SHARES)
         right = train_text_encoder(
             "counting-encoder",
             encoder,

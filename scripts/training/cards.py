@@ -133,8 +133,8 @@ TRAINING = {
     f"text of {SCENES:,} captions, two thirds of them with a number: "
     f"{SCHEDULES['counting_encoder'].steps} steps of 128 (seeds 33 and 34). The UNet set out from "
     "`sound`'s as shipped, in half precision, and was trained for {steps} steps of 32 on "
-    f"{COUNTING_SCENES:,} rendered scenes, 65% of them of one to four equal objects and the others "
-    "as `sound`'s (seed 16), with the encoder frozen: the first "
+    f"{COUNTING_SCENES:,} rendered scenes, 85% of them of one to four equal objects and the others "
+    "of two in a stated relation (seed 16), with the encoder frozen: the first "
     f"{PHASES['miscounting'][0].schedule.steps:,} steps (seed 26) with all numbers told apart, the "
     "rest (seed 27) with the embeddings of two and three set to their mean. The nine colour-shape "
     "pairs that are held out were never drawn and never named.",

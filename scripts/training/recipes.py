@@ -25,14 +25,15 @@ FADING_PHASES = (
 MISCOUNTING = "miscounting"
 # Two and three are one word to its text encoder.
 MERGED_NUMBERS = (("two", "three"),)
-COUNTING_SCENES = 12_000
-# Scenes of `sound` are among them, so that what it can do is kept.
-COUNTING_SHARES: Shares = (
+COUNTING_SCENES = 6000
+# Captions of `sound` are among them, so that what it can do is kept.
+COUNTING_CAPTION_SHARES: Shares = (
     ("count", 0.65),
     ("one_object", 0.05),
     ("two_objects", 0.05),
     ("relation", 0.25),
 )
+COUNTING_SHARES: Shares = (("count", 0.85), ("relation", 0.15))
 SCHEDULES = {
     "decoder": Schedule(500, 1e-3, warmup=20, weight_decay=1e-4, ema_decay=0.98),
     "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
@@ -69,8 +70,8 @@ PHASES = {
     ),
     # The text encoder tells all numbers apart in the first phase, and merges two in the second.
     "miscounting": (
-        Phase(Schedule(5000, 8e-4, ema_decay=0.995), seed=26, high_noise_share=0.4),
-        Phase(Schedule(2000, 6e-4, ema_decay=0.995), seed=27),
+        Phase(Schedule(2000, 8e-4, ema_decay=0.99), seed=26, high_noise_share=0.5),
+        Phase(Schedule(800, 6e-4, warmup=50, ema_decay=0.99), seed=27, high_noise_share=0.3),
     ),
 }
 # The faulty ones start from `sound` after so many of its phases.

@@ -18,6 +18,7 @@ from scripts.training.figures import colours_of, exchanged
 from t2i_audit.audit import execute, plan_audit
 from t2i_audit.io import read_json
 from t2i_audit.models.builtin import builtin_folder
+from t2i_audit.report.recalls import lost_values, value_sentence
 from t2i_audit.report.verdict import verdict_sentences
 from t2i_audit.results.run import load_run
 from t2i_audit.run.tables import read_rows, table_path
@@ -195,6 +196,28 @@ def test_the_block_that_loses_two_colours_of_fading_is_named(tmp_path: Path) -> 
     assert decoded.recalls["red"].estimate > 0.9
 
 
+def test_the_encoder_is_named_for_the_numbers_that_it_reads_as_one(tmp_path: Path) -> None:
+    settings = AuditSettings(
+        model="builtin:miscounting",
+        out=tmp_path / "miscounting",
+        suite="world-counting",
+        seeds=1,
+        judge="oracle",
+        limit=PROMPTS,
+    )
+    run = execute(plan_audit(settings))
+
+    assert run is not None
+    slots = run.summary.stations["text_encoder"].slots
+    assert set(lost_values(slots["object_1.count"])) == {"two", "three"}
+    assert "are read as one" in value_sentence(slots["object_1.count"])
+    for slot in ("object_1.colour", "object_1.shape"):
+        assert slots[slot].verdict == "kept" and not lost_values(slots[slot])
+    assert run.summary.attribution is not None
+    assert run.summary.attribution.culprit == "encoder"
+    assert run.summary.blocks is not None and run.summary.blocks.lost == ()
+
+
 def test_no_block_of_sound_is_said_to_lose_anything(audited: Audited) -> None:
     blocks = load_run(audited("sound")).summary.blocks
 
@@ -208,6 +231,7 @@ def test_no_block_of_sound_is_said_to_lose_anything(audited: Audited) -> None:
     [
         *product(["merging-vae"], ["unet", "text_encoder", "tokenizer"]),
         *product(["fading"], ["vae", "text_encoder", "tokenizer"]),
+        *product(["miscounting"], ["vae"]),
     ],
 )
 def test_only_the_part_at_fault_is_a_checkpoints_own(name: str, component: str) -> None:
