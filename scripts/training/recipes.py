@@ -71,7 +71,7 @@ PHASES = {
     # The text encoder tells all numbers apart in the first phase, and merges two in the second.
     "miscounting": (
         Phase(Schedule(2000, 8e-4, ema_decay=0.99), seed=26, high_noise_share=0.5),
-        Phase(Schedule(800, 6e-4, warmup=50, ema_decay=0.99), seed=27, high_noise_share=0.3),
+        Phase(Schedule(1200, 6e-4, warmup=50, ema_decay=0.99), seed=27, high_noise_share=0.3),
     ),
 }
 # The faulty ones start from `sound` after so many of its phases.

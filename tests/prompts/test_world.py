@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -94,6 +95,18 @@ def test_a_foil_is_true_of_other_pictures_and_changes_one_thing(prompt: Prompt) 
             said, false = ([w for w in words if w in named] for words in (own, other))
             changed = [pair for pair in zip(said, false, strict=True) if pair[0] != pair[1]]
             assert len(changed) == 1
+
+
+def test_every_number_has_its_neighbours_for_foils() -> None:
+    for prompt in load_suite("world-counting").prompts:
+        said = content_of(prompt)
+        counts = [foil.text for foil in prompt.foils if foil.change.startswith("count_")]
+        assert said.count is not None
+        near = [count for count in (said.count - 1, said.count + 1) if 1 <= count <= 4]
+        opening = "a picture of " if prompt.text.startswith("a picture of ") else ""
+        assert sorted(counts) == sorted(
+            write(replace(said, count=count), opening=opening).text for count in near
+        )
 
 
 @given(prompts())
