@@ -86,10 +86,10 @@ def test_a_foil_is_true_of_other_pictures_and_changes_one_thing(prompt: Prompt) 
                 w for w in other if w in COLOURS
             )
         elif foil.change.startswith("count_"):
-            said, false = (
+            number, another = (
                 COUNTS.index(word) for words in (own, other) for word in words if word in COUNTS
             )
-            assert false - said == {"count_plus_one": 1, "count_minus_one": -1}[foil.change]
+            assert another - number == {"count_plus_one": 1, "count_minus_one": -1}[foil.change]
         else:
             named = (*COLOURS, *SHAPES, *PLURALS.values())
             said, false = ([w for w in words if w in named] for words in (own, other))
