@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ from scripts.training.recipes import (
     SCENES,
     SCHEDULES,
 )
-from t2i_audit.io import write_json, write_text
+from t2i_audit.io import read_json, write_json, write_text
 from t2i_audit.judges.clip import ClipJudge
 
 SUMMARIES = {
@@ -183,6 +184,7 @@ def ship(name: str, parts: Parts, folder: Path, *, steps: int) -> list[Cell]:
     # Parts are shared between checkpoints and stay in float32.
     pipeline = pipeline_of(copy.deepcopy(parts)).to(dtype=torch.float16)
     pipeline.save_pretrained(folder, safe_serialization=True)
+    forget_where_it_was(folder / "unet" / "config.json")
     for component, owner in SHARED.get(name, {}).items():
         share(folder, component, owner)
     write_json(
@@ -201,6 +203,14 @@ def ship(name: str, parts: Parts, folder: Path, *, steps: int) -> list[Cell]:
     write_text(folder / "README.md", card)
     print_cells(name, cells)
     return cells
+
+
+def forget_where_it_was(config: Path) -> None:
+    """Take the folder out of a configuration that its network was loaded from."""
+    settings = read_json(config)
+    settings.pop("_name_or_path", None)
+    # As diffusers writes it, so that equal configurations are equal files.
+    write_text(config, json.dumps(settings, indent=2, sort_keys=True) + "\n")
 
 
 def share(folder: Path, component: str, owner: str) -> None:
