@@ -18,7 +18,6 @@ from scripts.training.figures import colours_of, exchanged
 from t2i_audit.audit import execute, plan_audit
 from t2i_audit.io import read_json
 from t2i_audit.models.builtin import builtin_folder
-from t2i_audit.report.recalls import lost_values, value_sentence
 from t2i_audit.report.verdict import verdict_sentences
 from t2i_audit.results.run import load_run
 from t2i_audit.run.tables import read_rows, table_path
@@ -199,12 +198,15 @@ def test_the_block_that_loses_two_colours_of_fading_is_named(tmp_path: Path) -> 
 def test_the_encoder_is_named_for_the_numbers_that_it_reads_as_one(audited: Audited) -> None:
     summary = load_run(audited("miscounting")).summary
 
-    slots = summary.stations["text_encoder"].slots
-    assert set(lost_values(slots["object_1.count"])) == {"two", "three"}
-    assert "are read as one" in value_sentence(slots["object_1.count"])
-    for slot in ("object_1.colour", "object_1.shape"):
-        assert slots[slot].verdict == "kept" and not lost_values(slots[slot])
     assert summary.attribution is not None and summary.attribution.culprit == "encoder"
+    slots = summary.stations["text_encoder"].slots
+    count = slots["object_1.count"]
+    # A probe that guesses between two may say the same always, so that only their mean is known.
+    guessed = [count.recalls[value].estimate for value in ("two", "three")]
+    assert sum(guessed) / 2 == pytest.approx(0.5, abs=0.05)
+    assert all(count.recalls[value].lower > count.threshold for value in ("one", "four"))
+    for slot in ("object_1.colour", "object_1.shape"):
+        assert slots[slot].verdict in ("kept", "saturated")
     assert summary.blocks is not None and summary.blocks.lost == ()
 
 
