@@ -101,7 +101,11 @@ def article(word: str) -> str:
 
 
 def plural(shape: str) -> str:
-    """The word for several of `shape`."""
+    """The word for several of `shape`.
+
+    >>> plural("cross"), plural("star")
+    ('crosses', 'stars')
+    """
     return f"{shape}es" if shape.endswith("s") else f"{shape}s"
 
 
