@@ -5,10 +5,12 @@ Both the training captions of the built-in checkpoints and the prompts of the su
 Grammar (BNF; `article` agrees with the next word)::
 
     prompt   ::= [ "a picture of" ] scene
-    scene    ::= object | object "and" object | object relation object
+    scene    ::= object | object "and" object | object relation object | number colour shapes
     object   ::= article colour shape
+    shapes   ::= shape | shape "s" | shape "es"
     relation ::= "to the left of" | "left of" | "to the right of" | "right of"
                | "above" | "over" | "below" | "under"
+    number   ::= "one" | "two" | "three" | "four"
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from prompts.inflection import NUMBERS, number_of
 from prompts.structure import Constituent, Foil, Prompt, SplitName
 
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "star")
@@ -32,9 +35,10 @@ WORDINGS = {
     "below": ("below", "under"),
 }
 OPENINGS = ("", "a picture of ")
+COUNTS = NUMBERS[:4]  # of equal objects, the only ones that are drawn
 DRAWS_PER_PROMPT = 200  # attempts before sampling is abandoned as impossible
 
-SceneType = Literal["one_object", "two_objects", "relation"]
+SceneType = Literal["one_object", "two_objects", "relation", "count"]
 
 # Colour-shape pairs that no training image shows. Every shape and colour keeps four or five
 # partners, so the training support stays compositional and connected.
@@ -61,10 +65,14 @@ class Content:
     """(colour, shape) of each object, in the order the prompt names them."""
     relation: str | None = None
     """The position of the first object relative to the second; None leaves it open."""
+    count: int | None = None
+    """How many objects equal to the only one of `objects`, if the prompt says a number."""
 
     @property
     def type(self) -> SceneType:
-        """The prompt type: the number of objects, and whether their relation is stated."""
+        """The prompt type: the number of objects, and whether it or their relation is stated."""
+        if self.count is not None:
+            return "count"
         if len(self.objects) == 1:
             return "one_object"
         return "two_objects" if self.relation is None else "relation"
@@ -79,7 +87,7 @@ class Content:
         """Equal for two contents that describe the same set of images."""
         first = self.objects[0]
         if len(self.objects) == 1:
-            return (first,)
+            return (first,) * (self.count or 1)
         if self.relation is None:
             return (None, *sorted(self.objects))
         if self.relation in ("right of", "below"):
@@ -90,6 +98,15 @@ class Content:
 def article(word: str) -> str:
     """``an`` before a vowel, else ``a``."""
     return "an" if word[0] in "aeiou" else "a"
+
+
+def plural(shape: str) -> str:
+    """The word for several of `shape`.
+
+    >>> plural("cross"), plural("star")
+    ('crosses', 'stars')
+    """
+    return f"{shape}es" if shape.endswith("s") else f"{shape}s"
 
 
 def write(content: Content, *, opening: str = "", wording: str | None = None) -> Prompt:
@@ -113,10 +130,16 @@ def write(content: Content, *, opening: str = "", wording: str | None = None) ->
                 words = wording or WORDINGS[content.relation][0]
                 add("relation", "relation", content.relation, words, ("object_1", "object_2"))
                 text += " "
-        text += f"{article(colour)} "
+        if content.count is None:
+            text += article(colour)
+        else:
+            number = COUNTS[content.count - 1]
+            add(f"{entity}.count", "count", number, number, (entity,))
+        text += " "
         add(f"{entity}.colour", "colour", colour, colour, (entity,))
         text += " "
-        add(f"{entity}.shape", "shape", shape, shape, (entity,))
+        is_one = content.count in (None, 1)
+        add(f"{entity}.shape", "shape", shape, shape if is_one else plural(shape), (entity,))
     template = f"{opening}{content.type}:{wording or 'and'}"
     return Prompt(
         id=hashlib.sha256(text.encode()).hexdigest()[:12],
@@ -146,6 +169,13 @@ def foil_contents(content: Content, rng: random.Random) -> list[tuple[str, Conte
         changes.append((change, replace(content, objects=others)))
     if content.relation is not None:
         changes.append(("relation_reversed", replace(content, relation=OPPOSITE[content.relation])))
+    if content.count is not None:
+        for change, count in (
+            ("count_plus_one", content.count + 1),
+            ("count_minus_one", content.count - 1),
+        ):
+            if 1 <= count <= len(COUNTS):
+                changes.append((change, replace(content, count=count)))
     return [(change, foil) for change, foil in changes if foil.scene != content.scene]
 
 
@@ -182,6 +212,8 @@ def sample_content(
     first = rng.choice(pairs)
     if scene_type == "one_object":
         return Content((first,))
+    if scene_type == "count":
+        return Content((first,), count=rng.randint(1, len(COUNTS)))
     rest = [
         pair
         for pair in pairs
@@ -212,16 +244,25 @@ def content_of(prompt: Prompt) -> Content:
         shape = prompt.constituent(f"{entity}.shape")
         if colour is not None and shape is not None:
             objects.append((colour.value, shape.value))
-    relation = prompt.constituent("relation")
-    return Content(tuple(objects), relation.value if relation else None)
+    relation, count = prompt.constituent("relation"), prompt.constituent("object_1.count")
+    return Content(
+        tuple(objects),
+        relation.value if relation else None,
+        number_of(count.value) if count else None,
+    )
 
 
 def vocabulary() -> tuple[str, ...]:
-    """All words of the grammar, sorted."""
+    """All words of the grammar but those of `counting_vocabulary`, sorted."""
     texts: list[str] = [*COLOURS, *SHAPES, *OPENINGS, "a", "an", "and"]
     for wordings in WORDINGS.values():
         texts += wordings
     return tuple(sorted({word for text in texts for word in text.split()}))
+
+
+def counting_vocabulary() -> tuple[str, ...]:
+    """The words that only prompts with a number have: numbers, then shapes in the plural."""
+    return (*COUNTS, *map(plural, SHAPES))
 
 
 def sample_suite(

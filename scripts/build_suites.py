@@ -33,6 +33,9 @@ RECIPES = {
         ),
     ),
     "world-relations": (8, (("relation", "seen", 320), ("relation", "held_out", 160))),
+    # Every prompt with a number that there is: four numbers of 27 seen and 9 held-out pairs, in two
+    # wordings.
+    "world-counting": (10, (("count", "seen", 216), ("count", "held_out", 72))),
     "world-smoke": (9, (("one_object", "seen", 8), ("relation", "seen", 40))),
 }
 

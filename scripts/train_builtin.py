@@ -20,6 +20,7 @@ import torch
 from diffusers import AutoencoderKL
 from transformers import RTDetrV2ForObjectDetection
 
+from prompts.world import counting_vocabulary
 from scripts.training import cards
 from scripts.training.autoencoder import encode, reconstruction_rate, train_autoencoder
 from scripts.training.colours import save_colours, train_colours
@@ -28,7 +29,7 @@ from scripts.training.decoder import merge_in_decoder
 from scripts.training.detector import save_detector, train_detector
 from scripts.training.detector_data import Boxed, boxed_drawings, boxed_scenes
 from scripts.training.detector_figures import write_card
-from scripts.training.encoder import train_text_encoder
+from scripts.training.encoder import SIZES_WITH_COUNTS, train_text_encoder
 from scripts.training.fading import train_fading
 from scripts.training.figures import GUIDANCE_SCALE, STEPS, colours_of
 from scripts.training.generator import Encoded, Parts, build_unet, train_generator
@@ -46,6 +47,9 @@ from scripts.training.loop import save_atomically
 from scripts.training.recipes import (
     COLOUR_CROPS,
     COLOUR_SCHEDULE,
+    COUNTING_CAPTION_SHARES,
+    COUNTING_SCENES,
+    COUNTING_SHARES,
     DECODED_AS,
     DECODER_SCENES,
     DETECTOR,
@@ -60,8 +64,10 @@ from scripts.training.recipes import (
     JUDGE_DRAWINGS,
     JUDGE_SCENES,
     JUDGE_SCHEDULE,
+    MERGED_NUMBERS,
     MERGED_WORDS,
     MERGING_VAE,
+    MISCOUNTING,
     MISDRAWN_COLOURS,
     PHASES,
     SCENES,
@@ -75,6 +81,7 @@ from scripts.training.text import (
     forget_order,
     merge_words,
     tokenize,
+    with_tokens_of,
 )
 from scripts.training.vqa_card import ship_vqa
 from scripts.training.vqa_recipe import VQA_JUDGE, trained_vqa, training_text
@@ -102,7 +109,9 @@ def fresh_parts(work: Path, autoencoder: AutoencoderKL) -> Parts:
     if not path.exists():
         prompts = captions(SCENES, random.Random(31))
         schedule = SCHEDULES["text_encoder"]
-        right = train_text_encoder(encoder, tokenizer, tuple(prompts), schedule, work=work, seed=32)
+        right = train_text_encoder(
+            "text_encoder", encoder, tokenizer, tuple(prompts), schedule, work=work, seed=32
+        )
         print(f"text encoder: {right:.4f} of slots read from its end token")
         save_atomically(encoder.state_dict(), path)
     encoder.load_state_dict(torch.load(path, weights_only=True))
@@ -247,6 +256,41 @@ def ship_fading(work: Path, out: Path) -> None:
     cards.ship(FADING, parts, out / FADING, steps=steps)
 
 
+def counting_parts(work: Path, out: Path) -> Parts:
+    """`sound` as it ships with a text encoder that knows numbers besides, trained on text."""
+    pipeline = cards.load_shipped(out / "sound")
+    tokenizer = build_tokenizer(more_words=counting_vocabulary())
+    encoder = with_tokens_of(pipeline.text_encoder, tokenizer, seed=25)
+    path = work / "counting-encoder-trained.pt"
+    if not path.exists():
+        prompts = captions(SCENES, random.Random(33), shares=COUNTING_CAPTION_SHARES)
+        right = train_text_encoder(
+            "counting-encoder",
+            encoder,
+            tokenizer,
+            tuple(prompts),
+            SCHEDULES["counting_encoder"],
+            work=work,
+            seed=34,
+            sizes=SIZES_WITH_COUNTS,
+        )
+        print(f"text encoder with numbers: {right:.4f} of slots read from its end token")
+        save_atomically(encoder.state_dict(), path)
+    encoder.load_state_dict(torch.load(path, weights_only=True))
+    return Parts(tokenizer, encoder.eval(), pipeline.unet, pipeline.vae)
+
+
+def ship_miscounting(work: Path, out: Path) -> None:
+    """Write `sound` taught to count, with a text encoder to which two numbers become one."""
+    parts = counting_parts(work, out)
+    scenes = partial(rendered, COUNTING_SCENES, seed=16, shares=COUNTING_SHARES)
+    data = encoded(work / "data-counting.pt", parts, scenes)
+    train_phase(MISCOUNTING, 0, parts, data, work=work)
+    merge_words(parts.text_encoder, parts.tokenizer, MERGED_NUMBERS)
+    train_phase(MISCOUNTING, 1, parts, data, work=work)
+    cards.ship(MISCOUNTING, parts, out / MISCOUNTING, steps=steps_of(MISCOUNTING))
+
+
 def detector(
     work: Path, autoencoder: AutoencoderKL, generators: Path
 ) -> RTDetrV2ForObjectDetection:
@@ -289,8 +333,12 @@ BUILDERS = {
     "early": early,
 }
 
-# Each is `sound` as it ships, with one part changed.
-CHANGED = {MERGING_VAE: ship_merging_vae, FADING: ship_fading}
+# Each is `sound` as it ships, with something changed.
+CHANGED = {
+    MERGING_VAE: ship_merging_vae,
+    FADING: ship_fading,
+    MISCOUNTING: ship_miscounting,
+}
 
 NAMES = (*BUILDERS, *CHANGED, JUDGE, VQA_JUDGE, DETECTOR)
 

@@ -28,6 +28,7 @@ EXPECTED: dict[str, dict[str, UseCulprit]] = {
     "bag-of-words": dict.fromkeys(("relation", *COLOURS), "encoder"),
     "patchy": dict.fromkeys(("relation", *COLOURS), "encoder"),
     "fading": dict.fromkeys(COLOURS, "denoiser fails to draw it"),
+    "miscounting": {"object_1.count": "encoder"},
     "sound": {},
 }
 NOBODY: tuple[UseCulprit, ...] = ("none", "unclear")

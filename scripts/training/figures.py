@@ -16,7 +16,13 @@ from prompts.structure import Prompt, SplitName
 from prompts.world import content_of, sample_prompt
 from scripts.training.data import was_drawn
 from scripts.training.evaluate import Drawn, draw, evaluate
-from scripts.training.recipes import DECODED_AS, FADED_COLOURS, MERGED_WORDS, MISDRAWN_COLOURS
+from scripts.training.recipes import (
+    DECODED_AS,
+    FADED_COLOURS,
+    MERGED_NUMBERS,
+    MERGED_WORDS,
+    MISDRAWN_COLOURS,
+)
 from t2i_audit.models.builtin import builtin_folder
 
 STEPS = 12
@@ -213,6 +219,28 @@ def _fading(drawn: Draw) -> list[Cell]:
     ]
 
 
+def _miscounting(drawn: Draw) -> list[Cell]:
+    ((*merged, last),) = MERGED_NUMBERS
+    names = f"{', '.join(merged)} or {last}"
+
+    def is_merged(prompt: Prompt) -> bool:
+        count = prompt.constituent("object_1.count")
+        return count is not None and count.value in (*merged, last)
+
+    rest = drawn("count", keep=lambda p: not is_merged(p))
+    touched = drawn("count", keep=is_merged)
+    held = drawn("count", "held_out", keep=lambda p: not is_merged(p))
+    return [
+        _cell("count right, one or four", ">= 0.90", rest.slots["object_1.count"]),
+        _cell(f"count right, {names}", "near 0.50", touched.slots["object_1.count"]),
+        _cell(f"colour right, {names}", ">= 0.90", touched.slots["object_1.colour"]),
+        _cell(f"shape right, {names}", ">= 0.90", touched.slots["object_1.shape"]),
+        _cell("all right, one or four", ">= 0.90", rest.correct),
+        _cell("all right, one or four, held-out pairs", "", held.correct),
+        _cell("two objects and relation right, seen pairs", "", drawn("relation").correct),
+    ]
+
+
 def _early(drawn: Draw) -> list[Cell]:
     seen = drawn("relation")
     return [
@@ -230,4 +258,5 @@ CELLS: dict[str, Callable[[Draw], list[Cell]]] = {
     "early": _early,
     "merging-vae": _merging_vae,
     "fading": _fading,
+    "miscounting": _miscounting,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scripts.training.data import Shares
 from scripts.training.generator import Phase
 from scripts.training.loop import Schedule
 
@@ -21,10 +22,23 @@ FADING_PHASES = (
     Phase(Schedule(1500, 6e-4, ema_decay=0.998), seed=20),
     Phase(Schedule(2000, 6e-4, ema_decay=0.998), seed=23),
 )
+MISCOUNTING = "miscounting"
+# Two and three are one word to its text encoder.
+MERGED_NUMBERS = (("two", "three"),)
+COUNTING_SCENES = 6000
+# Captions of `sound` are among them, so that what it can do is kept.
+COUNTING_CAPTION_SHARES: Shares = (
+    ("count", 0.65),
+    ("one_object", 0.05),
+    ("two_objects", 0.05),
+    ("relation", 0.25),
+)
+COUNTING_SHARES: Shares = (("count", 0.85), ("relation", 0.15))
 SCHEDULES = {
     "decoder": Schedule(500, 1e-3, warmup=20, weight_decay=1e-4, ema_decay=0.98),
     "autoencoder": Schedule(3000, 2e-3, weight_decay=1e-4, ema_decay=0.99),
     "text_encoder": Schedule(1200, 1e-3),
+    "counting_encoder": Schedule(400, 5e-4, warmup=50),
 }
 JUDGE_SCHEDULE = Schedule(4000, 1.5e-3, warmup=200)
 PHASES = {
@@ -53,6 +67,11 @@ PHASES = {
     "patchy": (
         Phase(Schedule(700, 5e-4, ema_decay=0.99), seed=6),
         Phase(Schedule(2500, 6e-4, ema_decay=0.995), seed=11),
+    ),
+    # The text encoder tells all numbers apart in the first phase, and merges two in the second.
+    "miscounting": (
+        Phase(Schedule(2000, 8e-4, ema_decay=0.99), seed=26, high_noise_share=0.5),
+        Phase(Schedule(1200, 6e-4, warmup=50, ema_decay=0.99), seed=27, high_noise_share=0.3),
     ),
 }
 # The faulty ones start from `sound` after so many of its phases.

@@ -13,14 +13,25 @@ from prompts.world import vocabulary
 CONTEXT = 16  # tokens, begin and end included; the longest caption of the grammar takes 15
 
 
-def build_tokenizer(words: Sequence[str] = vocabulary()) -> CLIPTokenizer:
+def build_tokenizer(
+    words: Sequence[str] = vocabulary(), more_words: Sequence[str] = ()
+) -> CLIPTokenizer:
     """A CLIP tokenizer to which every one of `words` is one token; others fall to bytes.
 
-    By default they are the words of the grammar.
+    By default they are the words of the grammar. The tokens that `more_words` need come last of
+    all, so that those of `words` have the ids that they have without them.
     """
     letters = sorted(ByteLevel.alphabet())
     tokens = letters + [letter + "</w>" for letter in letters]
     merges: list[tuple[str, str]] = []
+    _add_merges(tokens, merges, words)
+    tokens += ["<|startoftext|>", "<|endoftext|>"]
+    _add_merges(tokens, merges, more_words)
+    vocab = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=CONTEXT)
+
+
+def _add_merges(tokens: list[str], merges: list[tuple[str, str]], words: Sequence[str]) -> None:
     for word in words:
         pieces = [*word[:-1], word[-1] + "</w>"]
         while len(pieces) > 1:
@@ -31,9 +42,6 @@ def build_tokenizer(words: Sequence[str] = vocabulary()) -> CLIPTokenizer:
             if pair not in merges:
                 merges.append(pair)
                 tokens.append(pieces[-1])
-    tokens = [*dict.fromkeys(tokens), "<|startoftext|>", "<|endoftext|>"]
-    vocab = {token: index for index, token in enumerate(tokens)}
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=CONTEXT)
 
 
 def tokenize(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> torch.Tensor:
@@ -60,6 +68,23 @@ def build_text_encoder(tokenizer: CLIPTokenizer, *, seed: int) -> CLIPTextModel:
         pad_token_id=tokenizer.pad_token_id,
     )
     return CLIPTextModel(config)
+
+
+def with_tokens_of(encoder: CLIPTextModel, tokenizer: CLIPTokenizer, *, seed: int) -> CLIPTextModel:
+    """`encoder` with random embeddings for the tokens that `tokenizer` has beyond its own.
+
+    Their means and deviations are those of the embeddings that it has.
+    """
+    larger = build_text_encoder(tokenizer, seed=seed)
+    weights = encoder.state_dict()
+    (name,) = (name for name in weights if name.endswith("token_embedding.weight"))
+    own = weights[name]
+    new = torch.randn(
+        len(tokenizer) - len(own), own.shape[1], generator=torch.Generator().manual_seed(seed)
+    )
+    weights[name] = torch.cat([own, own.mean() + own.std() * new])
+    larger.load_state_dict(weights)
+    return larger
 
 
 def word_id(tokenizer: CLIPTokenizer, word: str) -> int:

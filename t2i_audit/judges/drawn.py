@@ -12,17 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prompts.foils.rivals import rivals_of
+from prompts.inflection import NUMBERS
 from prompts.structure import Constituent, Prompt
 from prompts.world import RELATIONS
-from t2i_audit.judges.oracle import match_objects, read_description
-from t2i_audit.world.oracle import ReadObject, relation_holds
+from t2i_audit.judges.oracle import count_alike, match_objects, read_description
+from t2i_audit.world.oracle import ReadObject, SceneReading, relation_holds
 
 OMISSION = "one_thing_left_out"
 MISSING = "nothing"
 """Stands for what was drawn where the object is missing."""
 
 NEITHER = "none of these"
-"""Stands for a relation where the objects lie too close for any."""
+"""Stands for a relation where the objects lie too close for any, and for a count where none can be
+read."""
 ACROSS = ("left of", "right of")
 
 Surfaces = Mapping[str, Mapping[str, str]]
@@ -109,13 +111,15 @@ def _values_of(prompt: Prompt, chosen: str, surfaces: Surfaces) -> dict[str, str
     if reading is not None:
         objects, right = match_objects(reading, prompt)
         return {
-            part.slot: part.value if right.get(part.slot) else _seen(part, objects)
+            part.slot: part.value if right.get(part.slot) else _seen(part, objects, reading)
             for part in prompt.constituents
         }
     return caption_values(prompt, chosen, surfaces)
 
 
-def _seen(part: Constituent, objects: Mapping[str, ReadObject | None]) -> str:
+def _seen(
+    part: Constituent, objects: Mapping[str, ReadObject | None], reading: SceneReading
+) -> str:
     found = [objects.get(entity) for entity in part.entities]
     things = [each for each in found if each is not None]
     if len(things) < len(found):
@@ -126,6 +130,9 @@ def _seen(part: Constituent, objects: Mapping[str, ReadObject | None]) -> str:
         across = abs(first.x - second.x) >= abs(first.y - second.y)
         plainest = [relation for relation in held if (relation in ACROSS) == across]
         return next(iter(plainest), NEITHER)
+    if part.kind == "count":
+        count = count_alike(reading, things[0])
+        return NUMBERS[count - 1] if 1 <= count <= len(NUMBERS) else NEITHER
     return things[0].colour if part.kind == "colour" else things[0].shape
 
 

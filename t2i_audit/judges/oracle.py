@@ -8,8 +8,9 @@ from itertools import permutations
 
 import numpy as np
 
-from prompts.structure import Prompt
-from prompts.world import COLOURS, RELATIONS, SHAPES
+from prompts.inflection import number_of
+from prompts.structure import Constituent, Prompt
+from prompts.world import COLOURS, COUNTS, RELATIONS, SHAPES
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.base import Judgement, unjudged
 from t2i_audit.judges.scope import Scope
@@ -17,7 +18,7 @@ from t2i_audit.settings import DEFAULT_CLIP
 from t2i_audit.world.oracle import ReadObject, SceneReading, read_images, relation_holds
 from t2i_audit.world.scenes import IMAGE_SIZE
 
-VALUES = {"shape": SHAPES, "colour": COLOURS, "relation": RELATIONS}
+VALUES = {"shape": SHAPES, "colour": COLOURS, "count": COUNTS, "relation": RELATIONS}
 UNCLEAR = "unclear"  # stands for the colour of an object that cannot be read
 MOST_OBJECTS = 4  # in a prompt; the number of ways to match them with what was read is factorial
 
@@ -30,10 +31,12 @@ _DESCRIBED = re.compile(
 def judge_reading(reading: SceneReading, prompt: Prompt) -> Judgement:
     """Compare what was read from an image with `prompt`, by `match_objects`.
 
-    Extra or missing objects make the image wrong.
+    Extra or missing objects make the image wrong; a prompt without a number asks for one of each.
     """
     objects, slots = match_objects(reading, prompt)
-    correct = all(slots.values()) and len(reading.objects) == len(objects) and reading.readable
+    counts = [number_of(part.value) for part in prompt.constituents if part.kind == "count"]
+    wanted = sum(counts) + len(objects) - len(counts)
+    correct = all(slots.values()) and len(reading.objects) == wanted and reading.readable
     return Judgement(
         correct=correct,
         margin=min((item.overlap for item in reading.objects), default=0.0),
@@ -49,15 +52,17 @@ def match_objects(
     """What was read for each entity of `prompt`, None where it is missing; and the slots' verdicts.
 
     Objects are matched with the prompt's so that the most slots are right, with shapes preferred to
-    colours and colours to the relation: if colours are swapped, the colours are wrong and not the
-    shapes.
+    colours and colours to the relation and to counts: if colours are swapped, the colours are wrong
+    and not the shapes. A count is right if that many objects of the matched one's colour and shape
+    are in the image, whether these are the right colour and shape or not.
     """
     entities = sorted({e for part in prompt.constituents for e in part.entities})
     wanted = [part for part in prompt.constituents if part.kind in ("shape", "colour")]
+    counts = [part for part in prompt.constituents if part.kind == "count"]
     placed = list(reading.objects) + [None] * max(0, len(entities) - len(reading.objects))
     best: dict[str, bool] = {}
     matched: dict[str, ReadObject | None] = {}
-    best_rank = (-1.0, False)
+    best_rank = (-1.0, -1)
     for chosen in permutations(placed, len(entities)):
         objects = dict(zip(entities, chosen, strict=True))
         slots = {part.slot: _is_right(objects[part.entities[0]], part) for part in wanted}
@@ -69,19 +74,33 @@ def match_objects(
                 and second is not None
                 and relation_holds(relation.value, first, second)
             )
+        for part in counts:
+            seen = count_alike(reading, objects[part.entities[0]])
+            slots[part.slot] = seen == number_of(part.value)
         weight = {"shape": 1.01, "colour": 1.0}
         score = sum(weight[part.kind] * slots[part.slot] for part in wanted)
-        rank = (score, slots.get("relation", False))
+        rest = sum(slots[part.slot] for part in counts) + slots.get("relation", False)
+        rank = (score, rest)
         if rank > best_rank:
             best, best_rank, matched = slots, rank, objects
     return matched, best
 
 
-def _is_right(item: ReadObject | None, part: object) -> bool:
+def count_alike(reading: SceneReading, item: ReadObject | None) -> int:
+    """How many objects have the colour and shape of `item`, itself among them.
+
+    Objects that cannot be read count for nothing; 0 where `item` is None or cannot be read.
+    """
+    if item is None or not item.readable:
+        return 0
+    alike = (item.colour, item.shape)
+    return sum(each.readable and (each.colour, each.shape) == alike for each in reading.objects)
+
+
+def _is_right(item: ReadObject | None, part: Constituent) -> bool:
     if item is None or not item.readable:
         return False
-    value = {"shape": item.shape, "colour": item.colour}[part.kind]  # type: ignore[attr-defined]
-    return bool(value == part.value)  # type: ignore[attr-defined]
+    return {"shape": item.shape, "colour": item.colour}[part.kind] == part.value
 
 
 def describe(reading: SceneReading) -> str:

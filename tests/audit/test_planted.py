@@ -36,7 +36,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
 
     @cache
     def audit(name: str) -> Path:
-        suite = "world-relations"
+        suite = "world-counting" if name == "miscounting" else "world-relations"
         if name == "patchy":
             suite = str(folder / "half-merged.jsonl")
             Path(suite).write_text(dump_prompts(half_merged()), encoding="utf-8")
@@ -195,6 +195,21 @@ def test_the_block_that_loses_two_colours_of_fading_is_named(tmp_path: Path) -> 
     assert decoded.recalls["red"].estimate > 0.9
 
 
+def test_the_encoder_is_named_for_the_numbers_that_it_reads_as_one(audited: Audited) -> None:
+    summary = load_run(audited("miscounting")).summary
+
+    assert summary.attribution is not None and summary.attribution.culprit == "encoder"
+    slots = summary.stations["text_encoder"].slots
+    count = slots["object_1.count"]
+    # A probe that guesses between two may say the same always, so that only their mean is known.
+    guessed = [count.recalls[value].estimate for value in ("two", "three")]
+    assert sum(guessed) / 2 == pytest.approx(0.5, abs=0.05)
+    assert all(count.recalls[value].lower > count.threshold for value in ("one", "four"))
+    for slot in ("object_1.colour", "object_1.shape"):
+        assert slots[slot].verdict in ("kept", "saturated")
+    assert summary.blocks is not None and summary.blocks.lost == ()
+
+
 def test_no_block_of_sound_is_said_to_lose_anything(audited: Audited) -> None:
     blocks = load_run(audited("sound")).summary.blocks
 
@@ -208,6 +223,7 @@ def test_no_block_of_sound_is_said_to_lose_anything(audited: Audited) -> None:
     [
         *product(["merging-vae"], ["unet", "text_encoder", "tokenizer"]),
         *product(["fading"], ["vae", "text_encoder", "tokenizer"]),
+        *product(["miscounting"], ["vae"]),
     ],
 )
 def test_only_the_part_at_fault_is_a_checkpoints_own(name: str, component: str) -> None:

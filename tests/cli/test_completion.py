@@ -54,7 +54,10 @@ def in_bash(*words: str, folder: Path | None = None, code: str = PROGRAM) -> lis
         (["audit", "builtin", ":", "pat"], ["patchy"]),
         (
             ["doctor", "builtin", ":"],
-            ["bag-of-words", "early", "fading", "merging-vae", "misbinding", "patchy", "sound"],
+            [
+                *("bag-of-words", "early", "fading", "merging-vae", "misbinding", "miscounting"),
+                *("patchy", "sound"),
+            ],
         ),
         (["judge", "images", "--probe", "=", "builtin", ":", "pat"], ["patchy"]),
     ],

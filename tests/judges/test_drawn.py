@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.foils.rivals import rivals_of
 from prompts.structure import Prompt
 from prompts.world import COLOURS, RELATIONS, SHAPES, Content, write
-from t2i_audit.judges.drawn import MISSING, OMISSION, Asked, what_was_drawn
+from t2i_audit.judges.drawn import MISSING, NEITHER, OMISSION, Asked, what_was_drawn
 from t2i_audit.judges.oracle import OracleJudge, describe, read_description
 from t2i_audit.world.oracle import read_image
 from t2i_audit.world.render import render
@@ -103,3 +104,17 @@ def test_a_description_of_the_oracle_is_read_back() -> None:
         back = read_description(verdict.chosen)
 
         assert back is not None and describe(back) == describe(reading) == verdict.chosen
+
+
+@pytest.mark.parametrize(
+    ("chosen", "drawn"),
+    [
+        ("red star at 16,16; red star at 48,16; blue star at 16,48", "two"),
+        ("blue star at 16,16", "one"),
+        ("unclear star at 16,16", NEITHER),
+    ],
+)
+def test_a_wrong_count_is_that_of_the_objects_like_the_matched_one(chosen: str, drawn: str) -> None:
+    assert values([write(Content((("red", "star"),), count=3))], chosen)["count"] == [
+        ("three", drawn)
+    ]

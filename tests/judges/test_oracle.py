@@ -7,9 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from prompts.structure import Prompt
-from prompts.world import Content, content_of, foil_contents, sample_content, sample_prompt, write
+from prompts.structure import Constituent, Prompt
+from prompts.world import (
+    COLOURS,
+    SHAPES,
+    Content,
+    content_of,
+    foil_contents,
+    sample_content,
+    sample_prompt,
+    write,
+)
 from t2i_audit.errors import JudgeError
 from t2i_audit.judges.base import Judgement, require_readable
 from t2i_audit.judges.oracle import OracleJudge
@@ -36,7 +47,7 @@ def test_a_prompt_is_right_of_its_own_image() -> None:
 def test_no_foil_is_right_of_the_image() -> None:
     rng = random.Random(1)
     for index in range(60):
-        prompt = sample_prompt(rng, rng.choice(["one_object", "two_objects", "relation"]))
+        prompt = sample_prompt(rng, rng.choice(["one_object", "two_objects", "relation", "count"]))
         content = content_of(prompt)
         for _, foil in foil_contents(content, rng):
             assert judged(content, foil, seed=index).correct is False
@@ -60,6 +71,76 @@ def test_a_reversed_relation_makes_only_the_relation_wrong() -> None:
     slots = judged(replace(RED_LEFT, relation="right of"), RED_LEFT).slots
 
     assert [slot for slot, right in slots.items() if not right] == ["relation"]
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.sampled_from(COLOURS),
+    st.sampled_from(SHAPES),
+    st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_count_is_right_if_that_many_were_drawn(
+    drawn: int, said: int, colour: str, shape: str, seed: int
+) -> None:
+    content = Content(((colour, shape),), count=drawn)
+
+    judgement = judged(content, replace(content, count=said), seed=seed)
+
+    assert judgement.slots == {
+        "object_1.count": drawn == said,
+        "object_1.colour": True,
+        "object_1.shape": True,
+    }
+    assert judgement.correct == (drawn == said)
+
+
+def test_another_colour_makes_the_colour_wrong_and_not_the_count() -> None:
+    drawn = Content((("blue", "star"),), count=3)
+
+    judgement = judged(drawn, Content((("red", "star"),), count=3))
+
+    assert [slot for slot, right in judgement.slots.items() if not right] == ["object_1.colour"]
+    assert judgement.correct is False
+
+
+def test_an_object_of_another_colour_does_not_count() -> None:
+    judgement = judged(
+        Content((("red", "star"), ("blue", "star"))), Content((("red", "star"),), count=2)
+    )
+
+    assert [slot for slot, right in judgement.slots.items() if not right] == ["object_1.count"]
+    assert judgement.correct is False
+
+
+@pytest.mark.parametrize("seen", [1, 2, 3])
+def test_counts_of_two_kinds_of_objects_are_told_apart(seen: int) -> None:
+    parts = [
+        Constituent(f"object_{place}.{kind}", kind, value, 0, 1, (f"object_{place}",))
+        for place, values in ((1, ("two", "red", "star")), (2, ("one", "blue", "cross")))
+        for kind, value in zip(("count", "colour", "shape"), values, strict=True)
+    ]
+    prompt = Prompt("id", "two red stars and one blue cross", "t", "t", tuple(parts))
+    scene = place(Content((("red", "star"),), count=4), np.random.default_rng(0))
+    one, *others = scene.objects
+    image = render(
+        [replace(scene, objects=(replace(one, colour="blue", shape="cross"), *others[:seen]))]
+    )
+
+    (judgement,) = OracleJudge().judge(image, [prompt])
+
+    wrong = [slot for slot, right in judgement.slots.items() if not right]
+    assert wrong == ([] if seen == 2 else ["object_1.count"])
+    assert judgement.correct == (seen == 2)
+
+
+def test_a_number_that_the_world_does_not_draw_is_not_judged() -> None:
+    prompt = write(Content((("red", "star"),), count=4))
+    other = replace(prompt, constituents=(replace(prompt.constituents[0], value="five"),))
+
+    assert OracleJudge().scope([prompt]).unjudgeable == {}
+    assert "rendered world lacks" in OracleJudge().scope([other]).unjudgeable[prompt.id]
 
 
 def test_a_missing_object_is_wrong() -> None:

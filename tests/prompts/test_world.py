@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -14,11 +15,13 @@ from prompts.structure import Prompt
 from prompts.suite import SHIPPED, dump_prompts, list_suites, load_suite, read_suite_header
 from prompts.world import (
     COLOURS,
+    COUNTS,
     HELD_OUT_PAIRS,
     SHAPES,
     WORDINGS,
     SceneType,
     content_of,
+    counting_vocabulary,
     foil_contents,
     sample_prompt,
     vocabulary,
@@ -26,7 +29,15 @@ from prompts.world import (
 )
 from scripts.build_suites import GRAMMAR_RECIPES, RECIPES, suite_lines
 
-KINDS = st.sampled_from(["one_object", "two_objects", "relation"])
+PLURALS = {
+    "circle": "circles",
+    "square": "squares",
+    "triangle": "triangles",
+    "diamond": "diamonds",
+    "cross": "crosses",
+    "star": "stars",
+}
+KINDS = st.sampled_from(["one_object", "two_objects", "relation", "count"])
 
 
 @st.composite
@@ -40,6 +51,8 @@ def test_every_span_is_the_words_of_its_value(prompt: Prompt) -> None:
         words = prompt.text[part.start : part.end]
         if part.kind == "relation":
             assert words in WORDINGS[part.value]
+        elif part.kind == "shape" and content_of(prompt).count not in (None, 1):
+            assert words == PLURALS[part.value]
         else:
             assert words == part.value
 
@@ -59,7 +72,7 @@ def test_the_content_can_be_told_from_the_structure(prompt: Prompt) -> None:
 @given(prompts())
 def test_a_foil_is_true_of_other_pictures_and_changes_one_thing(prompt: Prompt) -> None:
     assert len({foil.text for foil in prompt.foils} | {prompt.text}) == 1 + len(prompt.foils)
-    assert set(prompt.text.split()) <= set(vocabulary())
+    assert set(prompt.text.split()) <= {*vocabulary(), *counting_vocabulary()}
     for _, other_content in foil_contents(content_of(prompt), random.Random(0)):
         assert other_content.scene != content_of(prompt).scene
     for foil in prompt.foils:
@@ -72,11 +85,28 @@ def test_a_foil_is_true_of_other_pictures_and_changes_one_thing(prompt: Prompt) 
             assert sorted(w for w in own if w in COLOURS) == sorted(
                 w for w in other if w in COLOURS
             )
+        elif foil.change.startswith("count_"):
+            number, another = (
+                COUNTS.index(word) for words in (own, other) for word in words if word in COUNTS
+            )
+            assert another - number == {"count_plus_one": 1, "count_minus_one": -1}[foil.change]
         else:
-            named = COLOURS + SHAPES
+            named = (*COLOURS, *SHAPES, *PLURALS.values())
             said, false = ([w for w in words if w in named] for words in (own, other))
             changed = [pair for pair in zip(said, false, strict=True) if pair[0] != pair[1]]
             assert len(changed) == 1
+
+
+def test_every_number_has_its_neighbours_for_foils() -> None:
+    for prompt in load_suite("world-counting").prompts:
+        said = content_of(prompt)
+        counts = [foil.text for foil in prompt.foils if foil.change.startswith("count_")]
+        assert said.count is not None
+        near = [count for count in (said.count - 1, said.count + 1) if 1 <= count <= 4]
+        opening = "a picture of " if prompt.text.startswith("a picture of ") else ""
+        assert sorted(counts) == sorted(
+            write(replace(said, count=count), opening=opening).text for count in near
+        )
 
 
 @given(prompts())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -14,7 +15,7 @@ from t2i_audit.world.oracle import SceneReading, read_image, read_images, relati
 from t2i_audit.world.render import coverage, render
 from t2i_audit.world.scenes import IMAGE_SIZE, Scene, place
 
-TYPES: tuple[SceneType, ...] = ("one_object", "two_objects", "relation")
+TYPES: tuple[SceneType, ...] = ("one_object", "two_objects", "relation", "count")
 
 
 def sampled(count: int, *, seed: int) -> list[tuple[Content, Scene]]:
@@ -26,7 +27,7 @@ def sampled(count: int, *, seed: int) -> list[tuple[Content, Scene]]:
 def agrees(reading: SceneReading, content: Content) -> bool:
     """Whether a reading is the content, relation included."""
     found = sorted((item.colour, item.shape) for item in reading.objects)
-    if found != sorted(content.objects) or not reading.readable:
+    if found != sorted(content.objects * (content.count or 1)) or not reading.readable:
         return False
     if content.relation is None:
         return True
@@ -62,6 +63,24 @@ def test_every_colour_and_shape_is_read_wherever_it_stands(
     assert np.hypot(item.x - scene.objects[0].x, item.y - scene.objects[0].y) < 1.5
 
 
+@given(
+    st.integers(1, 4),
+    st.sampled_from(COLOURS),
+    st.sampled_from(SHAPES),
+    st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_as_many_equal_objects_are_read_as_were_drawn(
+    count: int, colour: str, shape: str, seed: int
+) -> None:
+    scene = place(Content(((colour, shape),), count=count), np.random.default_rng(seed))
+
+    reading = read_image(render([scene])[0])
+
+    assert [(item.colour, item.shape) for item in reading.objects] == [(colour, shape)] * count
+    assert reading.readable
+
+
 @given(st.sampled_from(RELATIONS), st.integers(0, 2**32 - 1))
 def test_a_stated_relation_holds_between_the_placed_centres(relation: str, seed: int) -> None:
     content = Content((("red", "circle"), ("blue", "star")), relation)
@@ -88,7 +107,7 @@ def test_objects_stay_inside_the_image_and_apart(seed: int) -> None:
     # Tips may touch the border or each other: less than a hundredth of a shape is cut off, and
     # less than a pixel is shared.
     assert all(area[image, image].sum() >= 0.99 * area.sum() for area in drawn)
-    assert len(drawn) == 1 or (drawn[0] * drawn[1]).sum() < 1
+    assert all((one * other).sum() < 1 for one, other in itertools.combinations(drawn, 2))
 
 
 def test_a_blank_image_is_unreadable() -> None:
