@@ -65,7 +65,8 @@ class SlotProbe:
     recalls: dict[str, Interval] = field(default_factory=dict)
     """By value, the share of its prompts that are read right; empty for a presence."""
     read_as: dict[str, str] = field(default_factory=dict)
-    """By value that is lost, the other value that most of its wrong readings say."""
+    """By value that is lost, alone or on average with the other, the other value that most of its
+    wrong readings say."""
     measures: Mapping[str, Measure] = field(default_factory=dict)
     """By name, what does not saturate."""
 

@@ -195,10 +195,10 @@ class Jackknife:
             _of_deals(_mean_of_known(tally.recalls_by_deal())),
         )
 
-    def recalls(self, tally: PredictionCounts) -> list[Interval]:
+    def recalls(self, tally: PredictionCounts) -> list[BalancedAccuracy]:
         """For each class the share of its prompts that are read right."""
         recalls, trials = self._recalls(tally)
-        by_deal, intervals = tally.recalls_by_deal(), []
+        by_deal, shares = tally.recalls_by_deal(), []
         for index in range(tally.classes):
             rows = (tally.tests > 0) & (tally.labels == index)
             own = float(recalls[0, index])
@@ -210,8 +210,8 @@ class Jackknife:
                 own * (1 - own) / max(1, trials[index]),
                 _of_deals(by_deal[:, index]),
             )
-            intervals.append(share.interval)
-        return intervals
+            shares.append(share)
+        return shares
 
     def mean_accuracy(self, tallies: Sequence[PredictionCounts]) -> BalancedAccuracy:
         """The mean of their balanced accuracies."""

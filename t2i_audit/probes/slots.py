@@ -127,7 +127,6 @@ class StationSummary:
         if refused is not None and ours.interval.is_defined:
             verdict, reason = "undefined", refused
         recalls = self._recalls(tasks, chosen)
-        lost = [value for value, recall in recalls.items() if recall.upper < threshold]
         return SlotProbe(
             balanced_accuracy=ours.interval,
             presence_balanced_accuracy=presence,
@@ -139,17 +138,40 @@ class StationSummary:
             threshold=threshold,
             verdict=verdict,
             reason=reason,
-            recalls=recalls,
-            read_as=read_as(chosen[0], lost) if lost else {},
+            recalls={value: share.interval for value, share in recalls.items()},
+            read_as=self._read_as(chosen[0], recalls, threshold) if recalls else {},
         )
 
-    def _recalls(self, tasks: Sequence[Task], chosen: Sequence[Chosen]) -> dict[str, Interval]:
+    def _recalls(
+        self, tasks: Sequence[Task], chosen: Sequence[Chosen]
+    ) -> dict[str, BalancedAccuracy]:
         """Of a slot by value; of the presence of a kind nothing."""
         if len(chosen) != 1 or tasks[0].target.is_presence:
             return {}
         recalls = self.jackknife.recalls(tally(chosen[0], self.jackknife))
         values = zip(tasks[0].target.classes, recalls, strict=True)
-        return {value: recall for value, recall in values if recall.is_defined}
+        return {value: recall for value, recall in values if recall.interval.is_defined}
+
+    def _read_as(
+        self, chosen: Chosen, recalls: Mapping[str, BalancedAccuracy], threshold: float
+    ) -> dict[str, str]:
+        """What each value is read as that is lost for certain, alone or on average with that value.
+
+        A probe that guesses between two values may always say the same one, or another one in each
+        fold, so that neither is lost for certain.
+        """
+        others = read_as(chosen, recalls)
+
+        def is_lost(*values: str) -> bool:
+            return (
+                self.jackknife.mean([recalls[each] for each in values]).interval.upper < threshold
+            )
+
+        return {
+            value: other
+            for value, other in others.items()
+            if is_lost(value) or (others.get(other) == value and is_lost(*sorted((value, other))))
+        }
 
     def _decodability(self, slot: str) -> SlotDecodability:
         chosen = self.own[slot]

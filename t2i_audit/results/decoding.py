@@ -52,7 +52,8 @@ class SlotDecoding:
     recalls: dict[str, Interval] = field(default_factory=dict)
     """By value, the share of its prompts that are read right; `n` counts prompts."""
     read_as: dict[str, str] = field(default_factory=dict)
-    """By value that is lost, the other value that most of its wrong readings say."""
+    """By value that is lost, alone or on average with the other, the other value that most of its
+    wrong readings say."""
     measures: dict[str, Measure] = field(default_factory=dict)
     """By name, what does not saturate where accuracy does; see `t2i_audit.probes.measures`."""
 

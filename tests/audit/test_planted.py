@@ -201,6 +201,7 @@ def test_the_encoder_is_named_for_the_numbers_that_it_reads_as_one(audited: Audi
     assert summary.attribution is not None and summary.attribution.culprit == "encoder"
     slots = summary.stations["text_encoder"].slots
     count = slots["object_1.count"]
+    assert count.read_as == {"two": "three", "three": "two"}
     # A probe that guesses between two may say the same always, so that only their mean is known.
     guessed = [count.recalls[value].estimate for value in ("two", "three")]
     assert sum(guessed) / 2 == pytest.approx(0.5, abs=0.05)

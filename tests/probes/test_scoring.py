@@ -83,7 +83,7 @@ def test_no_interval_has_no_width(seed: int, share: float, n: int) -> None:
     tallies = [once(jackknife, rng.random(n) < share, labels, 4) for _ in range(2)]
     one, other = (jackknife.balanced_accuracy(each) for each in tallies)
 
-    recalls = jackknife.recalls(tallies[0])
+    recalls = [each.interval for each in jackknife.recalls(tallies[0])]
     for interval in (one.interval, one.minus(other), one.minus(one), *recalls):
         assert interval.lower <= interval.estimate <= interval.upper
         assert interval.lower < interval.upper
@@ -154,5 +154,5 @@ def test_what_depends_on_how_values_fall_into_folds_widens_the_interval() -> Non
     assert figure.estimate == pytest.approx(0.9)
     assert spread.variance == pytest.approx(0.02**2 / 3)
     assert spread.degrees == 2
-    (recall, _), (alone, _) = jackknife.recalls(three), jackknife.recalls(one)
+    recall, alone = (jackknife.recalls(each)[0].interval for each in (three, one))
     assert recall.upper - recall.lower > alone.upper - alone.lower
