@@ -110,6 +110,7 @@ def test_time_and_disk_are_those_of_the_run_that_is_named(audited: Path) -> None
     assert same is not None and larger is not None
     on_disk = sum(path.stat().st_size for path in audited.rglob("*") if path.is_file())
     assert sum(same.bytes.values()) == on_disk
+    assert same.seconds is not None and same.seconds_per_image is not None
     assert same.seconds == pytest.approx(16 * same.seconds_per_image)
     assert (same.like_images, same.timed_images, same.steps) == (16, 16, 2)
     # 3 times the prompts and 6 times the images.
