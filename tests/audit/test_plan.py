@@ -124,7 +124,7 @@ def test_a_disk_without_room_for_the_images_is_told_beforehand(
     least = 8_192 + states
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=least - 1))
 
-    with pytest.raises(RunDirectoryError, match=r"20 images of 64 x 64 pixels and .* need at least"):
+    with pytest.raises(RunDirectoryError, match=r"20 images of 64 x 64 pixels and .* need at"):
         plan_audit(small(tmp_path / "run"))
 
     # For which there may be room is said. At 1 byte per pixel they take 81,920 bytes.
