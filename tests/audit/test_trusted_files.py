@@ -82,13 +82,13 @@ def test_the_files_of_a_copied_run_are_read(record: Path, tmp_path: Path) -> Non
 
 
 def test_a_record_counts_by_its_contents_however_they_are_written(record: Path) -> None:
-    before, text = read_record(record), record.read_text()
-    record.write_text(json.dumps(json.loads(text)))  # on one line
+    before, text = read_record(record), record.read_text(encoding="utf-8")
+    record.write_text(json.dumps(json.loads(text)), encoding="utf-8")  # on one line
 
     assert read_record(record) == before
 
     for changed in (text.replace('"b"', '"c"'), text.replace(TWO, ONE), text.replace(" ", "")[:-9]):
-        record.write_text(changed)
+        record.write_text(changed, encoding="utf-8")
         with pytest.raises(RunDirectoryError, match="cannot be read"):
             read_record(record)
 
