@@ -62,6 +62,7 @@ API_TYPES = (
     "t2i_audit.results.plan.ExpectedRate",
     "t2i_audit.results.plan.AssociationPlan",
     "t2i_audit.results.plan.SlotPlan",
+    "t2i_audit.results.taken.Taken",
     "t2i_audit.results.cost.Cost",
     "t2i_audit.results.use.SlotUse",
     "t2i_audit.results.use.ContextNeed",

@@ -16,7 +16,7 @@ from t2i_audit.run.command import judges_of
 from t2i_audit.run.directory import open_run
 from t2i_audit.run.images import LAYOUT, SHARDS, packs
 from t2i_audit.run.manifest import JUDGE_DEVICE
-from t2i_audit.run.space import require_space
+from t2i_audit.run.space import disk_sentence, require_space
 from t2i_audit.settings import AuditSettings
 from t2i_audit.workers import Worker, this_worker
 
@@ -55,6 +55,8 @@ class AuditPlan:
     """Other runs whose images and verdicts are copied before any are made."""
     notes: tuple[str, ...] = ()
     """What a reader of the results must know of the choice of the judge."""
+    disk: str = ""
+    """What the images and states take that are still to be made; empty where none are."""
     drawn_anew: int = 0
     """Images that are drawn anew at the end to measure use."""
 
@@ -77,7 +79,8 @@ class AuditPlan:
         scoped = panel_lines(self.judging.panel, len(self.prompts))
         use = f"{counted(self.drawn_anew, 'image')} drawn anew at the end to measure use"
         anew = (use,) if self.drawn_anew else ()
-        return (*self.inputs.notes, *self.notes, *scoped, *self.sampling.lines, *anew)
+        disk = (self.disk,) if self.disk else ()
+        return (*self.inputs.notes, *self.notes, *scoped, *self.sampling.lines, *disk, *anew)
 
 
 def plan_audit(
@@ -143,15 +146,18 @@ def plan_from(
     }
     require_resumable(settings.out, identity)
     seeds_there = 0 if before is None else int(before.settings.get("seeds", 0))
+    disk = ""
     if seeds_there < settings.seeds:
         size = sampling.sampler["height"], sampling.sampler["width"]
         missing = len(inputs.prompts) * (settings.seeds - seeds_there)
-        warning = require_space(settings.out, missing, *size)
+        states = 0 if seeds_there else _state_bytes(inputs, settings, sampling)
+        warning = require_space(settings.out, missing, *size, states=states)
         if warning and worker.speaks:
             reporter.note(warning)
+        disk = disk_sentence(missing, *size, states)
     judging = Judging(panel, str(device), settings.judge_batch_size)
     plan = AuditPlan(
-        settings, inputs, judging, sampling, identity, worker, tuple(sources), chosen.notes
+        settings, inputs, judging, sampling, identity, worker, tuple(sources), chosen.notes, disk
     )
     if not settings.use:
         return plan
@@ -162,6 +168,19 @@ def plan_from(
         inputs.loaded, inputs.prompts_to_try, settings, judging, sampling.sampling, blocks
     )
     return replace(plan, drawn_anew=count)
+
+
+def _state_bytes(inputs: Inputs, settings: AuditSettings, sampling: SamplingPlan) -> int:
+    """The bytes that the states take which are probed of all prompts."""
+    from t2i_audit.stages.text import state_bytes
+
+    each = state_bytes(
+        inputs.loaded,
+        inputs.prompts_to_try[:1],
+        draws=settings.random_weights,
+        recorded=sampling.recorded,
+    )
+    return each * len(inputs.prompts)
 
 
 def audit_in_memory(
@@ -278,14 +297,14 @@ def _with_layout(plan: AuditPlan) -> AuditPlan:
 def _make(run: RunDirectory, plan: AuditPlan, engine: Engine | None) -> None:
     """Make what is missing of the run; a worker that does not finish it makes images alone."""
     from t2i_audit.stages.judging import judge_images, judge_own_images
-    from t2i_audit.stages.text import read_prompts, read_text
+    from t2i_audit.stages.text import encode_text, probe_text, read_prompts
 
     loaded, batch_size = plan.inputs.loaded, plan.sampling.sampling.batch_size
     if not plan.worker.finishes:
         own = _make_images(run, plan, read_prompts(loaded, plan.prompts, batch_size))
         judge_own_images(run, plan.judging, plan.prompts, own)
         return
-    text = read_text(
+    encoded = encode_text(
         run,
         loaded,
         plan.prompts,
@@ -294,8 +313,13 @@ def _make(run: RunDirectory, plan: AuditPlan, engine: Engine | None) -> None:
         draws=plan.settings.random_weights,
         drawn=True,
     )
-    batches = _make_images(run, plan, text.readings, engine)
+    # An interrupted run that had come to its images goes on with them at once.
+    text = (
+        None if run.is_done(TEXT_STAGES[1]) else probe_text(run, encoded, seed=plan.settings.seed)
+    )
+    batches = _make_images(run, plan, encoded.readings, engine)
     judged = judge_images(run, plan.judging, plan.prompts, batches, engine=engine)
+    text = text or probe_text(run, encoded, seed=plan.settings.seed)
     probed, notes = _probe(run, plan, text, batches, engine)
     _write_results(run, plan, text, judged, probed, notes)
 

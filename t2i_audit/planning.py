@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from t2i_audit.addresses import as_given
+from t2i_audit.errors import AuditError
 from t2i_audit.inputs import suite_of
 from t2i_audit.printable import counted
 from t2i_audit.reporter import SILENT, Reporter
@@ -15,6 +18,7 @@ from t2i_audit.settings import PlanSettings, check_count
 if TYPE_CHECKING:
     from prompts.structure import Prompt
     from t2i_audit.results.plan import AssociationPlan, GroupPlan, SlotPlan, SuitePlan
+    from t2i_audit.results.taken import Taken
 
 FEWEST_FOR_REPEATS = 2  # seeds
 
@@ -27,7 +31,8 @@ def plan_suite(settings: PlanSettings, reporter: Reporter = SILENT) -> SuitePlan
         reporter: receives notes on how the prompts were drawn from their suite.
 
     Raises:
-        AuditError: the suite cannot be used, or would make too many images.
+        AuditError: the suite cannot be used, or would make too many images; or the run that tells
+            time and disk is no finished audit.
     """
     from t2i_audit.analysis.planning import POWER, association_plan, group_plan
     from t2i_audit.results.plan import SuitePlan
@@ -68,6 +73,48 @@ def plan_suite(settings: PlanSettings, reporter: Reporter = SILENT) -> SuitePlan
         association=association,
         slots={slot: _slot(prompts, slot, seed=settings.seed) for slot in slots},
         missing=dict(_missing(prompts, settings.seeds, association)),
+        taken=None
+        if settings.like is None
+        else taken_like(settings.like, prompts=len(prompts), seeds=settings.seeds),
+    )
+
+
+def taken_like(like: Path, *, prompts: int, seeds: int) -> Taken:
+    """What an audit of so many `prompts` and `seeds` takes, by what the audit in `like` took.
+
+    Its images and judgements grow with the images, its activations and other tables with the
+    prompts, so all its tables are taken to grow with whichever of both grows more.
+
+    Raises:
+        AuditError: there is no finished audit in `like`.
+    """
+    from t2i_audit.results.run import load_run
+    from t2i_audit.results.taken import Taken
+    from t2i_audit.run.usage import ACTIVATIONS, IMAGES, TABLES, bytes_of
+
+    run = load_run(like)
+    made = run.manifest.settings
+    if made.get("command") != "audit":
+        raise AuditError(
+            f"{like} is no audit of a model, so it does not tell what one takes; give --like the "
+            "run of an audit"
+        )
+    cost, images = run.cost, prompts * seeds
+    of_prompts = prompts / run.summary.n_prompts
+    of_images = images / run.summary.n_images
+    growth = {IMAGES: of_images, ACTIVATIONS: of_prompts, TABLES: max(of_images, of_prompts)}
+    return Taken(
+        like=as_given(str(like)),
+        model=run.summary.model,
+        steps=made["sampler"]["steps"],
+        height=made["sampler"]["height"],
+        width=made["sampler"]["width"],
+        like_images=run.summary.n_images,
+        timed_images=0 if cost is None else cost.images,
+        device="" if cost is None else cost.device,
+        seconds_per_image=None if cost is None else cost.seconds_per_image,
+        seconds=None if cost is None else images * cost.seconds_per_image,
+        bytes={kind: round(own * growth[kind]) for kind, own in bytes_of(like).items()},
     )
 
 

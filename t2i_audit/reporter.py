@@ -250,11 +250,12 @@ def plain_line(name: str, count: int, total: int, counted: int, seconds: float) 
     rate = counted / seconds
     line += f", {rate:.3g}/s"
     if count >= total:
-        return f"{line}, took {_duration(seconds)}"
-    return f"{line}, about {_duration((total - count) / rate)} left"
+        return f"{line}, took {duration(seconds)}"
+    return f"{line}, about {duration((total - count) / rate)} left"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """E.g. ``4 min 12 s``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -202,7 +202,8 @@ def plan(
         seeds: images per prompt.
         progress: whether to show notes on stderr.
         settings: any other field of `t2i_audit.settings.PlanSettings`: ``limit``, ``sample``,
-            ``seed``, and what is assumed of the model, ``repeatability`` and ``spread``.
+            ``seed``, what is assumed of the model, ``repeatability`` and ``spread``, and ``like``,
+            a finished audit by which time and disk are told.
 
     Raises:
         TypeError: there is no setting of that name.

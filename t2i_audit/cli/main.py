@@ -32,6 +32,7 @@ from t2i_audit.cli import (
     probe,
     prompts,
     report,
+    status,
     use,
 )
 from t2i_audit.cli.encoding import write_utf8
@@ -70,6 +71,7 @@ _add("label", label.label, "Write a page on which people label images.")
 _add("calibrate", calibrate.calibrate, "Measure a judge's errors, and correct success for them.")
 _add("use", use.use, "Measure which slots the denoiser draws from, by images drawn anew.")
 _add("forecast", forecast.forecast, "Forecast which new prompts fail; no images.")
+_add("status", status.status, "Say how far a run is, and which processes are at work in it.")
 _add("merge", merge.merge, "Join the shards of an audit.")
 _add("export", export.export, "Write a run for other tools: datasets, GenEval, CSV, a card.")
 app.add_typer(models.app, name="models")

@@ -15,7 +15,8 @@ def plan(settings: PlanSettings, as_json: options.AsJson = False) -> None:
     """Say what an audit of a suite can show and what it cannot; nothing is run.
 
     Half-widths of intervals and smallest effects follow from how the suite's prompts share
-    compositions and pairs of values, and from what is assumed of the model.
+    compositions and pairs of values, and from what is assumed of the model. Time and disk are told
+    by what another run took.
     """
     from t2i_audit.io import dump_json
     from t2i_audit.planning import plan_suite

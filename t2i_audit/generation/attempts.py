@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from t2i_audit.activations.denoiser import DenoiserRecorder
     from t2i_audit.generation.sampler import Sampled
     from t2i_audit.models.loaded import LoadedModel
+    from t2i_audit.run.features import FeaturePart
 
 
 FEW_STEPS = (1, 2)  # some schedules make nothing of a single step
@@ -31,6 +32,8 @@ class Tried:
     recorder: DenoiserRecorder | None
     steps: int
     """In which it was made."""
+    part: FeaturePart | None
+    """What was recorded."""
 
 
 Outcome = Tried | ModelError
@@ -59,8 +62,8 @@ def attempt_in_few_steps(loaded: LoadedModel, sampling: Sampling, batch: Batch) 
 def attempt_in_steps(loaded: LoadedModel, sampling: Sampling, batch: Batch, steps: int) -> Outcome:
     try:
         recorder = recorder_of(loaded, sampling, steps=steps)
-        sampled, _ = sampler_of(loaded, sampling, recorder, steps=steps)(batch)
-        return Tried(sampled, recorder, steps)
+        sampled, part = sampler_of(loaded, sampling, recorder, steps=steps)(batch)
+        return Tried(sampled, recorder, steps, part)
     except NoImagesError:
         raise  # no other call would make any
     except ModelError as error:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from t2i_audit.activations.denoiser import default_steps
 from t2i_audit.errors import ModelError
 from t2i_audit.generation.attempts import Outcome, Tried, attempt_in_few_steps
 from t2i_audit.generation.batches import Batch, cut_batches
@@ -35,6 +36,7 @@ from t2i_audit.generation.refusals import (
 )
 from t2i_audit.generation.sampling import Sampling, recorder_of, sampler_of
 from t2i_audit.generation.sizes import is_as_asked
+from t2i_audit.results.place import STEP_MARK
 
 if TYPE_CHECKING:
     from prompts.structure import Prompt
@@ -53,6 +55,8 @@ class Preflight:
     """Height and width of the images."""
     layout: DenoiserLayout | None
     """None where the denoiser is not recorded, or at none of the prompts that were tried."""
+    recorded: int = 0
+    """Numbers that the run will record for each prompt."""
 
 
 def try_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Preflight:
@@ -88,7 +92,16 @@ def try_sampling(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampl
             raise resized(loaded, sampling, batch_of(count), (height, width))
         layout = _layout(loaded, sampling, batch_of(count), made)
         check_schedule(loaded.pipeline, sampling.steps)
-    return Preflight((height, width), layout)
+    return Preflight((height, width), layout, _recorded(made, sampling.steps))
+
+
+def _recorded(made: Tried, steps: int) -> int:
+    """How many numbers are recorded for a prompt in `steps` steps, as were when `made` was."""
+    more = len(default_steps(steps)) / len(default_steps(made.steps))
+    return sum(
+        round(values.shape[1] * (more if STEP_MARK in layer else 1))
+        for (_, layer, _), values in (made.part.arrays if made.part else {}).items()
+    )
 
 
 def require_recordable(loaded: LoadedModel, layout: DenoiserLayout) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from t2i_audit.printable import counted
 from t2i_audit.report.styles import print_legend, styled
 from t2i_audit.report.tables import console, make_table
+from t2i_audit.report.use_plan import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from t2i_audit.results.plan import GroupPlan, SuitePlan
+    from t2i_audit.results.taken import Taken
 
+MB, GB = 1e6, 1e9
 NARROW = 100  # letters; below it the columns stand closer together
 
 
@@ -34,6 +37,11 @@ def print_plan(plan: SuitePlan) -> None:
     _print_success(screen, plan)
     _print_association(screen, plan)
     _print_slots(screen, plan)
+    if plan.taken is not None:
+        screen.print()
+        screen.print(styled("Time and disk", "bold"))
+        for sentence in taken_sentences(plan.taken):
+            screen.print(sentence)
     if plan.missing:
         screen.print()
         screen.print(styled("Not to be had from this audit", "bold"))
@@ -118,6 +126,31 @@ def _print_slots(screen: Console, plan: SuitePlan) -> None:
         for slot, each in plan.slots.items()
     )
     screen.print(make_table(["slot", "prompts", "values", "decodable"], rows))
+
+
+def taken_sentences(taken: Taken) -> Iterator[str]:
+    """What an audit takes, by another run, and how that one made its images."""
+    yield (
+        f"as {taken.like} took for {taken.model}, whose images have {taken.height} x {taken.width} "
+        f"pixels and {counted(taken.steps, 'step')}:"
+    )
+    yield (
+        f"disk: about {_amount(sum(taken.bytes.values()))} "
+        f"({', '.join(f'{_amount(own)} of {kind}' for kind, own in taken.bytes.items())}), "
+        f"by the files of its {counted(taken.like_images, 'image')}"
+    )
+    if taken.seconds is None or taken.seconds_per_image is None:
+        yield "time: it did not record how long an image takes"
+        return
+    yield (
+        f"time: {duration(taken.seconds)} of sampling for one process on {taken.device}, at "
+        f"{taken.seconds_per_image:.3g} s for each of its {counted(taken.timed_images, 'image')}; "
+        "judging and probing are not in this"
+    )
+
+
+def _amount(size: int) -> str:
+    return f"{size / GB:,.1f} GB" if size >= GB else f"{max(size / MB, 0.1):,.1f} MB"
 
 
 def _points(share: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from t2i_audit.results.interval import Number
+from t2i_audit.results.taken import Taken
 
 
 @dataclass(frozen=True)
@@ -89,3 +90,5 @@ class SuitePlan:
     slots: dict[str, SlotPlan]
     missing: dict[str, str] = field(default_factory=dict)
     """Figure that the audit will leave out -> the reason, and what to do."""
+    taken: Taken | None = None
+    """Time and disk, where a run was named that tells them."""

@@ -17,6 +17,7 @@ from t2i_audit.reporter import SILENT, Reporter
 from t2i_audit.run.handle import MANIFEST, RunDirectory
 from t2i_audit.run.locks import LOCK, RunLock, hold, is_lock
 from t2i_audit.run.manifest import Manifest, StageState, manifest_from_json, new_manifest
+from t2i_audit.run.pulse import clear_signs
 from t2i_audit.run.same import other_versions, require_same, stages_again, with_changes
 from t2i_audit.storage.lease import Lease, take
 from t2i_audit.workers import ALONE, Worker
@@ -176,6 +177,7 @@ def _begin(
             require_same(out, there, asked)
         if lock.alone:
             remove_leftovers(out)
+            clear_signs(out)
         manifest = asked if there is None else _resumed(there, asked)
         changes = there is not None and bool(stages_again(there.settings, asked.settings))
         if changes and not lock.alone:

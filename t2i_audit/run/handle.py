@@ -15,6 +15,7 @@ from t2i_audit.io import sha256_of_all, write_json
 from t2i_audit.reporter import Advance, Reporter
 from t2i_audit.run.locks import RunLock
 from t2i_audit.run.manifest import Manifest, StageState
+from t2i_audit.run.pulse import Pulse, clear_signs
 from t2i_audit.storage.lease import Lease
 from t2i_audit.workers import Worker
 
@@ -48,6 +49,7 @@ class RunDirectory:
         self._other_versions = other_versions  # first difference from those of this process
         self._lock = lock
         self._saved = time.monotonic()
+        self._pulse = Pulse(path, worker)
 
     @property
     def manifest(self) -> Manifest:
@@ -59,7 +61,9 @@ class RunDirectory:
         return self._manifest.stages.get(stage, StageState()).state == "done"
 
     @contextmanager
-    def stage(self, name: str, total: int, *, done: int = 0) -> Iterator[Advance]:
+    def stage(
+        self, name: str, total: int, *, done: int = 0, own: tuple[int, int] | None = None
+    ) -> Iterator[Advance]:
         """Run one stage: report its progress and keep its state in the manifest.
 
         The stage is ``done`` only when the block ends without an exception; otherwise it stays
@@ -69,8 +73,11 @@ class RunDirectory:
             name: the stage, e.g. ``images``.
             total: items in all.
             done: items that an earlier process finished.
+            own: `total` and `done` of this process's part, where it is less than all; it advances
+                through these first.
         """
         count = done
+        self._pulse.begin(name, *(own or (total, done)))
         self._set(name, StageState("running", count, total))
 
         try:
@@ -80,6 +87,7 @@ class RunDirectory:
                     nonlocal count
                     count += n
                     show(n)
+                    self._pulse.advance(n)
                     if time.monotonic() - self._saved >= SAVE_INTERVAL:
                         self._set(name, StageState("running", count, total))
 
@@ -152,8 +160,15 @@ class RunDirectory:
         """Whether the worker with the number `index` of a divided run is alive."""
         return self._lock.is_held(index)
 
+    def advance_actor(self, name: str, n: int) -> None:
+        """Note that `n` items of this stage have come back from an engine's actor."""
+        self._pulse.advance_actor(name, n)
+
     def close(self) -> None:
         """Let other processes use the folder."""
+        self._pulse.stop()
+        if self._manifest.complete and self.worker.finishes and not self.worker.is_whole:
+            clear_signs(self.path)  # of processes that were killed
         self._lock.release()
 
     def __enter__(self) -> RunDirectory:

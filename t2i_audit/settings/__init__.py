@@ -43,6 +43,7 @@ from t2i_audit.settings.option import (
 from t2i_audit.settings.plan import PlanSettings
 from t2i_audit.settings.run import ProbeSettings, RunSettings
 from t2i_audit.settings.sampling import ImageOptions
+from t2i_audit.settings.status import StatusSettings
 from t2i_audit.settings.use import DEFAULT_USE_PROMPTS, UseOptions, UseSettings
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "ProbeSettings",
     "Quantization",
     "RunSettings",
+    "StatusSettings",
     "UseOptions",
     "UseSettings",
     "all_option_fields",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from t2i_audit.settings.defaults import DEFAULT_SEEDS
@@ -63,6 +64,17 @@ class PlanSettings:
             at_most=10,
         ),
     ] = SPREAD
+
+    like: Annotated[
+        Path | None,
+        Option(
+            "--like",
+            "Directory or URL of a finished audit of a like model: time and disk are told from "
+            "what that one took.",
+            metavar="RUN",
+            place="run",
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -16,6 +16,7 @@ from t2i_audit.run.images import INDEX
 from t2i_audit.run.results import USE_RESULTS, result_names, unlike_sealed
 from t2i_audit.settings import AuditSettings
 from t2i_audit.stages.damage import found_sums, is_untouched
+from t2i_audit.stages.encoded import ENCODED
 from t2i_audit.stages.files import IMAGES, JUDGEMENTS, RANDOM_DENOISER, RECORD, record_sums
 
 # What a run writes besides its results. The images and the recorded states of the denoiser are
@@ -29,8 +30,12 @@ LEFT = (
     f"{IMAGES}/{INDEX}",
     f"{JUDGEMENTS}/*/batch_*.parquet",
     "activations/*/index.json",
+    f"activations/*/{ENCODED}",
     "activations/*/[0-9]*.npy",
 )
+
+# Folders of the states of the text encoders, and of their control.
+TEXT = ("activations/text_encoder/", "activations/random_weights_")
 
 
 def is_finished(run: RunDirectory) -> bool:
@@ -86,7 +91,8 @@ def _delete(run: RunDirectory, damaged: Iterable[str]) -> None:
 
 def _is_relied_on(name: str) -> bool:
     """Whether later stages take the contents of the file `name` as they are."""
-    return _is_record(name) or name.startswith((f"{JUDGEMENTS.as_posix()}/", RANDOM_DENOISER))
+    kept = (f"{JUDGEMENTS.as_posix()}/", RANDOM_DENOISER, *TEXT)
+    return _is_record(name) or name.startswith(kept)
 
 
 def keep_settings(run: RunDirectory, settings: AuditSettings) -> None:

@@ -90,11 +90,13 @@ def make_images(
     drop_damaged(run.path, mine, shards, run.reporter)
     counted = batches if run.worker.finishes else mine
     missing = [batch for batch in counted if not shards.path(batch.index).exists()]
-    total, left = (sum(len(batch.items) for batch in these) for these in (counted, missing))
+    total, left = _images_in(counted), _images_in(missing)
+    own = _images_in(mine)
+    own_left = _images_in([batch for batch in missing if run.worker.owns(batch.index)])
 
     packed = is_packed(run.manifest.settings)
     write = partial(_write, run.path, shards, row_of=row_of, packed=packed, judge=judge)
-    with run.stage("images", total, done=total - left) as advance:
+    with run.stage("images", total, done=total - left, own=(own, own - own_left)) as advance:
         if engine is not None:
             _make_elsewhere(run, engine, missing, sampling, write, advance)
         else:
@@ -102,6 +104,10 @@ def make_images(
     if packed and run.worker.finishes:
         write_index(run.path / IMAGES, [path.with_suffix(TAR) for path in shards.paths()])
     return batches
+
+
+def _images_in(batches: Sequence[Batch]) -> int:
+    return sum(len(batch.items) for batch in batches)
 
 
 def _make_elsewhere(
@@ -115,6 +121,7 @@ def _make_elsewhere(
     for sent in engine.sample(missing, sampling):
         keep_cost(run.path, sent.maker, sent.cost)
         write(sent.batch, sent.made)
+        run.advance_actor(sent.maker, len(sent.batch.items))
         advance(len(sent.batch.items))
 
 

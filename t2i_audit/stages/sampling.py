@@ -51,6 +51,8 @@ class SamplingPlan:
     """Sentences for the user, before the run begins."""
     layout: Mapping[str, Any] | None
     """The denoiser's, for the manifest."""
+    recorded: int = 0
+    """Numbers that are recorded of the denoiser for each prompt; 0 where that is not known."""
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -91,12 +93,13 @@ def plan_sampling(
     )
     check_options(call, settings.image_options)
     check_steps(call, sampling.steps, sampling.guidance_scale)
-    made = None
+    made, recorded = None, 0
     if before is None or not before.complete:
         found = preflight(loaded, prompts, sampling)
         if found.layout is not None:
             require_recordable(loaded, found.layout)
-        made, sampling = found.size, replace(sampling, layout=found.layout)
+        made, recorded = found.size, found.recorded
+        sampling = replace(sampling, layout=found.layout)
     if settings.batch_size is None:
         size = remembered_batch_size(before)
         if size is None:
@@ -116,7 +119,8 @@ def plan_sampling(
     not_located = () if sampling.layout is None else sampling.layout.not_located
     notes = (*_notes(chosen), *switched_off_notes(call), *not_located)
     lines = (_line(loaded, len(prompts), sampling, chosen, sampler), *not_located)
-    return SamplingPlan(sampling, sampler, notes, lines, _layout_of(before, sampling))
+    layout = _layout_of(before, sampling)
+    return SamplingPlan(sampling, sampler, notes, lines, layout, recorded)
 
 
 def with_layout(loaded: LoadedModel, prompts: Sequence[Prompt], sampling: Sampling) -> Sampling:

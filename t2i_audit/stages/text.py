@@ -22,12 +22,28 @@ from t2i_audit.generation.nonfinite import states_error
 from t2i_audit.models.loaded import LoadedModel
 from t2i_audit.probes.decoded import NOTHING, StationProbes
 from t2i_audit.probes.station import probe_station
+from t2i_audit.results.decoding import TEXT_ENCODER
 from t2i_audit.run.directory import RunDirectory
 from t2i_audit.run.features import Features
+from t2i_audit.stages.encoded import keep_encoded, kept_encoded
 from t2i_audit.stages.readings import Readings
 
 FOLDER = Path("activations")
 TRIED = 32  # prompts at once, where the first ones are not encoded unchanged
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedText:
+    """A suite that is encoded and not yet probed."""
+
+    prompts: tuple[Prompt, ...]
+    """The whole suite."""
+    readings: Readings
+    own: EncodedSuite
+    """By the checkpoint."""
+    others: tuple[EncodedSuite, ...]
+    """By each draw of random weights."""
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +76,27 @@ def read_text(
     draws: int,
     drawn: bool,
 ) -> TextSide:
-    """Encode `prompts` with the checkpoint and with `draws` draws of random weights, and probe all.
+    """As `encode_text`, and probed."""
+    encoded = encode_text(
+        run, loaded, prompts, batch_size=batch_size, seed=seed, draws=draws, drawn=drawn
+    )
+    return probe_text(run, encoded, seed=seed)
 
-    `drawn` says whether images of them are made, for the notes.
+
+def encode_text(
+    run: RunDirectory,
+    loaded: LoadedModel,
+    prompts: Sequence[Prompt],
+    *,
+    batch_size: int,
+    seed: int,
+    draws: int,
+    drawn: bool,
+) -> EncodedText:
+    """Encode `prompts` with the checkpoint and with `draws` draws of random weights.
+
+    An encoding that an earlier process has finished is taken as it is. `drawn` says whether images
+    of the prompts are made, for the notes.
     """
     folder = run.path / FOLDER
     with run.stage("encode", (1 + draws) * len(prompts)) as advance:
@@ -76,13 +110,25 @@ def read_text(
                 folder=folder / name,
                 known=known,
             )
-            return with_room(model, partial(attempt, on_batch=advance), size=batch_size)
+            made = with_room(model, partial(attempt, on_batch=advance), size=batch_size)
+            keep_encoded(run.path, folder / name, made)
+            return made
 
-        own = encode(loaded, "text_encoder")
+        def kept(name: str) -> EncodedSuite | None:
+            there = kept_encoded(run.path, folder / name, len(prompts))
+            if there is not None:
+                advance(len(prompts))
+            return there
+
+        own = kept(TEXT_ENCODER) or encode(loaded, TEXT_ENCODER)
         others = []
         for number, own_seed in enumerate(draw_seeds(seed, draws)):
-            with random_text_encoders(loaded, seed=own_seed) as random_model:
-                others.append(encode(random_model, f"random_weights_{number + 1}", own.cut))
+            name = f"random_weights_{number + 1}"
+            other = kept(name)
+            if other is None:
+                with random_text_encoders(loaded, seed=own_seed) as random_model:
+                    other = encode(random_model, name, own.cut)
+            others.append(other)
     readings = Readings.of([own])
     notes = readings.notes(prompts, drawn=drawn)
     broken = np.any(
@@ -94,20 +140,26 @@ def read_text(
             f"With random weights the states of {int(broken.sum())} of {len(prompts)} prompts are "
             "NaN or infinite and are left out of that control.",
         )
+    return EncodedText(tuple(prompts), readings, own, tuple(others), notes)
+
+
+def probe_text(run: RunDirectory, encoded: EncodedText, *, seed: int) -> TextSide:
+    """Probe every text encoder at the prompts whose words were found."""
+    prompts, readings, own = encoded.prompts, encoded.readings, encoded.own
     rows = np.flatnonzero(readings.located).tolist()
     kept = tuple(prompts[row] for row in rows)
     probes = probe(
         run,
-        "text_encoder",
+        TEXT_ENCODER,
         kept,
         own.features,
         rows,
         seed=seed,
-        random_weights=[other.features for other in others],
+        random_weights=[other.features for other in encoded.others],
         held=readings.held,
-        random_held=[other.held for other in others],
+        random_held=[other.held for other in encoded.others],
     )
-    return TextSide(kept, readings, _prompt_rows(prompts, own), probes, notes)
+    return TextSide(kept, readings, _prompt_rows(prompts, own), probes, encoded.notes)
 
 
 def unread(prompts: Sequence[Prompt]) -> TextSide:
@@ -170,6 +222,26 @@ def fitting_encoding(loaded: LoadedModel, prompts: Sequence[Prompt], start: int)
         lambda size: encode_suite(loaded, longest[:size], batch_size=size),
         start=min(start, len(prompts)),
     )
+
+
+def state_bytes(
+    loaded: LoadedModel, prompts: Sequence[Prompt], *, draws: int, recorded: int
+) -> int:
+    """The bytes on the disk of the states that are probed of one prompt, mean over `prompts`.
+
+    Each number takes 2 bytes. What the text encoders hold is kept once for the checkpoint and once
+    for each of `draws` draws of random weights; what the denoiser holds is kept once more, in the
+    order in which its batches were made.
+
+    Args:
+        loaded: the model.
+        prompts: one or two that are encoded for this.
+        draws: of random weights.
+        recorded: numbers that are recorded of the denoiser for a prompt.
+    """
+    features = with_room(loaded, partial(encode_suite, loaded, prompts), size=len(prompts)).features
+    encoded = sum(each.values.shape[1] for each in features)
+    return np.dtype(np.float16).itemsize * ((1 + draws) * encoded + (2 + draws) * recorded)
 
 
 def read_prompts(loaded: LoadedModel, prompts: Sequence[Prompt], batch_size: int) -> Readings:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from t2i_audit.audit import execute, plan_audit
+from t2i_audit.audit import AuditPlan, execute, plan_audit
 from t2i_audit.cli.main import main
 from t2i_audit.errors import AuditError, RunDirectoryError
 from t2i_audit.probing import execute_probe, plan_probe
@@ -18,6 +18,7 @@ from t2i_audit.reporter import CollectingReporter
 from t2i_audit.run.command import read_settings
 from t2i_audit.run.tables import read_rows, table_path
 from t2i_audit.settings import AuditSettings, ProbeSettings
+from t2i_audit.stages.text import state_bytes
 
 # What version 0.1.0 wrote before there was a base seed.
 EARLIER_SETTINGS = """{
@@ -92,17 +93,43 @@ def test_a_plan_of_another_run_is_refused(change: dict[str, Any], seeded: dict[s
         plan_audit(settings)
 
 
+def states_of(plan: AuditPlan) -> int:
+    """The bytes that the states of all prompts should take."""
+    each = state_bytes(
+        plan.inputs.loaded,
+        plan.inputs.prompts_to_try[:1],
+        draws=plan.settings.random_weights,
+        recorded=plan.sampling.recorded,
+    )
+    return each * len(plan.prompts)
+
+
+def test_the_states_take_what_was_told_beforehand(tmp_path: Path, seeded: dict[str, Path]) -> None:
+    folder = seeded["default"] / "activations"
+    taken = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+    plan = plan_audit(small(tmp_path / "run"))
+
+    assert states_of(plan) == pytest.approx(taken, rel=0.1)
+    # 20 images of 64 x 64 pixels, at 1 byte per pixel.
+    assert "0.0819 MB of images at 1 byte per pixel" in plan.lines[-1]
+    assert f"{states_of(plan) / 1e6:.3g} MB of the states that are probed" in plan.lines[-1]
+
+
 def test_a_disk_without_room_for_the_images_is_told_beforehand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    states = states_of(plan_audit(small(tmp_path / "run")))
     # 20 images of 64 x 64 pixels take 8,192 bytes at 0.1 bytes per pixel.
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=8_191))
+    least = 8_192 + states
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=least - 1))
 
-    with pytest.raises(RunDirectoryError, match="20 images of 64 x 64 pixels need at least"):
+    with pytest.raises(RunDirectoryError, match=r"20 images of 64 x 64 pixels and .* need at"):
         plan_audit(small(tmp_path / "run"))
 
     # For which there may be room is said. At 1 byte per pixel they take 81,920 bytes.
-    for free, notes in ((8_192, 1), (81_919, 1), (81_920, 0)):
+    usual = 81_920 + states
+    for free, notes in ((least, 1), (usual - 1, 1), (usual, 0)):
         monkeypatch.setattr("shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
         reporter = CollectingReporter()
         plan_audit(small(tmp_path / "run"), reporter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from t2i_audit.cli.main import main
+from t2i_audit.errors import RunDirectoryError
 from t2i_audit.io import write_bytes
 from t2i_audit.stages.damage import damage_of, is_untouched
-from t2i_audit.stages.files import ImageFile, Record, record_sums, write_record
+from t2i_audit.stages.files import ImageFile, Record, read_record, record_sums, write_record
 from tests.audit.damage import contents, unfinish
 from tests.audit.small import arguments
 
@@ -77,6 +79,18 @@ def test_the_files_of_a_copied_run_are_read(record: Path, tmp_path: Path) -> Non
     copy = shutil.copytree(tmp_path / "images", tmp_path / "copy" / "images")
 
     assert not untouched(copy / record.name)
+
+
+def test_a_record_counts_by_its_contents_however_they_are_written(record: Path) -> None:
+    before, text = read_record(record), record.read_text(encoding="utf-8")
+    record.write_text(json.dumps(json.loads(text)), encoding="utf-8")  # on one line
+
+    assert read_record(record) == before
+
+    for changed in (text.replace('"b"', '"c"'), text.replace(TWO, ONE), text.replace(" ", "")[:-9]):
+        record.write_text(changed, encoding="utf-8")
+        with pytest.raises(RunDirectoryError, match="cannot be read"):
+            read_record(record)
 
 
 def without_trace(run: Path, name: str, record: str) -> None:

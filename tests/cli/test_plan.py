@@ -85,3 +85,57 @@ def test_a_bad_setting_is_named() -> None:
         t2i.plan("smoke", spread=-1)
     with pytest.raises(TypeError, match="did you mean 'spread'"):
         t2i.plan("smoke", spred=1)
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An audit of 8 prompts with 2 seeds."""
+    out = tmp_path_factory.mktemp("plan") / "run"
+    t2i.audit(
+        "builtin:sound",
+        suite="world-smoke",
+        limit=8,
+        seeds=2,
+        steps=2,
+        denoiser_station=False,
+        out=out,
+    )
+    return out
+
+
+def test_time_and_disk_are_those_of_the_run_that_is_named(audited: Path) -> None:
+    same = t2i.plan("world-smoke", limit=8, seeds=2, like=audited).taken
+    larger = t2i.plan("world-smoke", limit=24, seeds=4, like=audited).taken
+
+    assert same is not None and larger is not None
+    on_disk = sum(path.stat().st_size for path in audited.rglob("*") if path.is_file())
+    assert sum(same.bytes.values()) == on_disk
+    assert same.seconds is not None and same.seconds_per_image is not None
+    assert same.seconds == pytest.approx(16 * same.seconds_per_image)
+    assert (same.like_images, same.timed_images, same.steps) == (16, 16, 2)
+    # 3 times the prompts and 6 times the images.
+    assert larger.bytes["images"] == pytest.approx(6 * same.bytes["images"], abs=1)
+    assert larger.bytes["activations"] == pytest.approx(3 * same.bytes["activations"], abs=1)
+    assert larger.seconds == pytest.approx(6 * same.seconds)
+
+
+def test_time_and_disk_are_said_with_what_they_rest_on(audited: Path, capsys: Capture) -> None:
+    out = " ".join(said(capsys, "world-smoke", "--like", str(audited)).split())
+
+    assert "took for builtin:sound, whose images have 64 x 64 pixels and 2 steps" in out
+    assert "by the files of its 16 images" in out
+    assert "for each of its 16 images; judging and probing are not in this" in out
+
+
+def test_without_a_run_nothing_is_said_of_time_and_disk(capsys: Capture) -> None:
+    assert t2i.plan("world-smoke").taken is None
+    assert "disk" not in said(capsys, "world-smoke")
+
+
+def test_what_is_no_audit_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["plan", "world-smoke", "--like", str(tmp_path)]) == 2
+    assert f"{tmp_path} holds no run of t2i-audit" in capsys.readouterr().err
+
+    t2i.probe("builtin:sound", suite="world-smoke", limit=4, out=tmp_path / "probe")
+    assert main(["plan", "world-smoke", "--like", str(tmp_path / "probe")]) == 2
+    assert "is no audit of a model" in capsys.readouterr().err

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from prompts.structure import Prompt
 from t2i_audit.report.html.page import Section, render_page
+from t2i_audit.report.html.run import decodability
 from t2i_audit.report.html.run.contents import read_contents
 from t2i_audit.report.html.run.decodability import decodability_section
 from t2i_audit.report.html.run.overview import overview_section
@@ -210,6 +212,22 @@ def test_tenths_of_decodability_hold_every_prompt_and_image(patchy: Path) -> Non
         # A prompt whose value no training fold had has no decodability.
         assert 40 < len(chart.spec["data"]["values"]) == prompts <= 48
         assert images == 2 * prompts
+
+
+def test_of_many_prompts_some_are_drawn_and_all_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decodability, "MOST_POINTS", 50)
+    run = full_run(tmp_path / "run", world_prompts(120), seeds=1, files=1)
+
+    (chart,) = decodability_section(read_contents(run)).charts
+
+    drawn = [point["prompt_id"] for point in chart.spec["data"]["values"]]
+    numbers = [int(prompt_id.removeprefix("prompt-")) for prompt_id in drawn]
+    assert (numbers[0], numbers[-1], len(set(numbers))) == (0, 119, 50)
+    assert max(np.diff(numbers)) == 3  # as even as 50 of 120 can be
+    assert sum(int(row[1]) for row in chart.table.rows) == 120
+    assert "50 of 120 prompts, spread evenly over the suite" in chart.caption
 
 
 def test_what_is_not_known_is_said(patchy: Path) -> None:

@@ -7,7 +7,7 @@ The names and the order of the fields are those of the JSON in the page, see
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,11 @@ from t2i_audit.run.tables import read_rows, table_path
 STATIONS = ("text_encoder", "denoiser")
 MARKS: dict[bool | None, str] = {True: "+", False: "-", None: "?"}
 NOT_JUDGED = "."
+# What the gallery needs of a verdict.
+SHOWN = (
+    "prompt_id", "seed", "image", "image_sha256", "judge", "correct", "margin", "chosen", "slots",
+    "flaw",
+)  # fmt: skip
 DIGITS = 6  # of a margin or a probability, significant
 
 Part = tuple[str, str, int, int, tuple[float | None, ...]]
@@ -86,14 +91,19 @@ def entries_of(run: Run) -> Entries:
     """
     prompts = prompts_of(run.path)
     places = {prompt.id: place for place, prompt in enumerate(prompts)}
-    causes = {row["prompt_id"]: row for row in _rows(run.path, "attributions")}
+    causes = {
+        row["prompt_id"]: row
+        for row in _rows(run.path, "attributions", ("prompt_id", "cause", "detail"))
+    }
     decoded = {
         (row["prompt_id"], row["slot"], row["station"]): _number(row["probability"])
-        for row in _rows(run.path, "decodability")
+        for row in _rows(run.path, "decodability", ("prompt_id", "slot", "station", "probability"))
     }
-    judged = _rows(run.path, "judgements")
+    judged = _rows(run.path, "judgements", SHOWN)
     judges = tuple(dict.fromkeys([run.summary.judge or "", *(row["judge"] for row in judged)]))
-    verdicts = {(row["image"], row["judge"]): row["correct"] for row in judged}
+    verdicts = {
+        (row["image"], row["judge"]): row["correct"] for row in judged if row["judge"] != judges[0]
+    }
     own = sorted(
         (row for row in judged if row["judge"] == judges[0]),
         key=lambda row: (places[row["prompt_id"]], row["seed"]),
@@ -114,8 +124,8 @@ def entries_of(run: Run) -> Entries:
     )
 
 
-def _rows(run: Path, name: Any) -> list[dict[str, Any]]:
-    return read_rows(table_path(run, name), name)
+def _rows(run: Path, name: Any, columns: Sequence[str]) -> list[dict[str, Any]]:
+    return read_rows(table_path(run, name), name, columns=columns)
 
 
 def _prompt(

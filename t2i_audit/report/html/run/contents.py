@@ -14,6 +14,8 @@ from t2i_audit.run.columns import TableName
 from t2i_audit.run.tables import read_rows, table_path
 
 Rows = Sequence[Mapping[str, Any]]
+# Of the table of verdicts.
+VERDICT = ("prompt_id", "judge", "correct", "chosen")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,7 @@ class Contents:
     readings: tuple[ProbeReading, ...]
     decodability: Rows
     judgements: Rows
-    """Of the primary judge."""
+    """Of the primary judge, with the columns `VERDICT`."""
     attributions: Rows
 
     @property
@@ -42,10 +44,10 @@ def read_contents(run: Run) -> Contents:
     """
     judged = run.summary.success is not None
 
-    def rows(name: TableName) -> Rows:
-        return read_rows(table_path(run.path, name), name)
+    def rows(name: TableName, columns: Sequence[str] | None = None) -> Rows:
+        return read_rows(table_path(run.path, name), name, columns=columns)
 
-    judgements = rows("judgements") if judged else ()
+    judgements = rows("judgements", VERDICT) if judged else ()
     return Contents(
         run=run,
         prompts=prompts_of(run.path),

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from t2i_audit.printable import counted, printable
 from t2i_audit.report.causes import cause_name
 from t2i_audit.report.html.chart import Chart, Table
@@ -23,6 +25,8 @@ COLUMNS = {TEXT_ENCODER: "text_decodability", DENOISER: "denoiser_decodability"}
 RIGHT = "no wrong image"
 UNATTRIBUTED = "wrong, no cause named"
 MOST_IN_SVG = 1_500  # points; more are drawn on a canvas, which takes thousands
+# About 2 MB of the page. All points of 100,000 prompts would leave no room for an image.
+MOST_POINTS = 5_000
 LONGEST_TEXT = 160  # letters of a prompt beside its point
 SPREAD = 0.07  # up and down, so that prompts with the same share do not hide each other
 HEIGHT = 300  # pixels
@@ -115,14 +119,24 @@ def _shortened(text: str) -> str:
 def _chart(station: str, points: list[_Point], sentence: str) -> Chart:
     where = plain_words(station)
     said = sentence.removeprefix(f"{where.capitalize()}: ") or "No association was computed."
+    drawn = _drawn(points)
+    prompts = counted(len(points), "prompt")
+    if len(drawn) < len(points):
+        prompts = f"{len(drawn):,} of {prompts}, spread evenly over the suite"
     return Chart(
         f"decodability-{station.replace('_', '-')}",
-        f"{where.capitalize()}, {counted(len(points), 'prompt')}: {said}",
-        f"{counted(len(points), 'prompt')} by decodability at the {where} and share of right "
-        f"images. {said}",
-        _specification(points),
+        f"{where.capitalize()}, {prompts}: {said}",
+        f"{prompts} by decodability at the {where} and share of right images. {said}",
+        _specification(drawn),
         _table(where, points),
     )
+
+
+def _drawn(points: list[_Point]) -> list[_Point]:
+    """Those of `points` that the chart shows; the table beside it counts all."""
+    if len(points) <= MOST_POINTS:
+        return points
+    return [points[place] for place in np.linspace(0, len(points) - 1, MOST_POINTS, dtype=int)]
 
 
 def _specification(points: list[_Point]) -> dict[str, Any]:
