@@ -69,10 +69,16 @@ def _vocabularies(
     for name in FILES:
         file = _file(name)
         known.append({kind: file[kind] for kind, own in values if _has(file, kind, own)})
-    # "Square" is a noun in one file and an attribute in the other, and every thing has a noun.
-    best = max(known, key=lambda file: (len(file), any(v.role == "noun" for v in file.values())))
+    best = max(known, key=_knowledge)
     role_of = dict(roles)
     return {kind: best.get(kind) or _unknown(kind, own, role_of[kind]) for kind, own in values}
+
+
+def _knowledge(known: Mapping[str, Vocabulary]) -> tuple[int, bool]:
+    """What makes one file fit a prompt better than another, by the kinds of it that are `known`."""
+    roles = [vocabulary.role for vocabulary in known.values() if vocabulary.role != "count"]
+    # "Square" is a noun in one file and an attribute in the other, and every thing has a noun.
+    return len(roles), "noun" in roles
 
 
 @cache

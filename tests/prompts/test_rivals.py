@@ -19,6 +19,7 @@ from prompts.formats.drafts import ImportTally, finish
 from prompts.formats.geneval import geneval_vocabularies, read_geneval
 from prompts.generate import generate
 from prompts.grammar.load import list_grammars, load_grammar
+from prompts.inflection import NUMBERS
 from prompts.structure import Constituent, Foil, Prompt, folded
 from prompts.suite import load_suite
 from prompts.world import COLOURS, RELATIONS, SHAPES, Content, SceneType, sample_content, write
@@ -86,13 +87,15 @@ def test_no_foil_describes_the_scene_of_its_prompt(content: Content, relation: s
 
 def scene_of(text: str) -> tuple[object, ...]:
     words = [word for word in text.split() if word not in ("a", "an", "the", "to", "and")]
+    shapes = {form: shape for shape in SHAPES for form in (shape, f"{shape}s", f"{shape}es")}
     objects = tuple(
-        (first, second)
+        (first, shapes[second])
         for first, second in pairwise(words)
-        if first in COLOURS and second in SHAPES
+        if first in COLOURS and second in shapes
     )
     relation = next((value for value in RELATIONS if value in text), None)
-    return Content(objects, relation).scene
+    count = next((NUMBERS.index(word) + 1 for word in words if word in NUMBERS), None)
+    return Content(objects, relation, count).scene
 
 
 def counted(text: str = "a photo of three dogs", number: str = "three") -> Prompt:
