@@ -12,7 +12,7 @@ PROMPTS, SEEDS, BATCH_SIZE = 40, 2, 16
 def command(out: Path, *changes: str) -> list[str]:
     """A small audit of a built-in checkpoint; later options overrule earlier ones."""
     fixed = (
-        "--suite world-smoke --judge oracle --device cpu "
+        "--suite world-smoke --judge oracle --device cpu --random-weights 1 "
         f"--limit {PROMPTS} --seeds {SEEDS} --batch-size {BATCH_SIZE}"
     )
     return [

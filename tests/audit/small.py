@@ -8,7 +8,10 @@ from prompts.suite import dump_prompts
 from prompts.world import Content, write
 
 PARTS = [(colour, shape) for colour in ("red", "blue") for shape in ("circle", "star")]
-OPTIONS = ["--judge", "oracle", "--device", "cpu", "--seeds", "2", "--steps", "2", "--no-report"]
+OPTIONS = [
+    *("--judge", "oracle", "--device", "cpu", "--seeds", "2", "--steps", "2"),
+    *("--random-weights", "1", "--no-report"),
+]
 BATCH = ("--batch-size", "2")  # so 4 batches
 
 

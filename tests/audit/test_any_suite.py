@@ -62,7 +62,8 @@ def audit(suite: Path, pipeline: Path, clip: Path, out: Path) -> int:
     return main(
         [
             *("audit", str(pipeline), "--suite", str(suite), "--judge", f"clip:local-dir:{clip}"),
-            *("--seeds", "1", "--steps", "2", "--batch-size", "8", "--out", str(out)),
+            *("--seeds", "1", "--steps", "2", "--batch-size", "8", "--random-weights", "1"),
+            *("--out", str(out)),
         ]
     )
 

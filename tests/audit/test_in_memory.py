@@ -25,7 +25,7 @@ from tests.audit.small import results
 # What `small.OPTIONS` say, and what the checkpoint's own file says of its guidance.
 OPTIONS: dict[str, Any] = {
     "judge": "oracle", "device": "cpu", "seeds": 2, "steps": 2, "batch_size": 2,
-    "guidance_scale": 1.5,
+    "guidance_scale": 1.5, "random_weights": 1,
 }  # fmt: skip
 ALWAYS_OTHER = {"model", "checkpoint", "weights_sha256", "in_memory"}
 

@@ -22,6 +22,7 @@ from tests.tiny import tiny_open_clip, tiny_pipeline
 
 LIMIT = 12
 COMMON = ["--suite", "world-relations", "--limit", str(LIMIT), "--seeds", "2", "--steps", "4"]
+COMMON += ["--random-weights", "1"]
 
 
 def command(out: Path, *more: str) -> list[str]:

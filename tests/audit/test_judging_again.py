@@ -28,6 +28,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seeds=2,
         steps=4,
         batch_size=8,
+        random_weights=1,
     )
     execute(plan_audit(settings))
     return settings.out
@@ -79,7 +80,8 @@ def test_the_new_run_is_one_like_any_other(
     assert judge_again(finished, tmp_path / "again", "clip", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
 
-    arguments = "--suite world-smoke --judge clip --device cpu --limit 20 --seeds 2 --steps 4"
+    arguments = "--suite world-smoke --judge clip --device cpu --limit 20 --seeds 2 --steps 4 "
+    arguments += "--random-weights 1"
     own = ["audit", "builtin:sound", *arguments.split(), "--batch-size", "8", "--json"]
 
     assert main([*own, "--out", str(tmp_path / "again")]) == 0

@@ -47,6 +47,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
             seeds=2,
             judge="oracle",
             limit=PROMPTS,
+            random_weights=1,
         )
         execute(plan_audit(settings))
         return settings.out

@@ -29,7 +29,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def audit(model: Path, clip: Path, out: Path, *more: str) -> int:
     options = (
-        f"--judge clip:local-dir:{clip} --device cpu --seeds 2 --steps 1 --batch-size 8 --out {out}"
+        f"--judge clip:local-dir:{clip} --device cpu --seeds 2 --steps 1 --batch-size 8 "
+        f"--random-weights 1 --out {out}"
     )
     return main(["audit", str(model), *options.split(), *more])
 
