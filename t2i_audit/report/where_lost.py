@@ -62,6 +62,9 @@ def write_where_lost(
     # No date and no random ids: equal runs give equal bytes. A slot's name is never a formula.
     with matplotlib.rc_context({"svg.hashsalt": NAME, "text.parse_math": False}):
         figure = draw_where_lost(readings, success)
+        # The layout takes as long as the drawing, and would be made anew for each file.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for ending in ("png", "svg"):
             buffer = io.BytesIO()
             metadata = {"Date": None} if ending == "svg" else {"Software": None}
