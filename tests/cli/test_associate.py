@@ -16,7 +16,7 @@ from t2i_audit.cli.main import main
 from t2i_audit.io import sha256_of
 
 Capture = pytest.CaptureFixture[str]
-SUITE = ["--suite", "world-smoke", "--device", "cpu"]
+SUITE = ["--suite", "world-smoke", "--device", "cpu", "--random-weights", "1"]
 OPTIONS = [*SUITE, "--limit", "16", "--seeds", "1", "--steps", "2", "--no-denoiser-station"]
 
 

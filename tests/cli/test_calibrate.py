@@ -17,6 +17,7 @@ from t2i_audit.results.summary import read_summary
 
 Capture = pytest.CaptureFixture[str]
 OPTIONS = ["--device", "cpu", "--seeds", "2", "--no-denoiser-station", "--limit", "30"]
+OPTIONS += ["--random-weights", "1"]
 
 
 @pytest.fixture(scope="module")

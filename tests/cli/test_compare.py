@@ -14,6 +14,7 @@ from t2i_audit.cli.main import main
 
 Capture = pytest.CaptureFixture[str]
 OPTIONS = ["--suite", "world-smoke", "--device", "cpu", "--steps", "3", "--no-denoiser-station"]
+OPTIONS += ["--random-weights", "1"]
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from t2i_audit.cli.main import main
 Capture = pytest.CaptureFixture[str]
 OPTIONS = [
     *("--judge", "oracle", "--device", "cpu", "--seeds", "2", "--steps", "1"),
-    "--no-denoiser-station",
+    *("--random-weights", "1", "--no-denoiser-station"),
 ]
 # To the text encoder of `patchy` these are one colour.
 MERGED = ("green", "purple")

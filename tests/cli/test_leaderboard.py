@@ -23,6 +23,7 @@ from tests.audit.small import write_small_suite
 Capture = pytest.CaptureFixture[str]
 Change = Callable[[dict[str, Any]], Any]
 OPTIONS = ["--device", "cpu", "--seeds", "1", "--steps", "2", "--no-denoiser-station"]
+OPTIONS += ["--random-weights", "1"]
 
 
 @pytest.fixture(scope="module")

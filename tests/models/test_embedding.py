@@ -18,7 +18,7 @@ from t2i_audit.settings import ModelOptions
 from tests.families.checkpoints import build
 
 TOKEN = "<zorblax>"
-SHORT = ["--device", "cpu", "--limit", "8"]
+SHORT = ["--device", "cpu", "--limit", "8", "--random-weights", "1"]
 
 
 def vectors(*shape: int) -> torch.Tensor:

@@ -17,7 +17,7 @@ from tests.families import text
 from tests.models.original import write_original
 from tests.tiny import tiny_open_clip
 
-SHORT = ["--suite", "world-smoke", "--limit", "8", "--device", "cpu"]
+SHORT = ["--suite", "world-smoke", "--limit", "8", "--device", "cpu", "--random-weights", "1"]
 DRAWN = [
     *(
         "--judge",

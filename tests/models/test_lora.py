@@ -22,7 +22,7 @@ Tensors = dict[str, torch.Tensor]
 LAYER = "mid_block.attentions.0.transformer_blocks.0.attn2"
 TEXT_LAYER = "encoder.layers.0.self_attn"
 SIZE = {"unet": 64, "text_encoder": 32}  # what the layers above take and give
-SHORT = ["--suite", "world-smoke", "--limit", "8", "--device", "cpu"]
+SHORT = ["--suite", "world-smoke", "--limit", "8", "--device", "cpu", "--random-weights", "1"]
 
 
 def pair(name: str, *, down: str, up: str, width: int = 64, given: int | None = None) -> Tensors:
