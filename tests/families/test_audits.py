@@ -31,7 +31,7 @@ def test_an_audit_runs_from_the_folder_to_the_figure(
     side = FAMILIES[name].side
     options = (
         f"--suite world-smoke --judge clip:local-dir:{judge} --device cpu --limit 16 --seeds 1 "
-        f"--batch-size 8 --steps 2 --height {side} --width {side}"
+        f"--batch-size 8 --steps 2 --height {side} --width {side} --random-weights 1 --no-report"
     )
     code = main(["audit", str(family_folder(name)), *options.split(), "--out", str(tmp_path / "r")])
     run = tmp_path / "r"
