@@ -30,14 +30,14 @@ def test_an_audit_runs_from_the_folder_to_the_figure(
 ) -> None:
     side = FAMILIES[name].side
     options = (
-        f"--suite world-smoke --judge clip:local-dir:{judge} --device cpu --limit 16 --seeds 1 "
+        f"--suite world-smoke --judge clip:local-dir:{judge} --device cpu --limit 4 --seeds 1 "
         f"--batch-size 8 --steps 2 --height {side} --width {side} --random-weights 1 --no-report"
     )
     code = main(["audit", str(family_folder(name)), *options.split(), "--out", str(tmp_path / "r")])
     run = tmp_path / "r"
 
     assert code == 0
-    assert json.loads((run / "summary.json").read_text())["n_images"] == 16
+    assert json.loads((run / "summary.json").read_text())["n_images"] == 4
     assert json.loads((run / "manifest.json").read_text())["settings"]["sampler"]["height"] == side
     rows: list[dict[str, Any]] = read_rows(table_path(run, "probes"), "probes")
     assert {row["station"] for row in rows} == {"text_encoder", "denoiser"}
