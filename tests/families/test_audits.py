@@ -24,20 +24,23 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
 SMALL = [name for name, family in FAMILIES.items() if not family.attributes]
 
 
+# Of 16 prompts slots are read, which takes half a minute each.
+@pytest.mark.parametrize("prompts", [4, pytest.param(16, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SMALL)
 def test_an_audit_runs_from_the_folder_to_the_figure(
-    name: str, family_folder: Any, judge: Path, tmp_path: Path
+    name: str, prompts: int, family_folder: Any, judge: Path, tmp_path: Path
 ) -> None:
     side = FAMILIES[name].side
     options = (
-        f"--suite world-smoke --judge clip:local-dir:{judge} --device cpu --limit 4 --seeds 1 "
-        f"--batch-size 8 --steps 2 --height {side} --width {side} --random-weights 1 --no-report"
+        f"--suite world-smoke --judge clip:local-dir:{judge} --device cpu --limit {prompts} "
+        f"--seeds 1 --batch-size 8 --steps 2 --height {side} --width {side} --random-weights 1 "
+        "--no-report"
     )
     code = main(["audit", str(family_folder(name)), *options.split(), "--out", str(tmp_path / "r")])
     run = tmp_path / "r"
 
     assert code == 0
-    assert json.loads((run / "summary.json").read_text())["n_images"] == 4
+    assert json.loads((run / "summary.json").read_text())["n_images"] == prompts
     assert json.loads((run / "manifest.json").read_text())["settings"]["sampler"]["height"] == side
     rows: list[dict[str, Any]] = read_rows(table_path(run, "probes"), "probes")
     assert {row["station"] for row in rows} == {"text_encoder", "denoiser"}

@@ -69,8 +69,8 @@ def test_an_audit_of_the_file_says_what_is_quantised(
     judge = tiny_open_clip(tmp_path / "tiny-clip")
     run = tmp_path / "run"
     options = (
-        f"--suite world-smoke --judge clip:local-dir:{judge} --device cpu --limit 12 --seeds 1 "
-        "--batch-size 6 --steps 2 --height 16 --width 16 --random-weights 1 --no-report"
+        f"--suite world-smoke --judge clip:local-dir:{judge} --device cpu --limit 4 --seeds 1 "
+        "--batch-size 2 --steps 2 --height 16 --width 16 --random-weights 1 --no-report"
     )
     command = ["audit", str(file), "--config", str(folder), *options.split(), "--out", str(run)]
     assert main(command) == 0
