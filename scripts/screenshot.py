@@ -6,7 +6,7 @@ It needs the packages of the group ``test`` and Debian's Chromium. The picture o
 from the page that ``t2i-audit leaderboard RUN... -o board.csv --html board.html`` writes of the
 runs of the built-in generators:
 
-    python -m scripts.screenshot board.html docs/images/board.png --height 1040
+    python -m scripts.screenshot board.html docs/images/board.png --height 1070
 """
 
 from __future__ import annotations

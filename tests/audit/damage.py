@@ -115,8 +115,8 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
         "activations/text_encoder/0000.npy",
     ),
     "untrained denoiser's features": (
-        delete("activations/random_denoiser_2/0000.npy"),
-        "activations/random_denoiser_2/0000.npy",
+        delete("activations/random_denoiser_1/0000.npy"),
+        "activations/random_denoiser_1/0000.npy",
     ),
     "figure": (delete("figures/where_lost.svg"), "where_lost.svg"),
 }

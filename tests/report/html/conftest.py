@@ -13,5 +13,7 @@ import t2i_audit as t2i
 def patchy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small audit in which the relation can be read; not to be changed."""
     out = tmp_path_factory.mktemp("runs") / "patchy"
-    t2i.audit("builtin:patchy", sample=48, seeds=2, steps=4, device="cpu", out=out)
+    t2i.audit(
+        "builtin:patchy", sample=48, seeds=2, steps=4, random_weights=1, device="cpu", out=out
+    )
     return out
