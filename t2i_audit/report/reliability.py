@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from t2i_audit.io import write_bytes
+from t2i_audit.report.figure_files import write_png_and_svg
 from t2i_audit.results.forecast import Trust
 
 if TYPE_CHECKING:
@@ -24,18 +23,10 @@ def write_reliability(trust: Trust, stem: Path) -> tuple[Path, ...]:
         return ()
     import matplotlib
 
-    files = []
-    # No date and no random ids: equal forecasts give equal bytes.
+    # No random ids: equal forecasts give equal bytes.
     with matplotlib.rc_context({"svg.hashsalt": ENDING}):
         figure = draw_reliability(trust)
-        for kind in ("png", "svg"):
-            buffer = io.BytesIO()
-            metadata = {"Date": None} if kind == "svg" else {"Software": None}
-            figure.savefig(buffer, format=kind, dpi=120, metadata=metadata)
-            path = stem.with_name(f"{stem.name}{ENDING}.{kind}")
-            write_bytes(path, buffer.getvalue())
-            files.append(path)
-    return tuple(files)
+        return write_png_and_svg(figure, stem.with_name(f"{stem.name}{ENDING}"))
 
 
 def draw_reliability(trust: Trust) -> Figure:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from t2i_audit.io import write_bytes
 from t2i_audit.printable import printable
+from t2i_audit.report.figure_files import write_png_and_svg
 from t2i_audit.report.verdict import is_presence
 from t2i_audit.results.decoding import DENOISER
 from t2i_audit.results.readings import ProbeReading
@@ -58,22 +57,11 @@ def write_where_lost(
         return ()
     import matplotlib
 
-    files = []
-    # No date and no random ids: equal runs give equal bytes. A slot's name is never a formula.
+    (run / FOLDER).mkdir(exist_ok=True)
+    # No random ids: equal runs give equal bytes. A slot's name is never a formula.
     with matplotlib.rc_context({"svg.hashsalt": NAME, "text.parse_math": False}):
         figure = draw_where_lost(readings, success)
-        # The layout takes as long as the drawing, and would be made anew for each file.
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        for ending in ("png", "svg"):
-            buffer = io.BytesIO()
-            metadata = {"Date": None} if ending == "svg" else {"Software": None}
-            figure.savefig(buffer, format=ending, dpi=120, metadata=metadata)
-            path = run / FOLDER / f"{NAME}.{ending}"
-            path.parent.mkdir(exist_ok=True)
-            write_bytes(path, buffer.getvalue())
-            files.append(path)
-    return tuple(files)
+        return write_png_and_svg(figure, run / FOLDER / NAME)
 
 
 def stops(readings: Iterable[ProbeReading]) -> tuple[Stop, ...]:

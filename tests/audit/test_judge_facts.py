@@ -21,8 +21,10 @@ from tests.judges.conversion import LAYERS, WIDTH, converted
 from tests.tiny import tiny_open_clip, tiny_pipeline
 
 LIMIT = 12
-COMMON = ["--suite", "world-relations", "--limit", str(LIMIT), "--seeds", "2", "--steps", "4"]
-COMMON += ["--random-weights", "1"]
+COMMON = [
+    *("--suite", "world-relations", "--limit", str(LIMIT), "--seeds", "2", "--steps", "4"),
+    *("--random-weights", "1"),
+]
 
 
 def command(out: Path, *more: str) -> list[str]:

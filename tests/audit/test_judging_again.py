@@ -80,8 +80,10 @@ def test_the_new_run_is_one_like_any_other(
     assert judge_again(finished, tmp_path / "again", "clip", "--json") == 0
     shown = json.loads(capsys.readouterr().out)
 
-    arguments = "--suite world-smoke --judge clip --device cpu --limit 20 --seeds 2 --steps 4 "
-    arguments += "--random-weights 1"
+    arguments = (
+        "--suite world-smoke --judge clip --device cpu --limit 20 --seeds 2 --steps 4 "
+        "--random-weights 1"
+    )
     own = ["audit", "builtin:sound", *arguments.split(), "--batch-size", "8", "--json"]
 
     assert main([*own, "--out", str(tmp_path / "again")]) == 0

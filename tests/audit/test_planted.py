@@ -179,7 +179,7 @@ def test_the_block_that_loses_two_colours_of_fading_is_named(tmp_path: Path) -> 
         suite="world-relations",
         seeds=1,
         judge="oracle",
-        limit=120,
+        limit=PROMPTS,
         random_weights=1,
     )
     run = execute(plan_audit(settings))

@@ -16,8 +16,8 @@ from t2i_audit.cli.main import main
 from t2i_audit.io import sha256_of
 
 Capture = pytest.CaptureFixture[str]
-SUITE = ["--suite", "world-smoke", "--device", "cpu", "--random-weights", "1"]
-OPTIONS = [*SUITE, "--limit", "16", "--seeds", "1", "--steps", "2", "--no-denoiser-station"]
+COMMON = ["--suite", "world-smoke", "--device", "cpu", "--random-weights", "1"]
+OPTIONS = [*COMMON, "--limit", "16", "--seeds", "1", "--steps", "2", "--no-denoiser-station"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr("t2i_audit.probes.enough.FEWEST_PER_VALUE", 1)
         for name in ("sound", "patchy"):
             assert main(["audit", f"builtin:{name}", *OPTIONS, "-o", str(runs / name)]) == 0
-    assert main(["probe", "builtin:sound", *SUITE, "--limit", "8", "-o", str(runs / "probe")]) == 0
+    assert main(["probe", "builtin:sound", *COMMON, "--limit", "8", "-o", str(runs / "probe")]) == 0
     return runs
 
 

@@ -16,8 +16,10 @@ from t2i_audit.results.judge_card import read_cards
 from t2i_audit.results.summary import read_summary
 
 Capture = pytest.CaptureFixture[str]
-OPTIONS = ["--device", "cpu", "--seeds", "2", "--no-denoiser-station", "--limit", "30"]
-OPTIONS += ["--random-weights", "1"]
+OPTIONS = [
+    *("--device", "cpu", "--seeds", "2", "--no-denoiser-station", "--limit", "30"),
+    *("--random-weights", "1"),
+]
 
 
 @pytest.fixture(scope="module")

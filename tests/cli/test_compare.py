@@ -13,8 +13,10 @@ import t2i_audit as t2i
 from t2i_audit.cli.main import main
 
 Capture = pytest.CaptureFixture[str]
-OPTIONS = ["--suite", "world-smoke", "--device", "cpu", "--steps", "3", "--no-denoiser-station"]
-OPTIONS += ["--random-weights", "1"]
+OPTIONS = [
+    *("--suite", "world-smoke", "--device", "cpu", "--steps", "3"),
+    *("--random-weights", "1", "--no-denoiser-station"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,10 @@ from tests.audit.small import write_small_suite
 
 Capture = pytest.CaptureFixture[str]
 Change = Callable[[dict[str, Any]], Any]
-OPTIONS = ["--device", "cpu", "--seeds", "1", "--steps", "2", "--no-denoiser-station"]
-OPTIONS += ["--random-weights", "1"]
+OPTIONS = [
+    *("--device", "cpu", "--seeds", "1", "--steps", "2"),
+    *("--random-weights", "1", "--no-denoiser-station"),
+]
 
 
 @pytest.fixture(scope="module")
