@@ -24,7 +24,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         judge="oracle",
         device="cpu",
         out=tmp_path_factory.mktemp("runs") / "finished",
-        limit=20,
+        limit=10,
         seeds=2,
         steps=4,
         batch_size=8,
@@ -55,7 +55,7 @@ def test_another_judge_judges_the_same_images(
 
     captured = capsys.readouterr()
     # No rate: all were there when the stage began.
-    assert "images: 40/40\n" in captured.err
+    assert "images: 20/20\n" in captured.err
     assert "judged by clip" in captured.out
     assert images(tmp_path / "again") == images(finished)
     own, other = judgements(tmp_path / "again"), judgements(finished)
@@ -82,7 +82,7 @@ def test_the_new_run_is_one_like_any_other(
     shown = json.loads(capsys.readouterr().out)
 
     arguments = (
-        "--suite world-smoke --judge clip --device cpu --limit 20 --seeds 2 --steps 4 "
+        "--suite world-smoke --judge clip --device cpu --limit 10 --seeds 2 --steps 4 "
         "--random-weights 1"
     )
     own = ["audit", "builtin:sound", *arguments.split(), "--batch-size", "8", "--json"]

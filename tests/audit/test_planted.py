@@ -172,6 +172,7 @@ def test_a_decoder_that_merges_colours_draws_them_alike_from_latents_that_tell_t
     assert evaluate(prompts, same_latents).objects.mean() >= 0.8
 
 
+@pytest.mark.slow
 def test_the_block_that_loses_two_colours_of_fading_is_named(tmp_path: Path) -> None:
     settings = AuditSettings(
         model="builtin:fading",
@@ -196,6 +197,7 @@ def test_the_block_that_loses_two_colours_of_fading_is_named(tmp_path: Path) -> 
     assert decoded.recalls["red"].estimate > 0.9
 
 
+@pytest.mark.slow
 def test_the_encoder_is_named_for_the_numbers_that_it_reads_as_one(audited: Audited) -> None:
     summary = load_run(audited("miscounting")).summary
 

@@ -27,7 +27,7 @@ BLIND = [IMAGES] * 3  # shuffled, blank, and the images of which the captions se
 def command(out: Path, judge: str, *more: str) -> list[str]:
     fixed = (
         f"--suite world-smoke --limit {PROMPTS} --seeds {SEEDS} --steps 2 --batch-size 4 "
-        "--device cpu --no-denoiser-station"
+        "--device cpu --no-denoiser-station --random-weights 1 --no-report"
     )
     return [
         *("audit", "builtin:sound", *fixed.split(), "--judge", judge, "--out", str(out)),

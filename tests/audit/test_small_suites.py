@@ -74,6 +74,7 @@ def test_few_prompts_are_judged_and_their_slots_undefined(
     assert main(["leaderboard", str(out), "-o", str(tmp_path / "board.csv")]) == 0
 
 
+@pytest.mark.slow
 def test_a_slot_of_one_value_is_undefined_beside_those_that_are_read(
     pipeline: Path, tmp_path: Path
 ) -> None:
@@ -170,6 +171,7 @@ def test_a_probe_of_a_suite_without_constituents_is_refused(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_tokenizer_without_a_length_takes_its_encoders(
     pipeline: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,11 +28,13 @@ PROGRAM = "t2i-audit"
 PLACEHOLDERS = re.compile(r"\b(MODEL|OWNER|RUN|DIR|FILE)\b")
 
 
-# Pages that take half a minute and more. The examples of the API are run one by one, too.
+# Pages that take half a minute and more, README excepted. The examples of the API are run one by
+# one, too.
 LONG = {
-    "docs/auditing.md", "docs/judges.md", "docs/judging-images.md", "docs/labelling.md",
-    "docs/many-models.md", "docs/reading-results.md", "docs/reference/api.md",
-    "docs/reference/run-directory.md", "docs/report.md", "docs/training.md",
+    "docs/auditing.md", "docs/comparing.md", "docs/exporting.md", "docs/judges.md",
+    "docs/judging-images.md", "docs/labelling.md", "docs/many-models.md",
+    "docs/reading-results.md", "docs/reference/api.md", "docs/reference/run-directory.md",
+    "docs/report.md", "docs/training.md",
 }  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def running_encoders(name: str, model: LoadedModel) -> list[Any]:
     return [each for each in every if (name, each.name) not in QUOTED_ONLY]
 
 
-@every_family
+@others_slow(FAMILIES)
 def test_every_constituent_is_found_at_its_own_tokens(name: str, family_model: Any) -> None:
     model: LoadedModel = family_model(name)
     encoders = running_encoders(name, model)
@@ -166,7 +166,7 @@ def _by_key(encoded: EncodedSuite) -> dict[tuple[str, str, str], np.ndarray]:
     return {(each.encoder, each.layer, each.position): each.values for each in encoded.features}
 
 
-@every_family
+@others_slow(FAMILIES)
 def test_every_block_is_recorded_at_every_step(name: str, family_model: Any) -> None:
     model: LoadedModel = family_model(name)
     (sampled,), (part,) = first_record(name, family_model)
@@ -204,7 +204,7 @@ def test_an_image_and_its_record_are_the_same_whatever_the_batch(
         np.testing.assert_allclose(together, values, atol=2e-3, rtol=1e-2, err_msg=str(key))
 
 
-@every_family
+@others_slow(FAMILIES)
 def test_the_conditional_part_of_a_guided_batch_is_the_one_recorded(
     name: str, family_model: Any
 ) -> None:

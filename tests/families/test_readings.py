@@ -121,6 +121,7 @@ def test_prompts_that_cleaning_changed_are_not_longer_than_the_encoder_reads(
     assert len({row["prompt_id"] for row in table(out, "decodability")}) == 22
 
 
+@pytest.mark.slow
 def test_a_cut_prompt_is_flagged_and_the_denoiser_is_recorded_at_the_others(
     family_folder: Any, judge: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

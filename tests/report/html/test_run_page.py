@@ -62,8 +62,7 @@ def opened(tab: Any, address: str) -> None:
 
 
 @browsing
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_a_run_is_shown_without_a_request_or_a_complaint(
     browser: Any, patchy: Path, scheme: str, width: int
 ) -> None:
