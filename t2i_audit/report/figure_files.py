@@ -22,7 +22,7 @@ def write_png_and_svg(figure: Figure, stem: Path) -> tuple[Path, ...]:
     """
     # Laid out here, as it would be laid out anew for each file.
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     files = []
     for ending in ("png", "svg"):
         buffer = io.BytesIO()

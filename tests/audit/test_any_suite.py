@@ -147,6 +147,7 @@ ODD_NAMES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_slots_named_like_positions_get_the_figures_of_any_others(
     generated: Path, pipeline: Path, clip: Path, tmp_path: Path
 ) -> None:

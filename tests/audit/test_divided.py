@@ -35,7 +35,7 @@ def whole_on_one_thread(suite: Path, tmp_path_factory: pytest.TempPathFactory) -
     return out
 
 
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_several_processes_make_the_run_of_one(
     count: int, whole_on_one_thread: Path, suite: Path, tmp_path: Path
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_damaged_judgement_shard_is_told_and_judged_again(
     assert results(copied) == results(whole)
 
 
+@pytest.mark.slow
 def test_clock_and_language_do_not_matter(whole: Path, suite: Path, tmp_path: Path) -> None:
     place = {"LC_ALL": "C", "PYTHONUTF8": "0", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7"}
     done = subprocess.run(

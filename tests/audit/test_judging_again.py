@@ -74,6 +74,7 @@ def test_the_same_judge_comes_to_the_same_tables(finished: Path, tmp_path: Path)
         assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes(), file.name
 
 
+@pytest.mark.slow
 def test_the_new_run_is_one_like_any_other(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -88,7 +88,11 @@ def crowded(
     handle.remove()
 
 
-@pytest.mark.parametrize("crowded", ["UNet2DConditionModel", "CLIPTextModel"], indirect=True)
+@pytest.mark.parametrize(
+    "crowded",
+    ["UNet2DConditionModel", pytest.param("CLIPTextModel", marks=pytest.mark.slow)],
+    indirect=True,
+)
 def test_idle_networks_leave_the_device_where_nothing_fits_otherwise(
     crowded: list[bool], whole: Path, suite: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_the_control_is_read_at_every_step_at_which_the_checkpoint_is(audited: Path) -> None:
     rows: list[dict[str, Any]] = read_rows(table_path(audited, "probes"), "probes")
     steps = {row["layer"].partition("@")[2] for row in rows if row["station"] == "denoiser"}

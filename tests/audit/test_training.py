@@ -287,6 +287,7 @@ if run:  # and now as if there were no other process
 """
 
 
+@pytest.mark.slow
 def test_the_processes_of_a_training_divide_the_images(tmp_path: Path) -> None:
     program, two, one = (tmp_path / each for each in ("program.py", "two", "one"))
     program.write_text(PROGRAM)

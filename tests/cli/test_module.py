@@ -58,6 +58,7 @@ def test_a_launcher_leaves_the_users_modules_alone(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="the program is not installed beside python")
+@pytest.mark.slow
 def test_a_launcher_starts_the_program_itself(folder: Path) -> None:
     # Not even a t2i_audit.py of the user's is in the way then.
     (folder / "t2i_audit.py").write_text(HOSTILE)

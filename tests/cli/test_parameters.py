@@ -177,21 +177,6 @@ def test_every_command_of_the_audit_takes_o_for_out() -> None:
                 assert "-o" in parameter.opts, path
 
 
-def test_help_appears_within_half_a_second_of_work() -> None:
-    code = (
-        "import resource, subprocess, sys; subprocess.run([sys.executable, '-m', 't2i_audit',"
-        " 'audit', '--help'], stdout=subprocess.DEVNULL, check=True);"
-        " used = resource.getrusage(resource.RUSAGE_CHILDREN); print(used.ru_utime + used.ru_stime)"
-    )
-    # Of the processor's time, as other processes may hold up the rest; the best of three.
-    seconds = min(
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
-        for _ in range(3)
-    )
-
-    assert seconds < 0.5
-
-
 def test_the_completion_script_is_shown() -> None:
     # The shell is the one that the program is started from; two commands keep bash from leaving.
     program = f"{shlex.quote(sys.executable)} -m t2i_audit --show-completion; exit $?"

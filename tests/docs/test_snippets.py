@@ -28,11 +28,26 @@ PROGRAM = "t2i-audit"
 PLACEHOLDERS = re.compile(r"\b(MODEL|OWNER|RUN|DIR|FILE)\b")
 
 
+# Pages that take half a minute and more. The examples of the API are run one by one, too.
+LONG = {
+    "docs/auditing.md", "docs/judges.md", "docs/judging-images.md", "docs/labelling.md",
+    "docs/many-models.md", "docs/reading-results.md", "docs/reference/api.md",
+    "docs/reference/run-directory.md", "docs/report.md", "docs/training.md",
+}  # fmt: skip
+
+
 def named(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", pages(), ids=named)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow) if named(page) in LONG else page
+        for page in pages()
+    ],
+    ids=named,
+)
 def test_the_blocks_of_a_page_run_in_order(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

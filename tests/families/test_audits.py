@@ -11,6 +11,7 @@ import pytest
 from t2i_audit.cli.main import main
 from t2i_audit.run.tables import read_rows, table_path
 from tests.families.checkpoints import FAMILIES, JOINT, build
+from tests.families.which import others_slow
 from tests.tiny import tiny_open_clip
 
 
@@ -26,7 +27,7 @@ SMALL = [name for name, family in FAMILIES.items() if not family.attributes]
 
 # Of 16 prompts slots are read, which takes half a minute each.
 @pytest.mark.parametrize("prompts", [4, pytest.param(16, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", SMALL)
+@others_slow(SMALL)
 def test_an_audit_runs_from_the_folder_to_the_figure(
     name: str, prompts: int, family_folder: Any, judge: Path, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ from t2i_audit.settings import ImageOptions
 from tests.families.checkpoints import FAMILIES, JOINT
 from tests.families.sampling import sample_recorded
 from tests.families.text import sentence_pieces
+from tests.families.which import every_family, others_slow
 from tests.tiny import tiny_prompts
 
 PROMPTS = tiny_prompts(4)
@@ -58,8 +59,6 @@ CROSS = {
 
 # In these a prior draws noise for a negative prompt too, so none is taken.
 DRAWING = {"kandinsky-2.1", "kandinsky-2.2"}
-
-families = pytest.mark.parametrize("name", FAMILIES)
 
 
 def sample(
@@ -93,7 +92,7 @@ def running_encoders(name: str, model: LoadedModel) -> list[Any]:
     return [each for each in every if (name, each.name) not in QUOTED_ONLY]
 
 
-@families
+@every_family
 def test_every_constituent_is_found_at_its_own_tokens(name: str, family_model: Any) -> None:
     model: LoadedModel = family_model(name)
     encoders = running_encoders(name, model)
@@ -111,7 +110,7 @@ def test_every_constituent_is_found_at_its_own_tokens(name: str, family_model: A
                 assert spelt.split() == prompt.text[part.start : part.end].split()
 
 
-@families
+@every_family
 def test_the_token_states_are_what_encode_prompt_returns(name: str, family_model: Any) -> None:
     """Each prompt's vector at each of its tokens, looked for among all vectors returned."""
     model: LoadedModel = family_model(name)
@@ -151,7 +150,7 @@ def _holds(tensor: torch.Tensor, row: int, vector: torch.Tensor) -> bool:
     return any(bool(torch.isclose(each, vector, atol=1e-5).all(-1).any()) for each in windows)
 
 
-@families
+@every_family
 def test_features_of_prompts_are_the_same_one_by_one(name: str, family_model: Any) -> None:
     if name == "cogview-4":
         pytest.skip("its pipeline has the encoder attend to as much padding as the batch needs")
@@ -167,7 +166,7 @@ def _by_key(encoded: EncodedSuite) -> dict[tuple[str, str, str], np.ndarray]:
     return {(each.encoder, each.layer, each.position): each.values for each in encoded.features}
 
 
-@families
+@every_family
 def test_every_block_is_recorded_at_every_step(name: str, family_model: Any) -> None:
     model: LoadedModel = family_model(name)
     (sampled,), (part,) = first_record(name, family_model)
@@ -180,7 +179,7 @@ def test_every_block_is_recorded_at_every_step(name: str, family_model: Any) -> 
     assert sampled.images.ndim == 4
 
 
-@families
+@every_family
 def test_words_are_read_where_the_denoiser_shows_them(name: str, family_model: Any) -> None:
     _, (part,) = first_record(name, family_model)
     positions = {position for _, _, position in part.arrays}
@@ -189,7 +188,7 @@ def test_words_are_read_where_the_denoiser_shows_them(name: str, family_model: A
     assert ("object_1.colour" in positions) == (name in CROSS)
 
 
-@families
+@every_family
 def test_an_image_and_its_record_are_the_same_whatever_the_batch(
     name: str, family_model: Any
 ) -> None:
@@ -205,7 +204,7 @@ def test_an_image_and_its_record_are_the_same_whatever_the_batch(
         np.testing.assert_allclose(together, values, atol=2e-3, rtol=1e-2, err_msg=str(key))
 
 
-@families
+@every_family
 def test_the_conditional_part_of_a_guided_batch_is_the_one_recorded(
     name: str, family_model: Any
 ) -> None:
@@ -227,7 +226,7 @@ def test_the_conditional_part_of_a_guided_batch_is_the_one_recorded(
     assert guided <= 1 or not np.array_equal(one.images, two.images)
 
 
-@families
+@others_slow(FAMILIES)
 def test_both_random_twins_read_at_the_same_places(name: str, family_model: Any) -> None:
     model: LoadedModel = family_model(name)
     own = encode_suite(model, PROMPTS)
@@ -242,7 +241,7 @@ def test_both_random_twins_read_at_the_same_places(name: str, family_model: Any)
     assert all(np.isfinite(values).any() for values in random.arrays.values())
 
 
-@families
+@others_slow(FAMILIES)
 def test_networks_that_leave_the_device_while_idle_change_no_number(
     name: str, family_model: Any
 ) -> None:

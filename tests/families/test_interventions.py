@@ -26,21 +26,13 @@ from t2i_audit.models.offload import is_offloaded
 from tests.families.checkpoints import FAMILIES
 from tests.families.loading import loaded_from
 from tests.families.sampling import sampling_of
+from tests.families.which import others_slow
 
 COLOURS, SHAPES, RELATIONS = ("red", "blue"), ("star", "circle"), ("above", "left of")
 SLOT = "object_2.colour"
 # In these no word has vectors of its own: a prior or the pipeline itself mixes or scales them.
 WITHOUT_WORDS = {"kandinsky-2.2", "bria-fibo", "bria-fibo-2"}
-# One family for each way in which a denoiser is given its text.
-QUICK = (
-    "stable-diffusion-1", "stable-diffusion-xl", "stable-diffusion-3", "flux-1", "pixart-alpha",
-    "qwen-image", "kandinsky-2.2", "z-image", "hidream", "stable-diffusion-pag", "stable-cascade",
-    "latent-consistency",
-)  # fmt: skip
-families = pytest.mark.parametrize(
-    "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES],
-)
+families = others_slow(FAMILIES)
 
 
 def prompts_of_two_values() -> tuple[Prompt, ...]:

@@ -227,6 +227,7 @@ def test_a_conditional_part_that_nothing_tells_is_not_guessed(
     assert "could not be determined" in layout.not_located[0]
 
 
+@pytest.mark.slow
 def test_an_encoder_that_is_not_in_the_denoiser_is_noted_and_so_said(
     family_folder: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

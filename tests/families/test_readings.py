@@ -154,7 +154,9 @@ def test_a_cut_prompt_is_flagged_and_the_denoiser_is_recorded_at_the_others(
         assert table_path(shards, name).read_bytes() == table_path(out, name).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["flux-1", "stable-diffusion-3"])
+@pytest.mark.parametrize(
+    "name", ["flux-1", pytest.param("stable-diffusion-3", marks=pytest.mark.slow)]
+)
 def test_the_encoder_that_cut_is_left_out_and_not_the_prompt(
     name: str, family_folder: Any, judge: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

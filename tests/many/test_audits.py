@@ -100,6 +100,7 @@ def test_a_fault_of_ours_is_kept_and_stops_no_other(
     assert "1 // 0" in kept.read_text() and len(audits.failures) == 2
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_runs_of_one(
     board: Path, broken: Path, suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -194,6 +195,7 @@ def end_with(sent: signal.Signals, suite: Path, out: Path) -> tuple[int, str]:
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+@pytest.mark.slow
 def test_an_interrupt_ends_all_processes_and_says_how_to_go_on(suite: Path, tmp_path: Path) -> None:
     assert end_with(signal.SIGINT, suite, tmp_path / "out") == (
         130,

@@ -63,6 +63,7 @@ def test_a_forecast_from_a_store_is_that_from_disk(
     assert set(there) == {path.name for path in tmp_path.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_calibration_is_kept_in_the_store(
     run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_calibration_is_kept_in_the_store(
     assert "report.html" in there and not [name for name in there if name.startswith(".lock")]
 
 
+@pytest.mark.slow
 def test_use_is_measured_on_a_run_in_a_store(
     s3: S3, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

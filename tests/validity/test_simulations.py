@@ -49,7 +49,19 @@ CELLS = {
 }
 
 
-@pytest.mark.parametrize("key", CELLS)
+# Each takes ten seconds and more.
+LONG = {
+    "1c 60 compositions, rate 0.016, 2 seeds",
+    "2 world-relations, pair effects of sd 1",
+    "2 2 blurred and 2 failing colours of 6",
+    "3 a place that memorises, 240 prompts",
+    "5 60 prompts x 2 seeds, rate 0.97, ICC 0.4",
+}
+
+
+@pytest.mark.parametrize(
+    "key", [pytest.param(key, marks=pytest.mark.slow) if key in LONG else key for key in CELLS]
+)
 def test_a_figure_of_known_truth_reaches_its_goal(key: str) -> None:
     draws, _ = draw(key, range(CELLS[key]), seed=SEED)
     found = [measure(figure, draws) for figure in all_cells()[key].figures]

@@ -382,6 +382,7 @@ def ten_thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(made_run(folder, world_prompts(5000), sides=(8,), files=20), 20_000_000)
 
 
+@pytest.mark.slow
 def test_of_ten_thousand_images_only_those_near_the_screen_are_in_the_page(
     browser: Any, ten_thousand: Path
 ) -> None:
