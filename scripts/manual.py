@@ -24,6 +24,12 @@ def has_part(page: Path, name: str) -> bool:
     return page.is_file() and _part(name).search(page.read_text(encoding="utf-8")) is not None
 
 
+def part_of(page: Path, name: str) -> str:
+    """What `page` has in the place of the part `name`; nothing where it has no such place."""
+    found = _part(name).search(page.read_text(encoding="utf-8"))
+    return found[2] if found else ""
+
+
 def with_parts(page: Path, parts: Iterable[tuple[str, str]], *, what: str = "the table") -> str:
     """The text of `page` with each of `parts`, a name and a text, in its place.
 
@@ -39,7 +45,7 @@ def with_parts(page: Path, parts: Iterable[tuple[str, str]], *, what: str = "the
     for name, body in parts:
         if not _part(name).search(text):
             raise ValueError(no_place(page, name, what=what))
-        text = _part(name).sub(lambda part, body=body: f"{part[1]}{body}\n{part[2]}", text)  # type: ignore[misc]
+        text = _part(name).sub(lambda part, body=body: f"{part[1]}{body}\n{part[3]}", text)  # type: ignore[misc]
     return text
 
 
@@ -50,4 +56,4 @@ def no_place(page: Path, name: str, *, what: str = "the table") -> str:
 
 def _part(name: str) -> re.Pattern[str]:
     own = re.escape(name)
-    return re.compile(rf"(<!-- begin {own} -->\n).*?(<!-- end {own} -->)", re.DOTALL)
+    return re.compile(rf"(<!-- begin {own} -->\n)(.*?)(<!-- end {own} -->)", re.DOTALL)

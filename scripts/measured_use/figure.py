@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from scripts.measured_use.table import USE_HEADINGS, Cells
 from t2i_audit.io import atomic_file
-from t2i_audit.results.interval import Interval
-from t2i_audit.results.use import Use
 
-# Each told apart by its shape as well as by its colour.
+# Each told apart by its shape as well as by its colour; by the column of the table.
 MARKS = {
-    "unchanged": ("o", "#1f5fa8", -0.22),
-    "random subspace erased": ("s", "#c2571a", 0.0),
-    "slot erased": ("^", "#2e7d32", 0.22),
+    "right": ("unchanged", "o", "#1f5fa8", -0.22),
+    "control": ("random subspace erased", "s", "#c2571a", 0.0),
+    "erased": ("slot erased", "^", "#2e7d32", 0.22),
 }
+SHOWN = re.compile(r"(-?[\d.]+) \[(-?[\d.]+), (-?[\d.]+)\]")  # an estimate with its interval
 
 
-def draw_use(uses: Mapping[str, Use], path: Path) -> None:
-    """Draw to `path` how often each slot is right, a panel for each checkpoint."""
+def draw_use(rows: Mapping[str, Sequence[Cells]], path: Path) -> None:
+    """Draw to `path` how often each slot is right, a panel for each checkpoint.
+
+    Args:
+        rows: of the table of use, by checkpoint; so the figure shows what the table says.
+        path: of the PNG file.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(2.2 * len(uses) + 2.2, 3.4), layout="constrained")
+    figure = Figure(figsize=(2.2 * len(rows) + 2.2, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(uses), sharex=True, sharey=True, squeeze=False)[0]
-    slots = list(dict.fromkeys(each.slot for use in uses.values() for each in use.given))
-    for axes, (model, use) in zip(panels, uses.items(), strict=True):
+    panels = figure.subplots(1, len(rows), sharex=True, sharey=True, squeeze=False)[0]
+    slots = list(dict.fromkeys(cells[1] for own in rows.values() for cells in own))
+    for axes, (model, own) in zip(panels, rows.items(), strict=True):
         axes.set_title(model, fontsize=10)
-        for each in use.given:
-            row = slots.index(each.slot)
-            shares = (each.unchanged, each.random, each.erased)
-            for share, (what, (shape, colour, offset)) in zip(shares, MARKS.items(), strict=True):
-                label = what if row == 0 else None
+        for cells in own:
+            row = slots.index(cells[1])
+            for column, (what, shape, colour, offset) in MARKS.items():
+                share = SHOWN.fullmatch(cells[USE_HEADINGS.index(column)])
+                if share is None:  # undefined
+                    continue
+                estimate, lower, upper = map(float, share.groups())
                 axes.errorbar(
-                    share.estimate, row + offset, xerr=_reach(share), fmt=shape, color=colour,
-                    markersize=4, linewidth=1, label=label,
+                    estimate, row + offset, xerr=[[estimate - lower], [upper - estimate]],
+                    fmt=shape, color=colour, markersize=4, linewidth=1,
+                    label=what if row == 0 else None,
                 )  # fmt: skip
         axes.set_yticks(range(len(slots)), slots)
         axes.set_xlim(-0.02, 1.02)
@@ -48,7 +57,7 @@ def draw_use(uses: Mapping[str, Use], path: Path) -> None:
         handles,
         names,
         loc="outside lower center",
-        ncols=min(len(uses), 3),
+        ncols=min(len(rows), 3),
         frameon=False,
         fontsize=9,
     )
@@ -56,7 +65,3 @@ def draw_use(uses: Mapping[str, Use], path: Path) -> None:
     with atomic_file(path) as temporary:
         # The name of the program that drew it changes with the library and says nothing.
         figure.savefig(temporary, format="png", dpi=140, metadata={"Software": None})
-
-
-def _reach(share: Interval) -> list[list[float]]:
-    return [[share.estimate - share.lower], [share.upper - share.estimate]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from scripts.measured_use.figure import draw_use
 from scripts.measured_use.suites import Named, drawn_suites
-from scripts.measured_use.table import lines, page_with
+from scripts.measured_use.table import Tables, lines, page_with
 from t2i_audit.errors import AuditError
 from tests.report.made_use import made_use
 
@@ -42,19 +43,42 @@ def test_the_page_gets_a_line_for_each_slot_and_each_checkpoint(tmp_path: Path) 
     page = tmp_path / "results.md"
     page.write_text("a\n<!-- begin use table -->\nold\n<!-- end use table -->\nb\n")
     named = [Named("misbinding", 20, 120, 480, 19, 17, 0, {"relation": 1, "object_1.colour": 0})]
-    text = "\n".join(lines({"misbinding": made_use()}, named))
+    text = "\n".join(lines(Tables.of({"misbinding": made_use()}, named)))
     whole = page_with(page, text)
 
     assert whole.startswith("a\n") and whole.endswith("b\n") and "old" not in whole
     assert sum(line.startswith("| `misbinding` |") for line in whole.splitlines()) == 5
-    assert "| 19 of 20 | 0.95 [" in whole and "| 17 of 20 |" in whole and "| relation 1 |" in whole
+    assert (
+        "| 19 of 20 | 120 | 480 | 0.95 [" in whole
+        and "| 17 of 20 |" in whole
+        and "| relation 1 |" in whole
+    )
     empty = tmp_path / "empty.md"
     empty.write_text("")
     with pytest.raises(ValueError, match="no place for the tables"):
         page_with(empty, text)
 
 
-def test_the_figure_is_drawn(tmp_path: Path) -> None:
-    draw_use({"misbinding": made_use(), "sound": made_use()}, tmp_path / "use.png")
+def test_rows_of_other_checkpoints_stay(tmp_path: Path) -> None:
+    page = tmp_path / "results.md"
+    page.write_text("<!-- begin use table -->\n<!-- end use table -->\n")
+    named = Named("misbinding", 20, 60, 120, 19, 17, 0, {"relation": 0})
+    both = Tables.of({"misbinding": made_use(), "early": made_use()}, [named])
+    page.write_text(page_with(page, "\n".join(lines(both))))
 
-    assert (tmp_path / "use.png").read_bytes().startswith(b"\x89PNG")
+    again = Tables.of({"sound": made_use()}, [replace(named, model="sound", right=20)])
+    joined = again.beside(Tables.read(page), ("misbinding", "sound", "early"))
+
+    assert Tables.read(page) == both
+    assert list(joined.use) == ["misbinding", "sound", "early"]
+    assert joined.use["misbinding"] == both.use["misbinding"]
+    assert [rows[0][1] for rows in joined.named.values()] == ["19 of 20", "20 of 20"]
+
+
+def test_the_figure_shows_what_the_table_says(tmp_path: Path) -> None:
+    rows = Tables.of({"misbinding": made_use(), "sound": made_use()}, []).use
+    draw_use(rows, tmp_path / "use.png")
+    draw_use({**rows, "sound": rows["sound"][:2]}, tmp_path / "fewer.png")
+
+    drawn, fewer = ((tmp_path / name).read_bytes() for name in ("use.png", "fewer.png"))
+    assert drawn.startswith(b"\x89PNG") and drawn != fewer
