@@ -333,7 +333,8 @@ def test_python_names_several_judges_in_a_sequence(
 ) -> None:
     run = t2i.audit(
         "builtin:sound", suite="world-smoke", judge=["oracle", "clip"], seeds=SEEDS, limit=PROMPTS,
-        steps=2, batch_size=4, device="cpu", denoiser_station=False, out=by_the_oracle,
+        steps=2, batch_size=4, device="cpu", denoiser_station=False, random_weights=1,
+        out=by_the_oracle,
     )  # fmt: skip
 
     assert [each.name for each in run.summary.judges] == ["oracle", "clip"]
