@@ -1,6 +1,6 @@
 # `make demo` audits a built-in checkpoint; `make test` lints, type-checks and tests; `make test-slow`
-# runs the tests that are long or much like another; `make docs`
-# builds the manual into `site/`. All need only Python 3.11 or newer and make.
+# runs the tests that are long or much like another; `make docs` builds the manual into `site/`. All
+# need only Python 3.11 or newer and make.
 
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -20,7 +20,8 @@ def write_png_and_svg(figure: Figure, stem: Path) -> tuple[Path, ...]:
     Equal figures give equal bytes where matplotlib's ``svg.hashsalt`` is set. The figure keeps the
     layout that it has then.
     """
-    # Laid out here, as it would be laid out anew for each file.
+    # Laid out here, as it would be laid out anew for each file. With any engine, even "none",
+    # matplotlib draws once more for each.
     figure.draw_without_rendering()
     figure.set_layout_engine(None)
     files = []

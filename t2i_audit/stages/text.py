@@ -311,13 +311,12 @@ def _prompt_rows(prompts: Sequence[Prompt], encoded: EncodedSuite) -> list[dict[
         max(tokens[row].eos + 1 for tokens in encoded.tokens.values())
         for row in range(len(prompts))
     ]
-    readings = encoded.readings  # once: it is made of all prompts
     return [
         _prompt_row(prompt)
         | {
             "tokens": length,
             "truncated": bool(cut),
-            "reading": {name: each[row] for name, each in readings.items()},
+            "reading": {name: readings[row] for name, readings in encoded.readings.items()},
         }
         for row, (prompt, length, cut) in enumerate(
             zip(prompts, lengths, encoded.truncated, strict=True)

@@ -19,6 +19,7 @@ from typer.exceptions import TyperException
 
 from t2i_audit.cli.main import app, main
 from tests.docs.pages import ROOT, Block, Command, blocks, commands, pages
+from tests.slow import with_slow
 
 LIKE_DOCTEST = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 CONSOLES = ("console", "bash")
@@ -42,14 +43,7 @@ def named(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, marks=pytest.mark.slow) if named(page) in LONG else page
-        for page in pages()
-    ],
-    ids=named,
-)
+@pytest.mark.parametrize("page", with_slow(pages(), lambda page: named(page) in LONG), ids=named)
 def test_the_blocks_of_a_page_run_in_order(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

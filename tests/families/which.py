@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.families.checkpoints import FAMILIES
+from tests.slow import with_slow
 
 # One family for each way in which a denoiser is given its text.
 QUICK = (
@@ -18,10 +19,7 @@ QUICK = (
 
 def others_slow(names: Iterable[str]) -> pytest.MarkDecorator:
     """The test runs on all of `names`; on those that are not `QUICK` by `make test-slow` alone."""
-    return pytest.mark.parametrize(
-        "name",
-        [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in names],
-    )
+    return pytest.mark.parametrize("name", with_slow(names, lambda name: name not in QUICK))
 
 
 every_family = pytest.mark.parametrize("name", FAMILIES)

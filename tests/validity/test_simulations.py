@@ -13,6 +13,7 @@ from scripts.simulations.cells import measure
 from scripts.simulations.running import draw
 from scripts.simulations.sections import all_cells
 from scripts.simulations.stated import reason_of
+from tests.slow import with_slow
 
 SEED = 15
 # Cell -> draws: as few as show the faults that were found in b930cec.
@@ -59,9 +60,7 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize(
-    "key", [pytest.param(key, marks=pytest.mark.slow) if key in LONG else key for key in CELLS]
-)
+@pytest.mark.parametrize("key", with_slow(CELLS, LONG.__contains__))
 def test_a_figure_of_known_truth_reaches_its_goal(key: str) -> None:
     draws, _ = draw(key, range(CELLS[key]), seed=SEED)
     found = [measure(figure, draws) for figure in all_cells()[key].figures]

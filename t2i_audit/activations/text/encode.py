@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,8 @@ class EncodedSuite:
     cut: Cut = field(default_factory=dict)
     """Which of the texts that an encoder does not get unchanged are cut off."""
 
-    @property
+    # Asked for once a prompt and once a place, and made of all prompts.
+    @cached_property
     def readings(self) -> dict[str, tuple[EncoderReading, ...]]:
         """Encoder -> how much of each prompt it gets."""
         return {name: tuple(own.reading for own in each) for name, each in self.tokens.items()}
