@@ -36,8 +36,8 @@ SUITE = "world-relations"
 SUITES_OF = {"miscounting": "world-counting"}
 # Two images of a prompt tell whether its failure repeats.
 SEEDS = 2
-# The half-widths of use are within .13 so; `t2i-audit use` takes 200 for .10. From 120 two suites of
-# 60 are drawn at a time.
+# The half-widths of use are within .13 so; `t2i-audit use` takes 200 for .10. From 120 two suites
+# of 60 are drawn at a time.
 PROMPTS, SUITE_SIZE, SUITES = 120, 60, 20
 SEED = 17
 
